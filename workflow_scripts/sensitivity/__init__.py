@@ -1,0 +1,1 @@
+"""The library behind the workflow: pure functions, no Snakemake, no fixed paths."""

@@ -1,0 +1,44 @@
+"""One logging set-up for every script of the workflow."""
+
+import logging
+import platform
+import sys
+from importlib import metadata
+
+from sensitivity.errors import InputError
+
+
+def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
+    """Log to the rule's log file and to stderr, and make uncaught errors readable.
+
+    Parameters
+    ----------
+    snakemake : the object Snakemake injects; ``log``, ``rule`` and ``wildcards`` are used
+    packages : distributions whose versions are worth a line in the log
+
+    An `InputError` ends the script with its one line and exit status 1; any other uncaught error
+    is a fault of the program and is logged with its traceback.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if snakemake.log:
+        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=handlers,
+        force=True,
+    )
+    log = logging.getLogger(snakemake.rule)
+    wildcards = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
+    log.info("%s (%s) on Python %s", snakemake.rule, wildcards, platform.python_version())
+    for package in packages:
+        log.info("%s %s", package, metadata.version(package))
+
+    def report_uncaught(kind, error, traceback) -> None:
+        if issubclass(kind, InputError):
+            log.error("%s", error)
+        else:
+            log.critical("uncaught error", exc_info=(kind, error, traceback))
+
+    sys.excepthook = report_uncaught
+    return log
