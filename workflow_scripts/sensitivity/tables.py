@@ -1,6 +1,8 @@
 """The tables: their columns, and CSV that has the same bytes for the same rows."""
 
 import csv
+import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -84,3 +86,40 @@ def read_table(path: str | Path, table: str) -> list[dict[str, str]]:
                 "delete the file and run again"
             )
         return list(reader)
+
+
+def concatenate(parts: Iterable[str | Path], path: str | Path, table: str) -> None:
+    """Write one table with the rows of all `parts`."""
+    write_table(path, table, (row for part in parts for row in read_table(part, table)))
+
+
+def summarise_r2(rows: Iterable[Mapping[str, str]]) -> list[dict]:
+    """Table I: mean and standard deviation (ddof 1) of R2 over labels, from ``global_r2`` rows.
+
+    Labels whose R2 is empty (a constant projection has none) are left out and not counted.
+    """
+    found = defaultdict(lambda: ([], []))
+    for row in rows:
+        train, test = found[row["model"], row["effect"]]
+        train += [float(row["r2"])] if row["r2"] else []
+        test += [float(row["r2_test"])] if row["r2_test"] else []
+
+    def mean_and_deviation(values: list[float]) -> tuple[float | None, float | None]:
+        mean = statistics.fmean(values) if values else None
+        return mean, statistics.stdev(values) if len(values) > 1 else None
+
+    summary = []
+    for (model, effect), (train, test) in found.items():
+        (mean, std), (mean_test, std_test) = map(mean_and_deviation, (train, test))
+        summary.append(
+            {
+                "model": model,
+                "effect": effect,
+                "mean": mean,
+                "std": std,
+                "mean_test": mean_test,
+                "std_test": std_test,
+                "n_labels": len(train),
+            }
+        )
+    return summary

@@ -1,0 +1,32 @@
+# How sensitive are pre-trained audio embeddings to audio effects?
+# The stages, in the order data flows; each has its rules in a file of its own.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+if not config:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/dataset.smk"
+include: "rules/effects.smk"
+include: "rules/embeddings.smk"
+include: "rules/sensitivity.smk"
+include: "rules/debiasing.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        all_tables(),
+        all_figures(),
+        all_stores(),
+        all_kept_audio(),

@@ -1,0 +1,33 @@
+# Section IV: does projecting directions out make a classifier more robust?
+
+
+rule classify:
+    input:
+        store="<results>/embeddings/{model}/{effect}.h5",
+        original="<results>/embeddings/{model}/original.h5",
+        directions="<results>/directions/{model}/{effect}.h5",
+        clips="<results>/clips.csv",
+        library=library("classify"),
+    output:
+        auc="<results>/analysis/{model}/{effect}/auc.csv",
+        n_directions="<results>/analysis/{model}/{effect}/n_directions.csv",
+    params:
+        model="{model}",
+        effect="{effect}",
+        labels=LABELS,
+        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
+        methods=settings.debiasing.methods,
+        thresholds=settings.debiasing.svd_thresholds,
+        solver=settings.debiasing.classifier.solver,
+    log:
+        "<logs>/analysis/{model}/{effect}/classify.log",
+    benchmark:
+        "<benchmarks>/analysis/{model}/{effect}/classify.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+    message:
+        "Classifying with {wildcards.model} under {wildcards.effect}"
+    script:
+        "../workflow_scripts/classify.py"

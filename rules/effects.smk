@@ -1,0 +1,55 @@
+# Effected audio, a batch of levels at a time: temporary, since all of it would be 400 GB for IRMAS.
+
+# A render job takes every audio slot and an embedding job one of them, so that no batch is
+# rendered while another is being embedded: temp() alone does not bound what lies on disk.
+AUDIO_SLOTS = 100
+
+
+rule render_effect:
+    input:
+        clips="<results>/clips.csv",
+        library=library("render_effect"),
+    output:
+        temp("<results>/audio/{effect}/{batch}.h5"),
+    params:
+        effect="{effect}",
+        levels=lambda wildcards: levels.batch_levels(wildcards.batch),
+        protocol=store_protocol(),
+    log:
+        "<logs>/audio/{effect}/{batch}.log",
+    benchmark:
+        "<benchmarks>/audio/{effect}/{batch}.tsv"
+    conda:
+        "../envs/audio.yaml"
+    threads: 16
+    priority: 10
+    resources:
+        mem_mb=2000,
+        audio_slots=AUDIO_SLOTS,
+    message:
+        "Rendering {wildcards.effect} at {wildcards.batch}"
+    script:
+        "../workflow_scripts/render_effect.py"
+
+
+rule keep_audio:
+    input:
+        clips="<results>/clips.csv",
+        library=library("keep_audio"),
+    output:
+        directory("<results>/audio_kept/{effect}/{level}"),
+    params:
+        effect="{effect}",
+        level="{level}",
+        protocol=store_protocol(),
+    log:
+        "<logs>/audio_kept/{effect}/{level}.log",
+    conda:
+        "../envs/audio.yaml"
+    threads: 16
+    resources:
+        mem_mb=2000,
+    message:
+        "Keeping {wildcards.effect} at {wildcards.level} to listen to"
+    script:
+        "../workflow_scripts/keep_audio.py"

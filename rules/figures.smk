@@ -1,0 +1,228 @@
+# The figures: one rule a kind, one job an effect; each model has its panel figure and, for the
+# labels in `figures.labels`, single-label figures in the paper's layout.
+SINGLE_LABELS = settings.figures.labels
+
+
+def figure_stems(kind: str) -> list[str]:
+    """Names without ending of one kind's figures of one effect."""
+    stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
+    return stems + [f"{stem}_{label}" for stem in stems for label in SINGLE_LABELS]
+
+
+def drawn(kind: str, section: str) -> list:
+    """The PNG files of one kind, each with its place and labels in the report."""
+    figures = []
+    for model in MODEL_NAMES:
+        for label in ("all", *SINGLE_LABELS):
+            ending = "" if label == "all" else f"_{label}"
+            figures.append(
+                report(
+                    f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
+                    caption=f"../report/{kind}.rst",
+                    category=section,
+                    labels={
+                        "model": model,
+                        "effect": "{effect}",
+                        "kind": kind,
+                        "label": label,
+                    },
+                )
+            )
+    return figures
+
+
+def printed(kind: str) -> list[str]:
+    """The PDF files of one kind."""
+    return [f"<results>/figures/{stem}.pdf" for stem in figure_stems(kind)]
+
+
+def per_model(name: str) -> list[str]:
+    """One file of each model's analysis of one effect, in the order of the models."""
+    return [f"<results>/analysis/{model}/{{effect}}/{name}" for model in MODEL_NAMES]
+
+
+def style_of(kind: str) -> dict:
+    return settings.figures.style.get(kind, {})
+
+
+def all_figures() -> list[str]:
+    kinds = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+    stems = [
+        stem.format(effect=effect)
+        for kind in kinds
+        for stem in figure_stems(kind)
+        for effect in EFFECTS
+    ]
+    return expand("<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png"))
+
+
+rule fit_trajectories:
+    input:
+        stores=[f"<results>/embeddings/{model}/{{effect}}.h5" for model in MODEL_NAMES],
+        originals=[f"<results>/embeddings/{model}/original.h5" for model in MODEL_NAMES],
+        clips="<results>/clips.csv",
+        library=library("fit_trajectories"),
+    output:
+        per_model("trajectories.csv"),
+    params:
+        models=MODEL_NAMES,
+        effect="{effect}",
+        labels=LABELS,
+        clips=settings.figures.umap.clips,
+        n_neighbors=settings.figures.umap.n_neighbors,
+        seed=settings.figures.umap.seed,
+    log:
+        "<logs>/analysis/trajectories_{effect}.log",
+    benchmark:
+        "<benchmarks>/analysis/trajectories_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+    message:
+        "Projecting trajectories under {wildcards.effect} with UMAP"
+    script:
+        "../workflow_scripts/fit_trajectories.py"
+
+
+rule draw_trajectories:
+    input:
+        trajectories=per_model("trajectories.csv"),
+        library=library("draw_trajectories"),
+    output:
+        png=drawn("trajectories", "1. Impact (section II)"),
+        pdf=printed("trajectories"),
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("trajectories"),
+    log:
+        "<logs>/figures/trajectories_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing trajectories under {wildcards.effect} (Fig. 1)"
+    script:
+        "../workflow_scripts/draw_trajectories.py"
+
+
+rule draw_correlation:
+    input:
+        projections=per_model("projections.csv"),
+        global_r2=per_model("global_r2.csv"),
+        library=library("draw_correlation"),
+    output:
+        png=drawn("correlation", "2. Correlation (section III)"),
+        pdf=printed("correlation"),
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("correlation"),
+    log:
+        "<logs>/figures/correlation_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing correlation with {wildcards.effect} (Fig. 2)"
+    script:
+        "../workflow_scripts/draw_correlation.py"
+
+
+rule draw_spectra:
+    input:
+        spectra=per_model("spectra.csv"),
+        library=library("draw_spectra"),
+    output:
+        png=drawn("spectra", "3. Dimensionality (section III)"),
+        pdf=printed("spectra"),
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("spectra"),
+    log:
+        "<logs>/figures/spectra_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing spectra under {wildcards.effect} (Fig. 3)"
+    script:
+        "../workflow_scripts/draw_spectra.py"
+
+
+rule draw_samplewise:
+    input:
+        samplewise_r2=per_model("samplewise_r2.csv"),
+        library=library("draw_samplewise"),
+    output:
+        png=drawn("samplewise", "3. Dimensionality (section III)"),
+        pdf=printed("samplewise"),
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("samplewise"),
+    log:
+        "<logs>/figures/samplewise_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing sample-wise R2 under {wildcards.effect}"
+    script:
+        "../workflow_scripts/draw_samplewise.py"
+
+
+rule draw_auc:
+    input:
+        auc=per_model("auc.csv"),
+        library=library("draw_auc"),
+    output:
+        png=drawn("auc", "4. Debiasing (section IV)"),
+        pdf=printed("auc"),
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("auc"),
+    log:
+        "<logs>/figures/auc_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing ROC-AUC against {wildcards.effect} (Fig. 4)"
+    script:
+        "../workflow_scripts/draw_auc.py"
+
+
+rule draw_table1:
+    input:
+        table1="<results>/tables/table1.csv",
+        global_r2="<results>/tables/global_r2.csv",
+        library=library("draw_table1"),
+    output:
+        png=report(
+            "<results>/figures/table1.png",
+            caption="../report/table1.rst",
+            category="2. Correlation (section III)",
+            labels={"model": "all", "effect": "all", "kind": "table1", "label": "all"},
+        ),
+        pdf="<results>/figures/table1.pdf",
+    params:
+        models=MODEL_NAMES,
+        effects=EFFECTS,
+        style=style_of("table1"),
+    log:
+        "<logs>/figures/table1.log",
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing Table I"
+    script:
+        "../workflow_scripts/draw_table1.py"

@@ -1,0 +1,60 @@
+# The tables: what every model and effect found, put together by the config's keys alone.
+
+# A table of the results: the stage that found its rows.
+TABLES = ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc")
+
+
+def parts_of_table(table: str) -> list[str]:
+    return expand(
+        "<results>/analysis/{model}/{effect}/{table}.csv",
+        model=MODEL_NAMES,
+        effect=EFFECTS,
+        table=table,
+    )
+
+
+rule tabulate_sensitivity:
+    input:
+        global_r2=parts_of_table("global_r2"),
+        samplewise_r2=parts_of_table("samplewise_r2"),
+        spectra=parts_of_table("spectra"),
+        stores=expand(
+            "<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS
+        ),
+        library=library("tabulate_sensitivity"),
+    output:
+        global_r2="<results>/tables/global_r2.csv",
+        table1="<results>/tables/table1.csv",
+        samplewise_r2="<results>/tables/samplewise_r2.csv",
+        spectra="<results>/tables/spectra.csv",
+        provenance="<results>/tables/provenance.json",
+    log:
+        "<logs>/tables/sensitivity.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "Writing the tables of section III"
+    script:
+        "../workflow_scripts/tabulate_sensitivity.py"
+
+
+rule tabulate_debiasing:
+    input:
+        auc=parts_of_table("auc"),
+        n_directions=parts_of_table("n_directions"),
+        library=library("tabulate_debiasing"),
+    output:
+        auc="<results>/tables/auc.csv",
+        n_directions="<results>/tables/n_directions.csv",
+    log:
+        "<logs>/tables/debiasing.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "Writing the tables of section IV"
+    script:
+        "../workflow_scripts/tabulate_debiasing.py"

@@ -1,0 +1,128 @@
+"""Which clips there are: audio files below a folder, what their names say, and the split.
+
+Standard library only: the Snakefile lists the files with it.
+"""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensitivity.errors import InputError
+from sensitivity.irmas import parse_name
+
+EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
+SPLITS = ("train", "test")
+SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """One row of a split file; `group` is None where the file has no such column."""
+
+    clip: str
+    label: str
+    genre: str
+    split: str
+    group: str | None
+
+
+def find_audio(folder: str | Path) -> list[str]:
+    """Paths of the audio files below `folder`, sorted; hidden files and folders are passed over.
+
+    Raises
+    ------
+    InputError
+        if the folder is missing, not a folder, or has no audio
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise InputError(f"data.folder: {folder} does not exist: give the folder of your audio")
+    if not folder.is_dir():
+        raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
+    paths = []
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths += [
+            os.path.join(parent, name)
+            for name in files
+            if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+        ]
+    if not paths:
+        raise InputError(
+            f"data.folder: no audio file ({', '.join(EXTENSIONS)}) below {folder}: "
+            "give the folder of your audio"
+        )
+    return sorted(paths)
+
+
+def describe(path: str | Path) -> tuple[str, str, str]:
+    """Label, genre and group of a clip from its name alone.
+
+    IRMAS names carry all three; otherwise the label is the parent folder's name, the genre is
+    empty and the clip is a group of its own.
+    """
+    path = Path(path)
+    return parse_name(path.stem) or (path.parent.name, "", path.stem)
+
+
+def read_split(path: str | Path) -> list[SplitRow]:
+    """Read a split file in the authors' form, in its row order, which is part of the protocol.
+
+    Raises
+    ------
+    InputError
+        naming the file and the row, for a missing file or column, an unknown split, a clip twice
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in SPLIT_COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(
+                    f"{path}: no column {', '.join(missing)}: a split file has the columns "
+                    f"{', '.join(SPLIT_COLUMNS)} and optionally group"
+                )
+            rows, seen = [], set()
+            for number, row in enumerate(reader, start=2):
+                name = row["file_name"] or ""
+                clip = Path(name).stem if name.lower().endswith(EXTENSIONS) else name
+                if not clip or not row["instrument"]:
+                    raise InputError(f"{path}, line {number}: no file name or no instrument")
+                if row["split"] not in SPLITS:
+                    raise InputError(
+                        f"{path}, line {number}: split is {row['split']!r}, expected train or test"
+                    )
+                if clip in seen:
+                    raise InputError(f"{path}, line {number}: clip {clip} is there twice")
+                seen.add(clip)
+                rows.append(
+                    SplitRow(
+                        clip, row["instrument"], row["genre"] or "", row["split"], row.get("group")
+                    )
+                )
+    except FileNotFoundError:
+        raise InputError(
+            f"data.split: {path} does not exist: give a CSV file or `generated`"
+        ) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+    if not rows:
+        raise InputError(f"{path}: no rows: a split file has one row a clip")
+    return rows
+
+
+def labels_of(paths: Iterable[str], split: list[SplitRow] | None) -> list[str]:
+    """The labels there are, by the split file where there is one, else by the clips' names."""
+    if split is not None:
+        return sorted({row.label for row in split})
+    return sorted({describe(path)[0] for path in paths})
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a value as canonical JSON: what stores record of a config slice."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

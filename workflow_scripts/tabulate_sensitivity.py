@@ -1,0 +1,24 @@
+"""Put the sensitivity results of every model and effect into one table each."""
+
+import json
+
+from sensitivity.files import replacing
+from sensitivity.logs import configure_logging
+from sensitivity.store import read_attributes
+from sensitivity.tables import concatenate, read_table, summarise_r2, write_table
+
+
+def main(snakemake) -> None:
+    """Write the tables of section III, and what every row's embeddings were made of."""
+    configure_logging(snakemake)
+    for table in ("global_r2", "samplewise_r2", "spectra"):
+        concatenate(snakemake.input[table], snakemake.output[table], table)
+    rows = read_table(snakemake.output.global_r2, "global_r2")
+    write_table(snakemake.output.table1, "table1", summarise_r2(rows))
+    stores = [read_attributes(path) for path in snakemake.input.stores]
+    with replacing(snakemake.output.provenance) as part:
+        part.write_text(json.dumps(stores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
