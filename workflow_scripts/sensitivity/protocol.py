@@ -1,0 +1,96 @@
+"""The fixed choices of the debiasing experiment (section IV of the paper), in plain Python.
+
+Standard library only: the config and the clip index check against these before any environment
+with numpy exists.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+from sensitivity.clips import Clip
+from sensitivity.errors import InputError
+
+METHODS = (
+    "none",
+    "global_cca",
+    "samplewise_cca_svd",
+    "pca_absolute",
+    "pca_relative",
+    "average_displacement",
+    "lda",
+)
+# The one method that is a family: how many directions it removes depends on a threshold.
+THRESHOLD_METHOD = "samplewise_cca_svd"
+PENALTIES = tuple(10.0**exponent for exponent in range(-8, 4))
+FOLDS = 3
+NEGATIVES_SEED = 42
+ORIGINAL = "original"
+
+
+def label_order(clips: Iterable[Clip], labels: Iterable[str]) -> list[str]:
+    """`labels` in the order in which they first appear in the split."""
+    wanted = set(labels)
+    in_split = sorted((clip for clip in clips if clip.split), key=lambda clip: clip.split_row)
+    order = list(dict.fromkeys(clip.label for clip in in_split if clip.label in wanted))
+    if missing := sorted(wanted - set(order)):
+        raise InputError(
+            f"label {missing[0]}: no clip of it in the split (labels there: "
+            f"{', '.join(order) or 'none of those wanted'}): correct the list of labels"
+        )
+    return order
+
+
+def check_label_counts(counts: Mapping[str, int]) -> None:
+    """Refuse training sets from which a classifier cannot be cross-validated.
+
+    Parameters
+    ----------
+    counts : number of training clips of each label
+
+    Raises
+    ------
+    InputError
+        naming the label: fewer than two labels, or a smallest label that doesn't give every fold
+        a positive, every other label a negative, and every fold a negative
+    """
+    if len(counts) < 2:
+        raise InputError(
+            f"labels: {', '.join(counts) or 'none'}, at least two are needed to tell one from the "
+            "rest: add a label"
+        )
+    others = len(counts) - 1
+    # k = floor(N / others) negatives of each other label: N >= FOLDS positives, k >= 1, and
+    # k * others >= FOLDS negatives in all.
+    needed = max(FOLDS, -(-FOLDS // others) * others)
+    smallest = min(counts, key=lambda label: (counts[label], label))
+    if counts[smallest] < needed:
+        raise InputError(
+            f"label {smallest}: {counts[smallest]} training clips, a classifier among "
+            f"{len(counts)} labels needs at least {needed}: add clips of it or leave it out"
+        )
+
+
+def classifier_clips(clips_by_label: Mapping[str, Sequence[str]], label: str) -> list[str]:
+    """The clips on which the classifier of `label` is trained, in the protocol's order.
+
+    Parameters
+    ----------
+    clips_by_label : training clips of each label in split order; labels in the order of their
+        first appearance in the split
+    label : the positive class
+
+    Returns
+    -------
+    N clips of `label`, N being the smallest label's number, then k = floor(N / other labels)
+    of each other label, at positions that are the same in every label (section 4.1 of the paper;
+    the seed is the authors').
+    """
+    check_label_counts({name: len(clips) for name, clips in clips_by_label.items()})
+    n_positive = min(len(clips) for clips in clips_by_label.values())
+    each = n_positive // (len(clips_by_label) - 1)
+    positions = random.Random(NEGATIVES_SEED).sample(range(n_positive), each)
+    chosen = list(clips_by_label[label][:n_positive])
+    for other, clips in clips_by_label.items():
+        if other != label:
+            chosen += [clips[position] for position in positions]
+    return chosen
