@@ -1,0 +1,152 @@
+"""Answer the calls Snakemake makes to conda, building environments from PyPI with uv.
+
+Reached through `bin/conda` where no real conda is on PATH. It understands the environments in
+`envs/`: Python and pip from conda, everything else under `pip:`. Whatever only a real conda can
+install or do is refused in one line.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from uv import find_uv_bin
+
+VERSION = "24.7.1"  # the least that Snakemake 9 accepts
+PREFIX = Path(__file__).resolve().parent
+PYTHON_SPEC = re.compile(r"python *={1,2} *(3\.\d+)(?:\.\*)?$")
+PIP_SPEC = re.compile(r"pip(?: *={1,2} *([\d.]+))?$")
+
+
+class Refusal(Exception):
+    """A call or a file that cannot be served; the message is one line with the remedy."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuse what Snakemake never asks, instead of argparse's usage text."""
+
+    def error(self, message: str):
+        raise Refusal(f"{message}: this needs a real conda >= {VERSION} on PATH")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return one call to conda: `action` and its options.
+
+    Raises
+    ------
+    Refusal
+        Where it is none of the calls in snakemake/deployment/conda.py.
+    """
+    parser = Parser(prog="conda", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"conda {VERSION} (PyPI stand-in)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    info = actions.add_parser("info")
+    info.add_argument("--json", action="store_true", required=True)
+    config = actions.add_parser("config")
+    config.add_argument("--get", choices=["channel_priority"], required=True)
+    config.add_argument("--json", action="store_true", required=True)
+    create = (
+        actions.add_parser("env").add_subparsers(dest="env", required=True).add_parser("create")
+    )
+    create.add_argument("--quiet", action="store_true")
+    create.add_argument("--no-default-packages", action="store_true")
+    create.add_argument("--file", type=Path, required=True)
+    create.add_argument("--prefix", type=Path, required=True)
+    clean = actions.add_parser("clean")
+    clean.add_argument("-y", action="store_true")
+    clean.add_argument("--tarballs", action="store_true")
+    clean.add_argument("--packages", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def read_environment(path: Path) -> tuple[str, list[str]]:
+    """Return the Python version and the pip requirements of an environment file.
+
+    Raises
+    ------
+    Refusal
+        Where the file asks conda for anything but Python and pip.
+    """
+    python, requirements = None, []
+    for dependency in yaml.safe_load(path.read_text())["dependencies"]:
+        if isinstance(dependency, dict):
+            requirements += dependency["pip"]
+        elif match := PYTHON_SPEC.match(dependency):
+            python = match[1]
+        elif match := PIP_SPEC.match(dependency):
+            requirements.append(f"pip=={match[1]}" if match[1] else "pip")
+        else:
+            raise Refusal(
+                f"{path}: the PyPI stand-in cannot install `{dependency}`: "
+                f"put a real conda >= {VERSION} on PATH, or list it under `pip:`"
+            )
+    if python is None:
+        raise Refusal(f"{path}: names no Python: add `python=3.11` to its dependencies")
+    return python, requirements
+
+
+def uv(*arguments: str) -> None:
+    """Run uv quietly; errors it reports itself."""
+    environment = dict(os.environ)
+    # uv reads none of pip's settings; without these links torch becomes a CUDA build of some GB.
+    if links := environment.get("PIP_FIND_LINKS"):
+        environment.setdefault("UV_FIND_LINKS", ",".join(links.split()))
+    subprocess.run([find_uv_bin(), "--quiet", *arguments], check=True, env=environment)
+
+
+def create(file: Path, prefix: Path) -> None:
+    """Build the environment of `file`; `prefix` exists only once it is complete.
+
+    Raises
+    ------
+    Refusal
+        Where `file` needs a real conda, or `prefix` exists.
+    """
+    python, requirements = read_environment(file)
+    if prefix.exists():
+        raise Refusal(f"{prefix} exists: remove it to have it built anew")
+    # Snakemake's mark of a complete environment outlives an environment removed by hand.
+    Path(f"{prefix}.env_setup_done").unlink(missing_ok=True)
+    partial = Path(f"{prefix}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    # The Python this runs on where it fits, so that uv need not look for one, or fetch it.
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        python = sys._base_executable
+    uv("venv", "--relocatable", "--python", python, str(partial))
+    listing = partial / "requirements.txt"
+    listing.write_text("".join(f"{requirement}\n" for requirement in requirements))
+    uv("pip", "install", "--python", str(partial), "--requirement", str(listing))
+    # By this file a real conda, installed later, accepts the folder as an environment.
+    (partial / "conda-meta").mkdir()
+    (partial / "conda-meta" / "history").touch()
+    partial.rename(prefix)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve one call and return its exit status."""
+    try:
+        # Snakemake runs `source CONDA_PREFIX/bin/activate ...` without quotes.
+        if re.search(r"\s", str(PREFIX)):
+            raise Refusal(f"{PREFIX} has a blank in it: move the checkout to a path without")
+        call = parse(arguments)
+        if call.action == "info":
+            print(json.dumps({"conda_prefix": str(PREFIX), "platform": "linux-64"}))
+        elif call.action == "config":
+            print(json.dumps({"get": {"channel_priority": "strict"}}))
+        elif call.action == "env":
+            create(call.file, call.prefix)
+    except Refusal as refusal:
+        print(f"conda stand-in: {refusal}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""Run bench/bench_*.py, each with the Python of the stack in its line `# environment: STACK`.
+
+Usage: run_benchmarks.py [FILE ...], by default every benchmark.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from stacks import ROOT, build
+
+
+def main(files: list[Path]) -> int:
+    """Run the benchmarks named; return how many failed."""
+    pythons = build()
+    # Figures are per core; PYTHONPATH stands for what Snakemake does for scripts.
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT / "workflow_scripts"),
+    }
+    failed = 0
+    for file in files:
+        stack = re.search(r"^# environment: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        if not stack or stack[1] not in pythons:
+            sys.exit(f"{file}: add a line `# environment: STACK`, one of {', '.join(pythons)}")
+        print(f"== {file.stem} ==", flush=True)
+        failed += bool(
+            subprocess.run([pythons[stack[1]], file], cwd=ROOT, env=environment).returncode
+        )
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(
+        main([Path(name) for name in sys.argv[1:]] or sorted((ROOT / "bench").glob("bench_*.py")))
+    )

@@ -1,0 +1,38 @@
+"""Run tests/STACK with the Python of each stack, all of them even where one fails.
+
+Usage: run_tests.py [STACK ...], by default every stack.
+"""
+
+import os
+import subprocess
+import sys
+
+from stacks import ROOT, build
+
+# Last on the path: a test uses what its environment has, and pytest only where that has none.
+PYTEST = f"""
+import sys
+sys.path.append({str(ROOT / ".test-tools")!r})
+import pytest
+sys.exit(pytest.main())
+"""
+
+
+def main(chosen: list[str]) -> int:
+    """Run the suites of the stacks named, or of all; return how many failed."""
+    pythons = build()
+    if unknown := set(chosen) - set(pythons):
+        sys.exit(f"no stack {', '.join(sorted(unknown))}: there are {', '.join(sorted(pythons))}")
+    # One thread a process: sums come out in one order, and results do not depend on the machine.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    statuses = {}
+    for stack in chosen or pythons:
+        print(f"== tests/{stack} ==", flush=True)
+        command = [pythons[stack], "-P", "-c", PYTEST, f"tests/{stack}"]
+        statuses[stack] = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    print("".join(f"tests/{s}: {'failed' if code else 'ok'}\n" for s, code in statuses.items()))
+    return sum(map(bool, statuses.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
