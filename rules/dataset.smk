@@ -10,7 +10,7 @@ def audio_files() -> list[str]:
     if DEMO:
         data = settings.data
         clips = demo_clips(
-            data.labels, data.train, data.test, data.clips_per_group, data.seed
+            data.labels, data.train, data.test, data.parts_per_group, data.seed
         )
         return [f"{DEMO_FOLDER}/{clip.file_name}" for clip in clips]
     return checked(dataset.find_audio, settings.data.folder)
@@ -47,7 +47,7 @@ if DEMO:
         input:
             library=library("render_demo_clips"),
         output:
-            audio=AUDIO,
+            clips=AUDIO,
             split=split_file(),
         params:
             demo=settings.data.model_dump(),

@@ -1,0 +1,107 @@
+"""A throw-away copy of the workflow to run, change and break."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config")
+
+
+@dataclass
+class Project:
+    """A copy of the checkout below a temporary folder, which shares the built environments."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "tiny.yaml"
+
+    def read_config(self) -> dict:
+        return yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+
+    def write_config(self, config: dict) -> None:
+        self.config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def snakemake(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run Snakemake on the tiny config, as a user of the checkout would."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+        command += ["--configfile", self.config_file.name]
+        command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+            **options,
+        )
+
+    def run(self, *arguments: str) -> str:
+        """Run to the end; the test fails with Snakemake's output if that fails."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
+        """What a run would do: the wildcards of each planned job, by rule (dry run)."""
+        text = self.run("--dry-run", *arguments)
+        jobs = defaultdict(list)
+        for rule, body in re.findall(
+            r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text, re.M
+        ):
+            found = re.search(r"^    wildcards: (.*)$", body, re.M)
+            pairs = (pair.split("=", 1) for pair in found[1].split(", ")) if found else ()
+            reason = re.search(r"^    reason: (.*)$", body, re.M)
+            jobs[rule].append({**dict(pairs), "reason": reason[1] if reason else ""})
+        jobs.pop("all", None)
+        return dict(jobs)
+
+
+def copy_checkout(folder: Path) -> Project:
+    """Copy what a run needs, and the tiny config."""
+    folder.mkdir(parents=True)
+    for name in CARRIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / name)
+    shutil.copy2(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "tiny.yaml")
+    return Project(folder)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """A fresh copy of the workflow in which nothing has run."""
+    return copy_checkout(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A copy in which the tiny experiment has run; not to be changed (see `again`)."""
+    project = copy_checkout(tmp_path_factory.mktemp("finished") / "project")
+    project.run()
+    return project
+
+
+@pytest.fixture
+def again(finished, tmp_path) -> Project:
+    """A copy of the finished run that a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
