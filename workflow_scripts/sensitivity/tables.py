@@ -18,6 +18,7 @@ KEYS = {
     "n_directions": 4,
     "auc": 7,
     "projections": 6,
+    "trajectories": 5,
 }
 COLUMNS = {
     "global_r2": (
@@ -36,6 +37,8 @@ COLUMNS = {
     ),
     # <u, x> of every clip and level: what Fig. 2 draws. Not a table of the results folder.
     "projections": ("model", "effect", "label", "split", "clip", "level", "projection"),
+    # The points of Fig. 1, at every level and `original`. Not a table of the results folder either.
+    "trajectories": ("model", "effect", "label", "clip", "level", "x", "y"),
 }  # fmt: skip
 
 
