@@ -1,0 +1,207 @@
+"""The clip index: valid clips in their split, and one clear line for everything else."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from sensitivity.clips import by_split_row, in_split, read_clips, write_clips
+from sensitivity.dataset import describe, find_audio, read_split
+from sensitivity.errors import InputError
+from sensitivity.index import generate_split, index_clips
+
+RATE = 8000
+
+
+def write_wav(path, seed=0, seconds=0.1, rate=RATE, channels=2):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).uniform(-0.5, 0.5, (int(seconds * rate), channels))
+    soundfile.write(path, noise, rate, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two labels, six groups each of two parts, in IRMAS names."""
+    for label in ("cel", "flu"):
+        for group in range(6):
+            number = group + (10 if label == "flu" else 0)
+            for part in (1, 2):
+                write_wav(
+                    tmp_path / label / f"[{label}][cla]{number:04d}__{part}.wav", group + part
+                )
+    return tmp_path
+
+
+def index(folder, split=None, **options):
+    wanted = {"labels": None, "samplerate": None, "channels": None, "keep_unsplit": False}
+    return index_clips(find_audio(folder), split, **{**wanted, **options})
+
+
+def write_split(path, rows, columns=("instrument", "genre", "file_name", "split")):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+def test_generated_split_is_balanced_and_leaks_no_group(folder):
+    clips = index(folder)
+    train, test = by_split_row(clips, "train"), by_split_row(clips, "test")
+    assert not {clip.group for clip in train} & {clip.group for clip in test}
+    counts = {label: sum(clip.label == label for clip in train) for label in ("cello", "flute")}
+    assert len(set(counts.values())) == 1 and counts["cello"] >= 6
+    assert {clip.label for clip in test} == {"cello", "flute"}
+
+
+def test_generated_split_does_not_depend_on_order():
+    described = {f"c{i:02d}": (f"l{i % 3}", "", f"g{i // 2}") for i in range(60)}
+    backwards = dict(reversed(described.items()))
+    assert generate_split(described) == generate_split(backwards)
+
+
+def test_generated_split_cuts_training_clips_to_the_smallest_label():
+    described = {f"a{i:02d}": ("a", "", f"ga{i}") for i in range(40)}
+    described |= {f"b{i:02d}": ("b", "", f"gb{i}") for i in range(12)}
+    rows = generate_split(described)
+    train = [row.label for row in rows if row.split == "train"]
+    assert train.count("a") == train.count("b") == 9
+
+
+def test_index_is_read_back_as_written_and_sorted(folder, tmp_path):
+    clips = index(folder)
+    write_clips(tmp_path / "clips.csv", reversed(clips))
+    again = read_clips(tmp_path / "clips.csv")
+    assert again == sorted(clips, key=lambda clip: clip.clip)
+    assert in_split(again) == [clip for clip in again if clip.split]
+    first = again[0]
+    assert (first.frames, first.samplerate, first.channels, first.duration_s) == (800, RATE, 2, 0.1)
+
+
+def test_a_split_file_sets_order_and_membership(folder, tmp_path):
+    names = [f"[cel][cla]000{i}__1" for i in (5, 0, 3, 1)]
+    names += [f"[flu][cla]001{i}__1" for i in (2, 0, 4, 1)]
+    rows = [
+        (
+            "cello" if "cel" in name else "flute",
+            "classical",
+            name,
+            "test" if "1__" in name else "train",
+        )
+        for name in names
+    ]
+    split = read_split(write_split(tmp_path / "split.csv", rows))
+    clips = index(folder, split)
+    assert [clip.clip for clip in by_split_row(clips, "train")] == [
+        row[2] for row in rows if row[3] == "train"
+    ]
+    assert {clip.genre for clip in clips} == {"classical"} and len(clips) == 8
+    everything = index(folder, split, keep_unsplit=True)
+    assert len(everything) == 24 and len(in_split(everything)) == 8
+
+
+def test_names_without_irmas_tags_take_their_folder_as_label():
+    assert describe("some/where/oboe/take 1.wav") == ("oboe", "", "take 1")
+
+
+def test_folder_must_be_there_and_hold_audio(tmp_path):
+    with pytest.raises(InputError, match=r"data\.folder: .*nowhere does not exist"):
+        find_audio(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("no audio")
+    with pytest.raises(InputError, match=r"data\.folder: no audio file .* below"):
+        find_audio(tmp_path)
+    with pytest.raises(InputError, match="is not a folder"):
+        find_audio(tmp_path / "notes.txt")
+
+
+def test_a_clip_id_that_is_taken_is_refused(folder):
+    write_wav(folder / "other" / "[cel][cla]0000__1.wav")
+    with pytest.raises(InputError, match=r"\[cel\]\[cla\]0000__1 is taken by"):
+        index(folder)
+
+
+def test_another_rate_or_channel_count_is_refused(folder):
+    write_wav(folder / "cel" / "[cel][cla]0005__2.wav", rate=16000)
+    with pytest.raises(InputError, match=r"0005__2.wav: 16000 Hz, 2 channels, expected 8000 Hz"):
+        index(folder)
+    write_wav(folder / "cel" / "[cel][cla]0005__2.wav", channels=1)
+    with pytest.raises(InputError, match=r"0005__2.wav: 8000 Hz, 1 channels, expected .* 2 of"):
+        index(folder)
+    with pytest.raises(InputError, match=r"expected 44100 Hz"):
+        index(folder, samplerate=44100)
+
+
+def broken_files():
+    rng = np.random.default_rng(1)
+
+    def samples(path, values):
+        soundfile.write(path, np.tile(values, (2, 1)).T, RATE, subtype="FLOAT")
+
+    return {
+        "empty": lambda path: path.write_bytes(b""),
+        "text": lambda path: path.write_text("this is no audio"),
+        "random": lambda path: path.write_bytes(rng.bytes(5000)),
+        "no samples": lambda path: soundfile.write(path, np.zeros((0, 2)), RATE),
+        "nan": lambda path: samples(path, np.array([0.1, np.nan, 0.2])),
+        "infinite": lambda path: samples(path, np.array([0.1, np.inf, 0.2])),
+        "silent": lambda path: samples(path, np.zeros(100)),
+    }
+
+
+@pytest.mark.parametrize("kind", broken_files())
+def test_a_file_that_is_no_clip_is_refused_by_name(folder, kind):
+    broken_files()[kind](folder / "cel" / "[cel][cla]0005__2.wav")
+    with pytest.raises(InputError, match=r"0005__2\.wav") as caught:
+        index(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        ([], None, "no rows"),
+        (
+            [("cello", "c", "x", "train")],
+            ("label", "genre", "file", "split"),
+            "no column instrument",
+        ),
+        ([("cello", "c", "x", "trian")], None, "line 2: split is 'trian'"),
+        ([("cello", "c", "x", "train")] * 2, None, "line 3: clip x is there twice"),
+        ([("", "c", "x", "train")], None, "line 2: no file name or no instrument"),
+    ],
+)
+def test_a_bad_split_file_is_refused(tmp_path, rows, columns, message):
+    columns = columns or ("instrument", "genre", "file_name", "split")
+    path = write_split(tmp_path / "split.csv", rows, columns)
+    with pytest.raises(InputError, match=message) as caught:
+        read_split(path)
+    assert "split.csv" in str(caught.value)
+
+
+def test_a_missing_split_file_or_clip_is_named(folder, tmp_path):
+    with pytest.raises(InputError, match=r"data\.split: .*none\.csv does not exist"):
+        read_split(tmp_path / "none.csv")
+    split = read_split(write_split(tmp_path / "s.csv", [("cello", "c", "gone", "train")]))
+    with pytest.raises(InputError, match=r"gone: in the split, but there is no such audio file"):
+        index(folder, split)
+
+
+def test_labels_with_too_few_clips_are_refused_when_indexed(tmp_path):
+    rows = []
+    for label, count in (("cello", 6), ("flute", 2)):
+        for i in range(count + 1):
+            write_wav(tmp_path / f"{label}{i}.wav", i)
+            rows.append((label, "", f"{label}{i}", "test" if i == 0 else "train"))
+    split = read_split(write_split(tmp_path / "split.csv", rows))
+    with pytest.raises(InputError, match="label flute: 2 training clips"):
+        index(tmp_path, split)
+    only_training = [row for row in split if row.label == "cello" or row.split == "train"]
+    with pytest.raises(InputError, match="label flute: no test clip"):
+        index(tmp_path, only_training)
+
+
+def test_a_label_of_one_group_cannot_be_split():
+    described = {f"a{i}": ("a", "", f"g{i}") for i in range(8)}
+    described |= {f"b{i}": ("b", "", "one") for i in range(8)}
+    with pytest.raises(InputError, match="label b: its 8 clips are of one group"):
+        generate_split(described)

@@ -1,0 +1,219 @@
+"""What a change recomputes: dry runs after a finished run of the tiny experiment.
+
+Each test changes one thing and compares the planned rules, and the reasons Snakemake gives, with
+what depends on it.
+"""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEBIASING = {"classify", "tabulate_debiasing", "draw_auc"}
+SENSITIVITY = {
+    "fit_directions",
+    "correlate",
+    "tabulate_sensitivity",
+    "draw_correlation",
+    "draw_spectra",
+    "draw_samplewise",
+    "draw_table1",
+}
+TRAJECTORIES = {"fit_trajectories", "draw_trajectories"}
+ANALYSIS = SENSITIVITY | DEBIASING | TRAJECTORIES
+STORES = {"assemble_effect", "assemble_model"}
+EMBEDDING = {"render_effect", "embed_clips"}
+
+
+def change(project, **keys) -> None:
+    config = project.read_config()
+    for key, value in keys.items():
+        *parents, last = key.split("__")
+        section = config
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[last] = value
+    project.write_config(config)
+
+
+def table_rows(project, name: str) -> list[dict]:
+    path = project.path(f"results/tiny/tables/{name}.csv")
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_nothing_changed_nothing_to_do(again):
+    assert again.planned() == {}
+    assert "Nothing to be done" in again.run("--dry-run")
+
+
+def test_touching_files_recomputes_nothing(again):
+    for path in again.path("workflow_scripts").rglob("*.py"):
+        path.touch()
+    assert again.planned() == {}
+
+
+@pytest.mark.parametrize(
+    "kind", ["trajectories", "correlation", "spectra", "samplewise", "auc", "table1"]
+)
+def test_a_figures_style_redraws_that_figure_alone(again, kind):
+    change(again, figures__style={kind: STYLE[kind]})
+    planned = again.planned()
+    assert set(planned) == {f"draw_{kind}"}
+    assert all("Params have changed" in job["reason"] for job in planned[f"draw_{kind}"])
+
+
+def test_a_threshold_recomputes_debiasing_alone(again):
+    change(again, debiasing__svd_thresholds=[0.3, 0.6])
+    planned = again.planned()
+    assert set(planned) == DEBIASING
+    assert all("Params have changed" in job["reason"] for job in planned["classify"])
+
+
+def test_umap_settings_recompute_trajectories_alone(again):
+    change(again, figures__umap__clips=5)
+    assert set(again.planned()) == TRAJECTORIES
+
+
+def test_an_extra_level_is_the_only_one_embedded(again):
+    change(again, effects__gain__extra=[-5])
+    planned = again.planned()
+    assert set(planned) == EMBEDDING | STORES | ANALYSIS
+    assert [(job["effect"], job["batch"]) for job in planned["render_effect"]] == [("gain", "-5.0")]
+    assert {(job["model"], job["batch"]) for job in planned["embed_clips"]} == {
+        (model, "-5.0") for model in ("musicnn", "musicnn-untrained", "logmel")
+    }
+    for rule in EMBEDDING | ANALYSIS - {"tabulate_sensitivity", "tabulate_debiasing", "draw_table1"}:
+        assert {job["effect"] for job in planned[rule]} == {"gain"}, rule
+
+
+def test_a_level_added_to_the_grid_is_the_only_one_embedded(again):
+    change(again, effects__gain__levels=[-20, -10, 0, 5])
+    planned = again.planned()
+    assert [job["batch"] for job in planned["render_effect"]] == ["-10.0"]
+    assert {job["batch"] for job in planned["embed_clips"]} == {"-10.0"}
+
+
+def test_a_removed_level_embeds_nothing_and_leaves_no_row(again):
+    change(again, effects__gain__levels=[-20, 5], models={"logmel": {}})
+    planned = again.planned()
+    assert not set(planned) & (EMBEDDING | {"embed_original"})
+    assert {job["effect"] for job in planned["assemble_effect"]} == {"gain"}
+    again.run()
+    assert "0.0" not in {row["train"] for row in table_rows(again, "auc")}
+    assert {"-20.0", "5.0", "0.1"} <= {row["train"] for row in table_rows(again, "auc")}
+
+
+def test_a_removed_model_embeds_nothing_and_leaves_no_row(again):
+    change(again, models={"musicnn": {}, "logmel": {}})
+    assert not set(again.planned()) & (EMBEDDING | STORES | {"fit_directions", "classify"})
+    again.run()
+    for table in ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc"):
+        assert {row["model"] for row in table_rows(again, table)} == {"musicnn", "logmel"}, table
+
+
+def test_a_removed_label_embeds_nothing_and_leaves_no_row(again):
+    change(again, labels=["cello", "flute"], models={"logmel": {}})
+    assert not set(again.planned()) & (EMBEDDING | STORES | {"embed_original", "index_clips"})
+    again.run()
+    for table in ("global_r2", "samplewise_r2", "spectra", "n_directions", "auc"):
+        assert {row["label"] for row in table_rows(again, table)} == {"cello", "flute"}, table
+
+
+def test_a_replaced_clip_recomputes_from_rendering_on(again):
+    """A local folder's clip is replaced; the folder is made of the demo's clips."""
+    folder = again.path("my_audio")
+    again.path("results/tiny/clips").rename(folder)
+    again.write_config(
+        {
+            **again.read_config(),
+            "experiment": "local",
+            "data": {"source": "folder", "folder": "my_audio", "split": "my_audio/split.csv"},
+            "models": {"logmel": {}},
+        }
+    )
+    again.run()
+    assert again.planned() == {}
+    clips = sorted(folder.glob("*.wav"))
+    clips[0].write_bytes(clips[1].read_bytes())
+    planned = again.planned()
+    assert set(planned) == {"index_clips", "embed_original"} | EMBEDDING | STORES | ANALYSIS
+    assert "Updated input files" in planned["index_clips"][0]["reason"]
+    assert clips[0].name in planned["index_clips"][0]["reason"]
+
+
+LIBRARY_EDITS = {
+    "demo_synthesis": {"render_demo_clips"},
+    "cca": {"fit_directions"},
+    "classification": {"classify"},
+    "trajectories": {"fit_trajectories"},
+}
+
+
+@pytest.mark.parametrize("module", LIBRARY_EDITS)
+def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
+    path = again.path(f"workflow_scripts/sensitivity/{module}.py")
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    edited = {
+        rule
+        for rule, jobs in again.planned().items()
+        if any(f"sensitivity/{module}.py" in job["reason"] for job in jobs)
+    }
+    assert edited == importers(again.path("workflow_scripts"), module)
+    assert LIBRARY_EDITS[module] <= edited
+
+
+def importers(scripts: Path, module: str) -> set[str]:
+    """Rules whose script imports a library module, found by loading what each script imports."""
+    return {
+        path.stem
+        for path in scripts.glob("*.py")
+        if f"sensitivity.{module}" in imported_modules(path)
+    }
+
+
+def imported_modules(script: Path) -> set[str]:
+    """Names of the library's modules that a script imports, found with the standard library's
+    module finder: an implementation other than the Snakefile's own."""
+    code = (
+        "import modulefinder, sys\n"
+        "finder = modulefinder.ModuleFinder(path=[sys.argv[1]])\n"
+        "finder.run_script(sys.argv[2])\n"
+        "print(*(name for name in finder.modules if name.startswith('sensitivity.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(script.parent), str(script)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_every_rule_declares_the_modules_its_script_imports(project):
+    """Compares the modules that the rules list as inputs with what their scripts import."""
+    code = (
+        "import json\n"
+        "print('DECLARED', json.dumps({rule.name: [str(f) for f in rule.input.library]\n"
+        "    for rule in workflow.rules if 'library' in rule.input.keys()}))\n"
+    )
+    snakefile = project.path("Snakefile")
+    snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
+    import json
+
+    line = next(
+        line for line in project.run("--dry-run").splitlines() if line.startswith("DECLARED ")
+    )
+    declared = json.loads(line.removeprefix("DECLARED "))
+    scripts = {path.stem: path for path in project.path("workflow_scripts").glob("*.py")}
+    assert set(declared) == set(scripts)
+    for rule, modules in declared.items():
+        expected = {
+            f"workflow_scripts/{name.replace('.', '/')}.py"
+            if project.path(f"workflow_scripts/{name.replace('.', '/')}.py").exists()
+            else f"workflow_scripts/{name.replace('.', '/')}/__init__.py"
+            for name in imported_modules(scripts[rule])
+        }
+        assert set(modules) == expected, rule
