@@ -13,7 +13,7 @@ from sensitivity import dataset, levels
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
-from sensitivity.models import MODELS, environment
+from sensitivity.models import environment, model_info, module
 
 
 def checked(function, *arguments):

@@ -102,7 +102,7 @@ def test_a_missing_key_is_named():
 def test_lowpass_above_nyquist_is_refused_with_the_config():
     folder = {"source": "folder", "folder": "x", "samplerate": 16000}
     effects = {"lowpass": {"levels": [1000, 8000]}}
-    with pytest.raises(InputError, match="effects.lowpass: .*8000 Hz.*8800 Hz"):
+    with pytest.raises(InputError, match=r"effects\.lowpass: .*8000 Hz.*8800 Hz"):
         load_settings(changed(data=folder, effects=effects), "some.yaml")
 
 

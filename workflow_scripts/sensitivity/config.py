@@ -15,7 +15,7 @@ from sensitivity import levels as level_text
 from sensitivity.effects import EFFECTS, effect_named, refusal
 from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
-from sensitivity.models import MODELS, resolve
+from sensitivity.models import resolve
 from sensitivity.protocol import METHODS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
@@ -140,9 +140,7 @@ class Classifier(Section):
 class Debiasing(Section):
     """What is projected out before classification."""
 
-    methods: list[str] = Field(
-        list(METHODS), min_length=1, description="of " + ", ".join(METHODS)
-    )
+    methods: list[str] = Field(list(METHODS), min_length=1, description="of " + ", ".join(METHODS))
     svd_thresholds: list[float] = Field(
         [0.3, 0.4, 0.5],
         min_length=1,
@@ -274,14 +272,12 @@ def load_settings(config: dict, source: str) -> Settings:
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     except ValidationError as error:
-        faults = error.errors()
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        # An unknown key is what made another one missing, when a key is misspelt.
-        faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
-        raise InputError(f"{source}: {_describe(faults[0])}{more}") from None
+        # A misspelt key is both unknown and missing: the unknown one is what the user can see.
+        fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        raise InputError(f"{source}: {_describe(fault, config)}") from None
 
 
-def _describe(fault: dict) -> str:
+def _describe(fault: dict, config: dict) -> str:
     """One of pydantic's faults as words: key, what is wrong, what would be right."""
     # Pydantic names the branch of a union in the path too; a user's file has no such key.
     branches = {"demo", "folder", "Steps", "Geometric"}
@@ -293,7 +289,14 @@ def _describe(fault: dict) -> str:
     ]
     key = ".".join(shown) or "the file"
     if fault["type"] == "extra_forbidden":
-        return f"{key}: {_unknown(shown[-1], sorted(_known_keys(path[:-1])), 'key')}"
+        section = config
+        for part in shown[:-1]:
+            section = section[part]
+        # Of the keys that are near, one that isn't there yet is the likelier meant.
+        known = _known_keys(path[:-1])
+        absent = sorted(known - set(section))
+        near = difflib.get_close_matches(shown[-1], absent, n=1)
+        return f"{key}: {_unknown(shown[-1], near or sorted(known), 'key')}"
     if fault["type"] == "missing":
         return f"{key}: is missing: add it (config/demo.yaml has an example)"
     message = re.sub(r"^(Value error|Assertion failed), ", "", fault["msg"])
@@ -340,6 +343,3 @@ def _sections(annotation: Any) -> list[Any]:
 def model_options(settings: Settings, name: str) -> dict:
     """A model's options with the registry's defaults filled in."""
     return resolve(name, settings.models[name] or {})
-
-
-__all__ = ["MODELS", "Settings", "load_settings", "model_options"]
