@@ -1,0 +1,14 @@
+"""Put an effect's parts, one for each batch of levels, together."""
+
+from sensitivity.logs import configure_logging
+from sensitivity.store import assemble_effect
+
+
+def main(snakemake) -> None:
+    """Write the store of an effect."""
+    configure_logging(snakemake, packages=("h5py",))
+    assemble_effect(snakemake.output[0], list(snakemake.input.parts), list(snakemake.params.levels))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,17 @@
+"""Gather a model's stores in one file, for people."""
+
+from pathlib import Path
+
+from sensitivity.logs import configure_logging
+from sensitivity.store import assemble_model
+
+
+def main(snakemake) -> None:
+    """Write the store of a model: the originals, and one group for each effect."""
+    configure_logging(snakemake, packages=("h5py",))
+    effects = {Path(path).stem: path for path in snakemake.input.effects}
+    assemble_model(snakemake.output[0], snakemake.input.original, effects)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
