@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sensitivity.errors import InputError
 
-# The authors' low-pass (spec section 3): pass and stop edges around the cutoff, both in decibels.
+# The authors' low-pass (spec section 3): pass and stop edge are this factor below and above the
+# cutoff.
 EDGE_RATIO = 1.1
 PASSBAND_RIPPLE_DB = 3
 STOPBAND_ATTENUATION_DB = 80
@@ -21,8 +22,8 @@ class Effect:
     """One effect and the parameter whose values are its levels.
 
     `make(level, samplerate)` returns a function from one clip, float32 (frames, channels), to the
-    effected clip of the same shape, float32 or float64. If `stateful`, the function has an
-    attribute ``reset()`` and what it returns depends on the clips it got since the last reset.
+    effected clip of the same shape, float32 or float64. If `stateful`, that function also has a
+    method ``reset()``, and what it returns depends on the clips it was given since the last reset.
     """
 
     name: str
@@ -33,55 +34,65 @@ class Effect:
     high: float
     neutral: float | None  # the level at which the effect does nothing
     log_axis: bool
-    stateful: bool
-    make: Callable
+    make: Callable[[float, int], Callable]
+    stateful: bool = False
+    max_channels: int | None = None
 
 
-def _make_gain(level: float, samplerate: int) -> Callable:
+def make_gain(level: float, samplerate: int) -> Callable:
+    """x times 10**(level / 20), bit for bit as ``pedalboard.Gain``."""
     import numpy as np
+    import pedalboard
 
-    factor = np.float32(10 ** (level / 20))
+    # The factor is pedalboard's own, in its single-precision arithmetic: the last bit differs from
+    # 10 ** (level / 20). One NumPy multiplication then costs a quarter of its process().
+    board = pedalboard.Pedalboard([pedalboard.Gain(level)])
+    factor = board.process(np.ones((1, 1), np.float32), samplerate)[0, 0]
     return lambda audio: audio * factor
 
 
-def _make_lowpass(level: float, samplerate: int) -> Callable:
-    from scipy.signal import sosfilt
-
-    sos = lowpass_sections(level, samplerate)
-    return lambda audio: sosfilt(sos, audio, axis=0)
-
-
-def lowpass_sections(cutoff: float, samplerate: int):
-    """Second-order sections (n, 6) of the Chebyshev II low-pass at `cutoff` Hz."""
-    from scipy.signal import cheb2ord, cheby2
+def make_lowpass(level: float, samplerate: int) -> Callable:
+    """Causal Chebyshev II low-pass from zero state (spec section 3)."""
+    from scipy.signal import cheb2ord, cheby2, sosfilt
 
     order, edge = cheb2ord(
-        cutoff / EDGE_RATIO,
-        cutoff * EDGE_RATIO,
+        level / EDGE_RATIO,
+        level * EDGE_RATIO,
         PASSBAND_RIPPLE_DB,
         STOPBAND_ATTENUATION_DB,
         fs=samplerate,
     )
-    return cheby2(order, STOPBAND_ATTENUATION_DB, edge, output="sos", fs=samplerate)
+    sections = cheby2(order, STOPBAND_ATTENUATION_DB, edge, output="sos", fs=samplerate)
+    return lambda audio: sosfilt(sections, audio, axis=0)
 
 
-def _make_reverb(level: float, samplerate: int) -> Callable:
-    import pedalboard
+class _Reverb:
+    def __init__(self, level: float, samplerate: int) -> None:
+        import pedalboard
 
-    board = pedalboard.Pedalboard([pedalboard.Reverb(room_size=level)])
+        self.board = pedalboard.Pedalboard([pedalboard.Reverb(room_size=level)])
+        self.samplerate = samplerate
 
-    def process(audio):
-        return board.process(audio.T, samplerate, reset=False).T
+    def __call__(self, audio):
+        return self.board.process(audio.T, self.samplerate, reset=False).T
 
-    process.reset = board.reset
-    return process
+    def reset(self) -> None:
+        self.board.reset()
 
 
-def _make_bitcrush(level: float, samplerate: int) -> Callable:
+def make_bitcrush(level: float, samplerate: int) -> Callable:
+    """rint(x * 2**level) / 2**level, bit for bit as ``pedalboard.Bitcrush``."""
     import numpy as np
 
     steps = np.float32(2**level)
-    return lambda audio: np.rint(audio * steps) / steps
+
+    def process(audio):
+        effected = audio * steps
+        np.rint(effected, out=effected)
+        effected /= steps
+        return effected
+
+    return process
 
 
 EFFECTS = {
@@ -92,12 +103,11 @@ EFFECTS = {
             parameter="gain",
             unit="dB",
             decimals=1,
-            low=-120.0,
+            low=-90.0,  # pedalboard takes -100 dB and less for silence
             high=60.0,
             neutral=0.0,
             log_axis=False,
-            stateful=False,
-            make=_make_gain,
+            make=make_gain,
         ),
         Effect(
             name="lowpass",
@@ -108,8 +118,7 @@ EFFECTS = {
             high=96000.0,
             neutral=None,
             log_axis=True,
-            stateful=False,
-            make=_make_lowpass,
+            make=make_lowpass,
         ),
         Effect(
             name="reverb",
@@ -118,10 +127,11 @@ EFFECTS = {
             decimals=2,
             low=0.0,
             high=1.0,
-            neutral=None,
+            neutral=None,  # the default dry level is not 1, so room size 0 changes the clip too
             log_axis=False,
+            make=_Reverb,
             stateful=True,
-            make=_make_reverb,
+            max_channels=2,  # pedalboard returns any further channel as it was
         ),
         Effect(
             name="bitcrush",
@@ -132,8 +142,7 @@ EFFECTS = {
             high=24.0,
             neutral=None,
             log_axis=False,
-            stateful=False,
-            make=_make_bitcrush,
+            make=make_bitcrush,
         ),
     )
 }
@@ -144,33 +153,33 @@ def effect_named(name: str) -> Effect:
     try:
         return EFFECTS[name]
     except KeyError:
-        raise InputError(
-            f"effect {name!r} is unknown: the effects are {', '.join(EFFECTS)}"
-        ) from None
+        known = ", ".join(EFFECTS)
+        raise InputError(f"effect {name!r} is unknown: the effects are {known}") from None
 
 
-def level_string(effect: Effect, level: float) -> str:
-    """The level as paths, stores and tables write it."""
-    return f"{level + 0.0:.{effect.decimals}f}"  # -0.0 is 0.0
+def refusal(
+    effect: Effect, level: float, samplerate: int | None = None, channels: int | None = None
+) -> str | None:
+    """Why `level` is not accepted for audio of that form, or None if it is.
 
-
-def refusal(effect: Effect, level: float, samplerate: int | None = None) -> str | None:
-    """Why `level` is not accepted, or None if it is.
-
-    Without a sample rate what depends on it (the low-pass's stop edge) is left unchecked.
+    What depends on a sample rate (the low-pass's stop edge) or a number of channels is left
+    unchecked where that is not given.
     """
-    of_unit = f" {effect.unit}" if effect.unit else ""
+    unit = f" {effect.unit}" if effect.unit else ""
     if not (math.isfinite(level) and effect.low <= level <= effect.high):
         return (
-            f"{effect.parameter} {level:g}{of_unit} is outside "
-            f"{effect.low:g} to {effect.high:g}{of_unit}"
+            f"{effect.parameter} {level:g}{unit} is outside {effect.low:g} to {effect.high:g}{unit}"
         )
     if effect.decimals == 0 and not float(level).is_integer():
-        return f"{effect.parameter} {level:g} is not a whole number"
+        return f"{effect.parameter} {level:g}{unit} is not a whole number"
     if effect.name == "lowpass" and samplerate and level * EDGE_RATIO >= samplerate / 2:
         return (
             f"{effect.parameter} {level:g} Hz has its stop edge at {level * EDGE_RATIO:g} Hz, "
-            f"not below half the sample rate ({samplerate / 2:g} Hz): "
-            f"the highest cutoff is under {samplerate / 2 / EDGE_RATIO:.3f} Hz"
+            f"which must be below half the sample rate, {samplerate / 2:g} Hz: "
+            f"stay under {samplerate / 2 / EDGE_RATIO:g} Hz"
+        )
+    if effect.max_channels and channels and channels > effect.max_channels:
+        return (
+            f"{effect.name} takes at most {effect.max_channels} channels, the clips have {channels}"
         )
     return None

@@ -1,0 +1,36 @@
+"""Keep one level of an effect as WAV files, to listen to."""
+
+from pathlib import Path
+
+from sensitivity.audio import AudioBatch, write_wavs
+from sensitivity.clips import read_clips
+from sensitivity.effects import effect_named
+from sensitivity.logs import configure_logging
+from sensitivity.rendering import render_batch
+
+
+def main(snakemake) -> None:
+    """Render the level as the models get it and write a file for each clip of the split."""
+    log = configure_logging(
+        snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
+    )
+    folder = Path(snakemake.output[0])
+    rendered = folder.with_name(f".{folder.name}.h5")
+    try:
+        render_batch(
+            read_clips(snakemake.input.clips),
+            effect_named(snakemake.params.effect),
+            [snakemake.params.level],
+            dict(snakemake.params.protocol),
+            rendered,
+            threads=snakemake.threads,
+        )
+        with AudioBatch(rendered) as batch:
+            write_wavs(batch, 0, folder)
+            log.info("%d files in %s", len(batch.clips), folder)
+    finally:
+        rendered.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821  (injected by Snakemake)

@@ -1,0 +1,40 @@
+"""Render one effect at a batch of levels for every clip of the split."""
+
+import time
+
+from sensitivity.clips import in_split, read_clips
+from sensitivity.effects import effect_named
+from sensitivity.logs import configure_logging
+from sensitivity.rendering import render_batch
+
+
+def main(snakemake) -> None:
+    """Read the clip index, render, and log the rate."""
+    log = configure_logging(
+        snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
+    )
+    clips = read_clips(snakemake.input.clips)
+    levels = list(snakemake.params.levels)
+    start = time.perf_counter()
+    render_batch(
+        clips,
+        effect_named(snakemake.params.effect),
+        levels,
+        dict(snakemake.params.protocol),
+        snakemake.output[0],
+        threads=snakemake.threads,
+    )
+    seconds = time.perf_counter() - start
+    rendered = len(in_split(clips)) * len(levels)
+    log.info(
+        "%d clips at %d levels on %d threads in %.1f s: %.0f clips a second",
+        len(in_split(clips)),
+        len(levels),
+        snakemake.threads,
+        seconds,
+        rendered / seconds,
+    )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821  (injected by Snakemake)

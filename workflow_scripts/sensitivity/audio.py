@@ -1,0 +1,289 @@
+"""Audio in and out: clips, 16-bit samples, and the files of effected audio."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import soundfile
+
+from sensitivity.clips import Clip
+from sensitivity.errors import InputError
+from sensitivity.files import replacing
+
+# Sample formats of effected audio, by the protocol's key `audio`.
+DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+
+# What reads as 1.0 in a 16-bit file: for soundfile and librosa, and for pedalboard's reader.
+FULL_SCALE = 32768
+PEDALBOARD_FULL_SCALE = 32767
+
+_BLOCK = 32768  # samples; the work arrays of to_pcm16 (384 kB) then stay in a core's L2 cache
+# Added to a double of magnitude below 2**51, this leaves the nearest integer (ties to even, as
+# rint) in the lowest bits of the sum.
+_ROUNDER = 1.5 * 2**52
+
+
+def to_pcm16(audio: np.ndarray) -> np.ndarray:
+    """16-bit samples as pedalboard's WAV writer makes them; louder than full scale is clipped.
+
+    Parameters
+    ----------
+    audio : (frames, channels) float32 or float64, without NaN
+
+    Returns
+    -------
+    (frames, channels) int16, equal to
+    ``clip(rint(float32(audio) * (2**31 - 1)), -2**31, 2**31 - 1) >> 16`` in double precision.
+
+    pedalboard 0.9.26 rounds float64 input to float32 first: on 400 000 samples (random, and around
+    every quantising step) this order gave the writer's samples, the other order 30 542 other ones.
+    """
+    frames, channels = audio.shape
+    pcm = np.empty((frames, channels), DTYPES["pcm16"])
+    single = np.empty(min(frames, _BLOCK), np.float32)
+    double = np.empty(len(single))
+    # The second lowest 16 bits of each little-endian double are the shift by 16.
+    high = double.astype("<f8", copy=False).view("<i2")[1::4]
+    for channel in range(channels):
+        for start in range(0, frames, _BLOCK):
+            block = audio[start : start + _BLOCK, channel]
+            n = len(block)
+            # Clipping first is the same, as -1.0 and anything below it end as -32768.
+            np.clip(block, -1, 1, out=single[:n], casting="same_kind")
+            double[:n] = single[:n]
+            double[:n] *= 2**31 - 1
+            double[:n] += _ROUNDER
+            pcm[start : start + n, channel] = high[:n]
+    return pcm
+
+
+def from_pcm16(pcm: np.ndarray) -> np.ndarray:
+    """The float32 samples that soundfile and librosa read from 16-bit ones."""
+    return np.multiply(pcm, np.float32(1 / FULL_SCALE), dtype=np.float32)
+
+
+def decode(content: bytes, full_scale: int = FULL_SCALE) -> tuple[np.ndarray, int]:
+    """Samples of an audio file's bytes, (frames, channels) float32, and the sample rate.
+
+    A 16-bit sample is divided by `full_scale` as pedalboard's reader does it: multiplied by the
+    float32 nearest to the reciprocal. Samples of any other format are as soundfile reads them.
+    The array is contiguous by channel: what filters one channel after the other needs no copy.
+    """
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        if file.subtype == "PCM_16":
+            samples = file.read(dtype="int16", always_2d=True)
+            factor = np.float32(1 / full_scale)
+        else:
+            samples = file.read(dtype="float32", always_2d=True)
+            factor = np.float32(1)
+        audio = np.empty(samples.shape, np.float32, order="F")
+        np.multiply(samples, factor, out=audio, dtype=np.float32)
+        return audio, file.samplerate
+
+
+def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
+    """A clip's samples, (frames, channels) float32, from exactly the bytes that were indexed."""
+    try:
+        content = Path(clip.path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{clip.path}: indexed, but cannot be read now ({error.strerror}): put the file back, "
+            "or run again to index what is there"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != clip.sha256:
+        raise InputError(
+            f"{clip.path}: the file has changed since it was indexed: run again to index it anew"
+        )
+    return decode(content, full_scale)[0]
+
+
+def inspect_file(path: str | Path) -> tuple[int, int, int, str]:
+    """Frames, sample rate in Hz, channels and SHA-256 of an audio file fit to be a clip.
+
+    Raises `InputError` for a file that is missing, not audio, empty, silent, or that holds samples
+    which are not numbers.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}): restore the file or its permissions"
+        ) from None
+    remedy = "replace the file or take it out of the folder"
+    if not content:
+        raise InputError(f"{path}: the file is empty, expected audio: {remedy}")
+    try:
+        audio, samplerate = decode(content)
+    except soundfile.SoundFileError as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise InputError(
+            f"{path}: not an audio file that can be read ({reason}): {remedy}"
+        ) from None
+    if not len(audio):
+        raise InputError(f"{path}: audio of zero length, expected samples: {remedy}")
+    if not np.isfinite(audio).all():
+        raise InputError(f"{path}: has samples that are NaN or infinite: {remedy}")
+    if not audio.any():
+        raise InputError(f"{path}: is silent (every sample is 0): {remedy}")
+    frames, channels = audio.shape
+    return frames, samplerate, channels, hashlib.sha256(content).hexdigest()
+
+
+class AudioBatchWriter:
+    """Writes one batch of effected audio; safe to call from several threads for different clips.
+
+    Samples go to their places in the file directly, past HDF5, whose library has one lock for
+    everything: what is written is a plain contiguous dataset.
+    """
+
+    def __init__(self, descriptor: int, start: int, offsets: np.ndarray, channels: int, audio: str):
+        self._descriptor = descriptor
+        self._start = start
+        self._offsets = offsets
+        self._channels = channels
+        self._audio = audio
+
+    def write(self, level_index: int, clip_index: int, audio: np.ndarray) -> None:
+        """Convert and store the effected clip, (frames, channels) float32 or float64."""
+        first, last = self._offsets[clip_index : clip_index + 2]
+        if audio.shape != (last - first, self._channels):
+            raise ValueError(
+                f"clip {clip_index} has the shape {audio.shape}, "
+                f"expected {(last - first, self._channels)}"
+            )
+        if self._audio == "pcm16":
+            samples = to_pcm16(audio)
+        else:
+            samples = np.ascontiguousarray(audio, DTYPES["float32"])
+        frame = level_index * self._offsets[-1] + first
+        position = self._start + int(frame) * self._channels * samples.itemsize
+        rest = memoryview(samples).cast("B")
+        while rest:  # one call writes at most 2 GiB
+            written = os.pwrite(self._descriptor, rest, position)
+            rest, position = rest[written:], position + written
+
+
+@contextmanager
+def writing_batch(
+    path: str | Path,
+    *,
+    levels: Sequence[str],
+    clips: Sequence[Clip],
+    effect: str,
+    protocol: dict,
+) -> Iterator[AudioBatchWriter]:
+    """Write the file of effected audio `path`: there whole at the end, or not at all.
+
+    `clips` are those stored, in order. The whole file is allocated first, so that a disk without
+    the room for it is noticed before anything is rendered; that, too, is an `InputError`.
+    """
+    samplerate, channels = clips[0].samplerate, clips[0].channels
+    dtype = DTYPES[protocol["audio"]]
+    offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
+    shape = (len(levels), int(offsets[-1]), channels)
+    try:
+        with replacing(path) as part:
+            with h5py.File(part, "w") as file:
+                text = h5py.string_dtype()
+                file.create_dataset("levels", data=list(levels), dtype=text)
+                file.create_dataset("clips", data=[clip.clip for clip in clips], dtype=text)
+                file.create_dataset("offsets", data=offsets)
+                file.attrs["samplerate"] = samplerate
+                file.attrs["effect"] = effect
+                file.attrs["protocol"] = json.dumps(protocol, sort_keys=True)
+                layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                layout.set_layout(h5py.h5d.CONTIGUOUS)
+                layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                kind, space = h5py.h5t.py_create(dtype), h5py.h5s.create_simple(shape)
+                start = h5py.h5d.create(file.id, b"audio", kind, space, layout).get_offset()
+            descriptor = os.open(part, os.O_WRONLY)
+            try:
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(descriptor, start, int(np.prod(shape)) * dtype.itemsize)
+                yield AudioBatchWriter(descriptor, start, offsets, channels, protocol["audio"])
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        size = int(np.prod(shape)) * dtype.itemsize / 1e9
+        raise InputError(
+            f"{path}: {size:.3g} GB of audio could not be written "
+            f"({error.strerror or error}): free that much disk or lower levels_per_job"
+        ) from error
+
+
+class AudioBatch:
+    """A file of effected audio, read clip by clip; a context manager.
+
+    ``levels`` and ``clips`` are the names in order, ``protocol`` what the audio was made under.
+    Nothing of the audio is read before `clip` asks for it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            with h5py.File(self.path, "r") as file:
+                self.levels = tuple(file["levels"].asstr()[:])
+                self.clips = tuple(file["clips"].asstr()[:])
+                self.effect = str(file.attrs["effect"])
+                self.samplerate = int(file.attrs["samplerate"])
+                self.protocol = json.loads(file.attrs["protocol"])
+                self._offsets = file["offsets"][:]
+                dataset = file["audio"]
+                self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
+        except (OSError, KeyError) as error:
+            raise InputError(
+                f"{path}: not a file of effected audio ({error}): delete it and run again"
+            ) from None
+        self.channels = self._layout[1][2]
+
+    def __enter__(self) -> "AudioBatch":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.__dict__.pop("_audio", None)
+
+    @cached_property
+    def _audio(self) -> np.ndarray:
+        dtype, shape, offset = self._layout
+        return np.memmap(self.path, dtype, "r", offset, shape)
+
+    def samples(self, level_index: int, clip_index: int) -> np.ndarray:
+        """The stored samples of a clip, (frames, channels) int16 or float32."""
+        first, last = self._offsets[clip_index : clip_index + 2]
+        return np.array(self._audio[level_index, first:last])
+
+    def clip(self, level_index: int, clip_index: int) -> np.ndarray:
+        """The clip at that level, (frames, channels) float32."""
+        samples = self.samples(level_index, clip_index)
+        return from_pcm16(samples) if samples.dtype == DTYPES["pcm16"] else samples
+
+
+def write_wavs(batch: AudioBatch, level_index: int, folder: str | Path) -> None:
+    """Write one level of a batch as `folder`/<clip>.wav, in the batch's sample format."""
+    folder = Path(folder)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for index, clip in enumerate(batch.clips):
+            samples = batch.samples(level_index, index)
+            subtype = "PCM_16" if samples.dtype == DTYPES["pcm16"] else "FLOAT"
+            soundfile.write(part / f"{clip}.wav", samples, batch.samplerate, subtype)
+        os.replace(part, folder)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise InputError(f"{folder}: cannot be written ({error}): free disk or permit it") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
