@@ -9,11 +9,10 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import dataset, levels
+from sensitivity import dataset, levels, models
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
-from sensitivity.models import environment, model_info, module
 
 
 def checked(function, *arguments):
@@ -62,13 +61,15 @@ wildcard_constraints:
     level=r"-?[0-9.]+",
 
 
-def library(script: str) -> list[str]:
+def library(script: str, *chosen: str) -> list[str]:
     """The library modules that a script imports, directly or through each other.
+
+    `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``).
 
     Declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
     """
-    found: set[Path] = set()
-    waiting = [SCRIPTS / f"{script}.py"]
+    found = {SCRIPTS / f"{name}.py" for name in chosen}
+    waiting = [SCRIPTS / f"{script}.py", *found]
     while waiting:
         for node in ast.walk(ast.parse(waiting.pop().read_text(encoding="utf-8"))):
             names = []
@@ -77,8 +78,8 @@ def library(script: str) -> list[str]:
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             for name in names:
-                module = SCRIPTS.joinpath(*name.split("."))
-                for path in (module.with_suffix(".py"), module / "__init__.py"):
+                target = SCRIPTS.joinpath(*name.split("."))
+                for path in (target.with_suffix(".py"), target / "__init__.py"):
                     if name.startswith("sensitivity.") and path.exists() and path not in found:
                         found.add(path)
                         waiting.append(path)
@@ -117,8 +118,12 @@ def effect_words(effect: str) -> dict:
     }
 
 
-def store_protocol() -> dict:
-    return settings.protocol.model_dump()
+def audio_protocol(effect: str) -> dict:
+    """The switches that the effected audio depends on."""
+    protocol = {"audio": settings.protocol.audio}
+    if effect_named(effect).stateful:
+        protocol["reverb_state"] = settings.protocol.reverb_state
+    return protocol
 
 
 def all_tables() -> list[str]:

@@ -14,7 +14,7 @@ rule render_effect:
     params:
         effect="{effect}",
         levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=store_protocol(),
+        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     log:
         "<logs>/audio/{effect}/{batch}.log",
     benchmark:
@@ -41,7 +41,7 @@ rule keep_audio:
     params:
         effect="{effect}",
         level="{level}",
-        protocol=store_protocol(),
+        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     log:
         "<logs>/audio_kept/{effect}/{level}.log",
     conda:

@@ -2,7 +2,7 @@
 
 
 def environment_of(wildcards) -> str:
-    return f"../envs/{environment(wildcards.model)}.yaml"
+    return f"../envs/{models.environment(wildcards.model)}.yaml"
 
 
 def parts_of_effect(wildcards) -> list[str]:
@@ -19,13 +19,12 @@ def options_of(wildcards) -> dict:
 rule embed_original:
     input:
         clips="<results>/clips.csv",
-        library=library("embed_original"),
+        library=lambda wildcards: library("embed_original", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/original.h5",
     params:
         model="{model}",
         options=options_of,
-        protocol=lambda wildcards: model_protocol(wildcards.model),
     log:
         "<logs>/embeddings/{model}/original.log",
     benchmark:
@@ -35,7 +34,6 @@ rule embed_original:
     priority: 20
     resources:
         mem_mb=3000,
-        gpu=lambda wildcards: gpus_of(wildcards.model),
     message:
         "Embedding the original clips with {wildcards.model}"
     script:
@@ -46,16 +44,16 @@ rule embed_clips:
     input:
         audio="<results>/audio/{effect}/{batch}.h5",
         clips="<results>/clips.csv",
-        library=library("embed_clips"),
+        library=lambda wildcards: library("embed_clips", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/{effect}/{batch}.h5",
     params:
         model="{model}",
         options=options_of,
-        effect=lambda wildcards: effect_words(wildcards.effect)["name"],
-        unit=lambda wildcards: effect_words(wildcards.effect)["unit"],
+        effect="{effect}",
+        unit=lambda wildcards: effect_named(wildcards.effect).unit,
         levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=lambda wildcards: embedding_protocol(wildcards.model, wildcards.effect),
+        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     log:
         "<logs>/embeddings/{model}/{effect}/{batch}.log",
     benchmark:
@@ -66,7 +64,6 @@ rule embed_clips:
     resources:
         mem_mb=3000,
         audio_slots=1,
-        gpu=lambda wildcards: gpus_of(wildcards.model),
     message:
         "Embedding {wildcards.effect} at {wildcards.batch} with {wildcards.model}"
     script:

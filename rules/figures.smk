@@ -1,5 +1,8 @@
 # The figures: one rule a kind, one job an effect; each model has its panel figure and, for the
 # labels in `figures.labels`, single-label figures in the paper's layout.
+# Under another name: at the start of a line, Snakemake takes `report` for its keyword.
+from snakemake.io import report as reported
+
 SINGLE_LABELS = settings.figures.labels
 
 
@@ -16,7 +19,7 @@ def drawn(kind: str, section: str) -> list:
         for label in ("all", *SINGLE_LABELS):
             ending = "" if label == "all" else f"_{label}"
             figures.append(
-                report(
+                reported(
                     f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
                     caption=f"../report/{kind}.rst",
                     category=section,
@@ -207,7 +210,7 @@ rule draw_table1:
         global_r2="<results>/tables/global_r2.csv",
         library=library("draw_table1"),
     output:
-        png=report(
+        png=reported(
             "<results>/figures/table1.png",
             caption="../report/table1.rst",
             category="2. Correlation (section III)",

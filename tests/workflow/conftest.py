@@ -35,10 +35,12 @@ class Project:
     def write_config(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
 
-    def snakemake(self, *arguments: str, **options) -> subprocess.CompletedProcess:
-        """Run Snakemake on the tiny config, as a user of the checkout would."""
+    def snakemake(
+        self, *arguments: str, configfile: str | None = "tiny.yaml"
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake as a user of the checkout would."""
         command = [sys.executable, "-m", "snakemake", "--cores", "2"]
-        command += ["--configfile", self.config_file.name]
+        command += ["--configfile", configfile] if configfile else []
         command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
@@ -49,7 +51,6 @@ class Project:
             text=True,
             check=False,
             timeout=600,
-            **options,
         )
 
     def run(self, *arguments: str) -> str:

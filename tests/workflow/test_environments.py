@@ -1,0 +1,143 @@
+"""Each environment holds exactly what its YAML pins, and every package of it imports there."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STACKS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
+PIN = re.compile(r"([A-Za-z0-9_.-]+)==([A-Za-z0-9_.]+)")
+
+# Run in the environment itself, cut off by -I from PYTHONPATH and from Snakemake's packages.
+INSTALLED = """
+import importlib.metadata as metadata, json
+print(json.dumps({dist.name: dist.version for dist in metadata.distributions()}))
+"""
+IMPORT_ALL = """
+import importlib.metadata as metadata, importlib.util as util, json, sys
+left_out, found = json.loads(sys.argv[1]), {}
+for module, distributions in metadata.packages_distributions().items():
+    # Some wheels list modules that they do not contain: what has no module at all shows below.
+    if set(distributions).isdisjoint(left_out) and module.isidentifier() and util.find_spec(module):
+        loaded = __import__(module)
+        for distribution in distributions:
+            found[distribution] = loaded.__file__ or list(loaded.__path__)[0]
+print(json.dumps(found))
+"""
+# Installed for its soundfont alone, without what it imports.
+NOT_IMPORTABLE = {"audio": ["pretty_midi"]}
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins_of(lines: list[str]) -> dict[str, str]:
+    """The pins of some requirements by normalised name; a requirement without `==` fails."""
+    pins = [PIN.match(line) for line in lines]
+    assert all(pins), f"not pinned with ==: {lines[pins.index(None)]}"
+    return {normalised(pin[1]): pin[2] for pin in pins}
+
+
+def read_yaml(stack: str) -> dict:
+    return yaml.safe_load((ROOT / "envs" / f"{stack}.yaml").read_text(encoding="utf-8"))
+
+
+def post_deployed(stack: str) -> list[str]:
+    """The requirements of a stack's post-deploy script, with their hashes."""
+    script = ROOT / "envs" / f"{stack}.post-deploy.sh"
+    lines = script.read_text(encoding="utf-8").splitlines() if script.exists() else []
+    return [line for line in lines if PIN.match(line)]
+
+
+@pytest.fixture(scope="session")
+def pythons() -> dict[str, str]:
+    """The Python of each stack, its environment built."""
+    command = [sys.executable, ROOT / "tools" / "stacks.py"]
+    said = subprocess.check_output(command, text=True)
+    return dict(line.split("\t") for line in said.splitlines())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_conda_brings_python_and_pip_alone(stack):
+    *from_conda, rest = read_yaml(stack)["dependencies"]
+    assert from_conda == ["python=3.11", "pip"] and list(rest) == ["pip"]
+    assert read_yaml(stack)["channels"] == ["conda-forge", "nodefaults"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_environment_holds_its_pins_and_nothing_else(stack, pythons):
+    pins = pins_of([*read_yaml(stack)["dependencies"][-1]["pip"], *post_deployed(stack)])
+    said = subprocess.check_output([pythons[stack], "-I", "-c", INSTALLED], text=True)
+    installed = {normalised(name): version for name, version in json.loads(said).items()}
+    # A real conda's Python brings these unpinned.
+    for name in {"pip", "setuptools", "wheel"} - set(pins):
+        installed.pop(name, None)
+    assert installed == pins
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_package_imports_in_its_own_environment(stack, pythons):
+    left_out = json.dumps(NOT_IMPORTABLE.get(stack, []))
+    result = subprocess.run(
+        [pythons[stack], "-I", "-c", IMPORT_ALL, left_out], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    prefix = str(Path(pythons[stack]).parents[1])
+    assert not {name: file for name, file in found.items() if not file.startswith(prefix)}
+    listed = pins_of([*read_yaml(stack)["dependencies"][-1]["pip"], *post_deployed(stack)])
+    assert set(listed) - set(map(normalised, found)) == set(
+        map(normalised, NOT_IMPORTABLE.get(stack, []))
+    )
+
+
+def test_soundfont_comes_with_pretty_midi(pythons):
+    find = "import importlib.metadata as m; print(m.distribution('pretty_midi').locate_file(''))"
+    folder = subprocess.check_output([pythons["audio"], "-I", "-c", find], text=True).strip()
+    assert (Path(folder) / "pretty_midi" / "TimGM6mb.sf2").read_bytes()[:4] == b"RIFF"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_post_deploy_installs_by_hash_without_dependencies(stack):
+    script = ROOT / "envs" / f"{stack}.post-deploy.sh"
+    if not script.exists():
+        pytest.skip(f"{stack} has no post-deploy script")
+    text = script.read_text(encoding="utf-8")
+    assert "--no-deps" in text and "--require-hashes" in text
+    for line in post_deployed(stack):
+        assert re.search(r" --hash=sha256:[0-9a-f]{64}$", line), line
+
+
+def test_workflows_own_environment_is_its_lock():
+    lock = pins_of(
+        [
+            line
+            for line in (ROOT / "tools" / "requirements.txt").read_text().splitlines()
+            if line[0] not in " #"
+        ]
+    )
+    wanted = pins_of(
+        [
+            re.sub(r"\[.*\]", "", line)
+            for line in (ROOT / "tools" / "requirements.in").read_text().splitlines()
+            if not line.startswith("#")
+        ]
+    )
+    assert wanted.items() <= lock.items()
+    said = subprocess.check_output([sys.executable, "-I", "-c", INSTALLED], text=True)
+    installed = {normalised(name): version for name, version in json.loads(said).items()}
+    assert lock.items() <= installed.items()
+
+
+def test_nothing_numerical_can_be_taken_from_snakemakes_environment(pythons):
+    """Snakemake appends its own packages to a script's path: what is not there cannot leak."""
+    script = "import importlib.util as u, sys; print(*[m for m in sys.argv[1:] if u.find_spec(m)])"
+    names = "numpy scipy sklearn h5py pandas matplotlib umap soundfile pedalboard librosa soxr tqdm"
+    said = subprocess.check_output([sys.executable, "-I", "-c", script, *names.split()], text=True)
+    assert said.split() == []
