@@ -29,8 +29,10 @@ for module, distributions in metadata.packages_distributions().items():
             found[distribution] = loaded.__file__ or list(loaded.__path__)[0]
 print(json.dumps(found))
 """
-# Installed for its soundfont alone, without what it imports.
-NOT_IMPORTABLE = {"audio": ["pretty_midi"]}
+NOT_IMPORTABLE = {
+    "audio": ["pretty_midi"],  # there for its soundfont, without what it imports
+    "tensorflow": ["tensorflow-io-gcs-filesystem"],  # TensorFlow loads it; a second time is refused
+}
 
 
 def normalised(name: str) -> str:

@@ -1,0 +1,98 @@
+"""What `make` says and does around Snakemake, with a stand-in for Snakemake."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SNAKEMAKE = """#!/bin/sh
+echo "$@" >> calls.txt
+[ ! -e fails ] || exit 3
+while [ $# -gt 1 ]; do [ "$1" != --report ] || echo report > "$2"; shift; done
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A folder with the Makefile, a finished set-up, and a Snakemake that notes its calls."""
+    folder = tmp_path / "checkout"
+    for name in ("tools", "report", "results/demo/tables", ".venv/bin"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    for name in ("tools/requirements.txt", "results/demo/tables/table1.csv", ".venv/.ready"):
+        (folder / name).touch()
+    (folder / ".venv/bin/snakemake").write_text(SNAKEMAKE)
+    (folder / ".venv/bin/snakemake").chmod(0o755)
+    return folder
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    # Not this process's own make, whose flags and variables would be inherited.
+    environment = {
+        name: v for name, v in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def calls(folder: Path) -> list[str]:
+    """The calls to Snakemake since the last time, forgotten afterwards."""
+    noted = (folder / "calls.txt").read_text().splitlines()
+    (folder / "calls.txt").unlink()
+    return noted
+
+
+def test_help_lists_every_target(checkout):
+    said = make(checkout).stdout
+    phony = next(s for s in (ROOT / "Makefile").read_text().splitlines() if s.startswith(".PHONY"))
+    assert [line.split()[1] for line in said.splitlines()] == phony.split()[1:]
+
+
+def test_demo_makes_the_report_only_where_something_changed(checkout):
+    first = make(checkout, "demo")
+    report = checkout / "results" / "demo" / "report.html"
+    assert first.returncode == 0 and str(report) in first.stdout.splitlines()[-1]
+    run, made = calls(checkout)
+    assert "--configfile config/demo.yaml" in run and "--report" in made
+    assert report.read_text() == "report\n"
+
+    assert str(report) in make(checkout, "demo").stdout.splitlines()[-1]
+    assert len(calls(checkout)) == 1
+
+    os.utime(checkout / "results" / "demo" / "tables" / "table1.csv", (2e9, 2e9))
+    make(checkout, "demo")
+    assert len(calls(checkout)) == 2
+
+
+def test_demo_fails_with_snakemake_and_names_no_report(checkout):
+    (checkout / "fails").touch()
+    failed = make(checkout, "demo")
+    assert failed.returncode != 0 and "report.html" not in failed.stdout
+    assert not (checkout / "results" / "demo" / "report.html").exists()
+
+
+def test_missing_python_is_one_clear_line(checkout):
+    (checkout / ".venv" / ".ready").unlink()
+    failed = make(checkout, "envs", "PYTHON=python3.11-that-is-not-there")
+    said, made = failed.stderr.splitlines()
+    assert failed.returncode != 0 and "make PYTHON=" in said and made.startswith("make: ***")
+
+
+def test_python_without_venv_is_one_clear_line(checkout):
+    (checkout / ".venv" / ".ready").unlink()
+    python = checkout / "python-without-venv"
+    python.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\n')
+    python.chmod(0o755)
+    failed = make(checkout, "envs", f"PYTHON={python}")
+    said, made = failed.stderr.splitlines()
+    assert failed.returncode != 0 and "python3.11-venv" in said and made.startswith("make: ***")
+
+
+def test_path_with_a_blank_is_refused_in_one_line(checkout):
+    blank = checkout.rename(checkout.with_name("a checkout"))
+    failed = make(blank, "demo")
+    assert failed.returncode != 0 and failed.stderr.count("\n") == 1 and "blank" in failed.stderr
