@@ -27,17 +27,17 @@ NEGATIVES_SEED = 42
 ORIGINAL = "original"
 
 
-def label_order(clips: Iterable[Clip], labels: Iterable[str]) -> list[str]:
-    """`labels` in the order in which they first appear in the split."""
-    wanted = set(labels)
+def label_order(clips: Iterable[Clip], labels: Iterable[str] | None = None) -> list[str]:
+    """`labels` (None for all) in the order in which they first appear in the split."""
     in_split = sorted((clip for clip in clips if clip.split), key=lambda clip: clip.split_row)
-    order = list(dict.fromkeys(clip.label for clip in in_split if clip.label in wanted))
+    order = list(dict.fromkeys(clip.label for clip in in_split))
+    wanted = set(order if labels is None else labels)
     if missing := sorted(wanted - set(order)):
         raise InputError(
-            f"label {missing[0]}: no clip of it in the split (labels there: "
-            f"{', '.join(order) or 'none of those wanted'}): correct the list of labels"
+            f"label {missing[0]}: no clip of it in the split, whose labels are "
+            f"{', '.join(order)}: correct data.labels"
         )
-    return order
+    return [label for label in order if label in wanted]
 
 
 def check_label_counts(counts: Mapping[str, int]) -> None:
@@ -82,8 +82,8 @@ def classifier_clips(clips_by_label: Mapping[str, Sequence[str]], label: str) ->
     Returns
     -------
     N clips of `label`, N being the smallest label's number, then k = floor(N / other labels)
-    of each other label, at positions that are the same in every label (section 4.1 of the paper;
-    the seed is the authors').
+    of each other label, at positions that are the same in every label, in the order in which the
+    authors' seed draws them.
     """
     check_label_counts({name: len(clips) for name, clips in clips_by_label.items()})
     n_positive = min(len(clips) for clips in clips_by_label.values())

@@ -1,0 +1,39 @@
+"""Train and test classifiers on debiased embeddings of one model and effect."""
+
+from threadpoolctl import threadpool_limits
+
+from sensitivity.clips import read_clips
+from sensitivity.debiasing import Settings, classify_effect, direction_counts
+from sensitivity.effect_data import open_effect
+from sensitivity.logs import configure_logging
+from sensitivity.tables import write_table
+
+
+def main(snakemake) -> None:
+    """Read the stores and the directions, write tables auc and n_directions."""
+    configure_logging(snakemake, packages=("numpy", "scipy", "scikit-learn", "h5py"))
+    model, effect = snakemake.wildcards.model, snakemake.wildcards.effect
+    data = open_effect(
+        snakemake.input.store,
+        snakemake.input.original,
+        read_clips(snakemake.input.clips),
+        snakemake.params.labels,
+        snakemake.params.neutral,
+        model,
+        effect,
+    )
+    settings = Settings(
+        snakemake.params.methods, snakemake.params.thresholds, snakemake.params.solver
+    )
+    directions = snakemake.input.directions
+    counts = direction_counts(data, directions, settings.thresholds)
+    # One BLAS thread a process; labels are shared out over the cores the rule was given.
+    with threadpool_limits(1):
+        areas = list(classify_effect(data, directions, settings, snakemake.threads))
+    for table, rows in (("auc", areas), ("n_directions", counts)):
+        keys = {"model": model, "effect": effect}
+        write_table(snakemake.output[table], table, ({**keys, **row} for row in rows))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

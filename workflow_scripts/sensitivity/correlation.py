@@ -1,0 +1,46 @@
+"""How well the position along a direction gives the level's rank (section III of the paper)."""
+
+import numpy as np
+from scipy import stats
+
+
+def project(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """<direction, x> of points (..., d), as (...).
+
+    Row by row rather than by a matrix product, whose rounding may depend on a row's position:
+    equal points get equal projections and stay ties.
+    """
+    if points.ndim > 2:
+        return np.stack([project(block, direction) for block in points])
+    return (points * direction).sum(axis=-1)
+
+
+def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Squared Spearman correlation along the last axis, ties at their mean rank.
+
+    NaN where one side is constant: there is no order to compare.
+    """
+    ranks = []
+    for values in (first, second):
+        ranked = stats.rankdata(values, axis=-1)
+        ranks.append(ranked - (ranked.shape[-1] + 1) / 2)
+    product = (ranks[0] * ranks[1]).sum(axis=-1)
+    norms = (ranks[0] ** 2).sum(axis=-1) * (ranks[1] ** 2).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.minimum(product**2 / norms, 1.0)
+
+
+def n_distinct_points(points: np.ndarray) -> int:
+    """How many of the rows of points (P, d) differ."""
+    return len({row.tobytes() for row in np.ascontiguousarray(points) + 0.0})
+
+
+def first_equal_rows(rows: np.ndarray) -> np.ndarray:
+    """For each row of (n, d) the index of the first row equal to it, shape (n,)."""
+    first: dict[bytes, int] = {}
+    # Adding zero turns -0.0, which equals 0.0 but differs in its bytes, into 0.0.
+    contiguous = np.ascontiguousarray(rows) + 0.0
+    return np.array(
+        [first.setdefault(row.tobytes(), index) for index, row in enumerate(contiguous)],
+        dtype=np.intp,
+    )
