@@ -48,7 +48,7 @@ if DEMO:
             library=library("render_demo_clips"),
         output:
             clips=AUDIO,
-            split=split_file(),
+            split=f"{DEMO_FOLDER}/split.csv",
         params:
             demo=settings.data.model_dump(),
         log:

@@ -9,10 +9,10 @@ from sensitivity.logs import configure_logging
 def main(snakemake) -> None:
     """Write the clip index (``clips.csv``)."""
     log = configure_logging(snakemake, packages=("soundfile", "scikit-learn"))
-    split_file = snakemake.input.get("split")
+    split_file = list(snakemake.input.split)  # empty where the split is generated
     clips = index_clips(
         paths=list(snakemake.input.audio),
-        split=read_split(split_file) if split_file else None,
+        split=read_split(split_file[0]) if split_file else None,
         labels=snakemake.params.labels,
         samplerate=snakemake.params.samplerate,
         channels=snakemake.params.channels,

@@ -149,6 +149,15 @@ def test_parts_that_do_not_belong_together_are_refused(tmp_path):
     assert not path.exists()
 
 
+def test_stores_of_different_models_are_not_gathered(tmp_path):
+    write_store(tmp_path / "original.h5", embeddings()[0], CLIPS, None, ATTRIBUTES)
+    other = {**ATTRIBUTES, "weights_sha256": "w"}
+    write_store(tmp_path / "gain.h5", embeddings(), CLIPS, LEVELS, other)
+    with pytest.raises(InputError, match=r"gain\.h5: attribute weights_sha256 is w"):
+        assemble_model(tmp_path / "m.h5", tmp_path / "original.h5", {"gain": tmp_path / "gain.h5"})
+    assert not (tmp_path / "m.h5").exists()
+
+
 def test_the_model_store_moves_as_a_folder_and_exports_whole(tmp_path, monkeypatch):
     folder = tmp_path / "embeddings"
     write_store(folder / "logmel/original.h5", embeddings()[0], CLIPS, None, ATTRIBUTES)

@@ -1,0 +1,118 @@
+"""The logistic optimum against scikit-learn's solvers and its own optimality condition."""
+
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from sensitivity import logistic
+from sensitivity.protocol import PENALTIES
+
+
+def draw(n_samples=30, dimension=60, n_problems=2, seed=0, scale=1.0, mean=0.0):
+    rng = np.random.default_rng(seed)
+    positive = np.arange(n_samples) < n_samples // 3
+    points = rng.normal(size=(n_problems, n_samples, dimension))
+    points[:, positive] += 0.5 * rng.normal(size=dimension)
+    return scale * points + mean, positive
+
+
+def grams(points):
+    return points @ points.transpose(0, 2, 1)
+
+
+def distance_bound(points, positive, duals, penalties):
+    """Bound on the distance to the optimum relative to |w|, from the gradient in the primal."""
+    signs = np.where(positive, 1.0, -1.0)
+    rows = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
+    weights = duals @ rows
+    slopes = signs * expit(-signs * (weights @ rows.transpose(0, 2, 1)))
+    pull = np.asarray(penalties)[:, None] * logistic.balanced_weights(positive) * slopes
+    gradient = weights - pull @ rows
+    return (np.linalg.norm(gradient, axis=-1) / np.linalg.norm(weights, axis=-1)).max()
+
+
+@pytest.mark.parametrize("dimension", [3, 60])
+def test_optimum_is_that_of_a_tight_scikit_learn_fit(dimension):
+    points, positive = draw(dimension=dimension)
+    duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+    rows = np.concatenate([points[0], np.ones((len(positive), 1))], axis=1)
+    for index in (0, 4, 8, 11):
+        model = LogisticRegression(
+            C=PENALTIES[index],
+            class_weight="balanced",
+            fit_intercept=False,
+            solver="newton-cholesky",
+            tol=1e-12,
+            max_iter=1000,
+        ).fit(rows, positive)
+        weights = duals[0, index] @ rows
+        assert np.linalg.norm(weights - model.coef_[0]) <= 1e-8 * np.linalg.norm(weights)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    n_samples=st.integers(6, 40),
+    dimension=st.integers(1, 80),
+    scale=st.sampled_from([1e-3, 0.1, 1.0, 30.0]),
+    mean=st.sampled_from([0.0, 3.0]),
+)
+def test_every_penalty_is_solved_to_1e_9(seed, n_samples, dimension, scale, mean):
+    points, positive = draw(n_samples, dimension, 3, seed, scale, scale * mean)
+    duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+    assert distance_bound(points, positive, duals, PENALTIES) <= 1e-9
+
+
+def test_a_problem_does_not_depend_on_its_neighbours_or_on_the_warm_start():
+    points, positive = draw(n_problems=5)
+    gram = grams(points)
+    together = logistic.fit(gram, positive, np.array(PENALTIES))
+    alone = logistic.fit(gram[3:4], positive, np.array(PENALTIES))
+    np.testing.assert_allclose(together[3], alone[0], rtol=0, atol=1e-8 * np.abs(alone).max())
+    cold = logistic.fit(gram, positive, np.array([[c] for c in (1e-6, 1e-2, 1, 10, 1e3)]))
+    for problem, index in enumerate((2, 6, 8, 9, 11)):
+        expected = together[problem, index]
+        np.testing.assert_allclose(
+            cold[problem, 0], expected, rtol=0, atol=1e-8 * np.abs(expected).max()
+        )
+
+
+def test_samples_that_are_all_the_same_give_a_flat_classifier(caplog):
+    positive = np.arange(12) < 6
+    for value in (0.0, 1 / 3):
+        points = np.full((1, 12, 50), value)
+        with caplog.at_level(logging.WARNING):
+            duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+        assert np.isfinite(duals).all()
+        np.testing.assert_allclose((grams(points) + 1) @ duals[0].T, 0, atol=1e-6)
+    assert not caplog.records
+
+
+def test_class_weights_are_scikit_learns():
+    positive = np.array([True, False, False, False])
+    np.testing.assert_allclose(logistic.balanced_weights(positive), [2, 2 / 3, 2 / 3, 2 / 3])
+    with pytest.raises(ValueError, match="both classes"):
+        logistic.balanced_weights(np.ones(3, bool))
+
+
+def test_liblinear_is_scikit_learns_with_its_penalised_intercept():
+    points, positive = draw(n_samples=30, dimension=8, n_problems=1)
+    duals = logistic.fit(grams(points), positive, np.array([0.01, 1.0]), "liblinear")
+    for index, penalty in enumerate((0.01, 1.0)):
+        model = LogisticRegression(C=penalty, solver="liblinear", class_weight="balanced")
+        model.fit(points[0], positive)
+        found = (points[0] @ points[0].T + 1) @ duals[0, index]
+        np.testing.assert_allclose(found, model.decision_function(points[0]), atol=1e-6)
+        exact = logistic.fit(grams(points), positive, np.array([penalty]))
+        assert np.abs(duals[0, index] - exact[0, 0]).max() > 1e-9
+
+
+def test_an_unknown_solver_is_refused():
+    points, positive = draw()
+    with pytest.raises(ValueError, match="saga"):
+        logistic.fit(grams(points), positive, np.array([1.0]), "saga")

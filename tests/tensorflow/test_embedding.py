@@ -1,0 +1,152 @@
+"""The embedding scripts: what they write, and what they refuse to embed."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+import assemble_effect
+import embed_clips
+import embed_original
+from sensitivity.audio import from_pcm16, to_pcm16, writing_batch
+from sensitivity.clips import Clip, write_clips
+from sensitivity.embedding import batched, embed_each
+from sensitivity.errors import InputError
+from sensitivity.models import load_model
+from sensitivity.store import read_store
+
+SAMPLERATE = 44100
+LEVELS = ["-6.0", "0.0"]
+PROTOCOL = {"audio": "pcm16"}
+
+
+def noise(index: int) -> np.ndarray:
+    return np.random.default_rng(index).uniform(-0.5, 0.5, (4000 + index, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Three clips, one of them outside the split, their index, and a batch of two levels."""
+    clips = []
+    for index, name in enumerate(("a", "b", "c")):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, from_pcm16(to_pcm16(noise(index))), SAMPLERATE, subtype="PCM_16")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        split = "" if name == "b" else "train"
+        row = -1 if name == "b" else 1 - index // 2
+        clips.append(
+            Clip(name, str(path), "cello", "", name, split, 0.5, SAMPLERATE, 2, sha256,
+                 4000 + index, row)
+        )  # fmt: skip
+    write_clips(tmp_path / "clips.csv", clips)
+    kept = [clips[0], clips[2]]
+    with writing_batch(
+        tmp_path / "0.h5", levels=LEVELS, clips=kept, effect="gain", protocol=PROTOCOL
+    ) as writer:
+        for row, index in enumerate((0, 2)):
+            writer.write(0, row, noise(index) / 2)
+            writer.write(1, row, noise(index))
+    return tmp_path
+
+
+class Named(dict):
+    """Snakemake's named lists, as far as the scripts use them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def job(folder: Path, output: str, **changes) -> SimpleNamespace:
+    params = Named(
+        model="logmel", options={"batch_size": 1}, effect="gain", unit="dB", levels=LEVELS,
+        protocol=PROTOCOL,
+    )  # fmt: skip
+    return SimpleNamespace(
+        input=Named(audio=folder / "0.h5", clips=folder / "clips.csv"),
+        output=[folder / output],
+        params=Named({**params, **changes}),
+        log=[],
+        rule="test",
+        wildcards={},
+        threads=1,
+    )
+
+
+def test_parts_and_originals_hold_every_clip_and_say_what_made_them(folder):
+    embed_clips.main(job(folder, "part.h5"))
+    embed_original.main(job(folder, "original.h5", protocol={}))
+    part, original = read_store(folder / "part.h5"), read_store(folder / "original.h5")
+    assert (part.levels, part.clips, original.clips) == (LEVELS, ["a", "c"], ["a", "c"])
+    model = load_model("logmel", {})
+    expected = model.embed([model.prepare(noise(index), SAMPLERATE) for index in (0, 2)])
+    np.testing.assert_allclose(part.embeddings[1], expected, atol=0.01)  # 16-bit rounding
+    np.testing.assert_array_equal(part.embeddings[1], original.embeddings)
+    quieter = part.embeddings[1] - part.embeddings[0]
+    np.testing.assert_allclose(quieter[:, :128], 20 * np.log10(2), atol=0.05)
+    for store in (part, original):
+        assert {
+            "schema_version", "model", "backend", "options", "weights_sha256", "protocol",
+            "package_versions", "effect", "unit", "config_sha256", "data_sha256",
+        } == set(store.attributes)  # fmt: skip
+    assert part.attributes["unit"] == "dB"
+    assert part.attributes["data_sha256"] == original.attributes["data_sha256"]
+    assert '"numpy": "' in part.attributes["package_versions"]
+
+
+def test_batches_do_not_show(folder):
+    embed_clips.main(job(folder, "single.h5"))
+    embed_clips.main(job(folder, "batch.h5", options={"batch_size": 8}))
+    assert (folder / "single.h5").read_bytes() == (folder / "batch.h5").read_bytes()
+    assert list(batched("abcde", 2)) == [["a", "b"], ["c", "d"], ["e"]]
+
+
+def test_an_effect_is_assembled_from_its_parts(folder):
+    embed_clips.main(job(folder, "part.h5"))
+    script = job(folder, "gain.h5", levels=["0.0"])
+    script.input = Named(parts=[folder / "part.h5"])
+    assemble_effect.main(script)
+    store = read_store(folder / "gain.h5")
+    assert store.levels == ["0.0"]
+    np.testing.assert_array_equal(store.embeddings[0], read_store(folder / "part.h5").embeddings[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"levels": ["-6.0"]}, r"0\.h5: levels is"),
+        ({"effect": "reverb"}, r"0\.h5: effect is gain, wanted reverb"),
+        ({"protocol": {"audio": "float32"}}, r"protocol audio is pcm16, wanted float32"),
+        ({"options": {"layer": "mean_pool"}}, r"models\.logmel\.layer"),
+        ({"model": "musicn"}, r"did you mean musicnn"),
+    ],
+)
+def test_audio_or_options_that_were_not_asked_for_are_refused(folder, changes, message):
+    with pytest.raises(InputError, match=message):
+        embed_clips.main(job(folder, "part.h5", **changes))
+    assert not (folder / "part.h5").exists()
+
+
+def test_audio_of_other_clips_is_refused(folder):
+    clip = Clip("a", "a.wav", "cello", "", "a", "train", 0.5, SAMPLERATE, 2, "", 4000, 0)
+    write_clips(folder / "clips.csv", [clip])
+    with pytest.raises(InputError, match=r"0\.h5: holds 2 clips that are not the 1"):
+        embed_clips.main(job(folder, "part.h5"))
+
+
+def test_clips_are_not_all_held_at_once():
+    held = []
+
+    class Model:
+        def prepare(self, audio, samplerate):
+            held.append(audio)
+            return audio
+
+        def embed(self, prepared):
+            assert len(held) <= 2
+            held.clear()
+            return np.stack([clip[0] for clip in prepared])
+
+    audio = (np.full((1, 1), index, np.float32) for index in range(5))
+    np.testing.assert_array_equal(embed_each(Model(), audio, 1, 2)[:, 0], range(5))
