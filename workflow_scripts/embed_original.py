@@ -18,7 +18,9 @@ def main(snakemake) -> None:
     with threadpool_limits(snakemake.threads):
         weights = snakemake.input.get("weights")
         model = load_model(params.model, options, weights, snakemake.threads)
-        attributes = store_attributes(model, params.model, options, clips, dict(params.protocol))
+        # No effect's protocol touches the originals; a model may have switches of its own.
+        protocol = dict(params.get("protocol", {}))
+        attributes = store_attributes(model, params.model, options, clips, protocol)
         log.info("%s on the CPU: %s", params.model, attributes)
         embeddings = embed_original(model, clips, batch_size_of(params.model, options))
     write_store(

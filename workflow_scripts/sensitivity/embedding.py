@@ -97,13 +97,15 @@ def embed_levels(
 def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol: dict) -> None:
     """Refuse effected audio that isn't what was asked for.
 
-    A key of the protocol that only the model or only the audio has isn't compared.
+    `protocol` may say more than the audio does: a switch of the model's own.
     """
-    shared = sorted(set(protocol) & set(audio.protocol))
     pairs = [
         ("effect", audio.effect, effect),
         ("levels", list(audio.levels), list(levels)),
-        *((f"protocol {key}", audio.protocol[key], protocol[key]) for key in shared),
+        *(
+            (f"protocol {key}", value, protocol.get(key))
+            for key, value in sorted(audio.protocol.items())
+        ),
     ]
     for what, found, wanted in pairs:
         if found != wanted:

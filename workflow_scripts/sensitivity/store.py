@@ -28,6 +28,8 @@ IDENTITY = (
     "unit",
     "data_sha256",
 )
+# What the originals and every effect of one model have in common.
+MODEL_IDENTITY = ("model", "backend", "options", "weights_sha256", "data_sha256")
 TEXT = h5py.string_dtype("utf-8")
 
 
@@ -248,6 +250,12 @@ def _dimension(path: str | os.PathLike) -> int:
         return file["embeddings"].shape[-1]
 
 
+def model_identity(path: str | os.PathLike) -> dict[str, str]:
+    """What any other store must share to be of the same model: an `expected` for reading it."""
+    found = read_header(path).attributes
+    return {key: found[key] for key in MODEL_IDENTITY if key in found}
+
+
 def assemble_model(
     path: str | os.PathLike,
     original: str | os.PathLike,
@@ -257,9 +265,12 @@ def assemble_model(
 
     The embeddings are virtual datasets whose sources are named relative to `path`: the folder
     can be moved as a whole, and a copy of this file alone is empty (`export_store` makes a full
-    one).
+    one). Stores that don't share `MODEL_IDENTITY` are refused.
     """
     folder = Path(path).resolve().parent
+    expected = model_identity(original)
+    for store in effects.values():
+        read_header(store, expected)
     with replacing(path) as part, h5py.File(part, "w", libver=("v110", "v110")) as file:
         file.attrs["schema_version"] = str(SCHEMA_VERSION)
         for name, store in {"original": original, **effects}.items():

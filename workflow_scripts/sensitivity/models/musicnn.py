@@ -3,7 +3,8 @@
 A clip is mixed to one channel, resampled to 16 kHz and cut, as the package's extractor cuts it,
 into patches of 187 spectrogram frames (3 s) end to end; the last, incomplete patch is left out. The
 embedding is the mean over patches. A clip shorter than one patch, on which the package fails, is
-followed by silence up to one patch.
+followed by silence up to one patch. (For a clip of several patches the package's ``penultimate``
+repeats the first patch's: a slip in its loop over batches, not followed here.)
 
 Backend ``numpy`` is `musicnn_network`; ``upstream`` is the package's own TensorFlow graph, in one
 session for all clips.
@@ -13,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -112,7 +114,7 @@ def read_weights(path: str | os.PathLike) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
             weights = dict(file)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{path}: not readable weights ({error}): delete it and run again"
         ) from None
