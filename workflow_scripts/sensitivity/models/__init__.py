@@ -113,6 +113,8 @@ MODELS = _with_controls(
 def model_info(name: str) -> ModelInfo:
     """The entry of a model; an unknown name is an `InputError` that names the nearest."""
     if name not in MODELS:
+        if (trained := name.removesuffix(UNTRAINED)) in MODELS:
+            raise InputError(f"models.{name}: {trained} has no weights to train: leave it out")
         raise InputError(f"models.{name}: no such model{_nearest(name, MODELS)}")
     return MODELS[name]
 

@@ -1,0 +1,17 @@
+"""Make the weights of an untrained control once, for every job that embeds with it."""
+
+from threadpoolctl import threadpool_limits
+
+from sensitivity.logs import configure_logging
+from sensitivity.models import write_initial
+
+
+def main(snakemake) -> None:
+    """Write the seeded initial weights of a model."""
+    configure_logging(snakemake, packages=("numpy", "scipy"))
+    with threadpool_limits(snakemake.threads):
+        write_initial(snakemake.params.model, dict(snakemake.params.options), snakemake.output[0])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
