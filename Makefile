@@ -17,7 +17,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report test lint bench plan envs clean
+.PHONY: help demo report test lint bench plan envs schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,6 +52,9 @@ plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/d
 
 envs: .venv/.ready ## build every environment of envs/ and print where it is
 	@$(RUN) python tools/stacks.py
+
+schema: .venv/.ready ## write the config's JSON schema from its model
+	@$(RUN) python tools/write_schema.py
 
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools

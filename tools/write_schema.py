@@ -1,0 +1,13 @@
+"""Write schemas/config.schema.json from the configuration's model."""
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow_scripts"))
+
+from sensitivity.config import Settings  # noqa: E402  (needs the path set above)
+
+schema = json.dumps(Settings.model_json_schema(), indent=2) + "\n"
+(ROOT / "schemas" / "config.schema.json").write_text(schema, encoding="utf-8")
