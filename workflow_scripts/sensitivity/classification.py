@@ -23,21 +23,20 @@ class Classifiers:
     """Fitted classifiers of one label: S training sets times V bases.
 
     weights : (S, V, d), already free of the directions projected out
-    intercepts, best_c, n_tied_c : (S, V)
+    best_c, n_tied_c : (S, V)
     """
 
     weights: np.ndarray
-    intercepts: np.ndarray
     best_c: np.ndarray
     n_tied_c: np.ndarray
 
     def scores(self, points: np.ndarray, which: tuple) -> np.ndarray:
-        """Decision values of points (n, d) by the classifiers at index `which`, as (..., n).
+        """Scores to rank points (n, d) by, of the classifiers at index `which`, as (..., n).
 
-        Equal points get equal scores, whatever the rounding of a matrix product.
+        Decision values less the intercept, which changes no order. Equal points get equal scores,
+        whatever the rounding of a matrix product.
         """
-        values = self.weights[which] @ points.T + self.intercepts[which][..., None]
-        return values[..., first_equal_rows(points)]
+        return (self.weights[which] @ points.T)[..., first_equal_rows(points)]
 
 
 def train(
@@ -57,9 +56,7 @@ def train(
     """
     n_sets, n_samples, dimension = training_sets.shape
     shape = (n_sets, len(bases))
-    result = Classifiers(
-        np.empty((*shape, dimension)), np.empty(shape), np.empty(shape), np.empty(shape, int)
-    )
+    result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
     folds = list(StratifiedKFold(FOLDS).split(positive, positive))
     step = max(1, CHUNK // (len(bases) * n_samples**2 * 8))
     for start in range(0, n_sets, step):
@@ -78,7 +75,6 @@ def train(
         part = slice(start, start + len(chunk))
         result.best_c[part] = best.reshape(len(chunk), -1)
         result.n_tied_c[part] = tied.reshape(len(chunk), -1)
-        result.intercepts[part] = duals.sum(axis=-1)
         weights = duals @ chunk
         for variant, basis in enumerate(bases):
             weights[:, variant] -= (weights[:, variant] @ basis.T) @ basis
@@ -104,9 +100,9 @@ def select_penalty(
         duals = fit(
             grams[:, training[:, None], training], positive[training], np.array(PENALTIES), solver
         )
-        kernel = grams[:, validation[:, None], training] + 1.0
-        # Not a matrix product, whose rounding may differ between equal samples.
-        scores = np.einsum("bmj,bij->bmi", duals, kernel)
+        # Not a matrix product, whose rounding may differ between equal samples. The intercept is
+        # left out, as it changes no order.
+        scores = np.einsum("bmj,bij->bmi", duals, grams[:, validation[:, None], training])
         areas[fold] = roc_auc(positive[validation], scores)
     means = areas.mean(axis=0)
     best = means.argmax(axis=1)

@@ -184,7 +184,8 @@ def lda(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
     Sw^-1 (mean of effected - mean of originals), Sw the sum of both classes' Ledoit-Wolf
     covariances (standardised per class) weighted by class sizes: scikit-learn's ``coef_`` for
     ``shrinkage="auto"``. With fewer points than dimensions Sw, which is a diagonal plus what the
-    points span, is inverted by Woodbury's identity and never formed. Zero if the means agree.
+    points span, is inverted by Woodbury's identity and never formed. Zero if the means, whose
+    difference is the average displacement, are nearer than the shortest displacement.
     """
     total = len(originals) + len(effected)
     diagonal = np.zeros(originals.shape[1])
@@ -198,9 +199,11 @@ def lda(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
         diagonal += prior * shrinkage * variance * scale**2
         spans.append(centred * np.sqrt(prior * (1 - shrinkage) / len(points)))
         means.append(mean)
-    normal = _solve(diagonal, np.concatenate(spans), means[1] - means[0])
-    length = np.linalg.norm(normal)
-    return normal / length if length else normal
+    displacement = means[1] - means[0]
+    if np.linalg.norm(displacement) < SHORTEST_DISPLACEMENT:
+        return np.zeros_like(displacement)
+    normal = _solve(diagonal, np.concatenate(spans), displacement)
+    return normal / np.linalg.norm(normal)
 
 
 def _solve(diagonal: np.ndarray, span: np.ndarray, target: np.ndarray) -> np.ndarray:

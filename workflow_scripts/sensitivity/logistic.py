@@ -2,9 +2,9 @@
 
 The classifier minimises ``|w|^2 / 2 + C sum_i s_i log(1 + exp(-y_i <w, (x_i, 1)>))``: labels y of
 -1 and 1, balanced class weights s, the intercept the (penalised) weight of a constant 1. At the
-optimum ``w = sum_i a_i (x_i, 1)`` with ``a_i = C s_i y_i / (1 + exp(y_i f_i))`` and ``f = K a``,
-where K holds ``<x_i, x_j> + 1``. A few dozen clips of hundreds of dimensions are thus a problem of
-a few dozen numbers.
+optimum ``w = sum_i a_i (x_i, 1)`` with ``a_i = C s_i y_i / (1 + exp(y_i <w, (x_i, 1)>))``. So only
+inner products matter: each problem is solved in the coordinates of a square root R of its kernel
+``K = <x_i, x_j> + 1 = R R'``, n numbers a problem, whatever the dimension of x.
 """
 
 import logging
@@ -17,14 +17,12 @@ from scipy.special import expit
 log = logging.getLogger(__name__)
 
 SOLVERS = ("exact", "liblinear")
-# The objective is 1-strongly convex in w, so |w - optimum| is at most the gradient's norm. Solved
-# to this bound, relative to |w|.
-TOLERANCE = 1e-10
+EPS = np.finfo(np.float64).eps
+# A step this short relative to |w| ends the iterations. Newton's converge quadratically, so that
+# what is left after such a step is its square; the fixed point's at least halve.
+NEWTON_STEP = 1e-7
+FIXED_POINT_STEP = 1e-11
 MAX_ITERATIONS = 200
-# Newton steps in which the bound may fail to fall before rounding is taken to hold it.
-PATIENCE = 20
-# A |w| below this part of the terms that cancel in it is the rounding of float32 embeddings.
-SMALLEST_SCALE = 1e-6
 # Below this bound on its rate of contraction the plain fixed point beats Newton's method.
 CONTRACTION = 0.5
 
@@ -47,7 +45,8 @@ def fit(
     gram : (B, n, n), inner products of each problem's samples, float64
     positive : (n,), bool
     penalties : (M,) or (B, M), the C's, ascending: each starts from the one before
-    solver : ``exact`` (the optimum to 1e-10) or ``liblinear`` (scikit-learn's, default tolerance)
+    solver : ``exact`` (the optimum to 1e-9 or better) or ``liblinear`` (scikit-learn's, at its
+        default tolerance)
 
     Returns
     -------
@@ -61,94 +60,108 @@ def fit(
         raise ValueError(f"solver {solver!r}, expected one of {SOLVERS}")
     signs = np.where(positive, 1.0, -1.0)
     weights = balanced_weights(positive)
+    roots = np.stack([_root(matrix) for matrix in kernel])
     duals = np.empty((*penalties.shape, len(positive)))
-    dual = fitted = np.zeros((len(gram), len(positive)))
+    found = np.zeros((len(gram), len(positive)))
     for index, penalty in enumerate(penalties.T):
-        dual, fitted = _optimum(kernel, signs, penalty[:, None] * weights, dual, fitted)
-        duals[:, index] = dual
+        bounds = penalty[:, None] * weights
+        found = _optimum(kernel, roots, signs, bounds, found)
+        duals[:, index] = _slopes(roots, signs, bounds, found)
     return duals
 
 
-def _optimum(
-    kernel: np.ndarray, signs: np.ndarray, bounds: np.ndarray, dual: np.ndarray, fitted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solve ``a = bounds * signs / (1 + exp(signs * K a))`` for B problems from a start.
+def _root(kernel: np.ndarray) -> np.ndarray:
+    """R (n, n) with R R' = `kernel`, zero in the columns beyond its rank (pivoted Cholesky)."""
+    factor, pivots, rank, _ = linalg.lapack.dpstrf(kernel, lower=1)
+    root = np.zeros_like(kernel)
+    root[pivots - 1, :rank] = np.tril(factor)[:, :rank]
+    return root
 
-    `bounds` (B, n) is C s. Returns the duals and K @ duals, both (B, n).
+
+def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return (matrices @ vectors[..., None])[..., 0]
+
+
+def _transposed_times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    return (vectors[:, None, :] @ matrices)[:, 0]
+
+
+def _slopes(roots, signs, bounds, weights) -> np.ndarray:
+    """The a of each sample, given w: minus the slope of its loss."""
+    return bounds * signs * expit(-signs * _times(roots, weights))
+
+
+def _optimum(kernel, roots, signs, bounds, start) -> np.ndarray:
+    """Minimise ``|w|^2 / 2 + sum(bounds * log(1 + exp(-signs * R w)))`` for B problems.
+
+    Parameters
+    ----------
+    kernel, roots : (B, n, n)
+    signs : (n,)
+    bounds : (B, n), C s
+    start : (B, n), where to begin
+
+    Returns
+    -------
+    weights : (B, n)
     """
-    dual, fitted = dual.copy(), fitted.copy()
     largest = np.minimum(np.trace(kernel, axis1=1, axis2=2), np.abs(kernel).sum(axis=2).max(axis=1))
     contracting = bounds.max(axis=1) * largest / 4 <= CONTRACTION
+    weights = start.copy()
     for solve, chosen in ((_fixed_point, contracting), (_newton, ~contracting)):
         if chosen.any():
-            dual[chosen], fitted[chosen] = solve(
-                kernel[chosen], signs, bounds[chosen], dual[chosen], fitted[chosen]
+            weights[chosen] = solve(
+                kernel[chosen], roots[chosen], signs, bounds[chosen], start[chosen]
             )
-    return dual, fitted
+    return weights
 
 
-def _fixed_point(kernel, signs, bounds, dual, fitted):
+def _fixed_point(kernel, roots, signs, bounds, weights) -> np.ndarray:
     for _ in range(MAX_ITERATIONS):
-        following = bounds * signs * expit(-signs * fitted)
-        next_fitted = _times(kernel, following)
-        residual, gradient = dual - following, fitted - next_fitted
-        dual, fitted = following, next_fitted
-        if (_error(kernel, residual, gradient, dual, fitted) <= TOLERANCE).all():
+        slopes = _slopes(roots, signs, bounds, weights)
+        step = _transposed_times(roots, slopes) - weights
+        weights = weights + step
+        if _short(step, weights, FIXED_POINT_STEP, kernel, slopes).all():
             break
-    return dual, fitted
+    return weights
 
 
-def _newton(kernel, signs, bounds, dual, fitted):
-    """Newton's method with step halving; each problem leaves the stack when it has converged."""
-    duals, fits = np.empty_like(dual), np.empty_like(fitted)
-    errors = np.full(len(dual), np.inf)
-    idle = np.zeros(len(dual), int)
-    open_ = np.arange(len(dual))
+def _newton(kernel, roots, signs, bounds, weights) -> np.ndarray:
+    """Newton's method with step halving; a problem leaves the stack when it has converged.
+
+    With v^2 the curvatures of the losses, the inverse Hessian is, by Woodbury's identity,
+    ``I - R' v (I + v K v)^-1 v R``: no product of matrices is needed to set it up.
+    """
+    result = np.empty_like(weights)
+    open_ = np.arange(len(weights))
     for _ in range(MAX_ITERATIONS):
+        fitted = _times(roots, weights)
         probability = expit(-signs * fitted)
-        residual = dual - bounds * signs * probability
-        gradient = _times(kernel, residual)
-        error = _error(kernel, residual, gradient, dual, fitted)
-        better = error < errors[open_]
-        improved = open_[better]
-        duals[improved], fits[improved], errors[improved] = (
-            dual[better],
-            fitted[better],
-            error[better],
-        )
-        idle[open_] += 1
-        idle[improved] = 0
-        going = (error > TOLERANCE) & (idle[open_] < PATIENCE)
-        if not going.any():
-            break
-        if not going.all():
-            open_ = open_[going]
-            kernel, bounds, dual, fitted = kernel[going], bounds[going], dual[going], fitted[going]
-            probability, residual = probability[going], residual[going]
-            gradient = gradient[going]
+        slopes = bounds * signs * probability
+        gradient = weights - _transposed_times(roots, slopes)
         curvature = np.sqrt(bounds * probability * (1 - probability))
-        step = -(residual - curvature * _solve(kernel, curvature, curvature * gradient))
-        change = _times(kernel, step)
-        length = _step_lengths(signs, bounds, dual, fitted, step, change, gradient)
-        dual = dual + length * step
-        fitted = _times(kernel, dual)
-    if (worst := errors.max()) > 1e-8:
-        log.warning("a logistic regression stopped %.1e from its optimum (relative)", worst)
-    return duals, fits
+        inner = _solve(kernel, curvature, curvature * _times(roots, gradient))
+        step = _transposed_times(roots, curvature * inner) - gradient
+        length = _step_lengths(roots, signs, bounds, weights, fitted, step, gradient)
+        weights = weights + length * step
+        done = (length[:, 0] == 1) & _short(step, weights, NEWTON_STEP, kernel, slopes)
+        if done.any():
+            result[open_[done]] = weights[done]
+            open_, kernel, roots = open_[~done], kernel[~done], roots[~done]
+            bounds, weights = bounds[~done], weights[~done]
+        if not len(open_):
+            return result
+    log.warning("%d logistic regressions stopped short of their optimum", len(open_))
+    result[open_] = weights
+    return result
 
 
-def _times(kernel: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    return (kernel @ vectors[..., None])[..., 0]
-
-
-def _error(kernel, residual, gradient, dual, fitted) -> np.ndarray:
-    """Bound on |w - optimum| relative to |w|; a vector a is as long in w-space as a' K a says."""
-    squared = np.maximum((residual * gradient).sum(axis=1), 0.0)
+def _short(step, weights, tolerance, kernel, slopes) -> np.ndarray:
+    """Whether a step is short against w, or against the rounding of the gradient's terms."""
     lengths = np.sqrt(np.diagonal(kernel, axis1=1, axis2=2))
-    floor = (SMALLEST_SCALE * (np.abs(dual) * lengths).sum(axis=1)) ** 2
-    scale = np.maximum((dual * fitted).sum(axis=1), floor)
-    relative = np.divide(squared, scale, out=np.full_like(squared, np.inf), where=scale > 0)
-    return np.sqrt(relative)
+    rounding = 4 * EPS * (np.abs(slopes) * lengths).sum(axis=1)
+    bound = tolerance * np.linalg.norm(weights, axis=1) + rounding
+    return np.linalg.norm(step, axis=1) <= bound
 
 
 def _solve(kernel: np.ndarray, curvature: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -167,18 +180,18 @@ def _solve(kernel: np.ndarray, curvature: np.ndarray, targets: np.ndarray) -> np
     return solution
 
 
-def _step_lengths(signs, bounds, dual, fitted, step, change, gradient) -> np.ndarray:
+def _step_lengths(roots, signs, bounds, weights, fitted, step, gradient) -> np.ndarray:
     """The largest of 1, 1/2, 1/4... that lowers each problem's objective enough, (B, 1)."""
+    change = _times(roots, step)
 
     def objective(length):
-        margins = signs * (fitted + length * change)
-        norm = ((dual + length * step) * (fitted + length * change)).sum(axis=1)
-        return norm / 2 + (bounds * np.logaddexp(0, -margins)).sum(axis=1)
+        losses = bounds * np.logaddexp(0, -signs * (fitted + length * change))
+        return ((weights + length * step) ** 2).sum(axis=1) / 2 + losses.sum(axis=1)
 
     start = objective(0.0)
     slope = (gradient * step).sum(axis=1)
     rounding = 1e-13 * start
-    length = np.ones((len(dual), 1))
+    length = np.ones((len(weights), 1))
     for _ in range(30):
         short = objective(length) > start + 1e-4 * length[:, 0] * slope + rounding
         if not short.any():
