@@ -1,0 +1,200 @@
+import subprocess
+import sys
+
+import numpy as np
+import pedalboard
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
+
+from sensitivity.effects import EFFECTS, effect_named, refusal
+from sensitivity.errors import InputError
+
+FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
+forms = pytest.mark.parametrize(("samplerate", "channels"), FORMS)
+LEVELS = {"gain": 5.0, "lowpass": 1600.0, "reverb": 0.7, "bitcrush": 6.0}
+
+
+def noise(frames, channels, seed=0, peak=1.0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-peak, peak, (frames, channels)).astype(np.float32)
+
+
+def of_pedalboard(plugin, audio, samplerate):
+    return pedalboard.Pedalboard([plugin]).process(np.ascontiguousarray(audio.T), samplerate).T
+
+
+def test_the_registry_imports_without_numpy():
+    code = (
+        "import sys; import sensitivity.effects; "
+        "sys.exit(bool({'numpy', 'scipy', 'pedalboard'} & set(sys.modules)))"
+    )
+    environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    assert (
+        subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    )
+
+
+def test_names_are_keys():
+    assert all(name == effect.name for name, effect in EFFECTS.items())
+    assert set(EFFECTS) == {"gain", "lowpass", "reverb", "bitcrush"}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+@forms
+def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels):
+    audio = np.asfortranarray(noise(5000, channels))
+    before = audio.copy()
+    effected = EFFECTS[name].make(LEVELS[name], samplerate)(audio)
+    assert effected.shape == audio.shape
+    assert np.isfinite(effected).all()
+    assert not np.array_equal(effected, before)
+    np.testing.assert_array_equal(audio, before)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_the_memory_layout_changes_nothing(name):
+    audio = noise(5000, 2)
+    make = EFFECTS[name].make
+    by_frame = make(LEVELS[name], 44100)(np.ascontiguousarray(audio))
+    by_channel = make(LEVELS[name], 44100)(np.asfortranarray(audio))
+    np.testing.assert_array_equal(by_frame, by_channel)
+
+
+@pytest.mark.parametrize("name", [name for name, effect in EFFECTS.items() if not effect.stateful])
+def test_an_effect_that_says_it_has_no_state_has_none(name):
+    process = EFFECTS[name].make(LEVELS[name], 44100)
+    first = process(noise(3000, 2))
+    process(noise(3000, 2, seed=1))
+    np.testing.assert_array_equal(process(noise(3000, 2)), first)
+
+
+@pytest.mark.parametrize("level", np.arange(-40, 5.01, 1.5))
+def test_gain_is_a_factor_and_pedalboards_to_the_bit(level):
+    audio = noise(4000, 2)
+    effected = EFFECTS["gain"].make(level, 44100)(audio)
+    np.testing.assert_array_equal(effected, of_pedalboard(pedalboard.Gain(level), audio, 44100))
+    np.testing.assert_allclose(effected, audio * 10 ** (level / 20), rtol=4e-7)
+
+
+@forms
+def test_gain_at_its_neutral_level_does_nothing(samplerate, channels):
+    audio = noise(4000, channels)
+    effected = EFFECTS["gain"].make(EFFECTS["gain"].neutral, samplerate)(audio)
+    np.testing.assert_array_equal(effected, audio)
+
+
+@pytest.mark.parametrize("bits", range(1, 25))
+@forms
+def test_bitcrush_rounds_to_a_lattice_as_pedalboard_does(bits, samplerate, channels):
+    audio = noise(2000, channels)
+    effected = EFFECTS["bitcrush"].make(float(bits), samplerate)(audio)
+    np.testing.assert_array_equal(effected, np.rint(audio * 2.0**bits) / 2.0**bits)
+    np.testing.assert_array_equal(
+        effected, of_pedalboard(pedalboard.Bitcrush(bits), audio, samplerate)
+    )
+
+
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 50), st.integers(1, 2)),
+               elements=st.floats(-4, 4, width=32)),
+    st.integers(1, 15),
+)  # fmt: skip
+def test_bitcrushing_twice_is_bitcrushing_once(audio, bits):
+    process = EFFECTS["bitcrush"].make(float(bits), 44100)
+    once = process(audio)
+    np.testing.assert_array_equal(process(once), once)
+    assert np.abs(once - audio).max() <= 0.5 / 2**bits
+
+
+@pytest.mark.parametrize("cutoff", [1600.0, 4244.029, 18333.333])
+@pytest.mark.parametrize("samplerate", [44100, 48000])
+def test_lowpass_has_the_designed_response(cutoff, samplerate):
+    impulse = np.zeros((2**15, 2), np.float32)
+    impulse[0] = 1, 0.5
+    response = EFFECTS["lowpass"].make(cutoff, samplerate)(impulse)
+    spectrum = np.fft.rfft(response[:, 0])
+    frequency = np.fft.rfftfreq(len(impulse), 1 / samplerate)
+
+    order, edge = cheb2ord(cutoff / 1.1, cutoff * 1.1, 3, 80, fs=samplerate)
+    sections = cheby2(order, 80, edge, output="sos", fs=samplerate)
+    _, designed = sosfreqz(sections, frequency, fs=samplerate)
+    np.testing.assert_allclose(spectrum, designed, atol=1e-9)
+    np.testing.assert_allclose(response[:, 1], response[:, 0] / 2, rtol=0, atol=1e-15)
+
+    loudness = 20 * np.log10(np.abs(spectrum) + 1e-300)
+    assert loudness[frequency <= cutoff / 1.1].min() >= -3
+    assert loudness[frequency >= cutoff * 1.1].max() <= -80 + 1e-3
+
+
+@forms
+def test_lowpass_is_scipys_filter_from_rest(samplerate, channels):
+    audio = noise(3000, channels)
+    order, edge = cheb2ord(5000 / 1.1, 5000 * 1.1, 3, 80, fs=samplerate)
+    sections = cheby2(order, 80, edge, output="sos", fs=samplerate)
+    effected = EFFECTS["lowpass"].make(5000.0, samplerate)(audio)
+    np.testing.assert_array_equal(effected, sosfilt(sections, audio.T).T)
+
+
+@forms
+def test_reverb_is_pedalboards_and_leaks_nothing_after_a_reset(samplerate, channels):
+    audio = noise(8000, channels)
+    process = EFFECTS["reverb"].make(0.7, samplerate)
+    process(noise(8000, channels, seed=1))
+    process.reset()
+    np.testing.assert_array_equal(
+        process(audio), of_pedalboard(pedalboard.Reverb(room_size=0.7), audio, samplerate)
+    )
+    process.reset()
+    assert not process(np.zeros((8000, channels), np.float32)).any()
+
+
+@forms
+def test_reverb_carries_the_tail_of_the_clip_before(samplerate, channels):
+    process = EFFECTS["reverb"].make(1.0, samplerate)
+    process(noise(44100, channels))
+    tail = process(np.zeros((8000, channels), np.float32))
+    assert np.sqrt(np.mean(tail**2)) > 0.01
+
+
+def test_reverb_does_not_depend_on_the_cutting_into_chunks():
+    # The authors process a second at a time.
+    audio = noise(2 * 44100 + 123, 2)
+    whole = EFFECTS["reverb"].make(0.5, 44100)(audio)
+    process = EFFECTS["reverb"].make(0.5, 44100)
+    parts = [process(audio[start : start + 44100]) for start in range(0, len(audio), 44100)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("effect", "level", "samplerate", "channels", "words"),
+    [
+        ("gain", 61.0, None, None, "gain 61 dB is outside -90 to 60 dB"),
+        ("gain", float("nan"), None, None, "outside"),
+        ("lowpass", 19.0, None, None, "cutoff frequency 19 Hz is outside"),
+        ("lowpass", 20046.0, 44100, None, "half the sample rate, 22050 Hz"),
+        ("lowpass", 18333.333, 32000, None, "stay under 14545.5 Hz"),
+        ("reverb", 1.01, None, None, "room size 1.01 is outside 0 to 1"),
+        ("reverb", 0.5, 44100, 3, "at most 2 channels, the clips have 3"),
+        ("bitcrush", 4.5, None, None, "bit depth 4.5 bit is not a whole number"),
+        ("bitcrush", 0.0, None, None, "outside 1 to 24 bit"),
+    ],
+)
+def test_a_level_that_is_not_accepted_gets_its_reason(effect, level, samplerate, channels, words):
+    assert words in refusal(EFFECTS[effect], level, samplerate, channels)
+
+
+def test_accepted_levels():
+    for effect in EFFECTS.values():
+        assert refusal(effect, effect.low) is None
+        assert refusal(effect, effect.high) is None
+    assert refusal(EFFECTS["lowpass"], 20045.0, 44100, 2) is None
+    assert refusal(EFFECTS["gain"], -40.0, 44100, 6) is None
+    assert refusal(EFFECTS["reverb"], 1.0, 44100, 2) is None
+
+
+def test_an_unknown_effect_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"'chorus' is unknown.*gain, lowpass, reverb, bitcrush"):
+        effect_named("chorus")

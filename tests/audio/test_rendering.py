@@ -1,0 +1,275 @@
+import os
+import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pedalboard
+import pytest
+import soundfile
+from pedalboard.io import AudioFile
+from scipy.signal import cheb2ord, cheby2, sosfilt
+
+import keep_audio
+import render_effect
+from sensitivity import rendering
+from sensitivity.audio import AudioBatch, inspect_file, read_clip
+from sensitivity.clips import Clip, in_split, write_clips
+from sensitivity.effects import EFFECTS
+from sensitivity.errors import InputError
+from sensitivity.rendering import render_batch
+
+RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
+PAPER = {"reverb_state": "carried", "audio": "pcm16"}
+CLEAN = {"reverb_state": "reset", "audio": "float32"}
+LEVELS = {
+    "gain": ["-40.0", "5.0"],
+    "lowpass": ["1600.000", "8000.000"],
+    "reverb": ["0.01", "0.50", "1.00"],
+    "bitcrush": ["4", "12"],
+}
+
+
+def index_of(path, name, split, row=0):
+    frames, samplerate, channels, digest = inspect_file(path)
+    return Clip(
+        name, str(path), "cello", "", name, split, frames / samplerate, samplerate, channels,
+        digest, frames, row,
+    )  # fmt: skip
+
+
+def make_clips(folder, number=6, channels=2, samplerate=44100, subtype="PCM_16"):
+    """An index whose clip ids and paths sort in opposite orders; every third is in no split."""
+    rng = np.random.default_rng(1)
+    clips = []
+    for index in range(number):
+        name = f"clip{index}"
+        path = folder / f"{number - index:03d}" / f"{name}.wav"
+        path.parent.mkdir(parents=True)
+        frames = 5000 + 777 * index
+        fade = np.linspace(1, 0.2, frames)[:, None]
+        soundfile.write(
+            path, rng.uniform(-0.9, 0.9, (frames, channels)) * fade, samplerate, subtype
+        )
+        clips.append(index_of(path, name, ("train", "test", "")[index % 3], index))
+    return clips
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return make_clips(tmp_path_factory.mktemp("clips"))
+
+
+def rendered(clips, effect, levels, protocol, path, **options):
+    render_batch(clips, EFFECTS[effect], levels, protocol, path, **options)
+    with AudioBatch(path) as batch:
+        assert batch.levels == tuple(levels)
+        assert batch.clips == tuple(clip.clip for clip in in_split(clips))
+        return [[batch.samples(p, i) for i in range(len(batch.clips))] for p in range(len(levels))]
+
+
+def assert_equal(ours, expected):
+    assert len(ours) == len(expected)
+    for of_level, expected_of_level in zip(ours, expected, strict=True):
+        for samples, expected_samples in zip(of_level, expected_of_level, strict=True):
+            np.testing.assert_array_equal(samples, expected_samples)
+
+
+def files_of_the_authors(clips, effect, level, folder):
+    """What their script does: a board for all files in path order, WAV to WAV by pedalboard."""
+    boards = {
+        "gain": lambda: pedalboard.Gain(level),
+        "reverb": lambda: pedalboard.Reverb(room_size=level),
+        "bitcrush": lambda: pedalboard.Bitcrush(level),
+    }
+    board = pedalboard.Pedalboard([boards[effect]()]) if effect in boards else None
+    folder.mkdir()
+    for clip in sorted(clips, key=lambda clip: clip.path):
+        path = str(folder / f"{clip.clip}.wav")
+        with (
+            AudioFile(clip.path) as source,
+            AudioFile(path, "w", source.samplerate, source.num_channels) as target,
+        ):
+            if board:
+                while source.tell() < source.frames:
+                    chunk = source.read(3000)
+                    target.write(board(chunk, source.samplerate, reset=False))
+            else:
+                order, edge = cheb2ord(level / 1.1, level * 1.1, 3, 80, fs=source.samplerate)
+                sections = cheby2(order, 80, edge, output="sos", fs=source.samplerate)
+                target.write(sosfilt(sections, source.read(source.frames)))
+    return [
+        soundfile.read(folder / f"{clip.clip}.wav", dtype="int16", always_2d=True)[0]
+        for clip in in_split(clips)
+    ]
+
+
+@pytest.mark.parametrize("effect", LEVELS)
+@pytest.mark.parametrize(("channels", "samplerate"), [(2, 44100), (1, 22050)])
+def test_the_papers_protocol_gives_the_authors_files(tmp_path, effect, channels, samplerate):
+    clips = make_clips(tmp_path / "clips", 5, channels, samplerate)
+    ours = rendered(clips, effect, LEVELS[effect], PAPER, tmp_path / "batch.h5", threads=2)
+    expected = [
+        files_of_the_authors(clips, effect, float(level), tmp_path / level)
+        for level in LEVELS[effect]
+    ]
+    assert_equal(ours, expected)
+
+
+@pytest.mark.parametrize("effect", LEVELS)
+def test_the_clean_protocol_is_the_effect_alone(tmp_path, clips, effect):
+    ours = rendered(clips, effect, LEVELS[effect], CLEAN, tmp_path / "batch.h5")
+    expected = [
+        [
+            EFFECTS[effect].make(float(level), 44100)(read_clip(clip)).astype(np.float32)
+            for clip in in_split(clips)
+        ]
+        for level in LEVELS[effect]
+    ]
+    assert_equal(ours, expected)
+
+
+@pytest.mark.parametrize("effect", LEVELS)
+@pytest.mark.parametrize("protocol", [PAPER, CLEAN], ids=["paper", "clean"])
+@pytest.mark.parametrize(
+    "options",
+    [{"threads": 2}, {"threads": 5}, {"samples_per_chunk": 1},
+     {"threads": 3, "samples_per_chunk": 1}, {"threads": 2, "samples_per_chunk": 25000}],
+    ids=str,
+)  # fmt: skip
+def test_neither_threads_nor_chunks_change_a_sample(tmp_path, clips, effect, protocol, options):
+    one = rendered(clips, effect, LEVELS[effect], protocol, tmp_path / "one.h5")
+    other = rendered(clips, effect, LEVELS[effect], protocol, tmp_path / "other.h5", **options)
+    assert_equal(other, one)
+
+
+@pytest.mark.parametrize("effect", LEVELS)
+def test_a_batch_is_its_levels_one_by_one(tmp_path, clips, effect):
+    batch = rendered(clips, effect, LEVELS[effect], PAPER, tmp_path / "batch.h5", threads=2)
+    single = [
+        rendered(clips, effect, [level], PAPER, tmp_path / "one.h5")[0] for level in LEVELS[effect]
+    ]
+    assert_equal(batch, single)
+
+
+def test_a_carried_reverb_hears_every_clip_in_path_order(tmp_path, clips):
+    ours = rendered(clips, "reverb", ["1.00"], {**PAPER, "audio": "float32"}, tmp_path / "a.h5")
+    process = EFFECTS["reverb"].make(1.0, 44100)
+    heard = {clip.clip: process(read_clip(clip)) for clip in sorted(clips, key=lambda c: c.path)}
+    assert_equal(ours, [[heard[clip.clip] for clip in in_split(clips)]])
+
+    split_only = rendered(
+        in_split(clips), "reverb", ["1.00"], {**PAPER, "audio": "float32"}, tmp_path / "b.h5"
+    )
+    assert any(not np.array_equal(a, b) for a, b in zip(ours[0], split_only[0], strict=True)), (
+        "the clip outside the split left no tail"
+    )
+
+
+def test_a_clip_is_read_once_however_many_levels(tmp_path, clips, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        rendering, "read_clip", lambda clip, scale: read.append(clip.clip) or read_clip(clip, scale)
+    )
+    rendered(clips, "gain", ["-3.0", "0.0", "3.0"], PAPER, tmp_path / "a.h5", threads=2)
+    assert sorted(read) == [clip.clip for clip in in_split(clips)]
+    read.clear()
+    rendered(clips, "reverb", ["0.00", "0.50"], PAPER, tmp_path / "a.h5", threads=2)
+    assert sorted(read) == sorted(clip.clip for clip in clips)
+
+
+def test_memory_does_not_grow_with_the_number_of_clips(tmp_path):
+    peaks = {}
+    for number in (12, 48):
+        clips = make_clips(tmp_path / str(number), number)
+        clips = [clip for clip in clips if clip.frames < 15000]
+        clips = (clips * (number // len(clips) + 1))[:number]
+        clips = [
+            Clip(**{**vars(clip), "clip": f"{index:03d}", "split": "train"})
+            for index, clip in enumerate(clips)
+        ]
+        tracemalloc.start()
+        render_batch(
+            clips, EFFECTS["gain"], ["0.0"], PAPER, tmp_path / "a.h5", 2, samples_per_chunk=1
+        )
+        peaks[number] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[48] < 1.3 * peaks[12]
+
+
+def assert_refused(folder, words, *arguments, **options):
+    with pytest.raises(InputError, match=words):
+        render_batch(*arguments, folder / "out" / "batch.h5", **options)
+    assert not (folder / "out").exists() or os.listdir(folder / "out") == []
+
+
+def test_a_missing_or_changed_clip_leaves_no_file(tmp_path):
+    clips = make_clips(tmp_path / "clips")
+    path = Path(in_split(clips)[-1].path)
+    content = path.read_bytes()
+    for threads in (1, 2):
+        path.unlink()
+        arguments = (clips, EFFECTS["gain"], ["-3.0"], PAPER)
+        assert_refused(tmp_path, f"{path.name}: indexed", *arguments, threads=threads)
+        path.write_bytes(content[:-2] + b"ab")
+        assert_refused(tmp_path, f"{path.name}: the file has changed", *arguments, threads=threads)
+
+
+def test_what_an_effect_does_not_accept_is_refused_before_rendering(tmp_path, clips):
+    for effect, level, words in [
+        ("gain", "70.0", "effects.gain: gain 70 dB is outside"),
+        ("lowpass", "21000.000", "effects.lowpass: .*half the sample rate"),
+    ]:
+        assert_refused(tmp_path, words, clips, EFFECTS[effect], [level], PAPER)
+    three = make_clips(tmp_path / "three", 2, channels=3)
+    assert_refused(tmp_path, "at most 2 channels", three, EFFECTS["reverb"], ["0.50"], PAPER)
+    outside = [clip for clip in clips if not clip.split]
+    assert_refused(tmp_path, "no clip in the train or test", outside, EFFECTS["gain"], [], PAPER)
+
+
+@pytest.mark.skipif(
+    not RECORDINGS.is_dir(), reason="the recordings of shared/audio are not beside the checkout"
+)
+@pytest.mark.parametrize("effect", LEVELS)
+def test_recordings_of_different_lengths_and_formats(tmp_path, effect):
+    clips = [index_of(path, path.stem, "train") for path in sorted(RECORDINGS.glob("*.wav"))[:3]]
+    level = LEVELS[effect][0]
+    ours = rendered(clips, effect, [level], PAPER, tmp_path / "batch.h5", threads=2)
+    assert_equal(ours, [files_of_the_authors(clips, effect, float(level), tmp_path / "authors")])
+
+
+def snakemake_for(tmp_path, clips, output, **params):
+    write_clips(tmp_path / "clips.csv", clips)
+    return SimpleNamespace(
+        input=SimpleNamespace(clips=str(tmp_path / "clips.csv")),
+        output=[str(output)],
+        params=SimpleNamespace(**params),
+        log=[],
+        rule="render_effect",
+        wildcards={},
+        threads=2,
+    )
+
+
+def test_the_rendering_script(tmp_path, clips):
+    output = tmp_path / "audio" / "batch.h5"
+    render_effect.main(
+        snakemake_for(tmp_path, clips, output, effect="gain", levels=["-3.0"], protocol=PAPER)
+    )
+    expected = rendered(clips, "gain", ["-3.0"], PAPER, tmp_path / "expected.h5")
+    with AudioBatch(output) as batch:
+        assert_equal([[batch.samples(0, i) for i in range(len(batch.clips))]], expected)
+
+
+def test_the_script_that_keeps_audio(tmp_path, clips):
+    folder = tmp_path / "kept" / "-3.0"
+    keep_audio.main(
+        snakemake_for(tmp_path, clips, folder, effect="gain", level="-3.0", protocol=PAPER)
+    )
+    assert os.listdir(tmp_path / "kept") == ["-3.0"]
+    expected = rendered(clips, "gain", ["-3.0"], PAPER, tmp_path / "expected.h5")
+    kept = [
+        soundfile.read(folder / f"{clip.clip}.wav", dtype="int16")[0] for clip in in_split(clips)
+    ]
+    assert_equal([kept], expected)
+    assert len(os.listdir(folder)) == len(kept)
