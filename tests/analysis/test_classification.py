@@ -1,0 +1,446 @@
+"""The classifier protocol, against scikit-learn step by step, and the scripts end to end."""
+
+import csv
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+import classify
+import correlate
+import fit_directions
+from sensitivity import classification, protocol
+from sensitivity.clips import Clip, write_clips
+from sensitivity.direction_store import read_directions
+from sensitivity.errors import InputError
+from sensitivity.projection import project_out
+from sensitivity.store import write_store
+from sensitivity.tables import read_table
+
+LABELS = ["organ", "cello", "flute"]
+LEVELS = ["-20.0", "-10.0", "0.0", "5.0"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.booleans(), min_size=2, max_size=60).filter(lambda found: len(set(found)) == 2),
+    st.integers(0, 2**16),
+    st.sampled_from([2, 5, 1000]),
+)
+def test_roc_auc_is_scikit_learns_to_the_last_bit(positive, seed, n_values):
+    positive = np.array(positive)
+    scores = np.random.default_rng(seed).integers(n_values, size=(2, len(positive))) / 7 - 3
+    found = classification.roc_auc(positive, scores)
+    assert found.tolist() == [roc_auc_score(positive, row) for row in scores]
+
+
+def samples(n_samples=31, dimension=20, n_sets=2, seed=0, spread=1.5):
+    rng = np.random.default_rng(seed)
+    positive = np.arange(n_samples) < n_samples // 2
+    sets = spread * rng.normal(size=(n_sets, n_samples, dimension))
+    sets[:, positive] += rng.normal(size=dimension)
+    return sets.astype(np.float32), positive
+
+
+def by_scikit_learn(points, positive):
+    """C of the best plain mean AUC, how many tie with it, and the weights refitted on all."""
+    rows = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+
+    def fitted(chosen, penalty):
+        model = LogisticRegression(
+            C=penalty,
+            class_weight="balanced",
+            fit_intercept=False,
+            solver="newton-cholesky",
+            tol=1e-10,
+            max_iter=1000,
+        )
+        return model.fit(rows[chosen], positive[chosen]).coef_[0]
+
+    means = [
+        np.mean(
+            [
+                roc_auc_score(positive[test], rows[test] @ fitted(train, penalty))
+                for train, test in StratifiedKFold(3).split(rows, positive)
+            ]
+        )
+        for penalty in protocol.PENALTIES
+    ]
+    best = protocol.PENALTIES[int(np.argmax(means))]
+    n_tied = sum(mean >= max(means) - 1e-12 for mean in means)
+    return best, n_tied, fitted(np.arange(len(rows)), best)
+
+
+def test_training_is_scikit_learns_on_projected_samples():
+    sets, positive = samples()
+    rng = np.random.default_rng(1)
+    bases = [np.empty((0, 20)), *(np.linalg.qr(rng.normal(size=(20, k)))[0].T for k in (1, 6))]
+    trained = classification.train(sets, positive, bases)
+    test_points = rng.normal(size=(9, 20))
+    for index, points in enumerate(sets.astype(float)):
+        for variant, basis in enumerate(bases):
+            best, n_tied, weights = by_scikit_learn(project_out(points, basis), positive)
+            assert trained.best_c[index, variant] == best
+            assert trained.n_tied_c[index, variant] == n_tied
+            np.testing.assert_allclose(
+                trained.scores(test_points, (index, variant)),
+                project_out(test_points, basis) @ weights[:-1],
+                atol=1e-7 * np.abs(weights).max(),
+            )
+
+
+def test_training_sets_taken_in_pieces_change_nothing(monkeypatch):
+    sets, positive = samples(n_sets=5)
+    bases = [np.empty((0, 20)), np.eye(20)[:2]]
+    whole = classification.train(sets, positive, bases)
+    monkeypatch.setattr(classification, "CHUNK", 1)
+    pieces = classification.train(sets, positive, bases)
+    np.testing.assert_array_equal(whole.best_c, pieces.best_c)
+    np.testing.assert_allclose(whole.weights, pieces.weights, rtol=0, atol=1e-9)
+
+
+def test_equal_clips_tie():
+    sets, positive = samples()
+    trained = classification.train(sets, positive, [np.empty((0, 20))])
+    points = np.random.default_rng(2).normal(size=(40, 20))
+    points[[3, 17, 39]] = points[0]
+    scores = trained.scores(points, (slice(None), 0))
+    assert (scores[:, [3, 17, 39]] == scores[:, [0]]).all()
+
+
+def test_every_penalty_ties_where_all_clips_are_the_same():
+    sets, positive = np.ones((1, 12, 4), np.float32), np.arange(12) < 6
+    trained = classification.train(sets, positive, [np.empty((0, 4))])
+    assert trained.best_c.item() == protocol.PENALTIES[0]
+    assert trained.n_tied_c.item() == len(protocol.PENALTIES)
+
+
+def test_liblinear_is_selectable_and_another_optimiser():
+    sets, positive = samples()
+    bases = [np.empty((0, 20))]
+    exact = classification.train(sets, positive, bases)
+    other = classification.train(sets, positive, bases, "liblinear")
+    assert not np.array_equal(exact.weights, other.weights)
+    scores = [model.scores(sets[0].astype(float), (0, 0)) for model in (exact, other)]
+    assert np.corrcoef(scores)[0, 1] > 0.99
+
+
+def test_negatives_are_drawn_as_the_authors_do():
+    by_label = {
+        name: [f"{name}{i}" for i in range(n)] for name, n in zip("abc", (9, 7, 8), strict=True)
+    }
+    positions = random.Random(42).sample(range(7), 3)
+    expected = [f"b{i}" for i in range(7)]
+    expected += [f"a{i}" for i in positions] + [f"c{i}" for i in positions]
+    assert protocol.classifier_clips(by_label, "b") == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "label"),
+    [
+        ({"a": 9}, "at least two"),
+        ({"a": 2, "b": 9}, "label a: 2 training clips.*at least 3"),
+        ({"a": 9, "b": 3, "c": 9}, "label b: 3 .*3 labels needs at least 4"),
+        ({**{str(i): 12 for i in range(10)}, "x": 9}, "label x: 9 .*at least 10"),
+    ],
+)
+def test_labels_with_too_few_clips_are_named(counts, label):
+    with pytest.raises(InputError, match=label):
+        protocol.check_label_counts(counts)
+
+
+@pytest.mark.parametrize("n_labels", range(2, 12))
+def test_the_smallest_number_of_clips_accepted_can_be_cross_validated(n_labels):
+    for count in range(1, 15):
+        counts = {f"l{index}": count for index in range(n_labels)}
+        clips = {label: [f"{label}{i}" for i in range(count)] for label in counts}
+        try:
+            protocol.check_label_counts(counts)
+        except InputError:
+            continue
+        positive = np.array([c.startswith("l0") for c in protocol.classifier_clips(clips, "l0")])
+        for train, test in StratifiedKFold(3).split(positive, positive):
+            assert len(set(positive[train])) == len(set(positive[test])) == 2
+        assert count == max(3, n_labels - 1, -(-3 // (n_labels - 1)) * (n_labels - 1))
+        break
+    else:
+        pytest.fail("no count was accepted")
+
+
+class Case:
+    """Stores and index of a small experiment: labels of unequal size, a neutral level."""
+
+    def __init__(self, folder, order=None, dimension=24):
+        rng = np.random.default_rng(5)
+        self.folder = folder
+        counts = {"organ": (9, 4), "cello": (7, 3), "flute": (8, 5)}
+        self.clips = []
+        for label, (n_train, n_test) in counts.items():
+            for index in range(n_train + n_test):
+                self.clips.append(
+                    Clip(
+                        clip=f"{label}-{index}",
+                        path="",
+                        label=label,
+                        genre="",
+                        group=f"{label}{index}",
+                        split="train" if index < n_train else "test",
+                        duration_s=3.0,
+                        samplerate=44100,
+                        channels=2,
+                        sha256="",
+                        frames=132300,
+                        split_row=len(self.clips),
+                    )
+                )
+        means = {label: 0.6 * rng.normal(size=dimension) for label in counts}
+        originals = np.stack(
+            [means[clip.label] + rng.normal(size=dimension) for clip in self.clips]
+        )
+        strength = np.array([1.0, 0.5, 0.0, 0.3])[:, None, None]
+        shift = rng.normal(size=dimension) + 0.5 * rng.normal(size=originals.shape)
+        effected = originals + strength * shift
+        order = np.arange(len(self.clips)) if order is None else order
+        names = [self.clips[row].clip for row in order]
+        self.effected, self.originals = effected.astype("f4"), originals.astype("f4")
+        folder.mkdir()
+        write_clips(folder / "clips.csv", [self.clips[row] for row in order])
+        write_store(folder / "original.h5", originals[order], names, None, {"model": "m"})
+        write_store(
+            folder / "gain.h5", effected[:, order], names, LEVELS, {"model": "m", "effect": "gain"}
+        )
+
+    def job(self, outputs, **params):
+        return SimpleNamespace(
+            rule="rule",
+            log=[],
+            threads=params.pop("threads", 1),
+            wildcards=SimpleNamespace(items=lambda: (), model="m", effect="gain"),
+            input=SimpleNamespace(
+                store=self.folder / "gain.h5",
+                original=self.folder / "original.h5",
+                clips=self.folder / "clips.csv",
+                directions=self.folder / "directions.h5",
+            ),
+            output=outputs,
+            params=SimpleNamespace(
+                **{
+                    "labels": LABELS,
+                    "neutral": 0.0,
+                    "methods": list(protocol.METHODS),
+                    "thresholds": [0.3, 0.4, 0.5],
+                    "solver": "exact",
+                    **params,
+                }
+            ),
+        )
+
+    def tables(self, *names):
+        return {name: self.folder / f"{name}.csv" for name in names}
+
+    def run(self, **params):
+        threads = params.pop("threads", 1)
+        fit_directions.main(self.job([self.folder / "directions.h5"], **params))
+        names = ("global_r2", "samplewise_r2", "spectra", "projections")
+        correlate.main(self.job(self.tables(*names), **params))
+        classify.main(self.job(self.tables("auc", "n_directions"), threads=threads, **params))
+        return self
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return Case(tmp_path_factory.mktemp("case") / "experiment").run()
+
+
+def test_table_auc_holds_every_cell_once(case):
+    rows = read_table(case.folder / "auc.csv", "auc")
+    applied = [level for level in LEVELS if level != "0.0"]
+    cells = [("original", "original")]
+    cells += [pair for level in applied for pair in (("original", level), (level, "original"))]
+    cells += [(level, level) for level in applied]
+    methods = [(method, "") for method in protocol.METHODS if method != "samplewise_cca_svd"]
+    methods += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
+    keys = [
+        tuple(row[key] for key in ("label", "method", "threshold", "train", "test")) for row in rows
+    ]
+    assert len(set(keys)) == len(keys) == len(LABELS) * len(methods) * len(cells)
+    assert {(key[3], key[4]) for key in keys} == set(cells)
+    assert {(key[1], key[2]) for key in keys} == set(methods)
+    assert {(row["n_train"], row["n_test"]) for row in rows} == {("13", "12")}
+
+
+def test_cells_of_table_auc_are_scikit_learns(case):
+    rows = {
+        (row["label"], row["method"], row["threshold"], row["train"], row["test"]): row
+        for row in read_table(case.folder / "auc.csv", "auc")
+    }
+    row_of = {clip.clip: row for row, clip in enumerate(case.clips)}
+    training = {
+        label: [c.clip for c in case.clips if c.label == label and c.split == "train"]
+        for label in LABELS
+    }
+    tests = [row for row, clip in enumerate(case.clips) if clip.split == "test"]
+    sets = {"original": case.originals, **dict(zip(LEVELS, case.effected, strict=True))}
+    for label, method, train, test in (
+        ("organ", "none", "original", "-10.0"),
+        ("cello", "global_cca", "-20.0", "original"),
+        ("flute", "lda", "5.0", "5.0"),
+        ("cello", "pca_relative", "original", "original"),
+    ):
+        basis = np.empty((0, 24))
+        if method != "none":
+            found = read_directions(case.folder / "directions.h5", label, training[label], {})
+            basis = found.subspaces[method]
+        chosen = [row_of[clip] for clip in protocol.classifier_clips(training, label)]
+        positive = np.array([case.clips[row].label == label for row in chosen])
+        points = project_out(sets[train][chosen].astype(float), basis)
+        best, n_tied, weights = by_scikit_learn(points, positive)
+        scores = project_out(sets[test][tests].astype(float), basis) @ weights[:-1]
+        expected = roc_auc_score([case.clips[row].label == label for row in tests], scores)
+        row = rows[label, method, "", train, test]
+        assert (float(row["best_c"]), int(row["n_tied_c"])) == (best, n_tied)
+        assert float(row["roc_auc"]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_table_global_r2_of_unequal_labels(case):
+    rows = read_table(case.folder / "global_r2.csv", "global_r2")
+    assert {(row["label"], row["n_clips"]) for row in rows} == {
+        ("organ", "9"),
+        ("cello", "7"),
+        ("flute", "8"),
+    }
+    for row in rows:
+        assert row["saturated"] == "0"
+        assert row["n_levels"] == "4"
+        assert 0 < float(row["r2_test"]) < float(row["r2"]) < 1
+        assert row["r2_null_mean"] == row["r2_low"] == row["r2_heldout_levels"] == ""
+
+
+def test_saturated_fits_are_said_to_be_and_their_r2_is_1(tmp_path):
+    case = Case(tmp_path / "wide", dimension=60).run()
+    for row in read_table(case.folder / "global_r2.csv", "global_r2"):
+        assert row["saturated"] == "1"
+        assert row["r2"] == "1.0"
+        assert float(row["r2_test"]) < 1
+    for row in read_table(case.folder / "samplewise_r2.csv", "samplewise_r2"):
+        assert (row["r2"], row["n_distinct_points"]) == ("1.0", "4")
+
+
+def test_spectra_and_projections(case):
+    spectra = read_table(case.folder / "spectra.csv", "spectra")
+    assert sorted((row["label"], int(row["index"])) for row in spectra) == sorted(
+        [("organ", i) for i in range(9)]
+        + [("cello", i) for i in range(7)]
+        + [("flute", i) for i in range(8)]
+    )
+    assert {(row["directions"], row["originals"]) for row in spectra if row["index"] == "0"} == {
+        ("1.0", "1.0")
+    }
+    projections = read_table(case.folder / "projections.csv", "projections")
+    assert len(projections) == len(case.clips) * len(LEVELS)
+    assert {row["split"] for row in projections} == {"train", "test"}
+
+
+def test_same_bytes_whatever_the_order_of_rows_and_the_number_of_workers(case, tmp_path):
+    order = np.random.default_rng(0).permutation(len(case.clips))
+    other = Case(tmp_path / "shuffled", order).run(threads=3, labels=LABELS[::-1])
+    for path in sorted(case.folder.glob("*.csv")):
+        if path.name != "clips.csv":
+            assert path.read_bytes() == (other.folder / path.name).read_bytes(), path.name
+    for name in ("directions.h5",):
+        assert (case.folder / name).read_bytes() == (other.folder / name).read_bytes()
+
+
+def test_a_label_left_out_leaves_no_row(tmp_path):
+    case = Case(tmp_path / "two").run(labels=["flute", "cello"])
+    for path in sorted(case.folder.glob("*.csv")):
+        if path.name != "clips.csv":
+            with open(path, encoding="utf-8", newline="") as file:
+                assert {row["label"] for row in csv.DictReader(file)} == {"cello", "flute"}
+
+
+def test_thresholds_that_keep_as_much_share_classifiers(case, monkeypatch):
+    passed = []
+    train = classification.train
+    monkeypatch.setattr(
+        "sensitivity.debiasing.train",
+        lambda sets, positive, bases, solver: (
+            passed.append(bases) or train(sets, positive, bases, solver)
+        ),
+    )
+    classify.main(
+        case.job(
+            {name: case.folder / f"shared-{name}.csv" for name in ("auc", "n_directions")},
+            methods=["samplewise_cca_svd", "none"],
+            thresholds=[1e-3, 2e-3, 1.0],
+        )
+    )
+    assert [[len(basis) for basis in bases] for bases in passed] == [
+        [9, 1, 0],
+        [7, 1, 0],
+        [8, 1, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"levels": ["-20.0", "-10.0", "5.0", "0.0"]}, r"gain\.h5: its levels .* ascending"),
+        ({"levels": ["0.0"]}, r"gain\.h5: levels 0\.0, at least two"),
+        ({"drop": "cello-8"}, r"gain\.h5: no embedding of cello-8 \(1 of 36"),
+        ({"dimension": 5}, r"gain\.h5: embeddings of 5 dimensions, 24 in"),
+        ({"effect": "reverb"}, r"gain\.h5: attribute effect is reverb"),
+    ],
+)
+def test_a_store_that_does_not_fit_is_refused(tmp_path, change, message):
+    case = Case(tmp_path / "bad")
+    levels = change.get("levels", LEVELS)
+    names = [clip.clip for clip in case.clips]
+    kept = [row for row, name in enumerate(names) if name != change.get("drop")]
+    write_store(
+        case.folder / "gain.h5",
+        case.effected[: len(levels), kept, : change.get("dimension")],
+        [names[row] for row in kept],
+        levels,
+        {"model": "m", "effect": change.get("effect", "gain")},
+    )
+    with pytest.raises(InputError, match=message):
+        case.run()
+    assert not (case.folder / "directions.h5").exists()
+
+
+def test_directions_of_other_clips_or_levels_are_refused(case):
+    path = case.folder / "directions.h5"
+    with pytest.raises(InputError, match="other clips"):
+        read_directions(path, "organ", ["organ-0"], {})
+    with pytest.raises(InputError, match="attribute levels"):
+        read_directions(path, "organ", [], {"levels": ["1"]})
+    with pytest.raises(InputError, match="no directions of label voice"):
+        read_directions(path, "voice", [], {})
+    with pytest.raises(InputError, match=r"none\.h5: not a readable"):
+        read_directions(case.folder / "none.h5", "organ", [], {})
+
+
+def test_a_label_without_test_clips_is_refused(tmp_path):
+    case = Case(tmp_path / "untested")
+    case.run()
+    write_clips(
+        case.folder / "clips.csv",
+        [clip for clip in case.clips if not (clip.label == "flute" and clip.split == "test")],
+    )
+    correlate.main(case.job(case.tables("global_r2", "samplewise_r2", "spectra", "projections")))
+    rows = read_table(case.folder / "global_r2.csv", "global_r2")
+    assert [row["r2_test"] == "" for row in rows] == [row["label"] == "flute" for row in rows]
+    with pytest.raises(InputError, match="label flute: 0 of 7 test clips"):
+        classify.main(case.job(case.tables("auc", "n_directions")))
+
+
+def test_labels_of_the_config_that_the_split_lacks_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"label voice: no clip of it .* organ, cello, flute"):
+        Case(tmp_path / "missing").run(labels=["organ", "cello", "voice"])
