@@ -24,9 +24,9 @@ report: "report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         all_tables(),
         all_figures(),
         all_stores(),
         all_kept_audio(),
+    localrule: True

@@ -4,12 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+# Under another name: at the start of a line, Snakemake takes `report` for its keyword.
+from snakemake.io import report as reported
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from sensitivity import dataset, levels, models
+from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
@@ -43,15 +45,18 @@ settings = checked(load_settings, config, SOURCE)
 EFFECTS = sorted(settings.effects)
 MODEL_NAMES = sorted(settings.models)
 LABELS = settings.labels
+SINGLE_LABELS = settings.figures.labels
+TABLES = ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc")
+FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+RESULTS = f"results/{settings.experiment}"
+DEMO = settings.data.source == "demo"
+DEMO_FOLDER = f"{RESULTS}/clips"
 
 
 pathvars:
     results=f"results/{settings.experiment}",
     logs=f"logs/{settings.experiment}",
     benchmarks=f"benchmarks/{settings.experiment}",
-
-
-RESULTS = f"results/{settings.experiment}"
 
 
 wildcard_constraints:
@@ -64,9 +69,8 @@ wildcard_constraints:
 def library(script: str, *chosen: str) -> list[str]:
     """The library modules that a script imports, directly or through each other.
 
-    `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``).
-
-    Declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
+    `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``). All are
+    declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
     """
     found = {SCRIPTS / f"{name}.py" for name in chosen}
     waiting = [SCRIPTS / f"{script}.py", *found]
@@ -126,6 +130,106 @@ def audio_protocol(effect: str) -> dict:
     return protocol
 
 
+def audio_files() -> list[str]:
+    """Every audio file of the experiment, declared one by one so that none changes unseen."""
+    if DEMO:
+        data = settings.data
+        clips = demo_clips(data.labels, data.train, data.test, data.parts_per_group, data.seed)
+        return [f"{DEMO_FOLDER}/{clip.file_name}" for clip in clips]
+    return checked(dataset.find_audio, settings.data.folder)
+
+
+def split_file() -> list[str]:
+    if DEMO:
+        return [f"{DEMO_FOLDER}/split.csv"]
+    return [] if settings.data.split == "generated" else [settings.data.split]
+
+
+def check_labels() -> None:
+    """Refuse a label that the data hasn't got, before anything runs."""
+    if DEMO:
+        return
+    rows = dataset.read_split(settings.data.split) if split_file() else None
+    known = dataset.labels_of(AUDIO, rows)
+    for key, wanted in (("labels", LABELS), ("data.labels", settings.data.labels or ())):
+        for label in wanted:
+            if label not in known:
+                raise InputError(
+                    f"{SOURCE}: {key}: no clip is labelled {label!r}: the labels are "
+                    f"{', '.join(known)}"
+                )
+
+
+AUDIO = audio_files()
+checked(check_labels)
+
+
+def environment_of(wildcards) -> str:
+    return f"../envs/{models.environment(wildcards.model)}.yaml"
+
+
+def parts_of_effect(wildcards) -> list[str]:
+    return [
+        f"{RESULTS}/embeddings/{wildcards.model}/{wildcards.effect}/{batch}.h5"
+        for batch in batches_of(wildcards.model, wildcards.effect)
+    ]
+
+
+def options_of(wildcards) -> dict:
+    return model_options(settings, wildcards.model)
+
+
+def parts_of_table(table: str) -> list[str]:
+    return expand(
+        "<results>/analysis/{model}/{effect}/{table}.csv",
+        model=MODEL_NAMES,
+        effect=EFFECTS,
+        table=table,
+    )
+
+
+def figure_stems(kind: str) -> list[str]:
+    """Names without ending of one kind's figures of one effect."""
+    stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
+    return stems + [f"{stem}_{label}" for stem in stems for label in SINGLE_LABELS]
+
+
+def drawn(kind: str, section: str) -> list:
+    """The PNG files of one kind, each with its place and labels in the report."""
+    figures = []
+    for model in MODEL_NAMES:
+        for label in ("all", *SINGLE_LABELS):
+            ending = "" if label == "all" else f"_{label}"
+            figures.append(
+                reported(
+                    f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
+                    caption=f"../report/{kind}.rst",
+                    category=section,
+                    labels={
+                        "model": model,
+                        "effect": "{effect}",
+                        "kind": kind,
+                        "label": label,
+                    },
+                )
+            )
+    return figures
+
+
+def printed(kind: str) -> list[str]:
+    """The PDF files of one kind."""
+    return [f"<results>/figures/{stem}.pdf" for stem in figure_stems(kind)]
+
+
+def per_model(name: str) -> list[str]:
+    """One file of each model's analysis of one effect, in the order of the models."""
+    return [f"<results>/analysis/{model}/{{effect}}/{name}" for model in MODEL_NAMES]
+
+
+def style_of(kind: str) -> dict:
+    return settings.figures.style.get(kind, {})
+
+
 def all_tables() -> list[str]:
     return [f"{RESULTS}/tables/{name}.csv" for name in TABLES]
 
@@ -140,3 +244,15 @@ def all_kept_audio() -> list[str]:
         for effect in EFFECTS
         for level in settings.kept_levels(effect)
     ]
+
+
+def all_figures() -> list[str]:
+    stems = [
+        stem.format(effect=effect)
+        for kind in FIGURES
+        for stem in figure_stems(kind)
+        for effect in EFFECTS
+    ]
+    return expand(
+        "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
+    )

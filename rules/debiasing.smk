@@ -11,14 +11,6 @@ rule classify:
     output:
         auc="<results>/analysis/{model}/{effect}/auc.csv",
         n_directions="<results>/analysis/{model}/{effect}/n_directions.csv",
-    params:
-        model="{model}",
-        effect="{effect}",
-        labels=LABELS,
-        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
-        methods=settings.debiasing.methods,
-        thresholds=settings.debiasing.svd_thresholds,
-        solver=settings.debiasing.classifier.solver,
     log:
         "<logs>/analysis/{model}/{effect}/classify.log",
     benchmark:
@@ -27,6 +19,14 @@ rule classify:
         "../envs/analysis.yaml"
     resources:
         mem_mb=4000,
+    params:
+        model="{model}",
+        effect="{effect}",
+        labels=LABELS,
+        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
+        methods=settings.debiasing.methods,
+        thresholds=settings.debiasing.svd_thresholds,
+        solver=settings.debiasing.classifier.solver,
     message:
         "Classifying with {wildcards.model} under {wildcards.effect}"
     script:

@@ -11,21 +11,21 @@ rule render_effect:
         library=library("render_effect"),
     output:
         temp("<results>/audio/{effect}/{batch}.h5"),
-    params:
-        effect="{effect}",
-        levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     log:
         "<logs>/audio/{effect}/{batch}.log",
     benchmark:
         "<benchmarks>/audio/{effect}/{batch}.tsv"
+    priority: 10
     conda:
         "../envs/audio.yaml"
     threads: 16
-    priority: 10
     resources:
         mem_mb=2000,
         audio_slots=AUDIO_SLOTS,
+    params:
+        effect="{effect}",
+        levels=lambda wildcards: levels.batch_levels(wildcards.batch),
+        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     message:
         "Rendering {wildcards.effect} at {wildcards.batch}"
     script:
@@ -38,10 +38,6 @@ rule keep_audio:
         library=library("keep_audio"),
     output:
         directory("<results>/audio_kept/{effect}/{level}"),
-    params:
-        effect="{effect}",
-        level="{level}",
-        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     log:
         "<logs>/audio_kept/{effect}/{level}.log",
     conda:
@@ -49,6 +45,10 @@ rule keep_audio:
     threads: 16
     resources:
         mem_mb=2000,
+    params:
+        effect="{effect}",
+        level="{level}",
+        protocol=lambda wildcards: audio_protocol(wildcards.effect),
     message:
         "Keeping {wildcards.effect} at {wildcards.level} to listen to"
     script:

@@ -1,39 +1,24 @@
 # Audio in, one HDF5 store for each model and effect out.
 
 
-def environment_of(wildcards) -> str:
-    return f"../envs/{models.environment(wildcards.model)}.yaml"
-
-
-def parts_of_effect(wildcards) -> list[str]:
-    return [
-        f"{RESULTS}/embeddings/{wildcards.model}/{wildcards.effect}/{batch}.h5"
-        for batch in batches_of(wildcards.model, wildcards.effect)
-    ]
-
-
-def options_of(wildcards) -> dict:
-    return model_options(settings, wildcards.model)
-
-
 rule embed_original:
     input:
         clips="<results>/clips.csv",
         library=lambda wildcards: library("embed_original", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/original.h5",
-    params:
-        model="{model}",
-        options=options_of,
     log:
         "<logs>/embeddings/{model}/original.log",
     benchmark:
         "<benchmarks>/embeddings/{model}/original.tsv"
+    priority: 20
     conda:
         environment_of
-    priority: 20
     resources:
         mem_mb=3000,
+    params:
+        model="{model}",
+        options=options_of,
     message:
         "Embedding the original clips with {wildcards.model}"
     script:
@@ -47,6 +32,16 @@ rule embed_clips:
         library=lambda wildcards: library("embed_clips", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/{effect}/{batch}.h5",
+    log:
+        "<logs>/embeddings/{model}/{effect}/{batch}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/{effect}/{batch}.tsv"
+    priority: 20
+    conda:
+        environment_of
+    resources:
+        mem_mb=3000,
+        audio_slots=1,
     params:
         model="{model}",
         options=options_of,
@@ -54,16 +49,6 @@ rule embed_clips:
         unit=lambda wildcards: effect_named(wildcards.effect).unit,
         levels=lambda wildcards: levels.batch_levels(wildcards.batch),
         protocol=lambda wildcards: audio_protocol(wildcards.effect),
-    log:
-        "<logs>/embeddings/{model}/{effect}/{batch}.log",
-    benchmark:
-        "<benchmarks>/embeddings/{model}/{effect}/{batch}.tsv"
-    conda:
-        environment_of
-    priority: 20
-    resources:
-        mem_mb=3000,
-        audio_slots=1,
     message:
         "Embedding {wildcards.effect} at {wildcards.batch} with {wildcards.model}"
     script:
@@ -76,14 +61,14 @@ rule assemble_effect:
         library=library("assemble_effect"),
     output:
         "<results>/embeddings/{model}/{effect}.h5",
-    params:
-        levels=lambda wildcards: levels_of(wildcards.effect),
     log:
         "<logs>/embeddings/{model}/{effect}/assemble.log",
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
+    params:
+        levels=lambda wildcards: levels_of(wildcards.effect),
     message:
         "Assembling {wildcards.model}'s embeddings of {wildcards.effect}"
     script:

@@ -1,64 +1,5 @@
 # The figures: one rule a kind, one job an effect; each model has its panel figure and, for the
 # labels in `figures.labels`, single-label figures in the paper's layout.
-# Under another name: at the start of a line, Snakemake takes `report` for its keyword.
-from snakemake.io import report as reported
-
-SINGLE_LABELS = settings.figures.labels
-
-
-def figure_stems(kind: str) -> list[str]:
-    """Names without ending of one kind's figures of one effect."""
-    stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
-    return stems + [f"{stem}_{label}" for stem in stems for label in SINGLE_LABELS]
-
-
-def drawn(kind: str, section: str) -> list:
-    """The PNG files of one kind, each with its place and labels in the report."""
-    figures = []
-    for model in MODEL_NAMES:
-        for label in ("all", *SINGLE_LABELS):
-            ending = "" if label == "all" else f"_{label}"
-            figures.append(
-                reported(
-                    f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
-                    caption=f"../report/{kind}.rst",
-                    category=section,
-                    labels={
-                        "model": model,
-                        "effect": "{effect}",
-                        "kind": kind,
-                        "label": label,
-                    },
-                )
-            )
-    return figures
-
-
-def printed(kind: str) -> list[str]:
-    """The PDF files of one kind."""
-    return [f"<results>/figures/{stem}.pdf" for stem in figure_stems(kind)]
-
-
-def per_model(name: str) -> list[str]:
-    """One file of each model's analysis of one effect, in the order of the models."""
-    return [f"<results>/analysis/{model}/{{effect}}/{name}" for model in MODEL_NAMES]
-
-
-def style_of(kind: str) -> dict:
-    return settings.figures.style.get(kind, {})
-
-
-def all_figures() -> list[str]:
-    kinds = ("trajectories", "correlation", "spectra", "samplewise", "auc")
-    stems = [
-        stem.format(effect=effect)
-        for kind in kinds
-        for stem in figure_stems(kind)
-        for effect in EFFECTS
-    ]
-    return expand("<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png"))
-
-
 rule fit_trajectories:
     input:
         stores=[f"<results>/embeddings/{model}/{{effect}}.h5" for model in MODEL_NAMES],
@@ -67,13 +8,6 @@ rule fit_trajectories:
         library=library("fit_trajectories"),
     output:
         per_model("trajectories.csv"),
-    params:
-        models=MODEL_NAMES,
-        effect="{effect}",
-        labels=LABELS,
-        clips=settings.figures.umap.clips,
-        n_neighbors=settings.figures.umap.n_neighbors,
-        seed=settings.figures.umap.seed,
     log:
         "<logs>/analysis/trajectories_{effect}.log",
     benchmark:
@@ -82,6 +16,13 @@ rule fit_trajectories:
         "../envs/analysis.yaml"
     resources:
         mem_mb=4000,
+    params:
+        models=MODEL_NAMES,
+        effect="{effect}",
+        labels=LABELS,
+        clips=settings.figures.umap.clips,
+        n_neighbors=settings.figures.umap.n_neighbors,
+        seed=settings.figures.umap.seed,
     message:
         "Projecting trajectories under {wildcards.effect} with UMAP"
     script:
@@ -95,16 +36,16 @@ rule draw_trajectories:
     output:
         png=drawn("trajectories", "1. Impact (section II)"),
         pdf=printed("trajectories"),
+    log:
+        "<logs>/figures/trajectories_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
         effect=lambda wildcards: effect_words(wildcards.effect),
         style=style_of("trajectories"),
-    log:
-        "<logs>/figures/trajectories_{effect}.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Drawing trajectories under {wildcards.effect} (Fig. 1)"
     script:
@@ -119,16 +60,16 @@ rule draw_correlation:
     output:
         png=drawn("correlation", "2. Correlation (section III)"),
         pdf=printed("correlation"),
+    log:
+        "<logs>/figures/correlation_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
         effect=lambda wildcards: effect_words(wildcards.effect),
         style=style_of("correlation"),
-    log:
-        "<logs>/figures/correlation_{effect}.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Drawing correlation with {wildcards.effect} (Fig. 2)"
     script:
@@ -142,16 +83,16 @@ rule draw_spectra:
     output:
         png=drawn("spectra", "3. Dimensionality (section III)"),
         pdf=printed("spectra"),
+    log:
+        "<logs>/figures/spectra_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
         effect=lambda wildcards: effect_words(wildcards.effect),
         style=style_of("spectra"),
-    log:
-        "<logs>/figures/spectra_{effect}.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Drawing spectra under {wildcards.effect} (Fig. 3)"
     script:
@@ -165,16 +106,16 @@ rule draw_samplewise:
     output:
         png=drawn("samplewise", "3. Dimensionality (section III)"),
         pdf=printed("samplewise"),
+    log:
+        "<logs>/figures/samplewise_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
         effect=lambda wildcards: effect_words(wildcards.effect),
         style=style_of("samplewise"),
-    log:
-        "<logs>/figures/samplewise_{effect}.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Drawing sample-wise R2 under {wildcards.effect}"
     script:
@@ -188,16 +129,16 @@ rule draw_auc:
     output:
         png=drawn("auc", "4. Debiasing (section IV)"),
         pdf=printed("auc"),
+    log:
+        "<logs>/figures/auc_{effect}.log",
+    conda:
+        "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
         effect=lambda wildcards: effect_words(wildcards.effect),
         style=style_of("auc"),
-    log:
-        "<logs>/figures/auc_{effect}.log",
-    conda:
-        "../envs/analysis.yaml"
     message:
         "Drawing ROC-AUC against {wildcards.effect} (Fig. 4)"
     script:
@@ -217,14 +158,14 @@ rule draw_table1:
             labels={"model": "all", "effect": "all", "kind": "table1", "label": "all"},
         ),
         pdf="<results>/figures/table1.pdf",
-    params:
-        models=MODEL_NAMES,
-        effects=EFFECTS,
-        style=style_of("table1"),
     log:
         "<logs>/figures/table1.log",
     conda:
         "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        effects=EFFECTS,
+        style=style_of("table1"),
     message:
         "Drawing Table I"
     script:

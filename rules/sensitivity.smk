@@ -9,9 +9,6 @@ rule fit_directions:
         library=library("fit_directions"),
     output:
         "<results>/directions/{model}/{effect}.h5",
-    params:
-        labels=LABELS,
-        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
     log:
         "<logs>/directions/{model}/{effect}.log",
     benchmark:
@@ -20,6 +17,9 @@ rule fit_directions:
         "../envs/analysis.yaml"
     resources:
         mem_mb=4000,
+    params:
+        labels=LABELS,
+        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
     message:
         "Fitting directions of {wildcards.effect} in {wildcards.model}"
     script:
@@ -38,10 +38,6 @@ rule correlate:
         samplewise_r2="<results>/analysis/{model}/{effect}/samplewise_r2.csv",
         spectra="<results>/analysis/{model}/{effect}/spectra.csv",
         projections="<results>/analysis/{model}/{effect}/projections.csv",
-    params:
-        model="{model}",
-        effect="{effect}",
-        labels=LABELS,
     log:
         "<logs>/analysis/{model}/{effect}/correlate.log",
     benchmark:
@@ -50,6 +46,10 @@ rule correlate:
         "../envs/analysis.yaml"
     resources:
         mem_mb=4000,
+    params:
+        model="{model}",
+        effect="{effect}",
+        labels=LABELS,
     message:
         "Correlating {wildcards.model} with {wildcards.effect}"
     script:

@@ -1,26 +1,12 @@
 # The tables: what every model and effect found, put together by the config's keys alone.
 
-# A table of the results: the stage that found its rows.
-TABLES = ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc")
-
-
-def parts_of_table(table: str) -> list[str]:
-    return expand(
-        "<results>/analysis/{model}/{effect}/{table}.csv",
-        model=MODEL_NAMES,
-        effect=EFFECTS,
-        table=table,
-    )
-
 
 rule tabulate_sensitivity:
     input:
         global_r2=parts_of_table("global_r2"),
         samplewise_r2=parts_of_table("samplewise_r2"),
         spectra=parts_of_table("spectra"),
-        stores=expand(
-            "<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS
-        ),
+        stores=expand("<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS),
         library=library("tabulate_sensitivity"),
     output:
         global_r2="<results>/tables/global_r2.csv",
