@@ -213,3 +213,9 @@ def test_untrained_weights_follow_the_seed_and_read_back(tmp_path, monkeypatch):
         load_model("musicnn-untrained", options, path)
     with pytest.raises(InputError, match="not an untrained model"):
         write_initial("musicnn", {}, path)
+
+
+def test_untrained_weights_are_the_same_on_every_machine():
+    # Found with NumPy 1.26 and 2.4 and with OpenBLAS kernels for AVX, AVX2 and AVX-512.
+    expected = "2ef2ad0546e000a54e4feb7a882afe9f0f9fadcbaf33d06efbf7de60f38571c3"
+    assert load_model("musicnn-untrained", {}).weights_sha256 == expected

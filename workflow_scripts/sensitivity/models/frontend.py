@@ -23,15 +23,15 @@ def mono_at(audio: np.ndarray, samplerate: int, target: int) -> np.ndarray:
 
 
 def mel_power(signal: np.ndarray, n_fft: int, hop: int, filters: np.ndarray) -> np.ndarray:
-    """Mel power spectrogram, (1 + len(signal) // hop, n_mels), of a 1-D float32 signal.
+    """Mel power spectrogram, (1 + len(signal) // hop, n_mels), of a 1-D signal, in its precision.
 
     Frames are centred on multiples of `hop` over zero padding, the window a periodic Hann, as
-    ``librosa.feature.melspectrogram`` has them; the transform is in float64, rounded to float32.
+    ``librosa.feature.melspectrogram`` has them; the transform is in float64 and then rounded.
     """
     padded = np.pad(signal, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    spectrum = scipy.fft.rfft(frames * window, axis=1).astype(np.complex64)
+    spectrum = scipy.fft.rfft(frames * window, axis=1).astype(np.result_type(signal, np.complex64))
     return (np.abs(spectrum) ** 2) @ filters.T
 
 

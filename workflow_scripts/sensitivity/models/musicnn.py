@@ -42,13 +42,13 @@ N_CALIBRATION_CLIPS = 64
 
 
 def log_mel(signal: np.ndarray) -> np.ndarray:
-    """The network's input, (1 + len(signal) // 256, 96) float32, of a signal at 16 kHz.
+    """The network's input, (1 + len(signal) // 256, 96), of a signal at 16 kHz, in its precision.
 
     The rounding to float16 is the package's, whose next step is in float32 (under NumPy 1).
     """
     mel = mel_power(signal, N_FFT, HOP, mel_filters(SAMPLERATE, N_FFT, N_BANDS))
     with np.errstate(over="ignore"):
-        rounded = mel.astype(np.float16).astype(np.float32)
+        rounded = mel.astype(np.float16).astype(signal.dtype)
     return np.log10(10000 * rounded + 1)
 
 
@@ -85,17 +85,21 @@ def pretrained_weights() -> Weights:
 
 
 def pink_noise(random: np.random.Generator) -> np.ndarray:
-    """3 s of noise at 16 kHz with power in proportion to 1 / frequency and peak 1, float32."""
+    """3 s of noise at 16 kHz with power in proportion to 1 / frequency and peak 1, float64."""
     n_samples = 3 * SAMPLERATE
     spectrum = np.fft.rfft(random.standard_normal(n_samples))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0
     noise = np.fft.irfft(spectrum, n_samples)
-    return (noise / np.abs(noise).max()).astype(np.float32)
+    return noise / np.abs(noise).max()
 
 
 def untrained_weights(seed: int) -> Weights:
-    """The package's initialisation, its normalisations' statistics from 64 pink-noise clips."""
+    """The package's initialisation, its normalisations' statistics from 64 pink-noise clips.
+
+    In float64 from the noise on: rounding differs between machines, and the weights' hash is part
+    of what a store is known by.
+    """
     random = np.random.default_rng(seed)
     weights = initial_weights(random)
     noise = [pink_noise(random) for _ in range(N_CALIBRATION_CLIPS)]

@@ -293,19 +293,18 @@ class Moments:
     def store(self, weights: Weights, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Make them the statistics of normalisation `index`; its scale and offset, float64."""
         mean = self.sum / self.number
+        variance = self.squares / self.number - mean**2
         name = numbered("batch_normalization", index)
-        weights[f"{name}/moving_mean"] = mean.astype(np.float32)
-        weights[f"{name}/moving_variance"] = (self.squares / self.number - mean**2).astype(
-            np.float32
-        )
+        # Rounded, as a mean that is zero but for rounding would differ from machine to machine.
+        weights[f"{name}/moving_mean"] = np.round(mean, 7).astype(np.float32)
+        weights[f"{name}/moving_variance"] = variance.astype(np.float32)
         return affine(weights, index, np.float64)
 
 
 def calibrate(weights: Weights, patches: Sequence[np.ndarray]) -> None:
     """Set every normalisation's statistics to those of one training-mode pass over `patches`.
 
-    For `initial_weights` (scales 1, biases 0). In float64 throughout, so that rounding, which
-    differs between machines, doesn't reach the float32 statistics.
+    For `initial_weights` (scales 1, biases 0). In float64, whatever the patches are in.
     """
 
     def normalised(index: int, values: list[np.ndarray]) -> list[np.ndarray]:
