@@ -1,13 +1,28 @@
 """The figures, drawn from made-up tables: what they show, in every size they come in."""
 
+import importlib
+import itertools
+import math
 import zlib
+from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from sensitivity import figures
+from sensitivity.errors import InputError
+from sensitivity.figure_style import EffectAxis, format_level, rc_of, save_figure, shorten
+from sensitivity.styles import STYLES, style_of
+from sensitivity.tables import format_value, write_table
 
 IRMAS = [
     "cello", "clarinet", "flute", "guitar_acc", "guitar_ele", "organ", "piano", "saxophone",
     "trumpet", "violin", "voice",
 ]  # fmt: skip
+LONG = [f"an_instrument_with_a_name_far_too_long_for_its_panel_{n}" for n in range(7)]
 EFFECTS = {
     "gain": ("gain", "dB", False, 0.0, -40.0, 5.0, "{:.1f}"),
     "lowpass": ("cutoff frequency", "Hz", True, None, 1600.0, 22000 / 1.2, "{:.3f}"),
@@ -15,23 +30,37 @@ EFFECTS = {
     "bitcrush": ("bit depth", "bit", False, None, 4.0, 15.0, "{:.0f}"),
 }
 VARIANTS = [
-    ("none", ""), ("global_cca", ""), ("samplewise_cca_svd", "0.3"), ("samplewise_cca_svd", "0.4"),
-    ("samplewise_cca_svd", "0.5"), ("pca_absolute", ""), ("pca_relative", ""),
+    ("none", ""), ("global_cca", ""), ("samplewise_cca_svd", 0.3), ("samplewise_cca_svd", 0.4),
+    ("samplewise_cca_svd", 0.5), ("pca_absolute", ""), ("pca_relative", ""),
     ("average_displacement", ""), ("lda", ""),
 ]  # fmt: skip
-KINDS = ("trajectories", "correlation", "spectra", "auc", "samplewise")
+INPUTS = {
+    "trajectories": ("trajectories",),
+    "correlation": ("projections", "global_r2"),
+    "spectra": ("spectra",),
+    "auc": ("auc",),
+    "samplewise": ("samplewise_r2",),
+}
+SIZES = [
+    pytest.param("gain", 6, IRMAS[:5], id="5 labels, 6 levels"),
+    pytest.param("lowpass", 31, IRMAS, id="11 labels, 31 levels"),
+    pytest.param("reverb", 34, LONG, id="7 long labels, 34 levels"),
+    pytest.param("bitcrush", 12, IRMAS[:2], id="2 labels, 12 levels"),
+    pytest.param("gain", 31, ["cello"], id="1 label, 31 levels"),
+    pytest.param("lowpass", 6, LONG[:1], id="1 long label, 6 levels"),
+]
 
 
 def effect_params(name: str, n_levels: int) -> dict:
     parameter, unit, log_axis, neutral, low, high, text = EFFECTS[name]
-    levels = np.geomspace(low, high, n_levels) if log_axis else np.linspace(low, high, n_levels)
+    values = np.geomspace(low, high, n_levels) if log_axis else np.linspace(low, high, n_levels)
     return {
         "name": name,
         "parameter": parameter,
         "unit": unit,
         "log_axis": log_axis,
         "neutral": neutral,
-        "levels": [text.format(level) for level in levels],
+        "levels": [text.format(value) for value in values],
     }
 
 
@@ -39,106 +68,381 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
     """Plausible rows of every partial table of one model and effect."""
     rng = np.random.default_rng(zlib.crc32(f"{model} {effect['name']}".encode()))
     levels = effect["levels"]
-    strength = (
-        np.linspace(1, 0, len(levels))
-        if effect["name"] != "reverb"
-        else np.linspace(0, 1, len(levels))
-    )
-    tables = {
-        name: []
-        for name in ("trajectories", "projections", "global_r2", "spectra", "samplewise_r2", "auc")
-    }
+    steps = np.linspace(0, 1, len(levels))
+    strength = steps if effect["name"] == "reverb" else steps[::-1]
+    tables = {table: [] for tables in INPUTS.values() for table in tables}
     for label in labels:
         key = {"model": model, "effect": effect["name"], "label": label}
         full = label in saturated
-        clips = [f"[{label[:3]}][pop_roc]{n:04d}__1" for n in range(n_train + n_test)]
-        for clip in clips[:10]:
-            at, turn = rng.normal(0, 6, 2), rng.normal(0, 1)
-            for p, level in enumerate([*levels, "original"]):
-                point = (
-                    at
-                    + 0.25
-                    * p
-                    * np.array([np.cos(turn + p / 20), np.sin(turn + p / 20)])
-                    * 6
-                    / len(levels)
-                    * 3
-                )
-                tables["trajectories"].append(
-                    {
-                        **key,
-                        "clip": clip,
-                        "level": level,
-                        "x": point[0] + rng.normal(0, 0.1),
-                        "y": point[1],
-                    }
-                )
-        for n, clip in enumerate(clips):
+        for n in range(n_train + n_test):
+            clip = {**key, "clip": f"[{label[:3]}][pop_roc]{n:04d}__1"}
             split = "train" if n < n_train else "test"
             spread = 0 if full and split == "train" else 0.07
-            values = (
-                np.linspace(0, 1, len(levels)) ** 0.8
-                + rng.normal(0, spread)
-                + rng.normal(0, spread, len(levels))
-            )
-            for level, value in zip(levels, values):
-                tables["projections"].append(
-                    {
-                        **key,
-                        "split": split,
-                        "clip": clip,
-                        "level": level,
-                        "projection": 3 * value - 1,
-                    }
-                )
+            noise = rng.normal(0, spread) + rng.normal(0, spread, len(levels))
+            for level, value in zip(levels, 3 * (steps**0.8 + noise) - 1, strict=True):
+                row = {**clip, "split": split, "level": level, "projection": value}
+                tables["projections"].append(row)
             if split == "train":
-                tables["samplewise_r2"].append(
-                    {
-                        **key,
-                        "clip": clip,
-                        "r2": 1.0 if ones else 1 - rng.exponential(0.01),
-                        "n_distinct_points": len(levels),
-                    }
-                )
-        tables["global_r2"].append(
-            {
-                **key,
-                "r2": 1.0 if full else 0.9 + 0.09 * rng.random(),
-                "r2_test": 0.8 + 0.15 * rng.random(),
-                "saturated": full,
-                "n_clips": n_train,
-                "n_levels": len(levels),
-            }
-        )
-        index = np.arange(n_train)
-        for i in index:
-            tables["spectra"].append(
-                {
-                    **key,
-                    "index": int(i),
-                    "directions": float(np.exp(-i / (0.8 * n_train))),
-                    "originals": float(np.exp(-i / (0.2 * n_train))) if i < n_train - 1 else 1e-16,
-                }
-            )
+                r2 = 1.0 if ones else 1 - rng.exponential(0.01)
+                row = {**clip, "r2": r2, "n_distinct_points": len(levels)}
+                tables["samplewise_r2"].append(row)
+            if n < 10:
+                x, y = rng.normal(0, 6, 2)
+                turn = rng.normal(0, 1) + np.linspace(0, 1.5, len(levels) + 1)
+                for level, angle in zip([*levels, "original"], turn, strict=True):
+                    row = {**clip, "level": level, "x": x + math.cos(angle), "y": y + angle}
+                    tables["trajectories"].append(row)
+        tables["global_r2"].append({
+            **key, "r2": 1.0 if full else 0.9 + 0.09 * rng.random(),
+            "r2_test": 0.8 + 0.15 * rng.random(), "saturated": full,
+        })  # fmt: skip
+        for index in range(n_train):
+            tables["spectra"].append({
+                **key, "index": index, "directions": math.exp(-index / (0.8 * n_train)),
+                "originals": math.exp(-index / (0.2 * n_train)) if index < n_train - 1 else 1e-16,
+            })  # fmt: skip
         base = 0.93 + 0.04 * rng.random()
         for k, (method, threshold) in enumerate(VARIANTS):
             shift = 0 if method in ("none", "global_cca", "lda") else rng.normal(0, 0.004)
-            cell = {**key, "method": method, "threshold": threshold, "n_train": 100, "n_test": 40}
-            tables["auc"].append(
-                {**cell, "train": "original", "test": "original", "roc_auc": base + shift}
-            )
-            for level, s in zip(levels, strength):
-                for train, test, drop in (
-                    ("original", level, 0.12),
-                    (level, "original", 0.06),
-                    (level, level, 0.03),
-                ):
-                    tables["auc"].append(
-                        {
-                            **cell,
-                            "train": train,
-                            "test": test,
-                            "roc_auc": base + shift - drop * s**2 + 0.002 * np.sin(9 * s + k),
-                        }
-                    )
+            cell = {**key, "method": method, "threshold": threshold}
+            auc = {("original", "original"): base + shift}
+            for level, s in zip(levels, strength, strict=True):
+                here = base + shift + 0.002 * math.sin(9 * s + k)
+                auc["original", level] = here - 0.12 * s**2
+                auc[level, "original"] = here - 0.06 * s**2
+                auc[level, level] = here - 0.03 * s**2
+            for (train, test), value in auc.items():
+                tables["auc"].append({**cell, "train": train, "test": test, "roc_auc": value})
     return tables
+
+
+def as_read(rows) -> list[dict[str, str]]:
+    """Rows as `tables.read_table` gives them."""
+    return [{column: format_value(value) for column, value in row.items()} for row in rows]
+
+
+def draw(kind, labels, effect, model="musicnn", style=(), **how):
+    """One figure, not saved."""
+    rows = made_up(model, labels, effect, **how)
+    style = style_of(kind, dict(style))
+    with matplotlib.rc_context(rc_of(style)):
+        make = getattr(figures, f"{kind}_figure")
+        tables = [as_read(rows[table]) for table in INPUTS[kind]]
+        figure = make(model, labels, EffectAxis.of(effect), style, *tables)
+        FigureCanvasAgg(figure).draw()
+    return figure
+
+
+def run_script(folder, kind, models, labels, single, effect, style=(), **how):
+    """Run a kind's script as Snakemake would; returns its output paths."""
+    given = {table: [] for table in INPUTS[kind]}
+    for model in models:
+        rows = made_up(model, labels, effect, **how)
+        for table, paths in given.items():
+            paths.append(str(folder / f"{model}_{table}.csv"))
+            write_table(paths[-1], table, rows[table])
+    stems = [f"{kind}_{model}_{effect['name']}" for model in models]
+    stems += [f"{stem}_{label}" for stem in stems for label in single]
+    outputs = [str(folder / f"{stem}.{ending}") for ending in ("png", "pdf") for stem in stems]
+    params = {"models": models, "labels": labels, "single_labels": single, "effect": effect}
+    importlib.import_module(f"draw_{kind}").main(
+        SimpleNamespace(
+            input=SimpleNamespace(**given),
+            output=outputs,
+            params=SimpleNamespace(**params, style=dict(style)),
+            log=[],
+            rule=f"draw_{kind}",
+            wildcards={"effect": effect["name"]},
+        )
+    )
+    return outputs
+
+
+def shown_texts(figure) -> list:
+    """Every text that the figure shows, tick labels in view included."""
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    for axes in figure.axes:
+        texts += [axes.title, axes._left_title, *axes.texts]
+        for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            low, high = min(limits) - 1e-9, max(limits) + 1e-9
+            texts.append(axis.label)
+            texts += [
+                text
+                for tick in axis.get_major_ticks()
+                if low <= tick.get_loc() <= high
+                for text in (tick.label1,)
+            ]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]
+
+
+def words(figure) -> str:
+    return "\n".join(text.get_text() for text in shown_texts(figure))
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_script_writes_every_figure(tmp_path, kind):
+    effect = effect_params("gain", 6)
+    models = ["clap_2022", "musicnn-untrained"]
+    outputs = run_script(tmp_path, kind, models, IRMAS[:2], ["cello"], effect)
+    assert len(outputs) == 8
+    for path in outputs:
+        if path.endswith(".png"):
+            with Image.open(path) as image:
+                width = 3.5 if "cello" in path else 7.16
+                assert image.width == pytest.approx(200 * width, abs=1)
+                assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+        else:
+            with open(path, "rb") as file:
+                content = file.read()
+            assert b"/FontFile2" in content  # TrueType, embedded
+            assert b"/Type3" not in content
+            assert b"CreationDate" not in content
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_png_is_small_at_the_papers_size(tmp_path, kind):
+    figure = draw(kind, IRMAS, effect_params("lowpass", 31), n_train=60, n_test=30, ones=False)
+    save_figure(figure, [tmp_path / "a.png"])
+    assert (tmp_path / "a.png").stat().st_size < 250_000
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf"])
+def test_the_same_figure_has_the_same_bytes(tmp_path, ending):
+    for name in ("a", "b"):
+        figure = draw("auc", IRMAS[:2], effect_params("gain", 6))
+        save_figure(figure, [tmp_path / f"{name}.{ending}"])
+    assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_an_output_that_no_figure_belongs_to_is_an_error(tmp_path):
+    effect = effect_params("gain", 3)
+    params = SimpleNamespace(models=[], labels=[], single_labels=[], effect=effect, style={})
+    with pytest.raises(ValueError, match="auc_openl3_gain"):
+        figures.draw_all("auc", params, [str(tmp_path / "auc_openl3_gain.png")], draw=None)
+
+
+@pytest.mark.parametrize(("effect", "n_levels", "labels"), SIZES)
+@pytest.mark.parametrize("kind", INPUTS)
+def test_no_text_is_clipped_or_lies_on_a_text_or_panel(kind, effect, n_levels, labels):
+    model = "a_model_with_a_long_name-untrained"
+    figure = draw(
+        kind, labels, effect_params(effect, n_levels), model, saturated=labels[::2], n_train=12
+    )
+    renderer = figure.canvas.get_renderer()
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert box.x0 >= -1, text
+        assert box.y0 >= -1, text
+        assert box.x1 <= width + 1, text
+        assert box.y1 <= height + 1, text
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+    for (text, box), axes in itertools.product(boxes, figure.axes):
+        panel = axes.get_window_extent(renderer)
+        across = min(box.x1, panel.x1) - max(box.x0, panel.x0)
+        down = min(box.y1, panel.y1) - max(box.y0, panel.y0)
+        assert across <= 1 or down <= 1, f"{text!r} lies on a panel"
+
+
+@pytest.mark.parametrize(
+    ("effect", "label"),
+    [
+        ("gain", "gain (dB)"),
+        ("lowpass", "cutoff frequency (Hz)"),
+        ("reverb", "room size"),
+        ("bitcrush", "bit depth (bit)"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["trajectories", "correlation", "auc"])
+def test_the_levels_axis_has_its_unit(kind, effect, label):
+    figure = draw(kind, IRMAS[:5], effect_params(effect, 6))
+    lines = words(figure).splitlines()
+    assert any(line == label or line == f"{label}, by rank" for line in lines)
+
+
+@pytest.mark.parametrize("labels", [IRMAS[:1], IRMAS[:5]])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_every_panel_can_be_read_by_its_axis_labels(kind, labels):
+    figure = draw(kind, labels, effect_params("gain", 6))
+    panels = [axes for axes in figure.axes if axes.lines or axes.collections]
+    panels = [axes for axes in panels if axes.get_position().height > 0.06]  # no colour bar
+    assert len(panels) == (2 if kind == "auc" else 1) * len(labels)
+    lowest = min(axes.get_position().y0 for axes in panels)
+    leftmost = min(axes.get_position().x0 for axes in panels)
+    for axes in panels:
+        if axes.get_position().y0 == pytest.approx(lowest):
+            assert axes.get_xlabel()
+        if axes.get_position().x0 == pytest.approx(leftmost):
+            assert axes.get_ylabel()
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_controls_are_marked(kind):
+    effect = effect_params("gain", 3)
+    for model, control in (("musicnn", 0), ("musicnn-untrained", 1), ("logmel", 1)):
+        for labels in (IRMAS[:1], IRMAS[:2]):
+            assert words(draw(kind, labels, effect, model)).count("(control)") == control
+
+
+def test_auc_draws_the_neutral_point_at_0_db():
+    effect = effect_params("gain", 6)
+    rows = made_up("musicnn", ["cello"], effect)["auc"]
+    expected = {row["roc_auc"] for row in rows if row["train"] == row["test"] == "original"}
+    for panel in draw("auc", ["cello"], effect).axes:
+        hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white"]
+        assert len(hollow) == len(VARIANTS)
+        assert {x for line in hollow for x in line.get_xdata()} == {0.0}
+        assert {y for line in hollow for y in line.get_ydata()} == expected
+        curves = [line for line in panel.lines if len(line.get_xdata()) > 2]
+        assert all(0.0 in line.get_xdata() for line in curves)
+    assert "no effect (0 dB)" in words(draw("auc", ["cello"], effect))
+
+
+def test_auc_draws_no_effect_as_a_line_where_no_level_is_neutral():
+    effect = effect_params("lowpass", 6)
+    figure = draw("auc", ["cello"], effect)
+    for panel in figure.axes:
+        assert panel.get_xscale() == "log"
+        (line,) = (line for line in panel.lines if line.get_label() == "no effect")
+        rows = made_up("musicnn", ["cello"], effect)["auc"]
+        (value,) = (
+            row["roc_auc"] for row in rows
+            if row["train"] == row["test"] == "original" and row["method"] == "none"
+        )  # fmt: skip
+        assert set(line.get_ydata()) == {value}
+
+
+def test_auc_panels_are_the_two_training_directions():
+    effect = effect_params("gain", 6)
+    rows = made_up("musicnn", ["cello"], effect)["auc"]
+    left, right = draw("auc", ["cello"], effect).axes
+    lowest = effect["levels"][0]
+    for panel, train, test in ((left, "original", lowest), (right, lowest, "original")):
+        expected = sorted(
+            row["roc_auc"] for row in rows if (row["train"], row["test"]) == (train, test)
+        )
+        curves = [line for line in panel.lines if len(line.get_xdata()) > 2]
+        assert sorted(line.get_ydata()[0] for line in curves) == expected
+
+
+def test_auc_hides_what_the_style_says():
+    effect = effect_params("gain", 6)
+    hidden = words(draw("auc", ["cello"], effect, style={"hide": ["lda", "global_cca"]}))
+    assert "LDA" not in hidden
+    assert "global CCA" not in hidden
+    assert "LDA" in words(draw("auc", ["cello"], effect))
+
+
+def test_correlation_draws_the_neutral_level_between_its_neighbours():
+    effect = effect_params("gain", 6)  # -40, -31, -22, -13, -4, 5: 0 dB is 4/9 of a step after -4
+    for panel in draw("correlation", IRMAS[:5], effect).axes:
+        dotted = [line for line in panel.lines if line.get_linestyle() == ":"]
+        assert [line.get_ydata()[0] for line in dotted] == [pytest.approx(4 + 4 / 9)]
+
+
+def test_correlation_says_where_the_training_fit_is_saturated():
+    effect = effect_params("reverb", 6)
+    figure = draw("correlation", IRMAS[:5], effect, saturated=["flute"])
+    titles = {axes._left_title.get_text().split("\n")[0]: axes for axes in figure.axes}
+    for label, axes in titles.items():
+        text = axes._left_title.get_text()
+        assert ("training fit saturated" in text) == (label == "flute")
+        assert ("R² = 1 by identity" in text) == (label == "flute")
+        assert "test" in text
+    single = draw("correlation", ["flute"], effect, saturated=["flute"])
+    assert "training fit saturated" in words(single)
+
+
+def test_samplewise_says_that_1_is_an_identity():
+    effect = effect_params("gain", 6)
+    assert "R² = 1 in all 24 clips" in words(draw("samplewise", IRMAS[:5], effect))
+    some = words(draw("samplewise", ["cello"], effect, ones=False))
+    assert "R² = 1 in 0 of 24 clips" in some
+    assert "identity" in some
+    assert "not a finding" in some.replace("\n", " ")
+
+
+def test_trajectories_cross_out_the_originals():
+    figure = draw("trajectories", ["cello"], effect_params("gain", 6))
+    lines, points, originals = figure.axes[0].collections
+    assert len(lines.get_segments()) == 10
+    assert all(len(segment) == 6 for segment in lines.get_segments())
+    assert len(points.get_offsets()) == 60
+    assert len(originals.get_offsets()) == 10
+    first = points.get_facecolors()[0]
+    assert not np.allclose(first, points.get_facecolors()[5])
+
+
+def test_table1_marks_controls_and_saturated_fits():
+    models, effects = ["logmel", "musicnn"], ["gain", "reverb"]
+    rows = [
+        {"model": model, "effect": effect, "mean": "0.9942", "std": "0.0013",
+         "mean_test": "0.81", "std_test": "", "n_labels": "2"}
+        for model in models for effect in effects
+    ]  # fmt: skip
+    r2 = [
+        {"model": model, "effect": effect, "label": label,
+         "saturated": "1" if (model, effect, label) == ("musicnn", "gain", "cello") else "0"}
+        for model in models for effect in effects for label in ("cello", "flute")
+    ]  # fmt: skip
+    style = style_of("table1", {})
+    with matplotlib.rc_context(rc_of(style)):
+        figure = figures.table1_figure(models, effects, style, rows, r2)
+    cells = [text.get_text() for text in figure.texts]
+    assert cells.count("99.42 ± 0.13") == 3
+    assert cells.count("99.42 ± 0.13†") == 1
+    assert cells.count("81.00") == 4
+    assert "logmel (control)" in cells
+    assert "musicnn" in cells
+    assert "saturated" in cells[-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "style", "named"),
+    [
+        ("auc", {"hidden": []}, "hidden"),
+        ("auc", {"hide": ["pca"]}, "hide"),
+        ("spectra", {"log_y": 1}, "log_y"),
+        ("spectra", {"font_size": "7"}, "font_size"),
+        ("spectra", {"font_size": 0}, "font_size"),
+        ("trajectories", {"colour_map": "jet"}, "colour_map"),
+    ],
+)
+def test_a_style_that_cannot_be_taken_is_named(kind, style, named):
+    with pytest.raises(InputError, match=f"figures.style.{kind}.{named}: .*expected"):
+        style_of(kind, style)
+
+
+def test_styles_default_to_what_they_accept():
+    for kind, defaults in STYLES.items():
+        assert style_of(kind, defaults) == defaults
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-38.5, "-38.5"), (0.01, "0.01"), (4.0, "4"), (1600.0, "1.6k"), (18333.333, "18k")],
+)
+def test_a_level_as_a_tick(value, text):
+    assert format_level(value) == text
+
+
+@pytest.mark.parametrize("n_levels", [2, 3, 6, 12, 31, 34])
+@pytest.mark.parametrize("most", [6, 7])
+def test_labelled_ranks_are_evenly_spread_from_the_first(n_levels, most):
+    ranks = EffectAxis.of(effect_params("reverb", n_levels)).rank_ticks(most)
+    assert ranks[0] == 0
+    assert len(ranks) <= most
+    assert len(set(np.diff(ranks))) == 1
+    assert n_levels - 1 - ranks[-1] < ranks[1]
+
+
+def test_shortening_keeps_both_ends():
+    assert shorten("cello", 3, 7) == "cello"
+    short = shorten("an_instrument_with_a_long_name_7", 1.0, 7)
+    assert len(short) < 20
+    assert short.startswith("an_")
+    assert short.endswith("_7")
