@@ -175,6 +175,14 @@ def parts_of_effect(wildcards) -> list[str]:
     ]
 
 
+def weights_of(wildcards) -> list[str]:
+    """The file of a model's weights; none where they are inside its package."""
+    if not models.model_info(wildcards.model).untrained:
+        return []
+    seed = options_of(wildcards)["seed"]
+    return [f"resources/weights/{wildcards.model}_seed{seed}.npz"]
+
+
 def options_of(wildcards) -> dict:
     return model_options(settings, wildcards.model)
 

@@ -1,9 +1,32 @@
 # Audio in, one HDF5 store for each model and effect out.
 
 
+rule initialise_model:
+    input:
+        library=lambda wildcards: library("initialise_model", models.module(wildcards.model)),
+    output:
+        "<resources>/weights/{model}_seed{seed}.npz",
+    log:
+        "<logs>/weights/{model}_seed{seed}.log",
+    wildcard_constraints:
+        seed=r"\d+",
+    conda:
+        environment_of
+    resources:
+        mem_mb=2000,
+    params:
+        model="{model}",
+        options=lambda wildcards: {"seed": int(wildcards.seed)},
+    message:
+        "Initialising {wildcards.model} with seed {wildcards.seed}"
+    script:
+        "../workflow_scripts/initialise_model.py"
+
+
 rule embed_original:
     input:
         clips="<results>/clips.csv",
+        weights=weights_of,
         library=lambda wildcards: library("embed_original", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/original.h5",
@@ -29,6 +52,7 @@ rule embed_clips:
     input:
         audio="<results>/audio/{effect}/{batch}.h5",
         clips="<results>/clips.csv",
+        weights=weights_of,
         library=lambda wildcards: library("embed_clips", models.module(wildcards.model)),
     output:
         "<results>/embeddings/{model}/{effect}/{batch}.h5",

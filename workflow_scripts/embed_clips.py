@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     options = dict(params.options)
     with AudioBatch(snakemake.input.audio) as audio, threadpool_limits(snakemake.threads):
         check_audio(audio, params.effect, list(params.levels), dict(params.protocol))
-        weights = snakemake.input.get("weights")
+        weights = next(iter(snakemake.input.weights), None)
         model = load_model(params.model, options, weights, snakemake.threads)
         attributes = store_attributes(
             model, params.model, options, clips, dict(params.protocol), params.effect, params.unit

@@ -16,7 +16,7 @@ def main(snakemake) -> None:
     clips = in_split(read_clips(snakemake.input.clips))
     options = dict(params.options)
     with threadpool_limits(snakemake.threads):
-        weights = snakemake.input.get("weights")
+        weights = next(iter(snakemake.input.weights), None)
         model = load_model(params.model, options, weights, snakemake.threads)
         # No effect's protocol touches the originals; a model may have switches of its own.
         protocol = dict(params.get("protocol", {}))

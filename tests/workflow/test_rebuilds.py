@@ -85,7 +85,11 @@ def test_an_extra_level_is_the_only_one_embedded(again):
     assert {(job["model"], job["batch"]) for job in planned["embed_clips"]} == {
         (model, "-5.0") for model in ("musicnn", "musicnn-untrained", "logmel")
     }
-    for rule in EMBEDDING | ANALYSIS - {"tabulate_sensitivity", "tabulate_debiasing", "draw_table1"}:
+    for rule in EMBEDDING | ANALYSIS - {
+        "tabulate_sensitivity",
+        "tabulate_debiasing",
+        "draw_table1",
+    }:
         assert {job["effect"] for job in planned[rule]} == {"gain"}, rule
 
 

@@ -1,0 +1,193 @@
+"""The tiny experiment from nothing to every table and figure."""
+
+import csv
+import itertools
+import json
+import re
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sensitivity import tables
+from sensitivity.protocol import METHODS
+
+MODELS = ("logmel", "musicnn", "musicnn-untrained")
+LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
+LABELS = ("cello", "flute", "violin")
+KINDS = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+VARIANTS = [(method, "") for method in METHODS if method != "samplewise_cca_svd"]
+VARIANTS += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
+
+
+def rows_of(project, table: str) -> list[dict]:
+    with open(
+        project.path(f"results/tiny/tables/{table}.csv"), newline="", encoding="utf-8"
+    ) as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    assert tuple(reader.fieldnames) == tables.COLUMNS[table]
+    keys = tables.COLUMNS[table][: tables.KEYS[table]]
+    assert rows == sorted(rows, key=lambda row: [tables.sort_key(row[key]) for key in keys])
+    assert len({tuple(row[key] for key in keys) for row in rows}) == len(rows)
+    return rows
+
+
+def test_sensitivity_tables_are_complete(finished):
+    cells = set(itertools.product(MODELS, LEVELS, LABELS))
+    rows = rows_of(finished, "global_r2")
+    assert {(row["model"], row["effect"], row["label"]) for row in rows} == cells
+    # 6 clips at 3 levels in 256 dimensions or more: the fit is saturated, and says so.
+    assert {(row["r2"], row["saturated"]) for row in rows} == {("1.0", "1")}
+    assert all(0 <= float(row["r2_test"]) <= 1 for row in rows)
+    assert all(row["n_clips"] == "6" and row["n_levels"] == "3" for row in rows)
+    assert {(row["model"], row["effect"]) for row in rows_of(finished, "table1")} == set(
+        itertools.product(MODELS, LEVELS)
+    )
+    samplewise = rows_of(finished, "samplewise_r2")
+    assert len(samplewise) == len(MODELS) * len(LEVELS) * len(LABELS) * 6
+    spectra = rows_of(finished, "spectra")
+    assert {row["directions"] for row in spectra if row["index"] == "0"} == {"1.0"}
+    assert len(spectra) == len(cells) * 6
+
+
+def test_debiasing_tables_are_complete(finished):
+    found = {
+        tuple(row[key] for key in tables.COLUMNS["auc"][:7]) for row in rows_of(finished, "auc")
+    }
+    expected = set()
+    for model, (effect, levels), label in itertools.product(MODELS, LEVELS.items(), LABELS):
+        for method, threshold in VARIANTS:
+            pairs = [("original", "original")]
+            pairs += [("original", level) for level in levels]
+            pairs += [(level, "original") for level in levels]
+            pairs += [(level, level) for level in levels]
+            expected |= {(model, effect, label, method, threshold, *pair) for pair in pairs}
+    assert found == expected
+    counts = rows_of(finished, "n_directions")
+    assert len(counts) == len(MODELS) * len(LEVELS) * len(LABELS) * 3
+
+
+def test_every_figure_is_there_as_pdf_and_png(finished):
+    stems = {
+        f"{kind}_{model}_{effect}{ending}"
+        for kind, model, effect in itertools.product(KINDS, MODELS, LEVELS)
+        for ending in ("", "_cello")
+    } | {"table1"}
+    folder = finished.path("results/tiny/figures")
+    assert {path.name for path in folder.iterdir()} == {
+        f"{stem}.{format}" for stem in stems for format in ("pdf", "png")
+    }
+
+
+def test_provenance_names_what_made_the_embeddings(finished):
+    text = finished.path("results/tiny/tables/provenance.json").read_text(encoding="utf-8")
+    stores = json.loads(text)
+    assert {(store["model"], store["effect"]) for store in stores} == set(
+        itertools.product(MODELS, LEVELS)
+    )
+    for store in stores:
+        assert {"weights_sha256", "data_sha256", "package_versions", "protocol"} <= set(store)
+    assert len({store["data_sha256"] for store in stores}) == 1
+
+
+def test_nothing_temporary_is_left(finished):
+    results = finished.path("results/tiny")
+    assert not list(results.glob("audio/**/*.h5"))
+    assert not [path for path in results.rglob("*") if path.name.startswith(".") and path.is_file()]
+
+
+def test_every_job_has_a_log(finished):
+    logs = [path for path in finished.path("logs/tiny").rglob("*.log")]
+    assert len(logs) >= 50
+    assert all("on Python 3.11" in path.read_text(encoding="utf-8") for path in logs)
+
+
+def test_one_batch_of_audio_on_disk_at_a_time(project):
+    """With 3 models and one GPU slot, which the embedding jobs queue for."""
+    config = project.read_config()
+    config["levels_per_job"] = 1
+    project.write_config(config)
+    counts, done = [], threading.Event()
+
+    def count() -> None:
+        folder = project.path("results/tiny/audio")
+        while not done.is_set():
+            counts.append(sum(not path.name.startswith(".") for path in folder.rglob("*.h5")))
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=count)
+    watcher.start()
+    try:
+        stores = [f"results/tiny/embeddings/{model}.h5" for model in MODELS]
+        output = project.run(
+            *stores,
+            "--resources",
+            "gpu=1",
+            "audio_slots=100",
+            "--set-resources",
+            "embed_clips:gpu=1",
+        )
+    finally:
+        done.set()
+        watcher.join()
+    assert len(re.findall(r"Finished jobid: \d+ \(Rule: render_effect\)", output)) == 6
+    assert max(counts) == 1, max(counts)
+
+
+def test_the_same_run_gives_the_same_bytes(finished, project):
+    """Another run, in another folder, on one core."""
+    config = project.read_config()
+    config["models"] = {"logmel": {}}
+    project.write_config(config)
+    project.run("--cores", "1", "results/tiny/tables/auc.csv", "results/tiny/tables/global_r2.csv")
+    for table in ("auc", "global_r2"):
+        expected = [row for row in rows_of(finished, table) if row["model"] == "logmel"]
+        assert rows_of(project, table) == expected
+    for effect in LEVELS:
+        store = f"results/tiny/embeddings/logmel/{effect}.h5"
+        assert project.path(store).read_bytes() == finished.path(store).read_bytes()
+
+
+def test_an_interrupted_run_resumes(project):
+    """Stopped in the middle as Ctrl-C does, then run again: what was finished is not redone."""
+    import os
+    import signal
+    import sys
+
+    config = project.read_config()
+    config["models"] = {"logmel": {}}
+    project.write_config(config)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
+    command += ["--conda-prefix", str(Path(__file__).resolve().parents[2] / ".snakemake/conda")]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    first = project.path("results/tiny/embeddings/logmel/gain.h5")
+    other = project.path("results/tiny/embeddings/logmel/reverb.h5")
+    deadline = time.monotonic() + 120
+    while not (first.exists() or other.exists()):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)
+    run.wait(timeout=60)
+    finished_stores = {path: path.stat().st_mtime_ns for path in (first, other) if path.exists()}
+    project.run()
+    assert all(path.stat().st_mtime_ns == time for path, time in finished_stores.items())
+    assert project.planned() == {}
+
+
+@pytest.mark.parametrize("name", ["config/demo.yaml"])
+def test_the_demo_has_about_a_hundred_jobs(project, name):
+    done = project.snakemake("--dry-run", configfile=name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    total = int(re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.M)[1])
+    assert total <= 110, total
