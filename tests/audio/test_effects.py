@@ -159,6 +159,15 @@ def test_reverb_carries_the_tail_of_the_clip_before(samplerate, channels):
     assert np.sqrt(np.mean(tail**2)) > 0.01
 
 
+@pytest.mark.parametrize("frames", [(5000, 8000), (8000, 5000), (100, 20000), (20000, 100)])
+def test_reverb_carries_its_state_between_clips_of_any_length(frames):
+    audio = noise(sum(frames), 2)
+    whole = EFFECTS["reverb"].make(0.5, 44100)(audio)
+    process = EFFECTS["reverb"].make(0.5, 44100)
+    parts = [process(part) for part in np.split(audio, [frames[0]])]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
 def test_reverb_does_not_depend_on_the_cutting_into_chunks():
     # The authors process a second at a time.
     audio = noise(2 * 44100 + 123, 2)

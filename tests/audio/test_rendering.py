@@ -1,5 +1,6 @@
 import os
-import tracemalloc
+import threading
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -178,23 +179,32 @@ def test_a_clip_is_read_once_however_many_levels(tmp_path, clips, monkeypatch):
     assert sorted(read) == sorted(clip.clip for clip in clips)
 
 
-def test_memory_does_not_grow_with_the_number_of_clips(tmp_path):
-    peaks = {}
-    for number in (12, 48):
-        clips = make_clips(tmp_path / str(number), number)
-        clips = [clip for clip in clips if clip.frames < 15000]
-        clips = (clips * (number // len(clips) + 1))[:number]
-        clips = [
-            Clip(**{**vars(clip), "clip": f"{index:03d}", "split": "train"})
-            for index, clip in enumerate(clips)
-        ]
-        tracemalloc.start()
-        render_batch(
-            clips, EFFECTS["gain"], ["0.0"], PAPER, tmp_path / "a.h5", 2, samples_per_chunk=1
-        )
-        peaks[number] = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peaks[48] < 1.3 * peaks[12]
+@pytest.mark.parametrize("effect", ["gain", "reverb"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_only_a_chunk_for_each_thread_is_in_memory(tmp_path, monkeypatch, effect, threads):
+    clips = make_clips(tmp_path / "clips", 30)
+    alive, most, lock = 0, 0, threading.Lock()
+
+    def freed():
+        nonlocal alive
+        with lock:
+            alive -= 1
+
+    def counted(clip, scale):
+        nonlocal alive, most
+        audio = read_clip(clip, scale)
+        weakref.finalize(audio, freed)
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return audio
+
+    monkeypatch.setattr(rendering, "read_clip", counted)
+    rendered(
+        clips, effect, LEVELS[effect][:2], PAPER, tmp_path / "a.h5", threads=threads,
+        samples_per_chunk=1,
+    )  # fmt: skip
+    assert 1 <= most <= threads + 1
 
 
 def assert_refused(folder, words, *arguments, **options):

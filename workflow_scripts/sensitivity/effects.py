@@ -66,18 +66,31 @@ def make_lowpass(level: float, samplerate: int) -> Callable:
     return lambda audio: sosfilt(sections, audio, axis=0)
 
 
-class _Reverb:
+class Reverb:
+    """``pedalboard.Reverb`` of one room size, which goes on from clip to clip until it is reset."""
+
     def __init__(self, level: float, samplerate: int) -> None:
         import pedalboard
 
         self.board = pedalboard.Pedalboard([pedalboard.Reverb(room_size=level)])
         self.samplerate = samplerate
+        self.channels = 0
 
     def __call__(self, audio):
+        if self.channels != audio.shape[1]:
+            self._prepare(audio.shape[1])
         return self.board.process(audio.T, self.samplerate, reset=False).T
 
     def reset(self) -> None:
         self.board.reset()
+
+    def _prepare(self, channels: int) -> None:
+        # pedalboard works in blocks of 8192 frames, or of the clip's length if that is less, and
+        # forgets its state at the first block that is longer than all before: so give it one.
+        import numpy as np
+
+        self.board.process(np.zeros((channels, 8192), np.float32), self.samplerate, reset=False)
+        self.channels = channels
 
 
 def make_bitcrush(level: float, samplerate: int) -> Callable:
@@ -129,7 +142,7 @@ EFFECTS = {
             high=1.0,
             neutral=None,  # the default dry level is not 1, so room size 0 changes the clip too
             log_axis=False,
-            make=_Reverb,
+            make=Reverb,
             stateful=True,
             max_channels=2,  # pedalboard returns any further channel as it was
         ),

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -107,29 +106,22 @@ def render_batch(
         ) as progress,
     ):
         # Tasks start in the order they are submitted. What one waits for was submitted before it,
-        # hence runs already: waiting inside the pool cannot lock it up.
+        # so it runs already: waiting inside the pool cannot lock it up, and at most a chunk for
+        # each thread is in memory.
+        tasks: list[tuple[int, Future]] = []
         last: list[Future | None] = [None] * len(levels)
-        under_way: deque[tuple[int, list[Future]]] = deque()
-
-        def finish_oldest() -> None:
-            size, tasks = under_way.popleft()
-            for task in tasks:
+        for chunk in _chunks(played, samples_per_chunk):
+            decoded = pool.submit(decode, chunk)
+            last = [
+                pool.submit(apply, index, chunk, decoded, before)
+                for index, before in enumerate(last)
+            ]
+            tasks += [(len(chunk), task) for task in last]
+        del decoded
+        try:
+            for size, task in tasks:
                 task.result()
                 progress.update(size)
-
-        try:
-            for chunk in _chunks(played, samples_per_chunk):
-                decoded = pool.submit(decode, chunk)
-                last = [
-                    pool.submit(apply, index, chunk, decoded, before)
-                    for index, before in enumerate(last)
-                ]
-                under_way.append((len(chunk), last))
-                # Enough to keep every core busy with a single level, and no more: memory.
-                if len(under_way) > threads:
-                    finish_oldest()
-            while under_way:
-                finish_oldest()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
