@@ -77,6 +77,8 @@ REFUSED = [
     ({"data__source": "irms"}, "data.*irms.*demo"),
     ({"debiasing": {"svd_thresholds": [0.5, 0.3]}}, "debiasing.svd_thresholds.*ascending"),
     ({"debiasing": {"methods": ["cca"]}}, "debiasing.methods: unknown method 'cca'"),
+    ({"figures__style": {"auc": {"size": 3}}}, r"figures\.style\.auc\.size: unknown key"),
+    ({"figures__style": {"ouc": {}}}, r"figures\.style\.ouc.*'auc'"),
     ({"levels_per_job": 0}, "levels_per_job"),
     ({"experiment": "../elsewhere"}, "experiment"),
     ({"protocol": {"audio": "pcm24"}}, "protocol.audio.*pcm16.*pcm24"),

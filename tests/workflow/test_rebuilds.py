@@ -5,11 +5,14 @@ what depends on it.
 """
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from sensitivity.styles import STYLES
 
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc"}
 SENSITIVITY = {
@@ -55,11 +58,9 @@ def test_touching_files_recomputes_nothing(again):
     assert again.planned() == {}
 
 
-@pytest.mark.parametrize(
-    "kind", ["trajectories", "correlation", "spectra", "samplewise", "auc", "table1"]
-)
+@pytest.mark.parametrize("kind", STYLES)
 def test_a_figures_style_redraws_that_figure_alone(again, kind):
-    change(again, figures__style={kind: STYLE[kind]})
+    change(again, figures__style={kind: {"font_size": 9}})
     planned = again.planned()
     assert set(planned) == {f"draw_{kind}"}
     assert all("Params have changed" in job["reason"] for job in planned[f"draw_{kind}"])
@@ -205,8 +206,6 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
     )
     snakefile = project.path("Snakefile")
     snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
-    import json
-
     line = next(
         line for line in project.run("--dry-run").splitlines() if line.startswith("DECLARED ")
     )

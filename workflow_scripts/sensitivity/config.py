@@ -17,6 +17,7 @@ from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
 from sensitivity.models import resolve
 from sensitivity.protocol import METHODS
+from sensitivity.styles import style_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Levels = list[float | str]
@@ -207,6 +208,8 @@ class Settings(Section):
             for label in labels:
                 if known is not None and label not in known:
                     raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+        for kind, style in self.figures.style.items():
+            style_of(kind, style)
         for name in self.effects:
             self.levels(name)
             for level in self.kept_levels(name):

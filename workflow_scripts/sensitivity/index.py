@@ -65,10 +65,7 @@ def index_clips(
                 f"({len(missing)} missing in all): complete the folder or the split"
             )
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
-    if keep_unsplit:
-        names = sorted(files, key=files.get)
-    else:
-        names = sorted(rows, key=files.get)
+    names = sorted(files if keep_unsplit else rows, key=files.get)
     clips = []
     for name in tqdm(names, desc="clips", unit="clip", mininterval=5):
         frames, rate, count, sha256 = inspect_file(files[name])

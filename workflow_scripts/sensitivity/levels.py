@@ -7,6 +7,7 @@ Snakefile imports this before any environment exists.
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 from sensitivity.errors import InputError
 
@@ -65,7 +66,7 @@ def check_ascending(levels: Sequence[str], key: str) -> None:
     """Refuse an empty, unsorted or repeating list of level strings."""
     if not levels:
         raise InputError(f"{key}: no levels: give at least two")
-    for before, after in zip(levels, levels[1:], strict=False):
+    for before, after in pairwise(levels):
         if float(after) <= float(before):
             raise InputError(
                 f"{key}: level {after} follows {before}: levels ascend and none is repeated"
