@@ -1,5 +1,7 @@
+import dataclasses
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
 from types import SimpleNamespace
@@ -177,6 +179,26 @@ def test_a_clip_is_read_once_however_many_levels(tmp_path, clips, monkeypatch):
     read.clear()
     rendered(clips, "reverb", ["0.00", "0.50"], PAPER, tmp_path / "a.h5", threads=2)
     assert sorted(read) == sorted(clip.clip for clip in clips)
+
+
+@pytest.mark.parametrize("protocol", [PAPER, CLEAN], ids=["carried", "reset"])
+def test_no_two_threads_share_the_state_of_an_effect(tmp_path, clips, protocol):
+    class Slow:
+        def __init__(self, level, samplerate):
+            self.lock = threading.Lock()
+
+        def __call__(self, audio):
+            assert self.lock.acquire(blocking=False), "another thread is in here"
+            time.sleep(0.02)
+            self.lock.release()
+            return audio
+
+        def reset(self):
+            assert not self.lock.locked(), "reset while another thread is in here"
+
+    slow = dataclasses.replace(EFFECTS["reverb"], make=Slow)
+    path = tmp_path / "a.h5"
+    render_batch(clips, slow, ["0.50"], protocol, path, threads=4, samples_per_chunk=1)
 
 
 @pytest.mark.parametrize("effect", ["gain", "reverb"])
