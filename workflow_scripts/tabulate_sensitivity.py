@@ -4,8 +4,17 @@ import json
 
 from sensitivity.files import replacing
 from sensitivity.logs import configure_logging
-from sensitivity.store import read_attributes
+from sensitivity.store import read_header
 from sensitivity.tables import concatenate, read_table, summarise_r2, write_table
+
+
+def provenance(store: str) -> dict:
+    """What made a store: its attributes, with those that are JSON read."""
+    attributes = read_header(store).attributes
+    return {
+        key: json.loads(value) if value.startswith("{") else value
+        for key, value in attributes.items()
+    }
 
 
 def main(snakemake) -> None:
@@ -15,7 +24,7 @@ def main(snakemake) -> None:
         concatenate(snakemake.input[table], snakemake.output[table], table)
     rows = read_table(snakemake.output.global_r2, "global_r2")
     write_table(snakemake.output.table1, "table1", summarise_r2(rows))
-    stores = [read_attributes(path) for path in snakemake.input.stores]
+    stores = [provenance(path) for path in snakemake.input.stores]
     with replacing(snakemake.output.provenance) as part:
         part.write_text(json.dumps(stores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
