@@ -1,5 +1,6 @@
 # What every stage uses: the checked configuration, paths, and the lists derived from both.
 import ast
+import functools
 import os
 import sys
 from pathlib import Path
@@ -66,6 +67,7 @@ wildcard_constraints:
     level=r"-?[0-9.]+",
 
 
+@functools.cache
 def library(script: str, *chosen: str) -> list[str]:
     """The library modules that a script imports, directly or through each other.
 
