@@ -406,6 +406,7 @@ def test_table1_marks_controls_and_saturated_fits():
     [
         ("auc", {"hidden": []}, "hidden"),
         ("auc", {"hide": ["pca"]}, "hide"),
+        ("auc", {"hide": [["lda"]]}, "hide"),
         ("spectra", {"log_y": 1}, "log_y"),
         ("spectra", {"font_size": "7"}, "font_size"),
         ("spectra", {"font_size": 0}, "font_size"),

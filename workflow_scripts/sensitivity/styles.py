@@ -46,7 +46,7 @@ def _refusal(key: str, value, default) -> str:
     if key == "colour_map":
         return "" if value in COLOUR_MAPS else f"one of {', '.join(COLOUR_MAPS)}"
     if key == "hide":
-        fits = isinstance(value, list) and set(value) <= set(METHODS)
+        fits = isinstance(value, list) and all(method in METHODS for method in value)
         return "" if fits else f"a list of methods, of {', '.join(METHODS)}"
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "true or false"
