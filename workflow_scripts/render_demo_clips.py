@@ -14,7 +14,7 @@ SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
 
 
 def main(snakemake) -> None:
-    """Play every clip of the config's `demo` section, then write the split."""
+    """Play every clip of the config's `data` section, then write the split."""
     log = configure_logging(snakemake, packages=("numpy", "tinysoundfont", "pretty_midi"))
     demo = snakemake.params.demo
     clips = demo_clips(
@@ -22,7 +22,7 @@ def main(snakemake) -> None:
     )
     paths = {Path(path).name: path for path in snakemake.output.clips}
     if set(paths) != {clip.file_name for clip in clips}:
-        raise ValueError("the rule's output names other clips than the config's demo section")
+        raise ValueError("the rule's output names other clips than the config's data section")
 
     soundfont = find_soundfont()
     player = Player(soundfont)

@@ -110,12 +110,12 @@ def test_every_genre_is_in_a_labels_training_set():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((["cello", "kazoo"], 4, 2, 2, 0), ["demo.labels", "kazoo", "clarinet"]),
-        ((["cello", "cello"], 4, 2, 2, 0), ["demo.labels", "cello", "more than once"]),
-        ((["cello"], 0, 2, 2, 0), ["demo.train", "0", "at least 1"]),
-        ((["cello"], 4, 0, 2, 0), ["demo.test", "0", "at least 1"]),
-        ((["cello"], 4, 2, 0, 0), ["demo.parts_per_group", "0", "at least 1"]),
-        ((["voice"], 4, 1000, 1, 0), ["demo.test", "voice", "9999", "parts_per_group"]),
+        ((["cello", "kazoo"], 4, 2, 2, 0), ["data.labels", "kazoo", "clarinet"]),
+        ((["cello", "cello"], 4, 2, 2, 0), ["data.labels", "cello", "more than once"]),
+        ((["cello"], 0, 2, 2, 0), ["data.train", "0", "at least 1"]),
+        ((["cello"], 4, 0, 2, 0), ["data.test", "0", "at least 1"]),
+        ((["cello"], 4, 2, 0, 0), ["data.parts_per_group", "0", "at least 1"]),
+        ((["voice"], 4, 1000, 1, 0), ["data.test", "voice", "9999", "parts_per_group"]),
     ],
 )
 def test_bad_input_is_one_line_with_its_key_and_remedy(arguments, words):

@@ -53,12 +53,12 @@ def demo_clips(
     codes = {name: code for code, name in LABELS.items()}
     for label in labels:
         if label not in codes:
-            raise InputError(f"demo.labels: unknown label {label!r}, expected some of {[*codes]}")
+            raise InputError(f"data.labels: unknown label {label!r}, expected some of {[*codes]}")
         if labels.count(label) > 1:
-            raise InputError(f"demo.labels: {label!r} stands there more than once, keep one")
+            raise InputError(f"data.labels: {label!r} stands there more than once, keep one")
     for key, number in (("train", train), ("test", test), ("parts_per_group", parts_per_group)):
         if number < 1:
-            raise InputError(f"demo.{key}: {number}, expected at least 1")
+            raise InputError(f"data.{key}: {number}, expected at least 1")
 
     clips = []
     for split, number in (("train", train), ("test", test)):
@@ -85,8 +85,8 @@ def _group(label: str, split: str, index: int) -> str:
     number = slot * len(LABELS) + list(LABELS.values()).index(label) + 1
     if number > LAST_GROUP:
         raise InputError(
-            f"demo.{split}: {label} would need a recording number above {LAST_GROUP}, "
-            "ask for fewer clips or raise demo.parts_per_group"
+            f"data.{split}: {label} would need a recording number above {LAST_GROUP}, "
+            "ask for fewer clips or raise data.parts_per_group"
         )
     return f"{number:04d}"
 
