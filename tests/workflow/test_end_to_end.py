@@ -3,8 +3,11 @@
 import csv
 import itertools
 import json
+import os
 import re
+import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -155,10 +158,6 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
 
 def test_an_interrupted_run_resumes(project):
     """Stopped in the middle as Ctrl-C does, then run again: what was finished is not redone."""
-    import os
-    import signal
-    import sys
-
     config = project.read_config()
     config["models"] = {"logmel": {}}
     project.write_config(config)
@@ -173,15 +172,21 @@ def test_an_interrupted_run_resumes(project):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    first = project.path("results/tiny/embeddings/logmel/gain.h5")
-    other = project.path("results/tiny/embeddings/logmel/reverb.h5")
+    stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
+    # Directions are fitted after the job that wrote the store has been taken as finished.
+    fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]
     deadline = time.monotonic() + 120
-    while not (first.exists() or other.exists()):
+    while not any(path.exists() for path in fitted):
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     os.killpg(run.pid, signal.SIGINT)
     run.wait(timeout=60)
-    finished_stores = {path: path.stat().st_mtime_ns for path in (first, other) if path.exists()}
+    finished_stores = {
+        store: store.stat().st_mtime_ns
+        for store, path in zip(stores, fitted, strict=True)
+        if path.exists()
+    }
+    assert finished_stores
     project.run()
     assert all(path.stat().st_mtime_ns == time for path, time in finished_stores.items())
     assert project.planned() == {}

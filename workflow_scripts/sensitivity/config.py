@@ -36,12 +36,12 @@ class DemoData(Section):
     labels: list[str] = Field(description="instruments to render, of the 11 of IRMAS", min_length=2)
     train: int = Field(24, ge=3, description="training clips a label")
     test: int = Field(8, ge=1, description="test clips a label")
-    parts_per_group: int = Field(4, ge=1, description="clips cut from one recording (group)")
+    parts_per_group: int = Field(2, ge=1, description="clips cut from one recording (group)")
     accompaniment_db: float = Field(
-        0.0, ge=-60, le=20, description="accompaniment against the melody, in dB"
+        -7.0, ge=-60, le=20, description="accompaniment against the melody, in dB"
     )
     accompaniment_spread_db: float = Field(
-        0.0, ge=0, le=20, description="how far it varies from recording to recording, in dB"
+        3.0, ge=0, le=20, description="how far it varies from recording to recording, in dB"
     )
     seed: int = Field(20220419, ge=0, description="what is played")
 
