@@ -25,13 +25,6 @@ DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 FULL_SCALE = 32768
 PEDALBOARD_FULL_SCALE = 32767
 
-# Samples. The work arrays of to_pcm16 (384 kB) then stay in a core's L2 cache; from twice that size
-# on they cost more in fresh pages than everything else does.
-_BLOCK = 32768
-# Added to a double of magnitude below 2**51, this leaves the nearest integer (ties to even, as
-# rint) in the lowest bits of the sum.
-_ROUNDER = 1.5 * 2**52
-
 
 def to_pcm16(audio: np.ndarray) -> np.ndarray:
     """16-bit samples as pedalboard's WAV writer makes them; louder than full scale is clipped.
@@ -48,25 +41,10 @@ def to_pcm16(audio: np.ndarray) -> np.ndarray:
     pedalboard 0.9.26 rounds float64 input to float32 first: on 400 000 samples (random, and around
     every quantising step) this order gave the writer's samples, the other order 30 542 other ones.
     """
-    frames, channels = audio.shape
-    pcm = np.empty((frames, channels), DTYPES["pcm16"])
-    single = np.empty(min(frames, _BLOCK), np.float32)
-    double = np.empty(len(single))
-    # The second lowest 16 bits of each little-endian double are the shift by 16.
-    high = double.astype("<f8", copy=False).view("<i2")[1::4]
-    for channel in range(channels):
-        for start in range(0, frames, _BLOCK):
-            block = audio[start : start + _BLOCK, channel]
-            n = len(block)
-            if block.dtype != np.float32:
-                single[:n] = block
-                block = single[:n]
-            # Clipping first is the same, as -1.0 and anything below it end as -32768.
-            np.clip(block, -1, 1, out=single[:n])
-            double[:n] = single[:n]
-            double[:n] *= 2**31 - 1
-            double[:n] += _ROUNDER
-            pcm[start : start + n, channel] = high[:n]
+    from sensitivity.compiled import quantise  # slow to import, and only rendering quantises
+
+    pcm = np.empty(audio.shape, DTYPES["pcm16"])
+    quantise(audio, pcm)
     return pcm
 
 

@@ -53,7 +53,10 @@ def make_gain(level: float, samplerate: int) -> Callable:
 
 def make_lowpass(level: float, samplerate: int) -> Callable:
     """Causal Chebyshev II low-pass from zero state (spec section 3)."""
+    import numpy as np
     from scipy.signal import cheb2ord, cheby2, sosfilt
+
+    from sensitivity.compiled import filter_stereo
 
     order, edge = cheb2ord(
         level / EDGE_RATIO,
@@ -63,7 +66,15 @@ def make_lowpass(level: float, samplerate: int) -> Callable:
         fs=samplerate,
     )
     sections = cheby2(order, STOPBAND_ATTENUATION_DB, edge, output="sos", fs=samplerate)
-    return lambda audio: sosfilt(sections, audio, axis=0)
+
+    def process(audio):
+        if audio.shape[1] != 2:
+            return sosfilt(sections, audio, axis=0)
+        filtered = np.empty(audio.shape, order="F")
+        filter_stereo(sections, np.ascontiguousarray(audio.T), filtered.T)
+        return filtered
+
+    return process
 
 
 class Reverb:
