@@ -1,12 +1,25 @@
 #!/usr/bin/env bash
 # Snakemake runs this in the activated environment, once, after it is built from analysis.yaml.
 # UMAP's functions are compiled at their first use, which takes half a minute, and kept in the
-# environment: now, or in every job that starts before the first one is done.
+# environment: now, or in every job that starts before the first one is done. What is to be kept
+# that UMAP doesn't keep by itself is named in workflow_scripts/sensitivity/trajectories.py too.
 set -euo pipefail
 python - <<'EOP'
 import numpy as np
 import umap
+from umap import umap_, utils
 
-points = np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32)
-umap.UMAP(n_neighbors=3, random_state=0, transform_seed=0, n_jobs=1).fit(points).transform(points[:9])
+for function in (
+    utils.tau_rand_int,
+    utils.fast_knn_indices,
+    utils.submatrix,
+    umap_.smooth_knn_dist,
+    umap_.compute_membership_strengths,
+):
+    function.enable_caching()
+random = np.random.default_rng(0)
+fitted, other = random.normal(size=(60, 256)), random.normal(size=(10, 256))
+reducer = umap.UMAP(n_neighbors=3, random_state=0, transform_seed=0, n_jobs=1)
+reducer.fit_transform(fitted.astype(np.float32))
+reducer.transform(other.astype(np.float32))
 EOP
