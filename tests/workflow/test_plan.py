@@ -1,0 +1,55 @@
+"""`make plan`: what a config would cost, without running it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plan(config: Path, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "plan.py"), str(config)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def number(text: str, line: str) -> float:
+    return float(re.search(rf"{line} +([\d,.]+)", text)[1].replace(",", ""))
+
+
+def test_the_demos_plan_counts_what_the_demo_makes(tmp_path):
+    done = plan(ROOT / "config" / "demo.yaml", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "160 clips (the config), 24 levels of 4 effects, 3 models, 5 labels" in done.stdout
+    # 160 clips x 6 levels of 3 s x 44100 Hz x 2 channels x 2 bytes, and a sixth of that.
+    assert number(done.stdout, "effected audio") == 508
+    assert number(done.stdout, "rendered clips") == 85
+    # Parts and assembled stores of 24 levels, and the originals, float32, d = 753, 753 and 256.
+    assert number(done.stdout, "embeddings") == round(160 * 49 * (753 + 753 + 256) * 4 / 1e6)
+
+
+def test_twice_the_levels_cost_twice_the_embedding(tmp_path):
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+    config["effects"] = {"gain": {"levels": [-20, -10, -5]}}
+    config["models"] = {"logmel": {}}
+    times = []
+    for levels in ([-20, -10, -5], [-20, -15, -10, -8, -5, -3, -1]):
+        config["effects"]["gain"]["levels"] = levels
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        times.append(number(plan(tmp_path / "config.yaml", tmp_path).stdout, "embedding"))
+    assert times[1] == 2 * times[0]  # 3 + 1 and 7 + 1 times all clips
+
+
+def test_a_bad_config_is_one_line(tmp_path):
+    (tmp_path / "config.yaml").write_text("experiment: [", encoding="utf-8")
+    done = plan(tmp_path / "config.yaml", tmp_path)
+    assert done.returncode != 0 and done.stderr.startswith("error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "no such config file" in plan(tmp_path / "none.yaml", tmp_path).stderr

@@ -1,0 +1,133 @@
+"""What a config would cost in disk and time, before it starts.
+
+Usage: plan.py [CONFIG], by default config.yaml.
+
+The rates are CPU seconds of one core of the machine that docs/cost.md describes; expect a factor of
+two on another. Nothing is run and nothing is written.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow_scripts"))
+
+from sensitivity import dataset  # noqa: E402  (needs the path set above)
+from sensitivity.clips import in_split, read_clips  # noqa: E402
+from sensitivity.config import Settings, load_settings, model_options  # noqa: E402
+from sensitivity.errors import InputError  # noqa: E402
+from sensitivity.models import UNTRAINED, dimension  # noqa: E402
+
+# Seconds a 3 s stereo clip (docs/cost.md).
+RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}
+EMBED_S = {"musicnn": 0.025, "logmel": 0.008}
+# A classifier with its cross-validation: measured at 48 training clips, growing about as n^2.3.
+CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.002, 48, 2.3
+# Start-up of Python and its imports, which is most of a small job.
+JOB_S = 2.0
+FIGURE_S = 4.0
+CLIP_S, SAMPLERATE, CHANNELS = 3.0, 44100, 2
+
+
+def count_clips(settings: Settings) -> tuple[int, int, float, str]:
+    """Clips, clips of the smallest label that train, bytes of a 16-bit clip, where from."""
+    index = Path("results", settings.experiment, "clips.csv")
+    if index.exists():
+        clips = in_split(read_clips(index))
+        training = [clip.label for clip in clips if clip.split == "train"]
+        smallest = min(training.count(label) for label in set(training))
+        size = sum(clip.frames * clip.channels for clip in clips) / len(clips) * 2
+        return len(clips), smallest, size, str(index)
+    size = CLIP_S * SAMPLERATE * CHANNELS * 2
+    data = settings.data
+    if data.source == "demo":
+        return len(data.labels) * (data.train + data.test), data.train, size, "the config"
+    if data.split == "generated":
+        paths = dataset.find_audio(data.folder)
+        labels = dataset.labels_of(paths, None)
+        assumed = f"{len(paths)} files, taken as 3 s of stereo at 44.1 kHz, 3 of 4 for training"
+        return len(paths), len(paths) * 3 // 4 // len(labels), size, assumed
+    rows = dataset.read_split(data.split)
+    training = [row.label for row in rows if row.split == "train"]
+    smallest = min(training.count(label) for label in set(training))
+    return len(rows), smallest, size, f"{data.split}, clips taken as 3 s of stereo at 44.1 kHz"
+
+
+def rate_of(model: str) -> float | None:
+    return EMBED_S.get(model.removesuffix(UNTRAINED))
+
+
+def shown(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def megabytes(size: float) -> str:
+    return f"{size / 1e6:,.0f} MB" if size < 2e9 else f"{size / 1e9:,.1f} GB"
+
+
+def plan(settings: Settings, source: str) -> list[str]:
+    """The lines to print."""
+    n_clips, smallest, clip_size, counted = count_clips(settings)
+    levels = {effect: settings.levels(effect) for effect in settings.effects}
+    n_levels = sum(map(len, levels.values()))
+    n_models, n_effects, n_labels = len(settings.models), len(levels), len(settings.labels)
+    batch = max(min(settings.levels_per_job, len(found)) for found in levels.values())
+    sample = 1 if settings.protocol.audio == "pcm16" else 2
+    dimensions = {name: dimension(name, model_options(settings, name)) for name in settings.models}
+    stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions.values())
+    kept = sum(len(settings.kept_levels(effect)) for effect in levels)
+
+    rendering = sum(RENDER_S[effect] * len(found) * n_clips for effect, found in levels.items())
+    unknown = [name for name in settings.models if rate_of(name) is None]
+    embedding = sum((rate_of(name) or 0) * n_clips * (n_levels + 1) for name in settings.models)
+    variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
+    trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)
+    each = CLASSIFY_S * (trained / CLASSIFY_CLIPS) ** CLASSIFY_POWER
+    analysis = each * variants * (n_levels + n_effects) * n_labels * n_models
+    n_jobs = n_models * n_effects * 4 + 10
+    other = n_jobs * JOB_S + (5 * n_effects + 1) * FIGURE_S
+    total = rendering + embedding + analysis + other
+    cores = os.cpu_count() or 1
+    lines = [
+        f"{source}: {n_clips} clips ({counted}), {n_levels} levels of {n_effects} effects, "
+        f"{n_models} models, {n_labels} labels",
+        "",
+        f"disk   effected audio   {megabytes(batch * n_clips * clip_size * sample)} at a time, "
+        "temporary",
+    ]
+    if settings.data.source == "demo":
+        lines.append(f"       rendered clips   {megabytes(n_clips * clip_size)}")
+    if kept:
+        lines.append(f"       audio kept       {megabytes(kept * n_clips * clip_size * sample)}")
+    lines += [
+        f"       embeddings       {megabytes(stores)}",
+        f"time   rendering        {shown(rendering)} of one core",
+        f"       embedding        {shown(embedding)}",
+        f"       classifiers      {shown(analysis)}",
+        f"       everything else  {shown(other)}",
+        f"       in all           {shown(total)}; about {shown(total / cores)} on this machine's "
+        f"{cores} cores",
+    ]
+    if unknown:
+        lines.append(f"       not counted, no measured rate: {', '.join(unknown)}")
+    return lines
+
+
+def main(path: str) -> None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            settings = load_settings(yaml.safe_load(file) or {}, path)
+        print("\n".join(plan(settings, path)))
+    except FileNotFoundError:
+        sys.exit(f"error: {path}: no such config file")
+    except (InputError, yaml.YAMLError) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "config.yaml")
