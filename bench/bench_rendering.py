@@ -25,7 +25,7 @@ from sensitivity.audio import AudioBatch
 from sensitivity.clips import Clip
 from sensitivity.effects import EFFECTS
 from sensitivity.files import sha256_of
-from sensitivity.rendering import keep_freed_memory, render_batch
+from sensitivity.rendering import render_batch
 
 N_CLIPS = 40
 SAMPLERATE = 44100
@@ -118,7 +118,6 @@ def copy_files(clips: list[Clip], folder: Path, copies: int) -> None:
 
 def main() -> None:
     """Print one line for each effect."""
-    keep_freed_memory()
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

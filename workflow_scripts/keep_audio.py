@@ -6,7 +6,7 @@ from sensitivity.audio import AudioBatch, write_wavs
 from sensitivity.clips import read_clips
 from sensitivity.effects import effect_named
 from sensitivity.logs import configure_logging
-from sensitivity.rendering import keep_freed_memory, render_batch
+from sensitivity.rendering import render_batch
 
 
 def main(snakemake) -> None:
@@ -14,7 +14,6 @@ def main(snakemake) -> None:
     log = configure_logging(
         snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
     )
-    keep_freed_memory()
     folder = Path(snakemake.output[0])
     rendered = folder.with_name(f".{folder.name}.h5")
     try:

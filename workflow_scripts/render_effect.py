@@ -5,7 +5,7 @@ import time
 from sensitivity.clips import in_split, read_clips
 from sensitivity.effects import effect_named
 from sensitivity.logs import configure_logging
-from sensitivity.rendering import keep_freed_memory, render_batch
+from sensitivity.rendering import render_batch
 
 
 def main(snakemake) -> None:
@@ -13,7 +13,6 @@ def main(snakemake) -> None:
     log = configure_logging(
         snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
     )
-    keep_freed_memory()
     clips = read_clips(snakemake.input.clips)
     levels = list(snakemake.params.levels)
     start = time.perf_counter()

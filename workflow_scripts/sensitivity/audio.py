@@ -40,6 +40,7 @@ def to_pcm16(audio: np.ndarray) -> np.ndarray:
 
     pedalboard 0.9.26 rounds float64 input to float32 first: on 400 000 samples (random, and around
     every quantising step) this order gave the writer's samples, the other order 30 542 other ones.
+    Compared with the formula for every float32 from -1 to 1, once: no difference.
     """
     from sensitivity.compiled import quantise  # slow to import, and only rendering quantises
 

@@ -1,7 +1,5 @@
 """Rendering: an effect at several levels, applied to every clip, into one file."""
 
-import contextlib
-import ctypes
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,19 +15,6 @@ from sensitivity.errors import InputError
 # Clips are decoded this many samples at a time (8 MB of float32, 8 clips of IRMAS): what a task
 # costs to schedule is then nothing beside its work, and memory stays bounded.
 SAMPLES_PER_CHUNK = 2**21
-
-
-def keep_freed_memory() -> None:
-    """Have this process reuse the memory that it frees instead of giving it back.
-
-    glibc returns each clip's arrays to the system and faults them in again for the next clip: 50
-    page faults and a tenth of the low-pass's time. Elsewhere than on glibc this does nothing.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # M_* of malloc.h
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(trim_threshold, 2**30)
-        mallopt(mmap_threshold, 2**25)  # the largest value allowed
 
 
 def render_batch(
