@@ -198,6 +198,12 @@ def parts_of_table(table: str) -> list[str]:
     )
 
 
+def shown_model(model: str) -> str:
+    """A model's name as the report shows it: controls say that they are, as in the figures."""
+    info = models.model_info(model)
+    return f"{model} (control)" if info.untrained or info.weights == "none" else model
+
+
 def figure_stems(kind: str) -> list[str]:
     """Names without ending of one kind's figures of one effect."""
     stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
@@ -216,7 +222,7 @@ def drawn(kind: str, section: str) -> list:
                     caption=f"../report/{kind}.rst",
                     category=section,
                     labels={
-                        "model": model,
+                        "model": shown_model(model),
                         "effect": "{effect}",
                         "kind": kind,
                         "label": label,
@@ -224,6 +230,16 @@ def drawn(kind: str, section: str) -> list:
                 )
             )
     return figures
+
+
+def downloadable(table: str, section: str) -> str:
+    """A table that the report carries as a download; for those that stay small only."""
+    return reported(
+        f"<results>/tables/{table}.csv",
+        caption=f"../report/{table}_csv.rst",
+        category=section,
+        labels={"model": "all", "effect": "all", "kind": f"{table}.csv", "label": "all"},
+    )
 
 
 def printed(kind: str) -> list[str]:
@@ -266,3 +282,25 @@ def all_figures() -> list[str]:
     return expand(
         "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
     )
+
+
+
+def clips_words() -> str:
+    """Where the clips come from, for the report."""
+    data = settings.data
+    if DEMO:
+        return (
+            f"music rendered by the workflow itself: {data.train} training clips and {data.test} "
+            "test clips of each label"
+        )
+    return f"audio of {data.folder}; split into training and test clips: {data.split}"
+
+
+# For the report's front page: report/workflow.rst sees the config and nothing else.
+config["run"] = {
+    "clips": clips_words(),
+    "labels": LABELS,
+    "effects": [effect_words(effect) for effect in EFFECTS],
+    "models": [shown_model(model) for model in MODEL_NAMES],
+    "protocol": settings.protocol.model_dump(),
+}

@@ -40,8 +40,8 @@ rule index_clips:
         mem_mb=1000,
     params:
         labels=settings.data.labels,
-        samplerate=getattr(settings.data, "samplerate", None),
-        channels=getattr(settings.data, "channels", None),
+        samplerate=settings.data.samplerate,
+        channels=settings.data.channels,
         keep_unsplit=settings.protocol.reverb_state == "carried",
     message:
         "Checking and indexing the clips"

@@ -9,8 +9,8 @@ rule tabulate_sensitivity:
         stores=expand("<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS),
         library=library("tabulate_sensitivity"),
     output:
-        global_r2="<results>/tables/global_r2.csv",
-        table1="<results>/tables/table1.csv",
+        global_r2=downloadable("global_r2", "2. Correlation (section III)"),
+        table1=downloadable("table1", "2. Correlation (section III)"),
         samplewise_r2="<results>/tables/samplewise_r2.csv",
         spectra="<results>/tables/spectra.csv",
         provenance="<results>/tables/provenance.json",

@@ -64,7 +64,7 @@ def job(folder: Path, output: str, **changes) -> SimpleNamespace:
         protocol=PROTOCOL,
     )  # fmt: skip
     return SimpleNamespace(
-        input=Named(audio=folder / "0.h5", clips=folder / "clips.csv"),
+        input=Named(audio=folder / "0.h5", clips=folder / "clips.csv", weights=[]),
         output=[folder / output],
         params=Named({**params, **changes}),
         log=[],

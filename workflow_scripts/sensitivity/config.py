@@ -7,7 +7,7 @@ generated from here (``make schema``).
 import difflib
 import re
 import types
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -44,6 +44,9 @@ class DemoData(Section):
         3.0, ge=0, le=20, description="how far it varies from recording to recording, in dB"
     )
     seed: int = Field(20220419, ge=0, description="what is played")
+
+    samplerate: ClassVar[int] = 44100
+    channels: ClassVar[int] = 2
 
     @field_validator("labels")
     @classmethod
@@ -243,9 +246,9 @@ class Settings(Section):
     def levels(self, effect: str) -> list[str]:
         """All level strings of an effect, ascending."""
         levels = level_text.merge(self.grid(effect), self.extra(effect), f"effects.{effect}.extra")
-        samplerate = getattr(self.data, "samplerate", None)
+        samplerate, channels = self.data.samplerate, self.data.channels
         for level in levels:
-            if reason := refusal(effect_named(effect), float(level), samplerate):
+            if reason := refusal(effect_named(effect), float(level), samplerate, channels):
                 raise InputError(f"effects.{effect}: {reason}")
         if len(levels) < 2:
             raise InputError(
