@@ -1,0 +1,205 @@
+"""The report of the tiny experiment, made by Snakemake and looked at in headless Chromium."""
+
+import base64
+import itertools
+import json
+
+import browser
+import pytest
+
+MODELS = ("logmel (control)", "musicnn", "musicnn-untrained (control)")
+SECTIONS = {
+    "1. Impact (section II)": ("trajectories",),
+    "2. Correlation (section III)": ("correlation",),
+    "3. Dimensionality (section III)": ("samplewise", "spectra"),
+    "4. Debiasing (section IV)": ("auc",),
+}
+TABLES = ("global_r2.csv", "table1.csv")
+COLUMNS = ("model", "effect", "kind", "label")
+CELLS = (
+    "[...document.querySelectorAll('nav tbody tr')].map(r => [...r.cells].map(c => c.innerText))"
+)
+
+
+def expected_rows(section: str) -> set[tuple]:
+    rows = set(itertools.product(MODELS, ("gain", "reverb"), SECTIONS[section], ("all", "cello")))
+    if section.startswith("2."):
+        rows |= {("all", "all", kind, "all") for kind in ("table1", *TABLES)}
+    return rows
+
+
+@pytest.fixture(scope="module")
+def report(finished, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    finished.run("--report", str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH to open the report in")
+    with browser.opened(report) as page:
+        page.wait_for("document.querySelectorAll('nav ul a').length > 0")
+        yield page
+
+
+def click(page, text: str) -> None:
+    """Click what is labelled so in the side bar."""
+    links = "[...document.querySelectorAll('nav a')]"
+    page.evaluate(f"{links}.find(link => link.textContent === {json.dumps(text)}).click()")
+
+
+def go_home(page) -> None:
+    page.evaluate("document.querySelector('nav ol a').click()")
+    page.wait_for("document.querySelectorAll('nav ul a').length > 0")
+
+
+def look_at(page, row: int) -> dict:
+    """Open what a row of a section's table has: its figure or table, and its description."""
+    buttons = f"document.querySelectorAll('nav tbody tr')[{row}].querySelectorAll('a')"
+    link = page.evaluate(f"{buttons}[0].download && {buttons}[0].href")
+    found = {"table": link}
+    if not link:
+        image = "document.querySelector('#app div.grow img')"
+        page.evaluate(f"window.before = {image}?.src")
+        page.evaluate(f"{buttons}[0].click()")
+        page.wait_for(f"{image}?.src !== window.before && {image}.complete")
+        found["width"] = page.evaluate(f"{image}.naturalWidth")
+        found["top"] = page.evaluate(f"{image}.getBoundingClientRect().top")
+        found["source"] = page.evaluate(f"{image}.src")
+    page.evaluate(f"{buttons}[1].click()")
+    page.wait_for("document.querySelector('nav li.prose') !== null")
+    found["caption"] = page.evaluate(
+        "[...document.querySelectorAll('nav li.prose > p')].map(p => p.innerText)"
+    )
+    found["faults"] = page.evaluate(
+        "document.querySelectorAll('.system-message, .problematic').length"
+    )
+    return found
+
+
+def decoded(data_uri: str) -> bytes:
+    return base64.b64decode(data_uri.partition(";base64,")[2])
+
+
+@pytest.fixture(scope="module")
+def seen(page) -> dict[str, dict[tuple, dict]]:
+    """What a reader finds who opens everything: by section and row of its table."""
+    sections = {}
+    for section in page.evaluate("Object.keys(categories)"):
+        go_home(page)
+        click(page, section)
+        heads = page.evaluate("[...document.querySelectorAll('nav th')].map(h => h.innerText)")
+        assert [head.lower() for head in heads if head] == list(COLUMNS)
+        rows = {}
+        for number, cells in enumerate(page.evaluate(CELLS)):
+            rows[tuple(cells[: len(COLUMNS)])] = look_at(page, number)
+            click(page, section)
+        sections[section] = rows
+    return sections
+
+
+def test_it_fits_an_attachment(report):
+    assert report.stat().st_size <= 40e6
+
+
+def test_start_page_says_what_was_run(page):
+    text = page.evaluate("document.querySelector('#app div.prose').innerText")
+    assert "{" not in text and "tiny" in text
+    for words in (
+        "cello, flute, violin",
+        ", ".join(MODELS),
+        "gain at 3 levels from -20.0 to 5.0 dB",
+    ):
+        assert words in text
+    # R2 of three levels that are all in order: 1 - 1/9.
+    assert "0.889 for gain" in " ".join(text.split())
+    assert page.evaluate("document.querySelectorAll('.system-message, .problematic').length") == 0
+    # The page is taller than the window, and its first line can be seen.
+    assert (
+        page.evaluate("document.querySelector('#app div.prose').getBoundingClientRect().top") >= 0
+    )
+
+
+def test_sections_are_in_the_papers_order(page):
+    go_home(page)
+    entries = page.evaluate("[...document.querySelectorAll('nav ul a')].map(a => a.textContent)")
+    assert entries == ["Workflow", "Statistics", "About", *SECTIONS]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_lists_every_figure(seen, section):
+    assert set(seen[section]) == expected_rows(section)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_figure_shows_and_has_a_caption(seen, section):
+    for (_, effect, kind, _), found in seen[section].items():
+        what, *more = found["caption"]
+        if kind not in TABLES:
+            assert found["width"] > 300 and found["top"] >= 0
+        assert len(what) > 100 and (effect == "all" or effect in what)
+        assert sum(paragraph.startswith("How: ") for paragraph in more) == 1
+        assert "{" not in what + "".join(more) and found["faults"] == 0
+
+
+def test_every_row_has_its_own_figure(seen, finished):
+    shown = {}
+    for (model, effect, kind, label), found in itertools.chain(*map(dict.items, seen.values())):
+        if kind not in TABLES:
+            parts = (kind, model.removesuffix(" (control)"), effect, label)
+            shown["_".join(part for part in parts if part != "all")] = found["source"]
+    drawn = finished.path("results/tiny/figures").glob("*.png")
+    assert {name: decoded(source) for name, source in shown.items()} == {
+        path.stem: path.read_bytes() for path in drawn
+    }
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_can_be_saved(seen, finished, table):
+    link = seen["2. Correlation (section III)"]["all", "all", table, "all"]["table"]
+    assert link.startswith("data:text/csv")
+    assert decoded(link) == finished.path(f"results/tiny/tables/{table}").read_bytes()
+
+
+def test_search_and_labels_filter(page, seen):
+    go_home(page)
+    page.evaluate("document.querySelector('nav input').focus()")
+    page.call("Input.insertText", text="re:auc_.*_cello")
+    page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r")
+    page.wait_for("document.querySelectorAll('nav tbody tr').length > 0")
+    # A label of which each of two values is in half of the rows is a switch instead of a column.
+    assert [cells[:3] for cells in page.evaluate(CELLS)] == [[m, "auc", "cello"] for m in MODELS]
+    page.evaluate("document.querySelector('nav input[value=reverb]').click()")
+    figure = seen["4. Debiasing (section IV)"][MODELS[0], "reverb", "auc", "cello"]
+    assert look_at(page, 0)["source"] == figure["source"]
+
+
+def test_workflow_and_statistics_are_drawn(page):
+    for entry, drawing in (("Statistics", "#timeline"), ("Workflow", "#rulegraph")):
+        go_home(page)
+        click(page, entry)
+        page.wait_for(f"document.querySelector('{drawing} :is(svg, canvas)') !== null")
+
+
+def test_no_error_and_nothing_asked_for(page, seen, report):
+    """After everything was opened."""
+    assert page.errors == []
+    asked = {url for url in page.requests if not url.startswith(("data:", "blob:"))}
+    assert asked == {report.as_uri()}
+
+
+def test_the_browser_tells_what_is_wrong(tmp_path):
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    file = tmp_path / "wrong.html"
+    file.write_text(
+        "<script>console.error('said')</script><script>throw Error('thrown')</script>"
+        "<img id=far src='http://far.invalid/a.png'><img id=bad src='data:image/png;base64,AAAA'>"
+    )
+    with browser.opened(file) as page:
+        assert page.evaluate("document.querySelector('#bad').naturalWidth") == 0
+        for words in ("said", "thrown"):
+            assert any(words in error for error in page.errors)
+        assert "http://far.invalid/a.png" in page.requests
