@@ -21,7 +21,14 @@ def main(snakemake) -> None:
         weights = next(iter(snakemake.input.weights), None)
         model = load_model(params.model, options, weights, snakemake.threads)
         attributes = store_attributes(
-            model, params.model, options, clips, dict(params.protocol), params.effect, params.unit
+            model,
+            params.model,
+            options,
+            clips,
+            dict(params.protocol),
+            params.effect,
+            params.unit,
+            audio.package_versions,
         )
         log.info("%s on the CPU: %s", params.model, attributes)
         embeddings = embed_levels(model, audio, clips, batch_size_of(params.model, options))

@@ -95,6 +95,7 @@ def test_provenance_names_what_made_the_embeddings(finished):
     )
     for store in stores:
         assert {"weights_sha256", "data_sha256", "package_versions", "protocol"} <= set(store)
+        assert store["audio_package_versions"]["pedalboard"] == "0.9.26"
     assert len({store["data_sha256"] for store in stores}) == 1
 
 

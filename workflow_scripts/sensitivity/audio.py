@@ -167,11 +167,13 @@ def writing_batch(
     clips: Sequence[Clip],
     effect: str,
     protocol: dict,
+    package_versions: dict | None = None,
 ) -> Iterator[AudioBatchWriter]:
     """Write the file of effected audio `path`: there whole at the end, or not at all.
 
-    `clips` are those stored, in order. The whole file is allocated first, so that a disk without
-    the room for it is noticed before anything is rendered; that, too, is an `InputError`.
+    `clips` are those stored, in order; `package_versions` what they are made with. The whole file
+    is allocated first, so that a disk without the room for it is noticed before anything is
+    rendered; that, too, is an `InputError`.
     """
     samplerate, channels = clips[0].samplerate, clips[0].channels
     dtype = DTYPES[protocol["audio"]]
@@ -187,6 +189,8 @@ def writing_batch(
                 file.attrs["samplerate"] = samplerate
                 file.attrs["effect"] = effect
                 file.attrs["protocol"] = json.dumps(protocol, sort_keys=True)
+                versions = json.dumps(package_versions or {}, sort_keys=True)
+                file.attrs["package_versions"] = versions
                 layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
                 layout.set_layout(h5py.h5d.CONTIGUOUS)
                 layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -211,7 +215,8 @@ def writing_batch(
 class AudioBatch:
     """A file of effected audio, read clip by clip; a context manager.
 
-    ``levels`` and ``clips`` are the names in order, ``protocol`` what the audio was made under.
+    ``levels`` and ``clips`` are the names in order, ``protocol`` what the audio was made under,
+    ``package_versions`` what it was made with.
     Nothing of the audio is read before `clip` asks for it.
     """
 
@@ -224,6 +229,7 @@ class AudioBatch:
                 self.effect = str(file.attrs["effect"])
                 self.samplerate = int(file.attrs["samplerate"])
                 self.protocol = json.loads(file.attrs["protocol"])
+                self.package_versions = json.loads(file.attrs["package_versions"])
                 self._offsets = file["offsets"][:]
                 dataset = file["audio"]
                 self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())

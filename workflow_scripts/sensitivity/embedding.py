@@ -33,6 +33,7 @@ def store_attributes(
     protocol: dict,
     effect: str = "",
     unit: str = "",
+    audio_package_versions: dict | None = None,
 ) -> dict:
     """All attributes of a store but those `sensitivity.store` adds; see spec section 8.
 
@@ -45,6 +46,7 @@ def store_attributes(
         **configured,
         "weights_sha256": model.weights_sha256,
         "package_versions": {package: metadata.version(package) for package in model.packages},
+        "audio_package_versions": audio_package_versions or {},
         "effect": effect,
         "unit": unit,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from sensitivity.errors import InputError
 # Clips are decoded this many samples at a time (8 MB of float32, 8 clips of IRMAS): what a task
 # costs to schedule is then nothing beside its work, and memory stays bounded.
 SAMPLES_PER_CHUNK = 2**21
+
+RENDERED_WITH = ("numpy", "numba", "pedalboard", "scipy", "soundfile")
 
 
 def render_batch(
@@ -79,7 +82,12 @@ def render_batch(
 
     with (
         writing_batch(
-            path, levels=levels, clips=stored, effect=effect.name, protocol=protocol
+            path,
+            levels=levels,
+            clips=stored,
+            effect=effect.name,
+            protocol=protocol,
+            package_versions={package: metadata.version(package) for package in RENDERED_WITH},
         ) as writer,
         ThreadPoolExecutor(threads) as pool,
         tqdm(

@@ -24,6 +24,7 @@ IDENTITY = (
     "weights_sha256",
     "protocol",
     "package_versions",
+    "audio_package_versions",
     "effect",
     "unit",
     "data_sha256",
