@@ -92,7 +92,7 @@ def main(snakemake) -> None:
     attributes = {"model": model, "effect": effect, "levels": data.levels}
     tables: dict[str, list[dict]] = {}
     with threadpool_limits(1):
-        for label in tqdm(data.labels, desc="labels", mininterval=5):
+        for label in tqdm(data.labels, desc="labels", disable=None):
             found = read_directions(
                 snakemake.input.directions, label, data.training[label], attributes
             )

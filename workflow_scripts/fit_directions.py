@@ -26,7 +26,7 @@ def main(snakemake) -> None:
     )
 
     def fitted(reference):
-        for label in tqdm(data.labels, desc="labels", mininterval=5):
+        for label in tqdm(data.labels, desc="labels", disable=None):
             clips = data.training[label]
             effected = data.effected(clips).astype(np.float64)
             originals = data.originals(clips).astype(np.float64)

@@ -26,7 +26,7 @@ def main(snakemake) -> None:
 
     soundfont = find_soundfont()
     player = Player(soundfont)
-    for clip in tqdm(clips, desc="render demo clips", unit="clip", mininterval=1):
+    for clip in tqdm(clips, desc="render demo clips", unit="clip", disable=None):
         music = compose(
             clip, demo["seed"], demo["accompaniment_db"], demo["accompaniment_spread_db"]
         )

@@ -14,8 +14,6 @@ from sensitivity.clips import Clip
 from sensitivity.errors import InputError
 from sensitivity.models import EmbeddingModel, identity, resolve
 
-SECONDS_BETWEEN_PROGRESS = 2.0
-
 
 def data_sha256(clips: Sequence[Clip]) -> str:
     """Hash of the clips' names and audio, in the order given."""
@@ -122,4 +120,4 @@ def batch_size_of(name: str, options: dict) -> int:
 
 
 def _progress(items: Iterable, what: str) -> Iterable:
-    return tqdm(items, desc=what, unit="clip", mininterval=SECONDS_BETWEEN_PROGRESS)
+    return tqdm(items, desc=what, unit="clip", disable=None)  # None: on a terminal alone

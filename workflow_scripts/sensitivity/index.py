@@ -67,7 +67,7 @@ def index_clips(
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     names = sorted(files if keep_unsplit else rows, key=files.get)
     clips = []
-    for name in tqdm(names, desc="clips", unit="clip", mininterval=5):
+    for name in tqdm(names, desc="clips", unit="clip", disable=None):
         frames, rate, count, sha256 = inspect_file(files[name])
         samplerate, channels = samplerate or rate, channels or count
         if (rate, count) != (samplerate, channels):
