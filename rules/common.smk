@@ -33,7 +33,7 @@ def config_source() -> str:
         raise InputError(
             f"--configfile names {len(files)} files: a config file is complete in itself, give one"
         )
-    if not files and workflow.overwrite_config:
+    if not files and workflow.config_settings.overwrite_config:
         raise InputError(
             "--config without --configfile would replace config.yaml: name the file too, "
             "as in --configfile config.yaml --config experiment=other"
@@ -282,7 +282,6 @@ def all_figures() -> list[str]:
     return expand(
         "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
     )
-
 
 
 def clips_words() -> str:

@@ -132,7 +132,10 @@ def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]
     for name in names:
         if name not in in_test:
             training[described[name][0]].append(name)
-    smallest = min((len(training[label]) for label in set(labels)), default=0)
+    counts = {label: len(training[label]) for label in sorted(set(labels))}
+    # Before the cut, after which every label looks as small as the smallest.
+    check_label_counts(counts)
+    smallest = min(counts.values())
     shuffler = random.Random(SPLIT_SEED)
     kept = set()
     for label in sorted(training):
