@@ -63,7 +63,7 @@ pathvars:
 wildcard_constraints:
     effect="|".join(EFFECTS),
     model="|".join(MODEL_NAMES),
-    batch=r"[-0-9._]+",
+    batch=r"[-0-9._]+(r\d+)?",
     level=r"-?[0-9.]+",
 
 
@@ -103,11 +103,16 @@ def existing_batches(model: str, effect: str) -> list[str]:
 
 
 def batches_of(model: str, effect: str) -> list[str]:
+    """Names of the batches whose stores hold a model's embeddings at an effect's levels."""
+    others = {
+        name for other in MODEL_NAMES if other != model for name in existing_batches(other, effect)
+    }
     return levels.plan_batches(
         settings.grid(effect),
         settings.extra(effect),
         settings.levels_per_job,
         existing_batches(model, effect),
+        {name for name in others if not Path(RESULTS, "audio", effect, f"{name}.h5").exists()},
     )
 
 

@@ -112,5 +112,14 @@ def test_an_interrupted_run_plans_what_it_planned_before(values, size, data):
     assert sorted(plan_batches(grid, [], size, finished)) == sorted(before)
 
 
+def test_a_model_added_later_has_its_audio_rendered_under_another_name():
+    before = plan_batches(GRID, [], 2, [])
+    later = plan_batches(GRID, [], 2, [], taken=before)
+    assert later == ["4_6r2", "8_10r2", "12r2"]
+    assert [batch_levels(name) for name in later] == [["4", "6"], ["8", "10"], ["12"]]
+    assert plan_batches(GRID, [], 2, later, taken=before) == later
+    assert plan_batches(GRID, [], 2, [], taken=before + later)[0] == "4_6r3"
+
+
 def test_batch_names_say_their_levels():
     assert batch_levels(batch_name(["-40.0", "-38.5"])) == ["-40.0", "-38.5"]

@@ -6,12 +6,14 @@ what depends on it.
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sensitivity import models
 from sensitivity.styles import STYLES
 
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc"}
@@ -52,8 +54,8 @@ def test_nothing_changed_nothing_to_do(again):
     assert "Nothing to be done" in again.run("--dry-run")
 
 
-def test_touching_files_recomputes_nothing(again):
-    for path in again.path("workflow_scripts").rglob("*.py"):
+def test_touching_library_modules_recomputes_nothing(again):
+    for path in again.path("workflow_scripts/sensitivity").rglob("*.py"):
         path.touch()
     assert again.planned() == {}
 
@@ -129,6 +131,16 @@ def test_a_removed_label_embeds_nothing_and_leaves_no_row(again):
         assert {row["label"] for row in table_rows(again, table)} == {"cello", "flute"}, table
 
 
+def test_an_added_model_is_the_only_one_embedded(again):
+    """Its audio has to be rendered again, which must not embed it with the other models."""
+    shutil.rmtree(again.path("results/tiny/embeddings/logmel"))
+    again.path("results/tiny/embeddings/logmel.h5").unlink()
+    planned = again.planned()
+    for rule in ("embed_original", "embed_clips", "assemble_effect", "fit_directions", "classify"):
+        assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
+    assert len(planned["render_effect"]) == 4
+
+
 def test_a_replaced_clip_recomputes_from_rendering_on(again):
     """A local folder's clip is replaced; the folder is made of the demo's clips."""
     folder = again.path("my_audio")
@@ -152,10 +164,11 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
 
 
 LIBRARY_EDITS = {
-    "demo_synthesis": {"render_demo_clips"},
-    "cca": {"fit_directions"},
-    "classification": {"classify"},
-    "trajectories": {"fit_trajectories"},
+    "cca": SENSITIVITY | DEBIASING,
+    "classification": DEBIASING,
+    "trajectories": TRAJECTORIES,
+    "rendering": EMBEDDING | STORES | ANALYSIS,
+    "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
 }
 
 
@@ -163,27 +176,51 @@ LIBRARY_EDITS = {
 def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
     path = again.path(f"workflow_scripts/sensitivity/{module}.py")
     path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    edited = {
-        rule
-        for rule, jobs in again.planned().items()
-        if any(f"sensitivity/{module}.py" in job["reason"] for job in jobs)
-    }
-    assert edited == importers(again.path("workflow_scripts"), module)
-    assert LIBRARY_EDITS[module] <= edited
+    planned = again.planned()
+    assert set(planned) == LIBRARY_EDITS[module]
+    if module == "models/logmel":
+        assert {job["model"] for job in planned["embed_original"]} == {"logmel"}
 
 
-def importers(scripts: Path, module: str) -> set[str]:
-    """Rules whose script imports a library module, found by loading what each script imports."""
-    return {
-        path.stem
-        for path in scripts.glob("*.py")
-        if f"sensitivity.{module}" in imported_modules(path)
-    }
+def test_every_rule_declares_the_modules_its_script_imports(project):
+    """Compares the modules that the rules list as inputs with what their scripts import."""
+    code = (
+        "import json\n"
+        "from types import SimpleNamespace\n"
+        "for rule in workflow.rules:\n"
+        "    for model in MODEL_NAMES if 'library' in rule.input.keys() else ():\n"
+        "        listed = rule.input.library\n"
+        "        if callable(listed):\n"
+        "            listed = listed(SimpleNamespace(model=model))\n"
+        "        print('DECLARED', json.dumps([rule.name, model, [str(f) for f in listed]]))\n"
+    )
+    snakefile = project.path("Snakefile")
+    snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
+    lines = project.run("--dry-run").splitlines()
+    declared = [json.loads(line[9:]) for line in lines if line.startswith("DECLARED ")]
+    scripts = {path.stem: path for path in project.path("workflow_scripts").glob("*.py")}
+    assert {rule for rule, _, _ in declared} == set(scripts)
+    folder = project.path("workflow_scripts")
+    picked = {"embed_original", "embed_clips", "initialise_model"}
+    imported = {rule: imported_modules(path) for rule, path in scripts.items()}
+    for rule, model, modules in declared:
+        names = set(imported[rule])
+        if rule in picked:
+            chosen = folder / f"{models.module(model)}.py"
+            names |= {models.module(model).replace("/", "."), *imported_modules(chosen)}
+        paths = (Path("workflow_scripts", *name.split(".")) for name in names)
+        assert set(modules) == {
+            str(path.with_suffix(".py"))
+            if project.path(f"{path}.py").exists()
+            else str(path / "__init__.py")
+            for path in paths
+        }, rule
 
 
 def imported_modules(script: Path) -> set[str]:
     """Names of the library's modules that a script imports, found with the standard library's
     module finder: an implementation other than the Snakefile's own."""
+    folder = next(parent for parent in script.parents if parent.name == "workflow_scripts")
     code = (
         "import modulefinder, sys\n"
         "finder = modulefinder.ModuleFinder(path=[sys.argv[1]])\n"
@@ -191,34 +228,9 @@ def imported_modules(script: Path) -> set[str]:
         "print(*(name for name in finder.modules if name.startswith('sensitivity.')))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(script.parent), str(script)],
+        [sys.executable, "-c", code, str(folder), str(script)],
         capture_output=True,
         text=True,
         check=True,
     )
     return set(done.stdout.split())
-
-
-def test_every_rule_declares_the_modules_its_script_imports(project):
-    """Compares the modules that the rules list as inputs with what their scripts import."""
-    code = (
-        "import json\n"
-        "print('DECLARED', json.dumps({rule.name: [str(f) for f in rule.input.library]\n"
-        "    for rule in workflow.rules if 'library' in rule.input.keys()}))\n"
-    )
-    snakefile = project.path("Snakefile")
-    snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
-    line = next(
-        line for line in project.run("--dry-run").splitlines() if line.startswith("DECLARED ")
-    )
-    declared = json.loads(line.removeprefix("DECLARED "))
-    scripts = {path.stem: path for path in project.path("workflow_scripts").glob("*.py")}
-    assert set(declared) == set(scripts)
-    for rule, modules in declared.items():
-        expected = {
-            f"workflow_scripts/{name.replace('.', '/')}.py"
-            if project.path(f"workflow_scripts/{name.replace('.', '/')}.py").exists()
-            else f"workflow_scripts/{name.replace('.', '/')}/__init__.py"
-            for name in imported_modules(scripts[rule])
-        }
-        assert set(modules) == expected, rule
