@@ -8,6 +8,8 @@ rule initialise_model:
         "<resources>/weights/{model}_seed{seed}.npz",
     log:
         "<logs>/weights/{model}_seed{seed}.log",
+    benchmark:
+        "<benchmarks>/weights/{model}_seed{seed}.tsv"
     wildcard_constraints:
         seed=r"\d+",
     conda:
@@ -87,6 +89,8 @@ rule assemble_effect:
         "<results>/embeddings/{model}/{effect}.h5",
     log:
         "<logs>/embeddings/{model}/{effect}/assemble.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/{effect}/assemble.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -108,6 +112,8 @@ rule assemble_model:
         "<results>/embeddings/{model}.h5",
     log:
         "<logs>/embeddings/{model}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

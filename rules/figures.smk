@@ -38,6 +38,8 @@ rule draw_trajectories:
         pdf=printed("trajectories"),
     log:
         "<logs>/figures/trajectories_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/trajectories_{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
@@ -62,6 +64,8 @@ rule draw_correlation:
         pdf=printed("correlation"),
     log:
         "<logs>/figures/correlation_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/correlation_{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
@@ -85,6 +89,8 @@ rule draw_spectra:
         pdf=printed("spectra"),
     log:
         "<logs>/figures/spectra_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/spectra_{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
@@ -108,6 +114,8 @@ rule draw_samplewise:
         pdf=printed("samplewise"),
     log:
         "<logs>/figures/samplewise_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/samplewise_{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
@@ -131,6 +139,8 @@ rule draw_auc:
         pdf=printed("auc"),
     log:
         "<logs>/figures/auc_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/auc_{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
@@ -160,6 +170,8 @@ rule draw_table1:
         pdf="<results>/figures/table1.pdf",
     log:
         "<logs>/figures/table1.log",
+    benchmark:
+        "<benchmarks>/figures/table1.tsv"
     conda:
         "../envs/analysis.yaml"
     params:

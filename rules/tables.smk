@@ -16,6 +16,8 @@ rule tabulate_sensitivity:
         provenance="<results>/tables/provenance.json",
     log:
         "<logs>/tables/sensitivity.log",
+    benchmark:
+        "<benchmarks>/tables/sensitivity.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -36,6 +38,8 @@ rule tabulate_debiasing:
         n_directions="<results>/tables/n_directions.csv",
     log:
         "<logs>/tables/debiasing.log",
+    benchmark:
+        "<benchmarks>/tables/debiasing.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -1,0 +1,47 @@
+# environment: workflow
+"""Where the demo's time goes: the jobs of the last `make demo`, by stage.
+
+Read from what Snakemake measured of each job (benchmarks/demo); run `make demo` first.
+"""
+
+import csv
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+FOLDER = Path("benchmarks", "demo")
+
+
+def stage_of(path: Path) -> str:
+    """The stage of a job from the place of its benchmark file."""
+    parts = path.relative_to(FOLDER).with_suffix("").parts
+    if parts[0] == "embeddings":
+        return f"embedding, {parts[1]}"
+    if parts[0] == "audio":
+        return f"rendering, {parts[1]}"
+    if parts[0] == "analysis":
+        return parts[-1].partition("_")[0]
+    return parts[0]
+
+
+def main() -> None:
+    """Print the number of jobs, their wall and CPU seconds and the largest memory of each stage."""
+    stages = defaultdict(list)
+    for path in sorted(FOLDER.rglob("*.tsv")):
+        with open(path, encoding="utf-8", newline="") as file:
+            stages[stage_of(path)] += list(csv.DictReader(file, delimiter="\t"))
+    if not stages:
+        sys.exit(f"error: {FOLDER} has no measurements: run `make demo` first")
+    print(f"{'stage':32} {'jobs':>5} {'wall s':>8} {'CPU s':>8} {'MB':>6}")
+    totals = [0, 0.0, 0.0]
+    for stage, rows in sorted(stages.items()):
+        wall = sum(float(row["s"]) for row in rows)
+        cpu = sum(float(row["cpu_time"]) for row in rows if row["cpu_time"] != "NA")
+        memory = max((float(row["max_rss"]) for row in rows if row["max_rss"] != "NA"), default=0)
+        print(f"{stage:32} {len(rows):5} {wall:8.1f} {cpu:8.1f} {memory:6.0f}")
+        totals = [totals[0] + len(rows), totals[1] + wall, totals[2] + cpu]
+    print(f"{'all of these':32} {totals[0]:5} {totals[1]:8.1f} {totals[2]:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
