@@ -15,6 +15,8 @@ FOLDER = Path("benchmarks", "demo")
 def stage_of(path: Path) -> str:
     """The stage of a job from the place of its benchmark file."""
     parts = path.relative_to(FOLDER).with_suffix("").parts
+    if parts[-1] == "assemble" or (parts[0] == "embeddings" and len(parts) == 2):
+        return "assembling stores"
     if parts[0] == "embeddings":
         return f"embedding, {parts[1]}"
     if parts[0] == "audio":
