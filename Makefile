@@ -41,7 +41,6 @@ lint: .venv/.ready ## check formatting, Python and the workflow
 	$(RUN) snakefmt --check Snakefile rules tools
 	$(RUN) ruff check
 	$(RUN) ruff format --check
-	$(SNAKEMAKE) --lint
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
 bench: .venv/.ready ## time the code: prints the figures that docs/cost.md keeps
