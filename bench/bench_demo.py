@@ -43,6 +43,23 @@ def main() -> None:
         print(f"{stage:32} {len(rows):5} {wall:8.1f} {cpu:8.1f} {memory:6.0f}")
         totals = [totals[0] + len(rows), totals[1] + wall, totals[2] + cpu]
     print(f"{'all of these':32} {totals[0]:5} {totals[1]:8.1f} {totals[2]:8.1f}")
+    report_hardness()
+
+
+def report_hardness() -> None:
+    """Print MusiCNN's test AUC on uneffected clips; fail where the demo is too easy or hopeless."""
+    with open(Path("results", "demo", "tables", "auc.csv"), encoding="utf-8", newline="") as file:
+        areas = {
+            row["label"]: float(row["roc_auc"])
+            for row in csv.DictReader(file)
+            if (row["model"], row["method"]) == ("musicnn", "none")
+            and row["train"] == row["test"] == "original"
+        }
+    mean = sum(areas.values()) / len(areas)
+    print("musicnn, uneffected test AUC: ", *(f"{k} {v:.3f}" for k, v in areas.items()), sep="  ")
+    print(f"mean {mean:.3f}, expected between 0.90 and 0.99")
+    if not 0.90 <= mean <= 0.99:
+        sys.exit("error: the demo is too easy or too hard: change data.accompaniment_db")
 
 
 if __name__ == "__main__":

@@ -182,6 +182,16 @@ def parts_of_effect(wildcards) -> list[str]:
     ]
 
 
+def store_attributes(wildcards) -> dict:
+    """What the parts of an effect's store have to say of themselves."""
+    return {
+        **models.identity(wildcards.model, options_of(wildcards)),
+        "protocol": audio_protocol(wildcards.effect),
+        "effect": wildcards.effect,
+        "unit": effect_named(wildcards.effect).unit,
+    }
+
+
 def weights_of(wildcards) -> list[str]:
     """The file of a model's weights; none where they are inside its package."""
     if not models.model_info(wildcards.model).untrained:

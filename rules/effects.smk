@@ -40,11 +40,14 @@ rule keep_audio:
         directory("<results>/audio_kept/{effect}/{level}"),
     log:
         "<logs>/audio_kept/{effect}/{level}.log",
+    benchmark:
+        "<benchmarks>/audio_kept/{effect}/{level}.tsv"
     conda:
         "../envs/audio.yaml"
     threads: 16
     resources:
         mem_mb=2000,
+        audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
         level="{level}",

@@ -97,6 +97,7 @@ rule assemble_effect:
         mem_mb=2000,
     params:
         levels=lambda wildcards: levels_of(wildcards.effect),
+        attributes=store_attributes,
     message:
         "Assembling {wildcards.model}'s embeddings of {wildcards.effect}"
     script:

@@ -50,6 +50,8 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
         labels = dataset.labels_of(paths, None)
         assumed = f"{len(paths)} files, taken as 3 s of stereo at 44.1 kHz, 3 of 4 for training"
         return len(paths), len(paths) * 3 // 4 // len(labels), size, assumed
+    if not Path(data.split).exists():
+        return 4834, 288, size, f"assumed, as in IRMAS with the authors' split: no {data.split} yet"
     rows = dataset.read_split(data.split)
     training = [row.label for row in rows if row.split == "train"]
     smallest = min(training.count(label) for label in set(training))
@@ -82,8 +84,9 @@ def plan(settings: Settings, source: str) -> list[str]:
     stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions.values())
     kept = sum(len(settings.kept_levels(effect)) for effect in levels)
 
-    rendering = sum(RENDER_S[effect] * len(found) * n_clips for effect, found in levels.items())
+    rendering = sum(RENDER_S.get(name, 0) * len(found) * n_clips for name, found in levels.items())
     unknown = [name for name in settings.models if rate_of(name) is None]
+    unknown += [name for name in levels if name not in RENDER_S]
     embedding = sum((rate_of(name) or 0) * n_clips * (n_levels + 1) for name in settings.models)
     variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)

@@ -7,7 +7,9 @@ from sensitivity.store import assemble_effect
 def main(snakemake) -> None:
     """Write the store of an effect."""
     configure_logging(snakemake, packages=("h5py",))
-    assemble_effect(snakemake.output[0], list(snakemake.input.parts), list(snakemake.params.levels))
+    parts, levels = list(snakemake.input.parts), list(snakemake.params.levels)
+    # Refuses parts that were made with other settings, wherever they came from.
+    assemble_effect(snakemake.output[0], parts, levels, dict(snakemake.params.attributes))
 
 
 if __name__ == "__main__":

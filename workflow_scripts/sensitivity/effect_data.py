@@ -10,7 +10,7 @@ import numpy as np
 from sensitivity.clips import Clip, by_split_row
 from sensitivity.errors import InputError
 from sensitivity.protocol import label_order
-from sensitivity.store import read_header, read_rows
+from sensitivity.store import model_identity, read_header, read_rows
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def open_effect(
         naming the file: levels that don't ascend or are too few, another model, effect or
         dimension, a clip without an embedding, a label without a training clip
     """
-    store = read_header(effected_path, {"model": model, "effect": effect})
     original = read_header(original_path, {"model": model})
+    store = read_header(effected_path, {**model_identity(original_path), "effect": effect})
     levels = store.levels or []
     values = [float(level) for level in levels]
     if any(after <= before for before, after in pairwise(values)):
