@@ -1,6 +1,7 @@
 """The clip index: valid clips in their split, and one clear line for everything else."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -114,6 +115,20 @@ def test_folder_must_be_there_and_hold_audio(tmp_path):
         find_audio(tmp_path / "notes.txt")
 
 
+def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch):
+    # Permissions wouldn't do: root, who runs tests in containers, may read everything.
+    listed = os.scandir
+
+    def scandir(path):
+        if os.path.basename(path) == "flu":
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match=r"data\.folder: .*flu cannot be read \(Permission denied"):
+        find_audio(folder)
+
+
 def test_a_clip_id_that_is_taken_is_refused(folder):
     write_wav(folder / "other" / "[cel][cla]0000__1.wav")
     with pytest.raises(InputError, match=r"\[cel\]\[cla\]0000__1 is taken by"):
@@ -166,8 +181,9 @@ def test_a_file_that_is_no_clip_is_refused_by_name(folder, kind):
             "no column instrument",
         ),
         ([("cello", "c", "x", "trian")], None, "line 2: split is 'trian'"),
-        ([("cello", "c", "x", "train")] * 2, None, "line 3: clip x is there twice"),
-        ([("", "c", "x", "train")], None, "line 2: no file name or no instrument"),
+        ([("cello", "c", "x", "train")] * 2, None, "line 3: clip x is there twice: delete one"),
+        ([("", "c", "x", "train")], None, "line 2: no file name or no instrument: fill both in"),
+        ([("cello", "c", "", "train")], None, "line 2: no file name or no instrument: fill both"),
     ],
 )
 def test_a_bad_split_file_is_refused(tmp_path, rows, columns, message):
@@ -176,6 +192,19 @@ def test_a_bad_split_file_is_refused(tmp_path, rows, columns, message):
     with pytest.raises(InputError, match=message) as caught:
         read_split(path)
     assert "split.csv" in str(caught.value)
+
+
+def test_a_split_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "split.csv").write_bytes(b"\xff\xfe\x00instrument")
+    with pytest.raises(InputError, match=r"split\.csv: not a CSV file in UTF-8 .*: save it as one"):
+        read_split(tmp_path / "split.csv")
+
+
+def test_a_folder_in_the_split_files_place_is_refused(tmp_path):
+    with pytest.raises(
+        InputError, match=r"data\.split: .* cannot be read \(Is a directory\): give"
+    ):
+        read_split(tmp_path)
 
 
 def test_a_missing_split_file_or_clip_is_named(folder, tmp_path):

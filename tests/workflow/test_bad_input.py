@@ -7,15 +7,31 @@ import wave
 import pytest
 
 
-def write_clip(path, seed: int = 1, rate: int = 8000, seconds: float = 0.2) -> None:
-    """A mono 16-bit WAV of a tone."""
+def write_clip(
+    path,
+    seed: int = 1,
+    rate: int = 8000,
+    seconds: float = 0.2,
+    channels: int = 1,
+    amplitude: int = 8000,
+) -> None:
+    """A 16-bit WAV of a tone, the same in every channel."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
         tone = (math.sin(index * (0.05 + 0.01 * seed)) for index in range(int(rate * seconds)))
-        file.writeframes(b"".join(struct.pack("<h", int(8000 * value)) for value in tone))
+        samples = (struct.pack("<h", int(amplitude * value)) * channels for value in tone)
+        file.writeframes(b"".join(samples))
+
+
+def write_float_clip(path, samples: list[float], rate: int = 8000) -> None:
+    """A mono WAV of 32-bit floats, which the standard library can't write."""
+    content = struct.pack(f"<{len(samples)}f", *samples)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, 1, rate, 4 * rate, 4, 32)
+    body = b"WAVE" + form + struct.pack("<4sI", b"data", len(content)) + content
+    path.write_bytes(struct.pack("<4sI", b"RIFF", len(body)) + body)
 
 
 @pytest.fixture
@@ -103,23 +119,92 @@ def test_two_config_files(local):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("section", "message"),
     [
-        (b"", "audio/tuba/tuba3.wav"),
-        (b"not audio at all", "audio/tuba/tuba3.wav"),
+        (
+            {"effects": {"bitcrsh": {"levels": [4, 8]}}},
+            "effects: unknown effect 'bitcrsh': did you",
+        ),
+        ({"models": {"logmell": {}}}, "logmell"),
+        ({"effects": {"bitcrush": {"levels": []}}}, "effects.bitcrush.levels: no levels: give at"),
+        (
+            {"effects": {"bitcrush": {"levels": [8, 4]}}},
+            "effects.bitcrush.levels: level 4 follows 8: levels ascend",
+        ),
+        ({"effects": {"bitcrush": {"levels": [4, 99]}}}, "effects.bitcrush: bit depth 99 bits is"),
+        (
+            {"effects": {"bitcrush": {"levels": {"start": 4, "stop": math.inf, "step": 1}}}},
+            "effects.bitcrush.levels: stop is Infinity: give a finite number",
+        ),
+        (
+            {"data": {"source": "demo", "labels": ["cello", "cello", "flute"]}},
+            "data.labels: a label is repeated in ['cello', 'cello', 'flute']: keep one",
+        ),
     ],
 )
-def test_a_broken_clip_stops_the_run_at_the_index(local, content, message):
-    local.path("audio/tuba/tuba3.wav").write_bytes(content)
-    output = refused(local, message=message)
+def test_a_config_that_cannot_be_run_is_refused_before_anything_runs(local, section, message):
+    change(local, **section)
+    refused(local, "--dry-run", message=f"error: tiny.yaml: {message}")
+
+
+def test_more_demo_recordings_than_can_be_named(local):
+    demo = {"source": "demo", "labels": ["cello", "flute"], "train": 100_000}
+    change(local, data=demo, labels=["cello", "flute"])
+    refused(local, "--dry-run", message="error: data.")
+
+
+def test_a_split_with_too_few_training_clips_of_a_label(local):
+    clips = [*(("oboe", number) for number in range(6)), ("tuba", 0), ("tuba", 1)]
+    rows = [f"{label},,{label}{number},train" for label, number in clips]
+    rows += ["oboe,,oboe7,test", "tuba,,tuba7,test"]
+    header = "instrument,genre,file_name,split"
+    local.path("split.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    change(local, data={"source": "folder", "folder": "audio", "split": "split.csv"})
+    refused(local, "--dry-run", message="error: split.csv: label tuba: 2 training clips")
+
+
+def test_a_folder_for_a_split_file(local):
+    change(local, data={"source": "folder", "folder": "audio", "split": "audio"})
+    refused(local, "--dry-run", message="error: data.split: audio cannot be read (Is a directory)")
+
+
+BROKEN = {
+    "no bytes": (lambda path: path.write_bytes(b""), "the file is empty, expected audio"),
+    "text": (
+        lambda path: path.write_bytes(b"not audio at all"),
+        "not an audio file that can be read",
+    ),
+    "zero length": (
+        lambda path: write_clip(path, seconds=0),
+        "audio of zero length, expected samples: replace the file",
+    ),
+    "NaN": (
+        lambda path: write_float_clip(path, [0.1, math.nan, 0.2]),
+        "has samples that are NaN or infinite: replace the file",
+    ),
+    "silent": (
+        lambda path: write_clip(path, amplitude=0),
+        "is silent (every sample is 0): replace the file",
+    ),
+    "other rate": (
+        lambda path: write_clip(path, rate=16000),
+        "16000 Hz, 1 channels, expected 8000 Hz and 1 of every clip: convert the file",
+    ),
+    "other channel count": (
+        lambda path: write_clip(path, channels=2),
+        "8000 Hz, 2 channels, expected 8000 Hz and 1 of every clip: convert the file",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_clip_stops_the_run_at_the_index(local, kind):
+    write, message = BROKEN[kind]
+    write(local.path("audio/tuba/tuba3.wav"))
+    output = refused(local, message=f"audio/tuba/tuba3.wav: {message}")
     assert "rule index_clips" in output
     left = [path.name for path in local.path("results").rglob("*") if path.is_file()]
     assert left == [], left
-
-
-def test_a_clip_of_another_rate_stops_the_run_at_the_index(local):
-    write_clip(local.path("audio/tuba/tuba3.wav"), rate=16000)
-    refused(local, message="audio/tuba/tuba3.wav: 16000 Hz, 1 channels, expected 8000 Hz")
 
 
 def test_too_few_clips_of_a_label_stop_the_run_at_the_index(local):

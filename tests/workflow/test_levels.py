@@ -51,15 +51,34 @@ def test_zero_has_no_sign():
     assert level_string("-0", 0, "key") == "0"
 
 
-@pytest.mark.parametrize(("start", "stop", "step"), [(0, 5, 0), (0, 5, -1), (5, 0, 1)])
-def test_impossible_steps_are_refused(start, stop, step):
-    with pytest.raises(InputError, match=r"effects\.x"):
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "step", "message"),
+    [
+        (0, 5, 0, "step is 0: give the distance between levels"),
+        (0, 5, -1, "step is -1: give the distance between levels"),
+        (5, 0, 1, "stop 0 is below start 5: .*swap"),
+        (NAN, 5, 1, "start is NaN: give a finite number"),
+        (-INF, 5, 1, "start is -Infinity: give a finite number"),
+        (0, NAN, 1, "stop is NaN: give a finite number"),
+        (0, INF, 1, "stop is Infinity: give a finite number"),
+        (0, 5, NAN, "step is NaN: give a finite number"),
+        (0, 5, INF, "step is Infinity: give a finite number"),
+    ],
+)
+def test_impossible_steps_are_refused(start, stop, step, message):
+    with pytest.raises(InputError, match=rf"effects\.x: {message}"):
         stepped(start, stop, step, 1, "effects.x")
 
 
-@pytest.mark.parametrize("arguments", [(0, 5, 3), (5, 5, 3), (1, 5, 1), (9, 5, 3)])
+@pytest.mark.parametrize(
+    "arguments",
+    [(0, 5, 3), (5, 5, 3), (1, 5, 1), (9, 5, 3), (NAN, 5, 3), (1, NAN, 3), (1, INF, 3)],
+)
 def test_impossible_progressions_are_refused(arguments):
-    with pytest.raises(InputError, match=r"effects\.x"):
+    with pytest.raises(InputError, match=r"effects\.x: geometric is .*0 < first < last"):
         geometric(*arguments, 3, "effects.x")
 
 
