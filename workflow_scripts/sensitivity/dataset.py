@@ -36,15 +36,15 @@ def find_audio(folder: str | Path) -> list[str]:
     Raises
     ------
     InputError
-        if the folder is missing, not a folder, or has no audio
+        if the folder is missing, not a folder, or has no audio, or a folder below it can't be read
     """
     folder = Path(folder)
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise InputError(f"data.folder: {folder} does not exist: give the folder of your audio")
     if not folder.is_dir():
         raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
     paths = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [
             os.path.join(parent, name)
@@ -57,6 +57,14 @@ def find_audio(folder: str | Path) -> list[str]:
             "give the folder of your audio"
         )
     return sorted(paths)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    # os.walk passes over such a folder, and with it over clips that nobody would miss.
+    raise InputError(
+        f"data.folder: {error.filename} cannot be read ({error.strerror}): "
+        "permit it or move it elsewhere"
+    )
 
 
 def describe(path: str | Path) -> tuple[str, str, str]:
@@ -75,7 +83,8 @@ def read_split(path: str | Path) -> list[SplitRow]:
     Raises
     ------
     InputError
-        naming the file and the row, for a missing file or column, an unknown split, a clip twice
+        naming the file and the row, for a file that is missing or can't be read, a missing column,
+        an unknown split, a clip twice
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -91,13 +100,18 @@ def read_split(path: str | Path) -> list[SplitRow]:
                 name = row["file_name"] or ""
                 clip = Path(name).stem if name.lower().endswith(EXTENSIONS) else name
                 if not clip or not row["instrument"]:
-                    raise InputError(f"{path}, line {number}: no file name or no instrument")
+                    raise InputError(
+                        f"{path}, line {number}: no file name or no instrument: fill both in "
+                        "or delete the row"
+                    )
                 if row["split"] not in SPLITS:
                     raise InputError(
                         f"{path}, line {number}: split is {row['split']!r}, expected train or test"
                     )
                 if clip in seen:
-                    raise InputError(f"{path}, line {number}: clip {clip} is there twice")
+                    raise InputError(
+                        f"{path}, line {number}: clip {clip} is there twice: delete one of the rows"
+                    )
                 seen.add(clip)
                 rows.append(
                     SplitRow(
@@ -108,10 +122,17 @@ def read_split(path: str | Path) -> list[SplitRow]:
         raise InputError(
             f"data.split: {path} does not exist: give a CSV file or `generated`"
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"data.split: {path} cannot be read ({error.strerror}): give a CSV file that can be, "
+            "or `generated`"
+        ) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+        raise InputError(
+            f"{path}: not a CSV file in UTF-8 ({error}): save it as one, with commas between fields"
+        ) from None
     if not rows:
-        raise InputError(f"{path}: no rows: a split file has one row a clip")
+        raise InputError(f"{path}: no rows: add one row a clip")
     return rows
 
 

@@ -5,6 +5,7 @@ text's, so two runs that agree on the text agree on the audio. Standard library 
 Snakefile imports this before any environment exists.
 """
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import count, pairwise
@@ -44,20 +45,25 @@ def level_string(value: float | str | Decimal, decimals: int, key: str) -> str:
 def stepped(start: float, stop: float, step: float, decimals: int, key: str) -> list[str]:
     """Levels ``start, start + step, ...`` up to and including `stop`, computed in decimal."""
     first, last, by = (Decimal(str(value)) for value in (start, stop, step))
+    for name, value in (("start", first), ("stop", last), ("step", by)):
+        if not value.is_finite():
+            raise InputError(f"{key}: {name} is {value}: give a finite number")
     if by <= 0:
-        raise InputError(f"{key}: step is {step}, expected a positive number")
+        raise InputError(
+            f"{key}: step is {step}: give the distance between levels, a positive number"
+        )
     if last < first:
-        raise InputError(f"{key}: stop {stop} is below start {start}: levels ascend")
+        raise InputError(f"{key}: stop {stop} is below start {start}: levels ascend, swap the two")
     count = int((last - first) / by) + 1
     return [level_string(first + by * index, decimals, key) for index in range(count)]
 
 
 def geometric(first: float, last: float, number: int, decimals: int, key: str) -> list[str]:
     """`number` levels in a geometric progression from `first` to `last`, rounded to the text."""
-    if first <= 0 or last <= first or number < 2:
+    if not 0 < first < last < math.inf or number < 2:
         raise InputError(
-            f"{key}: geometric is [{first}, {last}, {number}], expected "
-            "[first, last, number] with 0 < first < last and number >= 2"
+            f"{key}: geometric is [{first}, {last}, {number}], expected [first, last, number] "
+            "with finite numbers, 0 < first < last and number >= 2"
         )
     ratio = last / first
     values = (first * ratio ** (index / (number - 1)) for index in range(number))
