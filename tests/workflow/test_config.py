@@ -154,7 +154,10 @@ REFUSED = [
     ({"figures__style": {"ouc": {}}}, r"figures\.style\.ouc.*'auc'"),
     ({"levels_per_job": 0}, "levels_per_job: found 0, expected at least 1"),
     ({"experiment": "../elsewhere"}, "experiment: found .*expected letters, digits"),
-    ({"protocol": {"audio": "pcm24"}}, "protocol.audio.*pcm16.*pcm24"),
+    (
+        {"protocol": {"audio": "pcm24"}},
+        "protocol.audio: found 'pcm24', expected 'pcm16' or 'float32'",
+    ),
 ]
 
 
@@ -169,7 +172,7 @@ def test_a_bad_config_is_refused_in_one_line(keys, message):
 
 @pytest.mark.parametrize("config", [None, [], "text"])
 def test_a_file_that_holds_no_keys_is_refused(config):
-    with pytest.raises(InputError, match="some.yaml: the file: .*expected the keys experiment, "):
+    with pytest.raises(InputError, match=r"some\.yaml: the file: .*the keys experiment, "):
         load_settings(config, "some.yaml")
 
 

@@ -5,28 +5,56 @@ generated from here (``make schema``).
 """
 
 import difflib
-import re
-import types
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from sensitivity import levels as level_text
 from sensitivity.effects import EFFECTS, effect_named, refusal
 from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
 from sensitivity.models import resolve
-from sensitivity.protocol import METHODS
+from sensitivity.protocol import METHODS, check_label_counts
 from sensitivity.styles import style_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Levels = list[float | str]
+FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, values don't change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, given: Any) -> Any:
+        # Before pydantic looks: a misspelt key is both unknown and missing, and the unknown one
+        # is what the user can see.
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, dict):
+            keys = ", ".join(cls.model_fields)
+            raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
+        for key in given:
+            if key not in cls.model_fields:
+                # Of the keys that are near, one that isn't there yet is the likelier meant.
+                absent = [known for known in cls.model_fields if known not in given]
+                near = difflib.get_close_matches(str(key), absent, n=1)
+                text = _unknown(key, near or sorted(cls.model_fields), "key")
+                raise PydanticCustomError("unknown_key", "{text}", {"key": str(key), "text": text})
+        return given
 
 
 class DemoData(Section):
@@ -103,13 +131,31 @@ class Geometric(Section):
 
     geometric: tuple[float, float, int] = Field(description="first, last, number of levels")
 
+    @field_validator("geometric", mode="before")
+    @classmethod
+    def _three_numbers(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple) or len(given) != 3:
+            raise ValueError(f"found {given!r}, expected [first, last, number of levels]")
+        return given
+
+
+def _form_of(levels: Any) -> str | None:
+    """Which of the forms levels are meant in, so that only that form's faults are told."""
+    if isinstance(levels, dict):
+        near = difflib.get_close_matches("geometric", map(str, levels))
+        return "geometric" if near else "steps"
+    return {Steps: "steps", Geometric: "geometric", list: "list"}.get(type(levels))
+
 
 class EffectLevels(Section):
     """The levels of one effect."""
 
-    levels: Steps | Geometric | Levels = Field(
-        description="{start, stop, step}, {geometric: [first, last, number]} or a list"
-    )
+    levels: Annotated[
+        Annotated[Steps, Tag("steps")]
+        | Annotated[Geometric, Tag("geometric")]
+        | Annotated[Levels, Tag("list")],
+        Discriminator(_form_of),
+    ] = Field(description=FORMS_OF_LEVELS)
     extra: Levels = Field([], description="further levels, each a batch of its own")
     keep_audio: Levels = Field([], description="levels to keep as WAV files, to listen to")
 
@@ -203,14 +249,24 @@ class Settings(Section):
     def _hangs_together(self) -> "Settings":
         for name, options in self.models.items():
             resolve(name, options or {})
-        available = self.data.labels
-        for key, labels in (("labels", self.labels), ("figures.labels", self.figures.labels)):
+        for key, labels, known in (
+            ("data.labels", self.data.labels or [], None),
+            ("labels", self.labels, self.data.labels),
+            ("figures.labels", self.figures.labels, self.labels),
+        ):
             if len(set(labels)) != len(labels):
-                raise InputError(f"{key}: a label is repeated in {labels}")
-            known = available if key == "labels" else self.labels
+                raise InputError(f"{key}: a label is repeated in {labels}: keep one")
             for label in labels:
                 if known is not None and label not in known:
                     raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+        if isinstance(self.data, DemoData):
+            # Both: the number needed doesn't grow evenly with that of labels (three need more
+            # clips each than four), and the index checks the one, the analysis the other.
+            for labels in (self.data.labels, self.labels):
+                try:
+                    check_label_counts(dict.fromkeys(labels, self.data.train))
+                except InputError as error:
+                    raise InputError(f"data.train: {error}") from None
         for kind, style in self.figures.style.items():
             style_of(kind, style)
         for name in self.effects:
@@ -278,35 +334,67 @@ def load_settings(config: dict, source: str) -> Settings:
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     except ValidationError as error:
-        # A misspelt key is both unknown and missing: the unknown one is what the user can see.
-        fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        raise InputError(f"{source}: {_describe(fault, config)}") from None
+        raise InputError(f"{source}: {_describe(error.errors()[0])}") from None
 
 
-def _describe(fault: dict, config: dict) -> str:
+# What pydantic's faults mean, by their type; the fields are those of the fault's context.
+EXPECTED = {
+    "section": "{keys}",
+    "dict_type": "keys with their values below it",
+    "list_type": "a list, as in [one, two]",
+    "string_type": "text",
+    "string_pattern_mismatch": "letters, digits, - and _, the first a letter or digit",
+    "string_too_short": "text",
+    "string_too_long": "at most {max_length} characters",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "int_from_float": "a whole number",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "too_short": "at least {min_length} of them",
+    "literal_error": "{expected}",
+    # The two unions: `data`, told apart by its key `source`, and `levels`, by their form.
+    "model_attributes_type": "source, demo or folder, and that source's keys below it",
+    "union_tag_invalid": "{expected_tags}",
+    "union_tag_not_found": FORMS_OF_LEVELS.replace("{", "{{").replace("}", "}}"),
+}
+
+
+def _describe(fault: dict) -> str:
     """One of pydantic's faults as words: key, what is wrong, what would be right."""
-    # Pydantic names the branch of a union in the path too; a user's file has no such key.
-    branches = {"demo", "folder", "Steps", "Geometric"}
-    path = [str(part) for part in fault["loc"]]
-    shown = [
-        part
-        for index, part in enumerate(path)
-        if not (index and part in branches) and not part.startswith("list[")
-    ]
-    key = ".".join(shown) or "the file"
-    if fault["type"] == "extra_forbidden":
-        section = config
-        for part in shown[:-1]:
-            section = section[part]
-        # Of the keys that are near, one that isn't there yet is the likelier meant.
-        known = _known_keys(path[:-1])
-        absent = sorted(known - set(section))
-        near = difflib.get_close_matches(shown[-1], absent, n=1)
-        return f"{key}: {_unknown(shown[-1], near or sorted(known), 'key')}"
-    if fault["type"] == "missing":
+    kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
+    path = _path(fault["loc"])
+    if kind == "unknown_key":
+        path.append(context["key"])
+    elif kind.startswith("union_tag") and path == ["data"]:
+        path, found = ["data", "source"], found.get("source")
+        if kind == "union_tag_not_found":
+            return "data.source: is missing: set it to demo or folder"
+    key = ".".join(path) or "the file"
+    if kind == "unknown_key":
+        return f"{key}: {context['text']}"
+    if kind == "missing":
         return f"{key}: is missing: add it (config/demo.yaml has an example)"
-    message = re.sub(r"^(Value error|Assertion failed), ", "", fault["msg"])
-    return f"{key}: {message} (found {fault['input']!r})"
+    if kind == "value_error":
+        return f"{key}: {context['error']}"
+    expected = EXPECTED.get(kind, "what schemas/config.schema.json allows").format(**context)
+    return f"{key}: found {found!r}, expected {expected}"
+
+
+def _path(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that lead to a fault: pydantic's path without the branches of unions in it."""
+    path = [str(part) for part in location]
+    if path[:1] == ["data"]:
+        del path[1:2]
+    if path[:1] == ["effects"] and path[2:3] == ["levels"]:
+        del path[3:4]
+    if len(location) > 1 and isinstance(location[-2], int):
+        path.pop()  # `float` or `str` of one level
+    return [part for part in path if part != "[key]"]
 
 
 def _unknown(name: object, known, kind: str) -> str:
@@ -315,35 +403,6 @@ def _unknown(name: object, known, kind: str) -> str:
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
     return f"unknown {kind} {str(name)!r}: {hint}"
-
-
-def _known_keys(path: list[str]) -> set[str]:
-    """The keys that the section at `path` of the configuration may have."""
-    sections: list[Any] = [Settings]
-    for part in path:
-        inner: list[Any] = []
-        for section in sections:
-            inner += _step(section, part)
-        sections = inner
-    return {key for section in sections for key in getattr(section, "model_fields", ())}
-
-
-def _step(kind: Any, part: str) -> list[Any]:
-    """The types found at `part` below the type `kind`."""
-    if hasattr(kind, "model_fields"):
-        if part in kind.model_fields:
-            return _sections(kind.model_fields[part].annotation)
-        return [kind]  # a branch of a union, named by pydantic
-    if get_origin(kind) is dict:
-        return _sections(get_args(kind)[1])
-    return []
-
-
-def _sections(annotation: Any) -> list[Any]:
-    """The sections and mappings among the alternatives of an annotation."""
-    if isinstance(annotation, types.UnionType):
-        return [kind for part in get_args(annotation) for kind in _sections(part)]
-    return [annotation]
 
 
 def model_options(settings: Settings, name: str) -> dict:
