@@ -3,6 +3,7 @@ import ast
 import functools
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 # Under another name: at the start of a line, Snakemake takes `report` for its keyword.
@@ -16,6 +17,7 @@ from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
+from sensitivity.protocol import check_label_counts
 
 
 def checked(function, *arguments):
@@ -141,7 +143,9 @@ def audio_files() -> list[str]:
     """Every audio file of the experiment, declared one by one so that none changes unseen."""
     if DEMO:
         data = settings.data
-        clips = demo_clips(data.labels, data.train, data.test, data.parts_per_group, data.seed)
+        clips = checked(
+            demo_clips, data.labels, data.train, data.test, data.parts_per_group, data.seed
+        )
         return [f"{DEMO_FOLDER}/{clip.file_name}" for clip in clips]
     return checked(dataset.find_audio, settings.data.folder)
 
@@ -153,7 +157,10 @@ def split_file() -> list[str]:
 
 
 def check_labels() -> None:
-    """Refuse a label that the data hasn't got, before anything runs."""
+    """Refuse a label that the data hasn't got, or too little of, before anything runs.
+
+    How many training clips a generated split gives a label is known only to the index.
+    """
     if DEMO:
         return
     rows = dataset.read_split(settings.data.split) if split_file() else None
@@ -165,6 +172,13 @@ def check_labels() -> None:
                     f"{SOURCE}: {key}: no clip is labelled {label!r}: the labels are "
                     f"{', '.join(known)}"
                 )
+    if rows:
+        training = Counter(row.label for row in rows if row.split == "train")
+        for wanted in (settings.data.labels or known, LABELS):
+            try:
+                check_label_counts({label: training[label] for label in wanted})
+            except InputError as error:
+                raise InputError(f"{settings.data.split}: {error}") from None
 
 
 AUDIO = audio_files()

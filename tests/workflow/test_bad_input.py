@@ -125,13 +125,16 @@ def test_two_config_files(local):
             {"effects": {"bitcrsh": {"levels": [4, 8]}}},
             "effects: unknown effect 'bitcrsh': did you",
         ),
-        ({"models": {"logmell": {}}}, "logmell"),
+        ({"models": {"logmell": {}}}, "models.logmell: no such model, did you mean logmel?"),
         ({"effects": {"bitcrush": {"levels": []}}}, "effects.bitcrush.levels: no levels: give at"),
         (
             {"effects": {"bitcrush": {"levels": [8, 4]}}},
             "effects.bitcrush.levels: level 4 follows 8: levels ascend",
         ),
-        ({"effects": {"bitcrush": {"levels": [4, 99]}}}, "effects.bitcrush: bit depth 99 bits is"),
+        (
+            {"effects": {"bitcrush": {"levels": [4, 99]}}},
+            "effects.bitcrush: bit depth 99 bit is outside 1 to 24",
+        ),
         (
             {"effects": {"bitcrush": {"levels": {"start": 4, "stop": math.inf, "step": 1}}}},
             "effects.bitcrush.levels: stop is Infinity: give a finite number",
@@ -150,7 +153,9 @@ def test_a_config_that_cannot_be_run_is_refused_before_anything_runs(local, sect
 def test_more_demo_recordings_than_can_be_named(local):
     demo = {"source": "demo", "labels": ["cello", "flute"], "train": 100_000}
     change(local, data=demo, labels=["cello", "flute"])
-    refused(local, "--dry-run", message="error: data.")
+    refused(
+        local, "--dry-run", message="error: data.train: cello would need a recording number above"
+    )
 
 
 def test_a_split_with_too_few_training_clips_of_a_label(local):
