@@ -20,6 +20,9 @@ def main(files: list[Path]) -> int:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT / "workflow_scripts"),
+        # TensorFlow warns of each layer of the package that MusiCNN is compared with.
+        "PYTHONWARNINGS": "ignore",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     failed = 0
     for file in files:

@@ -111,6 +111,8 @@ def test_post_deploy_installs_by_hash_without_dependencies(stack):
     if not script.exists():
         pytest.skip(f"{stack} has no post-deploy script")
     text = script.read_text(encoding="utf-8")
+    if "pip install" not in text:
+        pytest.skip(f"{stack}'s post-deploy script installs nothing")
     assert "--no-deps" in text and "--require-hashes" in text
     for line in post_deployed(stack):
         assert re.search(r" --hash=sha256:[0-9a-f]{64}$", line), line
