@@ -3,7 +3,7 @@
 from threadpoolctl import threadpool_limits
 
 from sensitivity.clips import read_clips
-from sensitivity.debiasing import Settings, classify_effect, direction_counts
+from sensitivity.debiasing import DebiasingPlan, classify_effect, direction_counts
 from sensitivity.effect_data import open_effect
 from sensitivity.logs import configure_logging
 from sensitivity.tables import write_table
@@ -22,7 +22,7 @@ def main(snakemake) -> None:
         model,
         effect,
     )
-    settings = Settings(
+    settings = DebiasingPlan(
         snakemake.params.methods, snakemake.params.thresholds, snakemake.params.solver
     )
     directions = snakemake.input.directions

@@ -135,6 +135,35 @@ def test_every_job_has_a_log(finished):
     assert all("on Python 3.11" in path.read_text(encoding="utf-8") for path in logs)
 
 
+ONE_MORE_EFFECT = """
+        Effect(
+            name="fade",
+            parameter="factor",
+            unit="",
+            decimals=1,
+            low=0.0,
+            high=1.0,
+            neutral=1.0,
+            log_axis=False,
+            stateful=False,
+            make=lambda level, samplerate: lambda audio: audio * audio.dtype.type(level),
+        ),
+"""
+
+
+def test_one_more_effect_is_one_entry(project):
+    effects = project.path("workflow_scripts/sensitivity/effects.py")
+    head, tail = effects.read_text(encoding="utf-8").split("    for effect in (\n")
+    effects.write_text(f"{head}    for effect in ({ONE_MORE_EFFECT}{tail}", encoding="utf-8")
+    config = project.read_config()
+    config |= {"effects": {"fade": {"levels": [0.1, 0.5]}}, "models": {"logmel": {}}}
+    project.write_config(config)
+    project.run(
+        "results/tiny/tables/auc.csv", "results/tiny/figures/correlation_logmel_fade_cello.pdf"
+    )
+    assert {row["train"] for row in rows_of(project, "auc")} == {"original", "0.1", "0.5"}
+
+
 def test_one_batch_of_audio_on_disk_at_a_time(project):
     """With 3 models and one GPU slot, which the embedding jobs queue for."""
     config = project.read_config()

@@ -18,7 +18,7 @@ from sensitivity.protocol import METHODS, ORIGINAL, THRESHOLD_METHOD, classifier
 
 
 @dataclass(frozen=True)
-class Settings:
+class DebiasingPlan:
     """Which subspaces are projected out, and how the classifiers are fitted."""
 
     methods: Sequence[str]
@@ -36,7 +36,7 @@ class TrainedLabel:
 
 
 def distinct_bases(
-    directions: LabelDirections, settings: Settings, dimension: int
+    directions: LabelDirections, settings: DebiasingPlan, dimension: int
 ) -> tuple[dict[tuple[str, float | None], int], list[np.ndarray]]:
     """The different subspaces that the methods project out, each once.
 
@@ -76,7 +76,7 @@ def direction_counts(
 
 
 def train_label(
-    label: str, data: EffectData, directions_path: str | os.PathLike, settings: Settings
+    label: str, data: EffectData, directions_path: str | os.PathLike, settings: DebiasingPlan
 ) -> TrainedLabel:
     """Train one label's classifiers on the original clips and on every level that isn't neutral."""
     directions = read_directions(
@@ -91,7 +91,7 @@ def train_label(
 
 
 def classify_effect(
-    data: EffectData, directions_path: str | os.PathLike, settings: Settings, workers: int = 1
+    data: EffectData, directions_path: str | os.PathLike, settings: DebiasingPlan, workers: int = 1
 ) -> Iterator[dict]:
     """Rows of table auc but for their model and effect.
 
