@@ -105,12 +105,16 @@ def test_batches_do_not_show(folder):
 
 def test_an_effect_is_assembled_from_its_parts(folder):
     embed_clips.main(job(folder, "part.h5"))
-    script = job(folder, "gain.h5", levels=["0.0"])
+    attributes = {"model": "logmel", "protocol": PROTOCOL, "effect": "gain", "unit": "dB"}
+    script = job(folder, "gain.h5", levels=["0.0"], attributes=attributes)
     script.input = Named(parts=[folder / "part.h5"])
     assemble_effect.main(script)
     store = read_store(folder / "gain.h5")
     assert store.levels == ["0.0"]
     np.testing.assert_array_equal(store.embeddings[0], read_store(folder / "part.h5").embeddings[1])
+    script.params["attributes"] = {**attributes, "protocol": {"audio": "float32"}}
+    with pytest.raises(InputError, match=r"part\.h5: attribute protocol is"):
+        assemble_effect.main(script)
 
 
 @pytest.mark.parametrize(
