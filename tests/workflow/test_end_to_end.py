@@ -89,7 +89,7 @@ def test_every_figure_is_there_as_pdf_and_png(finished):
 
 
 def test_kept_audio_is_there_to_listen_to(finished):
-    folder = finished.path("results/tiny/audio_kept/gain/-20.0")
+    folder = finished.path("results/tiny/audio_kept/reverb/0.10")
     kept = sorted(path.name for path in folder.glob("*.wav"))
     assert kept == sorted(path.name for path in finished.path("results/tiny/clips").glob("*.wav"))
 

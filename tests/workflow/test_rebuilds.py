@@ -158,7 +158,10 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     clips = sorted(folder.glob("*.wav"))
     clips[0].write_bytes(clips[1].read_bytes())
     planned = again.planned()
-    assert set(planned) == {"index_clips", "embed_original"} | EMBEDDING | STORES | ANALYSIS
+    assert (
+        set(planned)
+        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | STORES | ANALYSIS
+    )
     assert "Updated input files" in planned["index_clips"][0]["reason"]
     assert clips[0].name in planned["index_clips"][0]["reason"]
 
@@ -167,7 +170,7 @@ LIBRARY_EDITS = {
     "cca": SENSITIVITY | DEBIASING,
     "classification": DEBIASING,
     "trajectories": TRAJECTORIES,
-    "rendering": EMBEDDING | STORES | ANALYSIS,
+    "rendering": {"keep_audio"} | EMBEDDING | STORES | ANALYSIS,
     "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
 }
 
