@@ -186,7 +186,7 @@ checked(check_labels)
 
 
 def environment_of(wildcards) -> str:
-    return f"../envs/{models.environment(wildcards.model)}.yaml"
+    return f"../envs/{models.environment(wildcards.model, options_of(wildcards))}.yaml"
 
 
 def parts_of_effect(wildcards) -> list[str]:

@@ -17,6 +17,7 @@ from musicnn.models import define_model
 
 from sensitivity.errors import InputError
 from sensitivity.models import load_model, musicnn_network, write_initial
+from sensitivity.models.initial import pink_noise
 from sensitivity.models import musicnn as ours
 from sensitivity.models.checkpoint import read_checkpoint
 from sensitivity.models.frontend import mel_filters, mel_power, mono_at
@@ -155,7 +156,7 @@ def calibrated():
     random = np.random.default_rng(5)
     weights = musicnn_network.initial_weights(random)
     initial = dict(weights)
-    patches = [ours.log_mel(ours.pink_noise(random))[:187] for _ in range(3)]
+    patches = [ours.log_mel(pink_noise(random, 16000))[:187] for _ in range(3)]
     musicnn_network.calibrate(weights, patches)
     return weights, np.stack(patches), initial
 

@@ -20,7 +20,7 @@ def test_imports_nothing_but_the_standard_library():
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_model_has_its_module_environment_and_dimension(name):
     assert (ROOT / "workflow_scripts" / f"{models.module(name)}.py").is_file()
-    assert (ROOT / "envs" / f"{models.environment(name)}.yaml").is_file()
+    assert (ROOT / "envs" / f"{models.environment(name, {})}.yaml").is_file()
     assert models.dimension(name, {}) > 0
 
 
@@ -28,7 +28,7 @@ def test_defaults_are_filled_in_and_the_identity_leaves_out_how_it_is_computed()
     assert models.resolve("musicnn", {"layer": "penultimate"}) == {
         "backend": "numpy",
         "layer": "penultimate",
-        "batch_size": models.BATCH_SIZE,
+        "batch_size": "auto",
     }
     assert models.dimension("musicnn", {"layer": "penultimate"}) == 200
     assert models.identity("musicnn-untrained", {"seed": 3, "batch_size": 1}) == {
@@ -47,8 +47,8 @@ def test_defaults_are_filled_in_and_the_identity_leaves_out_how_it_is_computed()
         ("musicnn", {"layer": "max_pool"}, "'max_pool', expected mean_pool or penultimate"),
         ("musicnn", {"seed": 1}, "models.musicnn.seed: no such option"),
         ("musicnn-untrained", {"seed": -1}, "a whole number from 0 up"),
-        ("musicnn", {"batch_size": True}, "a whole number from 1 up"),
-        ("musicnn", {"batch_size": 0}, "a whole number from 1 up"),
+        ("musicnn", {"batch_size": True}, "expected auto or a whole number from 1 up"),
+        ("musicnn", {"batch_size": 0}, "expected auto or a whole number from 1 up"),
     ],
 )
 def test_unknown_names_and_values_are_refused(name, options, message):

@@ -57,6 +57,13 @@ class Section(BaseModel):
         return given
 
 
+def _irmas_labels(labels: list[str]) -> list[str]:
+    for label in labels:
+        if label not in LABELS.values():
+            raise ValueError(_unknown(label, LABELS.values(), "label"))
+    return labels
+
+
 class DemoData(Section):
     """Clips rendered from a General MIDI soundfont: real sampled instruments, invented music."""
 
@@ -79,10 +86,7 @@ class DemoData(Section):
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, labels: list[str]) -> list[str]:
-        for label in labels:
-            if label not in LABELS.values():
-                raise ValueError(_unknown(label, LABELS.values(), "label"))
-        return labels
+        return _irmas_labels(labels)
 
 
 class FolderData(Section):
@@ -102,6 +106,32 @@ class FolderData(Section):
         None, ge=1000, description="Hz, of every clip; null: the first clip's"
     )
     channels: int | None = Field(None, ge=1, description="of every clip; null: the first clip's")
+
+
+class IrmasData(Section):
+    """IRMAS's training set (https://doi.org/10.5281/zenodo.1290750), downloaded or a local copy."""
+
+    source: Literal["irmas"] = Field(description="the paper's clips")
+    local: str | None = Field(
+        None,
+        min_length=1,
+        description="IRMAS-TrainingData.zip, or the folder it unpacks to, on this machine; "
+        "null: downloaded",
+    )
+    split: str = Field(
+        "published",
+        min_length=1,
+        description="`published` (the authors', downloaded), `generated`, or a CSV file",
+    )
+    labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
+
+    samplerate: ClassVar[int] = 44100
+    channels: ClassVar[int] = 2
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: list[str] | None) -> list[str] | None:
+        return _irmas_labels(labels) if labels else labels
 
 
 class Protocol(Section):
@@ -220,7 +250,9 @@ class Settings(Section):
     """A whole experiment."""
 
     experiment: Name = Field(description="name of the folder under results/")
-    data: DemoData | FolderData = Field(discriminator="source", description="the clips")
+    data: DemoData | IrmasData | FolderData = Field(
+        discriminator="source", description="the clips"
+    )
     labels: list[str] = Field(
         min_length=2, description="labels that are analysed; removing one embeds nothing again"
     )
@@ -233,6 +265,12 @@ class Settings(Section):
     )
     models: dict[str, dict[str, Any] | None] = Field(
         min_length=1, description="a model of the registry: its options"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models run that can use a GPU; no embedding depends on it"
+    )
+    mirrors: dict[str, str] = Field(
+        {}, description="a download of the workflow: another address of the same file"
     )
     debiasing: Debiasing = Debiasing()
     figures: Figures = Figures()
@@ -358,7 +396,7 @@ EXPECTED = {
     "too_short": "at least {min_length} of them",
     "literal_error": "{expected}",
     # The two unions: `data`, told apart by its key `source`, and `levels`, by their form.
-    "model_attributes_type": "source, demo or folder, and that source's keys below it",
+    "model_attributes_type": "source (irmas, demo or folder) and that source's keys below it",
     "union_tag_invalid": "{expected_tags}",
     "union_tag_not_found": FORMS_OF_LEVELS.replace("{", "{{").replace("}", "}}"),
 }
@@ -373,7 +411,7 @@ def _describe(fault: dict) -> str:
     elif kind.startswith("union_tag") and path == ["data"]:
         path, found = ["data", "source"], found.get("source")
         if kind == "union_tag_not_found":
-            return "data.source: is missing: set it to demo or folder"
+            return "data.source: is missing: set it to irmas, demo or folder"
     key = ".".join(path) or "the file"
     if kind == "unknown_key":
         return f"{key}: {context['text']}"

@@ -1,13 +1,13 @@
 """The registry of embedding models; imports nothing beyond the standard library.
 
 A model is one module here, with `load` and, if it can be untrained, `write_initial` (see
-`EmbeddingModel`), one entry in `MODELS`, and the environment it runs in. ``<model>-untrained``, a
+`EmbeddingModel`), one entry in `MODELS`, and the environments it runs in. ``<model>-untrained``, a
 control, is the same network with its package's initialisation, seeded.
 """
 
 import difflib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,28 +20,60 @@ if TYPE_CHECKING:
 
 UNTRAINED = "-untrained"
 SEED = 20220419
-BATCH_SIZE = 16
-# What doesn't change an embedding isn't part of a store's identity.
-NOT_IDENTITY = ("backend", "batch_size")  # the backend has an attribute of its own
+AUTO = "auto"
+# What doesn't change an embedding isn't part of a store's identity: how many clips are computed at
+# once, and where the weights lie (their hash is an attribute). The backend has its own attribute.
+NOT_IDENTITY = ("backend", "batch_size", "weights")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a model is loaded with.
+
+    Attributes
+    ----------
+    weights : the weights' file; None: those inside the package, or an untrained model's made anew
+    seed : of an untrained model without a file, else None
+    options : `resolve`'s
+    protocol : the protocol's switches that the model depends on (`ModelInfo.switches`)
+    device : ``cpu``, or ``cuda:0`` and the like for a backend that can use one
+    threads : of the CPU
+    """
+
+    weights: "str | Path | None" = None
+    seed: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    threads: int = 1
 
 
 class EmbeddingModel(Protocol):
-    """What a module's ``load(weights, seed, options, threads)`` returns.
+    """What a module's ``load(setup)`` returns.
 
-    `load` gets the weights' path (None: those inside the package, or none), the seed of an
-    untrained model without a file (else None), `resolve`'s options, and the number of threads.
-    ``write_initial(path, seed, options)`` writes an untrained model's weights for `load` to read.
+    ``write_initial(path, seed, options)`` writes an untrained model's weights for `load` to read,
+    in the format of the model's published ones where there are.
+
+    Attributes
+    ----------
+    samplerate : of the network's input, in Hz
+    dimension : of an embedding
+    weights_sha256 : of the weights' file, or of what it holds where a package has it inside
+    packages : those whose versions go into the store
+    prepare : makes of a clip, (frames, channels) float32, and its sample rate what `embed` wants:
+        one array; on the CPU, per clip. It is pickled into worker processes, so it holds no network,
+        and its module imports no deep-learning package before `load`
+    batch_size : clips that a CPU computes at once fastest; what ``batch_size: auto`` is there
     """
 
     samplerate: int
     dimension: int
     weights_sha256: str
     packages: tuple[str, ...]
+    prepare: "Callable[[np.ndarray, int], np.ndarray]"
+    batch_size: int
 
-    def prepare(self, audio: "np.ndarray", samplerate: int) -> Any:
-        """Make a clip, (frames, channels) float32, what `embed` wants; on the CPU, per clip."""
-
-    def embed(self, prepared: Sequence) -> "np.ndarray":
+    def embed(self, prepared: "Sequence[np.ndarray]") -> "np.ndarray":
         """Embed a batch: (n, dimension) float32, each row a function of its own clip alone."""
 
 
@@ -53,23 +85,34 @@ class ModelInfo:
     ----------
     name : the key in config, paths, tables and figures
     module : name of the module in ``sensitivity.models``
-    environment : the software stack, ``envs/<environment>.yaml``
+    environments : backend to the software stack, ``envs/<stack>.yaml``, it runs in
     samplerate : of the network's input, in Hz
     weights : where trained weights come from: ``package``, ``download``, or ``none`` are needed
     choices : option to what it may be; the first is the default
     dimensions : option `layer`, or empty where there is none, to the embedding's dimension
     untrained : the weights are the package's initialisation
+    integers : option that is a whole number to its default
+    weights_file : name of the downloaded weights below ``resources/weights``
+    ending : of an untrained model's weights
+    initial_environment : the stack that makes an untrained model's weights
+    switches : keys of the protocol that the model's embeddings depend on
+    gpu_backends : backends that use a GPU where there is one
     """
 
     name: str
     module: str
-    environment: str
+    environments: Mapping[str, str]
     samplerate: int
     weights: str
     choices: Mapping[str, tuple[str, ...]]
     dimensions: Mapping[str, int]
     untrained: bool = False
-    integers: Mapping[str, int] = field(default_factory=lambda: {"batch_size": BATCH_SIZE})
+    integers: Mapping[str, int] = field(default_factory=dict)
+    weights_file: str = ""
+    ending: str = ".npz"
+    initial_environment: str = ""
+    switches: tuple[str, ...] = ()
+    gpu_backends: tuple[str, ...] = ()
 
 
 def _with_controls(*trained: ModelInfo) -> dict[str, ModelInfo]:
@@ -88,20 +131,67 @@ def _with_controls(*trained: ModelInfo) -> dict[str, ModelInfo]:
     return models
 
 
+def _clap(name: str, year: str) -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        module="clap",
+        environments={"torch": "torch"},
+        samplerate=44100,
+        weights="download",
+        choices={"backend": ("torch",)},
+        dimensions={"": 1024},
+        integers={"crop_seed": SEED},
+        weights_file=f"CLAP_weights_{year}.pth",
+        ending=".pth",
+        initial_environment="torch",
+        switches=("clap_input",),
+        gpu_backends=("torch",),
+    )
+
+
 MODELS = _with_controls(
+    ModelInfo(
+        name="openl3",
+        module="openl3",
+        environments={"torch": "torch", "upstream": "tensorflow"},
+        samplerate=48000,
+        weights="download",
+        choices={"backend": ("torch", "upstream")},
+        dimensions={"": 512},
+        weights_file="openl3_audio_mel128_music-v0_4_0.h5",
+        ending=".h5",
+        initial_environment="tensorflow",
+        gpu_backends=("torch",),
+    ),
+    ModelInfo(
+        name="panns",
+        module="panns",
+        environments={"torch": "torch"},
+        samplerate=32000,
+        weights="download",
+        choices={"backend": ("torch",)},
+        dimensions={"": 2048},
+        weights_file="Cnn14_mAP=0.431.pth",
+        ending=".pth",
+        initial_environment="torch",
+        gpu_backends=("torch",),
+    ),
+    _clap("clap", "2023"),
+    _clap("clap_2022", "2022"),
     ModelInfo(
         name="musicnn",
         module="musicnn",
-        environment="tensorflow",
+        environments={"numpy": "tensorflow", "upstream": "tensorflow"},
         samplerate=16000,
         weights="package",
         choices={"backend": ("numpy", "upstream"), "layer": ("mean_pool", "penultimate")},
         dimensions={"mean_pool": 753, "penultimate": 200},
+        initial_environment="tensorflow",
     ),
     ModelInfo(
         name="logmel",
         module="logmel",
-        environment="audio",
+        environments={"numpy": "audio"},
         samplerate=44100,
         weights="none",
         choices={"backend": ("numpy",)},
@@ -131,22 +221,36 @@ def resolve(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises `InputError` for an option or value that the model doesn't have.
     """
     info = model_info(name)
-    defaults = {key: values[0] for key, values in info.choices.items()} | dict(info.integers)
+    defaults = {
+        **{key: values[0] for key, values in info.choices.items()},
+        "batch_size": AUTO,
+        **info.integers,
+    }
+    if info.weights == "download" and not info.untrained:
+        defaults["weights"] = None
     for key, value in options.items():
         where = f"models.{name}.{key}"
         if key not in defaults:
             raise InputError(f"{where}: no such option{_nearest(key, defaults)}")
         if key in info.choices and value not in info.choices[key]:
             raise InputError(f"{where}: is {value!r}, expected {' or '.join(info.choices[key])}")
-        least = 1 if key == "batch_size" else 0
-        if key in info.integers and (type(value) is not int or value < least):
-            raise InputError(f"{where}: is {value!r}, expected a whole number from {least} up")
+        if key in info.integers and (type(value) is not int or value < 0):
+            raise InputError(f"{where}: is {value!r}, expected a whole number from 0 up")
+        if key == "batch_size" and value != AUTO and (type(value) is not int or value < 1):
+            raise InputError(f"{where}: is {value!r}, expected auto or a whole number from 1 up")
+        if key == "weights" and value is not None and (type(value) is not str or not value):
+            raise InputError(f"{where}: is {value!r}, expected the path of {info.weights_file}")
     return {key: options.get(key, default) for key, default in defaults.items()}
 
 
-def environment(name: str) -> str:
+def environment(name: str, options: Mapping[str, Any]) -> str:
     """The software stack a model runs in: the stem of a file in ``envs/``."""
-    return model_info(name).environment
+    return model_info(name).environments[resolve(name, options)["backend"]]
+
+
+def uses_gpu(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether a model runs on a GPU where there is one."""
+    return resolve(name, options)["backend"] in model_info(name).gpu_backends
 
 
 def module(name: str) -> str:
@@ -171,12 +275,18 @@ def load_model(
     options: Mapping[str, Any],
     weights: "str | Path | None" = None,
     threads: int = 1,
+    device: str = "cpu",
+    protocol: Mapping[str, str] | None = None,
 ) -> EmbeddingModel:
-    """Import a model's module and load it, from a weights file where one is given."""
+    """Import a model's module and load it, from a weights file where one is given.
+
+    Of `protocol` the model gets the switches it depends on, and none may be missing.
+    """
     info, resolved = model_info(name), resolve(name, options)
-    loader = importlib.import_module(f"sensitivity.models.{info.module}")
+    switches = {key: (protocol or {})[key] for key in info.switches}
     seed = resolved["seed"] if info.untrained and weights is None else None
-    return loader.load(weights, seed, resolved, threads)
+    setup = Setup(weights, seed, resolved, switches, device, threads)
+    return importlib.import_module(f"sensitivity.models.{info.module}").load(setup)
 
 
 def write_initial(name: str, options: Mapping[str, Any], path: "str | Path") -> None:

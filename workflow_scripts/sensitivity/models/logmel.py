@@ -7,11 +7,11 @@ means. Mean and standard deviation (ddof 0) are taken in float64, then rounded t
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
+from sensitivity.models import Setup
 from sensitivity.models.frontend import mel_filters, mel_power, mono_at
 
 SAMPLERATE = 44100
@@ -21,6 +21,13 @@ N_MELS = 128
 FLOOR = 1e-10  # power: -100 dB
 
 
+def spectrogram(audio: np.ndarray, samplerate: int) -> np.ndarray:
+    """Log-mel spectrogram in dB, (frames, 128) float32, of (frames, channels) float32."""
+    signal = mono_at(audio, samplerate, SAMPLERATE)
+    power = mel_power(signal, N_FFT, HOP, mel_filters(SAMPLERATE, N_FFT, N_MELS))
+    return 10 * np.log10(np.maximum(power, np.float32(FLOOR)))
+
+
 class LogMel:
     """The model; see `sensitivity.models.EmbeddingModel`."""
 
@@ -28,12 +35,8 @@ class LogMel:
     dimension = 2 * N_MELS
     weights_sha256 = hashlib.sha256(b"").hexdigest()  # there are none
     packages: tuple[str, ...] = ("numpy", "scipy", "soxr")
-
-    def prepare(self, audio: np.ndarray, samplerate: int) -> np.ndarray:
-        """Log-mel spectrogram in dB, (frames, 128) float32, of (frames, channels) float32."""
-        signal = mono_at(audio, samplerate, SAMPLERATE)
-        power = mel_power(signal, N_FFT, HOP, mel_filters(SAMPLERATE, N_FFT, N_MELS))
-        return 10 * np.log10(np.maximum(power, np.float32(FLOOR)))
+    prepare = staticmethod(spectrogram)
+    batch_size = 16
 
     def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
         """Means, then standard deviations, over time: (n, 256) float32."""
@@ -46,8 +49,6 @@ class LogMel:
         return np.stack(rows).astype(np.float32)
 
 
-def load(
-    weights: str | os.PathLike | None, seed: int | None, options: dict, threads: int
-) -> LogMel:
+def load(setup: Setup) -> LogMel:
     """There is nothing to load."""
     return LogMel()

@@ -10,7 +10,6 @@ Backend ``numpy`` is `musicnn_network`; ``upstream`` is the package's own Tensor
 session for all clips.
 """
 
-import hashlib
 import os
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -21,7 +20,9 @@ import numpy as np
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
 from sensitivity.models.checkpoint import read_checkpoint
+from sensitivity.models import Setup
 from sensitivity.models.frontend import mel_filters, mel_power, mono_at
+from sensitivity.models.initial import N_PINK_CLIPS, pink_noise, variables_sha256
 from sensitivity.models.musicnn_network import (
     N_BANDS,
     N_FRAMES,
@@ -38,7 +39,6 @@ HOP = 256
 DIMENSIONS = {"mean_pool": 753, "penultimate": 200}
 N_VARIABLES = 64
 PRETRAINED_SHA256 = "b2f4b7b392a492574516c6ece24304a0b118823600f676fe13c9ccf96dc51453"
-N_CALIBRATION_CLIPS = 64
 
 
 def log_mel(signal: np.ndarray) -> np.ndarray:
@@ -61,37 +61,18 @@ def patches(audio: np.ndarray, samplerate: int) -> np.ndarray:
     return spectrogram[: n_patches * N_FRAMES].reshape(n_patches, N_FRAMES, N_BANDS)
 
 
-def weights_sha256(weights: Weights) -> str:
-    """SHA-256 over names, shapes and float32 bytes, in name order."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(f"{name} {list(weights[name].shape)}\n".encode())
-        digest.update(np.ascontiguousarray(weights[name], "<f4").tobytes())
-    return digest.hexdigest()
-
-
 def pretrained_weights() -> Weights:
     """The variables of MTT_musicnn inside the installed package."""
     package = find_spec("musicnn")
     if package is None:
         raise InputError("package musicnn: not installed here; run in envs/tensorflow.yaml")
     weights = read_checkpoint(f"{package.submodule_search_locations[0]}/MTT_musicnn/")
-    if (found := weights_sha256(weights)) != PRETRAINED_SHA256:
+    if (found := variables_sha256(weights)) != PRETRAINED_SHA256:
         raise InputError(
             f"package musicnn: the weights MTT_musicnn have sha256 {found}, expected "
             f"{PRETRAINED_SHA256} (version 0.1.0): build the environment again"
         )
     return weights
-
-
-def pink_noise(random: np.random.Generator) -> np.ndarray:
-    """3 s of noise at 16 kHz with power in proportion to 1 / frequency and peak 1, float64."""
-    n_samples = 3 * SAMPLERATE
-    spectrum = np.fft.rfft(random.standard_normal(n_samples))
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    spectrum[0] = 0
-    noise = np.fft.irfft(spectrum, n_samples)
-    return noise / np.abs(noise).max()
 
 
 def untrained_weights(seed: int) -> Weights:
@@ -102,7 +83,7 @@ def untrained_weights(seed: int) -> Weights:
     """
     random = np.random.default_rng(seed)
     weights = initial_weights(random)
-    noise = [pink_noise(random) for _ in range(N_CALIBRATION_CLIPS)]
+    noise = [pink_noise(random, SAMPLERATE) for _ in range(N_PINK_CLIPS)]
     calibrate(weights, [log_mel(clip)[:N_FRAMES] for clip in noise])
     return weights
 
@@ -135,15 +116,13 @@ class MusiCNN:
 
     samplerate = SAMPLERATE
     packages: tuple[str, ...] = ("musicnn", "numpy", "scipy", "soxr")
+    prepare = staticmethod(patches)
+    batch_size = 16
 
     def __init__(self, weights: Weights, layer: str) -> None:
         self.dimension = DIMENSIONS[layer]
-        self.weights_sha256 = weights_sha256(weights)
+        self.weights_sha256 = variables_sha256(weights)
         self._embed_patch = getattr(Network(weights), layer)
-
-    def prepare(self, audio: np.ndarray, samplerate: int) -> np.ndarray:
-        """See `patches`."""
-        return patches(audio, samplerate)
 
     def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
         """Mean over each clip's patches: (n, dimension) float32."""
@@ -162,7 +141,7 @@ class UpstreamMusiCNN(MusiCNN):
 
         v1 = tf.compat.v1
         self.dimension = DIMENSIONS[layer]
-        self.weights_sha256 = weights_sha256(weights)
+        self.weights_sha256 = variables_sha256(weights)
         with tf.Graph().as_default():
             self._input = v1.placeholder(tf.float32, [None, N_FRAMES, N_BANDS])
             *_, mean_pool, _, penultimate = define_model(self._input, False, "MTT_musicnn", N_TAGS)
@@ -188,16 +167,14 @@ class UpstreamMusiCNN(MusiCNN):
         return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
 
 
-def load(
-    weights: str | os.PathLike | None, seed: int | None, options: dict, threads: int
-) -> MusiCNN:
-    """Load from a file of `write_initial`, from a seed, or the package's trained weights."""
-    if weights is not None:
-        variables = read_weights(weights)
-    elif seed is not None:
-        variables = untrained_weights(seed)
+def load(setup: Setup) -> MusiCNN:
+    """Load the backend that the options name."""
+    if setup.weights is not None:
+        variables = read_weights(setup.weights)
+    elif setup.seed is not None:
+        variables = untrained_weights(setup.seed)
     else:
         variables = pretrained_weights()
-    if options["backend"] == "upstream":
-        return UpstreamMusiCNN(variables, options["layer"], threads)
-    return MusiCNN(variables, options["layer"])
+    if setup.options["backend"] == "upstream":
+        return UpstreamMusiCNN(variables, setup.options["layer"], setup.threads)
+    return MusiCNN(variables, setup.options["layer"])
