@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 CONFIG ?= config.yaml
 CORES ?= all
 DEMO := results/demo
+MODELS := $(wildcard bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py)
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,10 +18,10 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report test lint bench plan envs schema clean
+.PHONY: help demo report test lint bench bench-models bench-scale plan envs schema clean
 
 help: ## list these targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/.ready ## run the whole workflow on rendered demo data, then say where its report is
 	@$(SNAKEMAKE) --cores $(CORES) --configfile config/demo.yaml
@@ -44,7 +45,13 @@ lint: .venv/.ready ## check formatting, Python and the workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
 bench: .venv/.ready ## time the code: prints the figures that docs/cost.md keeps
-	@$(RUN) python tools/run_benchmarks.py
+	@$(RUN) python tools/run_benchmarks.py $(filter-out $(MODELS) bench/bench_scale.py,$(wildcard bench/bench_*.py))
+
+bench-models: .venv/.ready ## time the embedding models against their packages
+	@$(RUN) python tools/run_benchmarks.py $(MODELS)
+
+bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 minutes, 10 GB)
+	@$(RUN) python tools/run_benchmarks.py bench/bench_scale.py
 
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
 	@$(RUN) python tools/plan.py $(CONFIG)
