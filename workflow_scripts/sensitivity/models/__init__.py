@@ -138,7 +138,7 @@ def _clap(name: str, year: str) -> ModelInfo:
         environments={"torch": "torch"},
         samplerate=44100,
         weights="download",
-        choices={"backend": ("torch",)},
+        choices={"backend": ("torch",), "version": (year,)},
         dimensions={"": 1024},
         integers={"crop_seed": SEED},
         weights_file=f"CLAP_weights_{year}.pth",
