@@ -5,6 +5,8 @@ and y centred (section III of the paper). Singular values below 1e6 eps of the l
 scikit-learn's mode B does.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import linalg
 
@@ -14,6 +16,8 @@ CUT = 1e6 * EPS
 # matrix, iterative refinement converges and gives what an SVD gives; below it an SVD is taken.
 SAFE = 1e-12
 REFINEMENTS = 3
+# A correction this small, relative, says that the next would be rounding.
+CONVERGED = 1e-8
 
 
 def unit_levels(n_levels: int) -> np.ndarray:
@@ -37,17 +41,8 @@ def global_cca(effected: np.ndarray) -> tuple[np.ndarray, int]:
         (`is_saturated`)
     """
     n_levels, n_clips, dimension = effected.shape
-    points = effected.reshape(n_levels * n_clips, dimension)
-    targets = np.repeat(unit_levels(n_levels), n_clips)
-    centred = _centred(points)
-    # A dimension that never varies has no weight in a minimum-norm fit, and would make the normal
-    # equations singular.
-    varying = centred.any(axis=0)
-    direction = np.zeros(dimension)
-    if not varying.any():
-        return direction, 0
-    direction[varying], rank = _minimum_norm(centred[:, varying], targets - targets.mean())
-    return oriented(direction), rank
+    fit = LeastSquares(effected.reshape(n_levels * n_clips, dimension))
+    return oriented(fit.solve(np.repeat(unit_levels(n_levels), n_clips))), fit.rank
 
 
 def is_saturated(rank: int, n_points: int) -> bool:
@@ -68,11 +63,28 @@ def samplewise_cca(effected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         the clip's points are all the same
     ranks : (N,), of the centred points
     """
-    n_levels, n_clips, dimension = effected.shape
-    centred = _centred(np.ascontiguousarray(effected.transpose(1, 0, 2)))
-    targets = unit_levels(n_levels) - 0.5
+    solutions, ranks = samplewise_solutions(
+        centred_points(np.ascontiguousarray(effected.transpose(1, 0, 2))),
+        unit_levels(len(effected)) - 0.5,
+    )
+    return oriented(solutions), ranks
 
-    directions = np.zeros((n_clips, dimension))
+
+def samplewise_solutions(centred: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minimum-norm least squares of the same targets on each clip's own points.
+
+    Parameters
+    ----------
+    centred : (N, P, d), each clip's points less their mean
+    targets : (P,), of sum zero
+
+    Returns
+    -------
+    solutions : (N, d); a row is zero if the clip's points are all the same
+    ranks : (N,), of the centred points
+    """
+    n_clips, n_levels, dimension = centred.shape
+    solutions = np.zeros((n_clips, dimension))
     ranks = np.full(n_clips, n_levels - 1)
     gram = centred @ centred.transpose(0, 2, 1)
     # The constant vector is in every centred Gram matrix's kernel and orthogonal to the targets:
@@ -82,16 +94,17 @@ def samplewise_cca(effected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(gram)
     safe = values[:, 0] > SAFE * values[:, -1]
     if safe.any():
-        points = centred[safe]
+        points = centred if safe.all() else centred[safe]
         inverse = (vectors[safe] / values[safe, None, :]) @ vectors[safe].transpose(0, 2, 1)
         weights = inverse @ targets
         for _ in range(REFINEMENTS):
             fitted = points @ (weights[:, None, :] @ points).transpose(0, 2, 1)
             weights += (inverse @ (targets[None, :, None] - fitted))[..., 0]
-        directions[safe] = (weights[:, None, :] @ points)[:, 0]
+        solutions[safe] = (weights[:, None, :] @ points)[:, 0]
     for clip in np.flatnonzero(~safe):
-        directions[clip], ranks[clip] = _by_svd(centred[clip], targets)
-    return oriented(directions), ranks
+        left, values, right = _cut_svd(centred[clip])
+        solutions[clip], ranks[clip] = ((targets @ left) / values) @ right, len(values)
+    return solutions, ranks
 
 
 def oriented(vectors: np.ndarray) -> np.ndarray:
@@ -101,7 +114,7 @@ def oriented(vectors: np.ndarray) -> np.ndarray:
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms != 0)
 
 
-def _centred(points: np.ndarray) -> np.ndarray:
+def centred_points(points: np.ndarray) -> np.ndarray:
     """Points (..., n, d) less their mean, exactly zero where all are equal.
 
     The mean of equal numbers can differ from them in the last bit, which would pass for a
@@ -112,25 +125,77 @@ def _centred(points: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _minimum_norm(centred: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, int]:
-    """Solve centred (n, d) @ x = targets in the least-squares sense; also the rank."""
-    n_points, dimension = centred.shape
-    wide = n_points - 1 <= dimension
-    gram = centred @ centred.T if wide else centred.T @ centred
-    if wide:
-        gram += np.trace(gram) / n_points**2  # see samplewise_cca
-    factor = _safe_factor(gram)
-    if factor is None:
-        return _by_svd(centred, targets)
-    if wide:
-        weights = linalg.cho_solve(factor, targets)
-        for _ in range(REFINEMENTS):
-            weights += linalg.cho_solve(factor, targets - centred @ (weights @ centred))
-        return weights @ centred, n_points - 1
-    solution = linalg.cho_solve(factor, targets @ centred)
+class LeastSquares:
+    """Minimum-norm least squares of any targets on the same points, factored once.
+
+    Points (n, d) and targets are centred. `rank` is the number of singular values kept, `centred`
+    the points (n, v) without the dimensions that never vary, of which `varying` (d,) says which
+    they are.
+    """
+
+    def __init__(self, points: np.ndarray):
+        centred = centred_points(points)
+        # A dimension that never varies has no weight in a minimum-norm fit, and would make the
+        # normal equations singular.
+        self.varying = centred.any(axis=0)
+        self.centred = centred if self.varying.all() else centred[:, self.varying]
+        n_points, dimension = self.centred.shape
+        self._wide = n_points - 1 <= dimension
+        self._svd = self._factor = None
+        if dimension:
+            self._factor = _safe_factor(_gram(self.centred, self._wide))
+        if self._factor is None:
+            self._svd = _cut_svd(self.centred)
+            self.rank = len(self._svd[1])
+        else:
+            self.rank = n_points - 1 if self._wide else dimension
+
+    def solve(self, targets: np.ndarray) -> np.ndarray:
+        """Weights (d,) of targets (n,), or (d, k) of k targets (n, k)."""
+        weights = np.zeros((len(self.varying), *targets.shape[1:]))
+        weights[self.varying] = self._solve(targets - targets.mean(axis=0))
+        return weights
+
+    def fitted(self, targets: np.ndarray) -> np.ndarray:
+        """The fit to centred targets at the points, shaped as the targets."""
+        return self.centred @ self._solve(targets - targets.mean(axis=0))
+
+    def _solve(self, targets: np.ndarray) -> np.ndarray:
+        points = self.centred
+        if self._svd is not None:
+            left, values, right = self._svd
+            return right.T @ ((targets.T @ left) / values).T
+        if self._wide:
+            weights = _refined(
+                targets,
+                lambda residual: linalg.cho_solve(self._factor, residual),
+                lambda weights: points @ (points.T @ weights),
+            )
+            return points.T @ weights
+        return _refined(
+            targets,
+            lambda residual: linalg.cho_solve(self._factor, points.T @ residual),
+            lambda weights: points @ weights,
+        )
+
+
+def _refined(targets: np.ndarray, solve: Callable, fitted: Callable) -> np.ndarray:
+    """Solve, then solve for what the fit has left over, until that is nothing."""
+    solution = solve(targets)
     for _ in range(REFINEMENTS):
-        solution += linalg.cho_solve(factor, (targets - centred @ solution) @ centred)
-    return solution, dimension
+        correction = solve(targets - fitted(solution))
+        solution += correction
+        if np.linalg.norm(correction) <= CONVERGED * np.linalg.norm(solution):
+            break
+    return solution
+
+
+def _gram(centred: np.ndarray, wide: bool) -> np.ndarray:
+    if not wide:
+        return centred.T @ centred
+    gram = centred @ centred.T
+    gram += np.trace(gram) / len(gram) ** 2  # see samplewise_solutions
+    return gram
 
 
 def _safe_factor(gram: np.ndarray) -> tuple[np.ndarray, bool] | None:
@@ -143,10 +208,10 @@ def _safe_factor(gram: np.ndarray) -> tuple[np.ndarray, bool] | None:
     return factor if reciprocal > SAFE else None
 
 
-def _by_svd(centred: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, int]:
-    """Least squares with the singular value cut, and the rank after it."""
+def _cut_svd(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The singular value decomposition (n, r), (r,), (r, d) without what the cut leaves out."""
     if not centred.any():
-        return np.zeros(centred.shape[1]), 0
+        return np.zeros((len(centred), 0)), np.zeros(0), np.zeros((0, centred.shape[1]))
     left, values, right = linalg.svd(centred, full_matrices=False)
     rank = int((values > CUT * values[0]).sum())
-    return ((targets @ left[:, :rank]) / values[:rank]) @ right[:rank], rank
+    return left[:, :rank], values[:rank], right[:rank]
