@@ -12,6 +12,7 @@ if not config:
 include: "rules/common.smk"
 include: "rules/dataset.smk"
 include: "rules/effects.smk"
+include: "rules/weights.smk"
 include: "rules/embeddings.smk"
 include: "rules/sensitivity.smk"
 include: "rules/debiasing.smk"

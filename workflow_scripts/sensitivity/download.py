@@ -82,25 +82,22 @@ def fetch(
         one line: what is wrong, what to fetch by hand, its hash, and where to put it
     """
     kept = Path(folder, source.file_name)
-    url = url or source.url
-    path, subject, origin = kept, f"{kept}", "put there by hand"
     try:
         if local is not None:
-            path, subject, origin = Path(local), f"{source.key}: {local}", "a local file"
+            path, subject = Path(local), f"{source.key}: {local}"
             if not path.is_file():
                 raise _Unfit("is no file")
-        elif not kept.exists():
-            subject = f"{source.file_name}: {url}"
-            _download(source, url, kept, lock, timeout_s, pause_s)
+        elif kept.exists():
+            path, subject = kept, f"{kept}, kept from before"
+        else:
+            subject = f"{source.file_name}: {url or source.url}"
+            _download(source, url or source.url, kept, lock, timeout_s, pause_s)
             return kept
         log.info("verifying %s", path)
         _verify(path, source)
-        _pin(source, path, origin, lock)
+        _pin(source, path, "given as a file", lock)
     except (_Unfit, OSError) as error:
-        remedy = _by_hand(source, kept, lock)
-        if subject == f"{kept}":
-            remedy = f"delete it to have it downloaded, or {remedy}"
-        raise InputError(f"{subject}: {error}: {remedy}") from None
+        raise InputError(f"{subject}: {error}: {_by_hand(source, kept, lock)}") from None
     return path
 
 
@@ -228,11 +225,11 @@ def _receive(
         length = _length(response, offset, source)
         with _disk(part):
             file = open(part, "ab" if offset else "wb", buffering=0)  # noqa: SIM115
-        with file:
             if not offset:
                 version = response.headers.get("ETag", "")
                 # Weak ones (W/"...") don't promise the same bytes.
                 tag.write_text(version if re.fullmatch(r'"[!-~]*"', version) else "", "ascii")
+        with file:
             received = _copy(response, file, part, offset, length)
     if length is not None and received < length:
         raise _Interrupted(f"cut short after {offset + received:,} of {offset + length:,} bytes")

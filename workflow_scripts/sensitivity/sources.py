@@ -8,9 +8,11 @@ import difflib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sensitivity.errors import InputError
+from sensitivity.models import MODELS
 
 # What torch.save writes: a zip file, or before PyTorch 1.6 a pickle.
 _TORCH = (b"PK\x03\x04", b"\x80\x02")
@@ -117,12 +119,35 @@ SOURCES = {
 }
 
 
+def weights_files() -> list[str]:
+    """Names of the models' weights that are downloaded."""
+    return sorted({info.weights_file for info in MODELS.values() if info.weights_file})
+
+
 def weights_source(weights_file: str) -> Source:
     """What a model's weights (`ModelInfo.weights_file`) are made from: the same file, or packed."""
     for source in SOURCES.values():
         if source.file_name in (weights_file, f"{weights_file}.gz"):
             return source
     raise KeyError(weights_file)
+
+
+def local_weights(models: Mapping[str, Mapping | None], weights_file: str) -> list[str]:
+    """The file that a config's `models` name in place of a download of weights; none: no file."""
+    path = (models.get(weights_source(weights_file).name) or {}).get("weights")
+    return [path] if path else []
+
+
+def check_local_weights(models: Mapping[str, Mapping | None], source: str) -> None:
+    """Refuse a config (`source`) that names a file of weights that isn't there."""
+    for weights_file in weights_files():
+        for path in local_weights(models, weights_file):
+            if not Path(path).is_file():
+                wanted = weights_source(weights_file)
+                raise InputError(
+                    f"{source}: {wanted.key}: {path} is no file: name {wanted.file_name}, or leave "
+                    "the key out to have it downloaded"
+                )
 
 
 def is_loopback(host: str | None) -> bool:

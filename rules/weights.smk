@@ -1,0 +1,36 @@
+# The published weights, downloaded once for all experiments or taken from a file on this machine.
+import re
+
+from sensitivity import sources
+
+checked(sources.check_mirrors, settings.mirrors, SOURCE)
+checked(sources.check_local_weights, settings.models, SOURCE)
+
+
+# On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
+# in resources/downloads, so running it again, for another mirror say, downloads nothing; what has
+# no published hash is pinned in resources/weights.lock.
+rule fetch_weights:
+    input:
+        local=lambda wildcards: sources.local_weights(settings.models, wildcards.file),
+        library=library("fetch_weights"),
+    output:
+        "<resources>/weights/{file}",
+    log:
+        "<logs>/weights/{file}.log",
+    benchmark:
+        "<benchmarks>/weights/{file}.tsv"
+    wildcard_constraints:
+        file="|".join(re.escape(name) for name in sources.weights_files()),
+    localrule: True
+    # It needs the standard library alone; this environment is one that every experiment has.
+    conda:
+        "../envs/audio.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        url=lambda wildcards: settings.mirrors.get(sources.weights_source(wildcards.file).name),
+    message:
+        "Fetching {wildcards.file}"
+    script:
+        "../workflow_scripts/fetch_weights.py"

@@ -1,0 +1,35 @@
+"""Put a model's published weights where the models look for them, verified."""
+
+from pathlib import Path
+
+from sensitivity.download import fetch, gunzip, place
+from sensitivity.logs import configure_logging
+from sensitivity.sources import weights_source
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+# OpenL3's unpacked weights have 19 MB.
+MAX_BYTES = 200_000_000
+
+
+def main(snakemake) -> None:
+    """Fetch the weights, or take the local file that the config names, and unpack them."""
+    log = configure_logging(snakemake)
+    output = Path(snakemake.output[0])
+    resources = output.parents[1]
+    source = weights_source(output.name)
+    path = fetch(
+        source,
+        resources / "downloads",
+        url=snakemake.params.url,
+        local=next(iter(snakemake.input.local), None),
+        lock=resources / "weights.lock",
+    )
+    if path.suffix == ".gz" and output.suffix != ".gz":
+        gunzip(path, output, HDF5, MAX_BYTES)
+    else:
+        place(path, output)
+    log.info("%s: %d bytes from %s", output, output.stat().st_size, path)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
