@@ -15,8 +15,8 @@ def project(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return (points * direction).sum(axis=-1)
 
 
-def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Squared Spearman correlation along the last axis, ties at their mean rank.
+def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spearman correlation along the last axis, ties at their mean rank.
 
     NaN where one side is constant: there is no order to compare.
     """
@@ -27,7 +27,17 @@ def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     product = (ranks[0] * ranks[1]).sum(axis=-1)
     norms = (ranks[0] ** 2).sum(axis=-1) * (ranks[1] ** 2).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.minimum(product**2 / norms, 1.0)
+        return np.clip(product / np.sqrt(norms), -1.0, 1.0)
+
+
+def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The R2 of the paper: `spearman` squared, whatever its sign."""
+    return spearman(first, second) ** 2
+
+
+def ordered_r2(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """`spearman` squared, and 0 where it is negative: of predictions, which have a sign."""
+    return np.maximum(spearman(first, second), 0.0) ** 2
 
 
 def n_distinct_points(points: np.ndarray) -> int:
