@@ -157,6 +157,7 @@ def _download(
             break
         except _Unfit:
             part.unlink()
+            tag.unlink(missing_ok=True)
             if not resumed:
                 raise
             log.warning("what an earlier run had received is not of this file: starting again")

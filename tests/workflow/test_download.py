@@ -1,0 +1,523 @@
+"""A download is the file it should be, whatever the server does; else one line says what to do."""
+
+import gzip
+import hashlib
+import os
+import random
+import shutil
+import ssl
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from file_server import (
+    cut,
+    cut_chunks,
+    elsewhere,
+    ignoring_range,
+    reset,
+    serving,
+    status,
+    unsized,
+    whole,
+)
+
+from sensitivity import download
+from sensitivity.download import digest_of, fetch, gunzip, place
+from sensitivity.errors import InputError
+from sensitivity.sources import Source
+
+CONTENT = random.Random(1).randbytes(300_000)
+OTHER = random.Random(2).randbytes(300_000)
+PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
+
+SOURCE = Source(
+    name="thing",
+    file_name="thing.bin",
+    url="https://example.invalid/thing.bin",
+    key="models.thing.weights",
+    hash_kind="sha256",
+    digest=hashlib.sha256(CONTENT).hexdigest(),
+    licence="none",
+    size=len(CONTENT),
+)
+UNSIZED = replace(SOURCE, size=None)
+# Like CLAP's: nothing is known of the file.
+LOCKED = replace(SOURCE, hash_kind="lock", digest="", size=None)
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "downloads"
+
+
+@pytest.fixture
+def get(server, folder):
+    """Fetch from the server, with short waits."""
+
+    def get(source: Source = SOURCE, *answers, **options) -> Path:
+        server.answers = list(answers) or server.answers
+        options = {"url": server.url, "timeout_s": 5, "pause_s": 0.001, **options}
+        return fetch(source, folder, lock=folder.parent / "weights.lock", **options)
+
+    return get
+
+
+def refused(get, *arguments, **options) -> str:
+    """The refusal: one line that says what to fetch, its hash, and where to put it."""
+    with pytest.raises(InputError) as caught:
+        get(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "fetch https://example.invalid/thing.bin by hand" in message
+    assert "/downloads/thing.bin, or set models.thing.weights in the config" in message
+    source = arguments[0] if arguments else SOURCE
+    assert (source.digest or "no hash is published") in message
+    return message
+
+
+def left_behind(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*")}
+
+
+def test_a_download_is_the_file_and_leaves_nothing_else(get, server, folder):
+    path = get(SOURCE, whole(CONTENT, '"v1"'))
+    assert path == folder / "thing.bin"
+    assert path.read_bytes() == CONTENT
+    assert os.listdir(folder) == ["thing.bin"]
+    assert len(server.requests) == 1
+
+
+def test_what_is_there_is_not_downloaded_again(get, server):
+    get(SOURCE, whole(CONTENT))
+    get()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("source", [SOURCE, UNSIZED], ids=["sized", "unsized"])
+@pytest.mark.parametrize("fault", [cut, reset], ids=["cut short", "reset"])
+def test_an_interrupted_download_goes_on_where_it_was(get, server, fault, source):
+    assert get(source, fault(CONTENT, 100_000), whole(CONTENT)).read_bytes() == CONTENT
+    started = int(server.requests[1]["Range"].removeprefix("bytes=").removesuffix("-"))
+    # A reset may take with it what was on the way.
+    assert 0 < started <= 100_000
+    assert fault is reset or started == 100_000
+
+
+def test_a_later_run_goes_on_where_an_earlier_one_gave_up(get, server, folder):
+    message = refused(get, SOURCE, cut(CONTENT, 100_000, '"v1"'), status(503))
+    assert "the server answers with status 503" in message and "5 retries" in message
+    assert left_behind(folder)[".thing.bin.part"] == CONTENT[:100_000]
+    server.requests.clear()
+    assert get(SOURCE, whole(CONTENT, '"v1"')).read_bytes() == CONTENT
+    assert server.requests[0]["Range"] == "bytes=100000-"
+    assert server.requests[0]["If-Range"] == '"v1"'
+    assert os.listdir(folder) == ["thing.bin"]
+
+
+def test_a_new_version_on_the_server_is_not_appended_to_the_old(get, server):
+    assert get(LOCKED, cut(OTHER, 100_000, '"v1"'), whole(CONTENT, '"v2"')).read_bytes() == CONTENT
+    assert server.requests[1]["If-Range"] == '"v1"'
+
+
+def test_what_has_neither_hash_nor_version_is_not_resumed(get, server):
+    assert get(LOCKED, cut(OTHER, 100_000), whole(CONTENT)).read_bytes() == CONTENT
+    assert "Range" not in server.requests[1]
+
+
+def test_a_server_without_ranges_starts_again(get, server):
+    assert get(SOURCE, cut(CONTENT, 1000), ignoring_range(CONTENT)).read_bytes() == CONTENT
+    assert "Range" in server.requests[1]
+
+
+def test_a_server_that_goes_on_elsewhere_is_asked_again(get):
+    answers = cut(CONTENT, 1000), elsewhere(CONTENT), whole(CONTENT)
+    assert get(SOURCE, *answers).read_bytes() == CONTENT
+
+
+def test_ever_the_same_cut_ends(get, server):
+    """A server without ranges that never gets further must not be asked for ever."""
+    message = refused(get, UNSIZED, cut_without_ranges(1000))
+    assert "cut short after 1,000 of 300,000 bytes; 5 retries got no further" in message
+    assert len(server.requests) == 6
+
+
+def cut_without_ranges(after: int):
+    def answer(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[:after])
+
+    return answer
+
+
+def test_a_complete_part_is_verified_and_not_asked_for(get, server, folder):
+    folder.mkdir()
+    (folder / ".thing.bin.part").write_bytes(CONTENT)
+    assert get(SOURCE, status(500)).read_bytes() == CONTENT
+    assert server.requests == []
+
+
+def test_a_complete_part_of_unknown_size_is_found_complete(get, folder):
+    folder.mkdir()
+    (folder / ".thing.bin.part").write_bytes(CONTENT)
+    assert get(UNSIZED, whole(CONTENT)).read_bytes() == CONTENT
+
+
+def test_a_stale_part_that_is_too_long_is_dropped(get, server, folder):
+    folder.mkdir()
+    (folder / ".thing.bin.part").write_bytes(CONTENT + b"more")
+    assert get(SOURCE, whole(CONTENT)).read_bytes() == CONTENT
+    assert [request.get("Range") for request in server.requests] == ["bytes=300004-", None]
+
+
+def test_a_stale_part_of_another_file_is_dropped(get, server, folder):
+    folder.mkdir()
+    (folder / ".thing.bin.part").write_bytes(OTHER[:1000])
+    assert get(SOURCE, whole(CONTENT)).read_bytes() == CONTENT
+    assert [request.get("Range") for request in server.requests] == ["bytes=1000-", None]
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 429])
+def test_a_server_in_trouble_is_asked_again(get, server, code):
+    assert get(SOURCE, status(code), status(code), whole(CONTENT)).read_bytes() == CONTENT
+    assert len(server.requests) == 3
+
+
+def test_pauses_double_and_the_server_may_ask_for_more(get, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    answers = [status(500)] * 3 + [status(429, Retry_After="7"), status(503, Retry_After="9999")]
+    get(SOURCE, *answers, whole(CONTENT), pause_s=0.5)
+    assert pauses == [0.5, 1, 2, 7, 60]
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410])
+def test_a_refusal_is_not_asked_again(get, server, code):
+    assert f"the server answers with status {code}" in refused(get, SOURCE, status(code))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
+@pytest.mark.parametrize("page", [PAGE, b"\n  <HTML>"], ids=["doctype", "bare"])
+def test_an_html_page_is_not_the_file(get, server, folder, kind, page):
+    message = refused(get, UNSIZED, whole(page, kind=kind))
+    assert "the server sent an HTML page in place of the file" in message
+    assert len(server.requests) == 1
+    assert not any(left_behind(folder).values())
+
+
+def test_an_html_page_is_never_pinned(get, tmp_path):
+    refused(get, LOCKED, whole(PAGE))
+    assert not (tmp_path / "weights.lock").exists()
+
+
+def test_wrong_bytes_are_refused_and_removed(get, folder):
+    message = refused(get, SOURCE, whole(OTHER))
+    assert f"its sha256 is {hashlib.sha256(OTHER).hexdigest()}, expected {SOURCE.digest}" in message
+    assert left_behind(folder) == {}
+
+
+def test_a_file_of_another_size_is_refused_before_it_is_downloaded(get, folder):
+    message = refused(get, SOURCE, whole(CONTENT[:-1]))
+    assert "the server's file has 299,999 bytes, expected 300,000" in message
+    assert left_behind(folder) == {}
+
+
+def test_an_end_without_a_length_shows_in_the_size(get, folder):
+    message = refused(get, SOURCE, unsized(CONTENT[:1000]))
+    assert "has 1,000 bytes, expected 300,000" in message
+    assert left_behind(folder) == {}
+
+
+def test_without_hash_and_length_nothing_is_trusted(get, tmp_path):
+    assert "does not say how long" in refused(get, LOCKED, unsized(CONTENT))
+    assert not (tmp_path / "weights.lock").exists()
+
+
+def test_a_missing_chunk_is_a_cut(get):
+    assert get(UNSIZED, cut_chunks(CONTENT), whole(CONTENT)).read_bytes() == CONTENT
+
+
+def test_a_silent_server(get, server):
+    message = refused(get, SOURCE, server.hang, timeout_s=0.05)
+    assert "the server was silent for 0.05 s; 5 retries got no further" in message
+
+
+def test_a_server_that_falls_silent_keeps_what_it_sent(get, server):
+    def stall(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[:5000])
+        handler.wfile.flush()
+        server.hang(handler)
+
+    assert get(SOURCE, stall, whole(CONTENT), timeout_s=0.2).read_bytes() == CONTENT
+    assert server.requests[1]["Range"] == "bytes=5000-"
+
+
+def test_no_server(get):
+    with serving() as gone:
+        url = gone.url
+    message = refused(get, SOURCE, url=url)
+    assert f"thing.bin: {url}: Connection refused" in message
+
+
+def test_no_name(get, monkeypatch):
+    def unresolved(*arguments, **options):
+        raise download.socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(download.socket, "getaddrinfo", unresolved)
+    message = refused(get, SOURCE, url=None)
+    assert "https://example.invalid/thing.bin: the server's name can't be resolved" in message
+
+
+def test_a_server_without_tls(get, server):
+    message = refused(get, SOURCE, status(200), url=server.url.replace("http:", "https:"))
+    assert "SSL" in message
+
+
+def test_a_certificate_of_nobody(get, server, tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    made += ["-keyout", "key.pem", "-out", "cert.pem", "-days", "2"]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+    message = refused(get, SOURCE, whole(CONTENT), url=server.url.replace("http:", "https:"))
+    assert "the server's certificate is not accepted" in message
+    assert server.requests == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full, the disk without room")
+def test_a_full_disk(get, folder):
+    folder.mkdir()
+    (folder / ".thing.bin.part").symlink_to("/dev/full")
+    message = refused(get, SOURCE, whole(CONTENT))
+    assert "can't be written (No space left on device)" in message
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://example.invalid/thing.bin",
+        "http://127.0.0.1.example.invalid/thing.bin",
+        "http://10.0.0.1/thing.bin",
+        "ftp://127.0.0.1/thing.bin",
+        "file:///etc/passwd",
+        "http://me:secret@127.0.0.1/thing.bin",
+    ],
+)
+@pytest.mark.parametrize("way", ["given", "redirected"])
+def test_no_other_address_is_asked(get, server, folder, address, way):
+    if way == "given":
+        message = refused(get, SOURCE, status(200), url=address)
+        assert server.requests == []
+    else:
+        message = refused(get, SOURCE, status(302, Location=address))
+        assert len(server.requests) == 1
+    assert address in message
+    assert left_behind(folder) == {}
+
+
+def test_a_redirect_is_followed_with_its_range(get, server):
+    with serving() as other:
+        other.answers = [whole(CONTENT)]
+        get(SOURCE, cut(CONTENT, 1000), status(302, Location=other.url))
+        assert other.requests[0]["Range"] == "bytes=1000-"
+
+
+def test_proxies_are_used_but_not_for_this_machine(get, server, monkeypatch):
+    with serving() as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/file"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert get(SOURCE, whole(CONTENT)).read_bytes() == CONTENT
+        assert proxy.requests == []
+        os.remove(get())
+        # CONNECT, which the stand-in for a proxy doesn't know.
+        assert "Tunnel connection failed: 501" in refused(get, SOURCE, url=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("md5", "900150983cd24fb0d6963f7d28e17f72"),
+        # git hash-object of the three letters abc
+        ("git_blob", "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f"),
+    ],
+)
+def test_hashes(tmp_path, kind, expected):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert digest_of(tmp_path / "abc", kind) == expected
+
+
+# A file that is already there
+
+
+def test_a_local_file_is_verified_where_it_is(get, tmp_path, server):
+    (tmp_path / "mine").write_bytes(CONTENT)
+    assert get(SOURCE, local=tmp_path / "mine") == tmp_path / "mine"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "is no file"),
+        (CONTENT[:-1], "has 299,999 bytes, expected 300,000"),
+        (OTHER, "its sha256 is"),
+        (PAGE, "is an HTML page in place of the file"),
+    ],
+    ids=["missing", "cut short", "wrong", "page"],
+)
+def test_a_wrong_local_file_is_refused_and_kept(get, tmp_path, content, fault):
+    if content is not None:
+        (tmp_path / "mine").write_bytes(content)
+    message = refused(get, SOURCE, local=tmp_path / "mine")
+    assert f"models.thing.weights: {tmp_path / 'mine'}: {fault}" in message
+    assert (tmp_path / "mine").exists() == (content is not None)
+
+
+def test_a_wrong_kept_file_is_refused_and_kept(get, folder):
+    folder.mkdir()
+    (folder / "thing.bin").write_bytes(OTHER)
+    assert f"{folder / 'thing.bin'}, kept from before: its sha256 is" in refused(get)
+    assert (folder / "thing.bin").read_bytes() == OTHER
+
+
+def test_another_kind_of_file_is_refused(get, tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\n"
+    message = refused(get, replace(LOCKED, starts=(b"PK\x03\x04",)), whole(pointer))
+    assert "is another kind of file, it begins with b'version '" in message
+    assert not (tmp_path / "weights.lock").exists()
+
+
+# What has no published hash
+
+
+def pins(tmp_path) -> list[str]:
+    lines = (tmp_path / "weights.lock").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_the_first_file_is_pinned(get, tmp_path, server):
+    get(LOCKED, whole(CONTENT))
+    name, digest, size, _, origin = pins(tmp_path)[0].split()
+    assert (name, digest, size) == ("thing.bin", SOURCE.digest, "300000")
+    assert origin == server.url
+    get(LOCKED)
+    assert len(pins(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("way", ["downloaded", "kept", "local"])
+def test_a_changed_file_is_refused_until_its_line_is_deleted(get, tmp_path, folder, way):
+    get(LOCKED, whole(CONTENT))
+    before = (tmp_path / "weights.lock").read_text(encoding="utf-8")
+    kept, options = folder / "thing.bin", {}
+    if way == "downloaded":
+        kept.unlink()
+    elif way == "kept":
+        kept.write_bytes(OTHER)
+    else:
+        (tmp_path / "mine").write_bytes(OTHER)
+        options["local"] = tmp_path / "mine"
+    with pytest.raises(InputError) as caught:
+        get(LOCKED, whole(OTHER), **options)
+    message = str(caught.value)
+    changed = hashlib.sha256(OTHER).hexdigest()
+    assert f"its SHA-256 is {changed}, {tmp_path / 'weights.lock'} has {SOURCE.digest}" in message
+    assert "delete the line of thing.bin there" in message
+    assert f"by hand (pinned sha256 {SOURCE.digest})" in message
+    assert (tmp_path / "weights.lock").read_text(encoding="utf-8") == before
+    assert kept.exists() == (way != "downloaded")
+
+    lines = before.splitlines(keepends=True)
+    (tmp_path / "weights.lock").write_text("".join(lines[:1]), encoding="utf-8")
+    assert get(LOCKED, whole(OTHER), **options).read_bytes() == OTHER
+    assert pins(tmp_path)[0].split()[1] == changed
+
+
+def test_a_first_file_that_others_do_not_have_is_warned_of(get, caplog):
+    get(replace(LOCKED, reported=SOURCE.digest), whole(OTHER))
+    assert f"they report SHA-256 {SOURCE.digest}" in caplog.text
+
+
+def test_a_first_file_that_others_have_is_fine(get, caplog):
+    get(replace(LOCKED, reported=SOURCE.digest), whole(CONTENT))
+    assert "WARNING" not in caplog.text
+
+
+def test_a_broken_lock_file_is_refused(get, tmp_path):
+    (tmp_path / "weights.lock").write_text("# files\nthing.bin abc 3\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"weights.lock, line 2: expected a file and its SHA-256"):
+        get(LOCKED, whole(CONTENT))
+
+
+def test_many_jobs_pin_at_once(tmp_path):
+    files = []
+    for number in range(16):
+        source = replace(LOCKED, file_name=f"{number}.bin")
+        (tmp_path / source.file_name).write_bytes(bytes([number]))
+        files.append(source)
+    start = threading.Barrier(len(files))
+
+    def run(source) -> None:
+        start.wait()
+        fetch(source, tmp_path, lock=tmp_path / "weights.lock")
+
+    threads = [threading.Thread(target=run, args=(source,)) for source in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    text = (tmp_path / "weights.lock").read_text(encoding="utf-8")
+    assert text.count("#") == 1 and text.startswith("#")
+    assert sorted(line.split()[0] for line in pins(tmp_path)) == sorted(s.file_name for s in files)
+
+
+# What rules make of it
+
+
+def test_an_output_is_a_copy(tmp_path):
+    (tmp_path / "mine").write_bytes(CONTENT)
+    place(tmp_path / "mine", tmp_path / "weights" / "thing.bin")
+    (tmp_path / "mine").write_bytes(OTHER)
+    assert (tmp_path / "weights" / "thing.bin").read_bytes() == CONTENT
+
+
+def test_gunzip(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(CONTENT))
+    gunzip(tmp_path / "a.gz", tmp_path / "a", CONTENT[:4], len(CONTENT))
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("packed", "limit", "fault"),
+    [
+        (gzip.compress(CONTENT)[:-100], 10**6, "can't be unpacked"),
+        (CONTENT, 10**6, "can't be unpacked"),
+        (gzip.compress(b""), 10**6, "holds nothing"),
+        (gzip.compress(OTHER), 10**6, "holds another kind of file"),
+        (gzip.compress(CONTENT[:4] + bytes(10**7)), 10**6, "unpacks to more than 1,000,000 bytes"),
+    ],
+    ids=["cut", "not gzip", "empty", "another", "bomb"],
+)
+def test_gunzip_refuses(tmp_path, packed, limit, fault):
+    (tmp_path / "a.gz").write_bytes(packed)
+    with pytest.raises(InputError, match=fault):
+        gunzip(tmp_path / "a.gz", tmp_path / "a", CONTENT[:4], limit)
+    assert sorted(os.listdir(tmp_path)) == ["a.gz"]
