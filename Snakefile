@@ -18,6 +18,7 @@ include: "rules/sensitivity.smk"
 include: "rules/debiasing.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/comparison.smk"
 
 
 report: "report/workflow.rst"
@@ -28,6 +29,7 @@ rule all:
     input:
         all_tables(),
         all_figures(),
+        all_comparisons(),
         all_stores(),
         all_kept_audio(),
     localrule: True

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config")
+CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data")
 
 
 @dataclass

@@ -204,7 +204,16 @@ class Figures(Section):
     labels: list[str] = Field([], description="labels that also get single-label figures")
     umap: Umap = Umap()
     style: dict[
-        Literal["trajectories", "correlation", "spectra", "auc", "samplewise", "table1"],
+        Literal[
+            "trajectories",
+            "correlation",
+            "spectra",
+            "auc",
+            "samplewise",
+            "table1",
+            "paper_table1",
+            "paper_auc",
+        ],
         dict[str, Any],
     ] = Field({}, description="a kind of figure: its style keys (docs/figures.md)")
 

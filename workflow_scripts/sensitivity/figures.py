@@ -139,7 +139,7 @@ def _panel_title(figure: Figure, axes, label: str, lines: Sequence[str], single:
         axes.set_title("\n".join([*text, *lines]), loc="left", linespacing=1.15, y=1.0)
 
 
-def _legend(figure: Figure, handles: Sequence, columns: int) -> None:
+def legend(figure: Figure, handles: Sequence, columns: int) -> None:
     """A legend at the bottom of the figure."""
     figure.legend(
         handles=handles,
@@ -151,7 +151,7 @@ def _legend(figure: Figure, handles: Sequence, columns: int) -> None:
     )
 
 
-def _legend_height(handles: int, columns: int) -> float:
+def legend_height(handles: int, columns: int) -> float:
     """Inches that a legend takes."""
     return 0.05 + -(-handles // columns) * matplotlib.rcParams["legend.fontsize"] * 1.32 / 72
 
@@ -244,7 +244,7 @@ def correlation_figure(
         labels,
         _titles(model, labels, effect, "Level against the projection on the global CCA direction"),
         panel_height=2.1 if single else 1.35,
-        bottom=0.36 + _legend_height(2 if single else 1, 1),
+        bottom=0.36 + legend_height(2 if single else 1, 1),
         title_lines=1 + max(map(len, lines.values())),
         left=0.52,
         gap_x=0.42,
@@ -290,7 +290,7 @@ def correlation_figure(
     if effect.neutral_rank is not None:
         text = f"no effect ({_neutral_text(effect)})"
         handles.append(Line2D([], [], color=look.GREY, linewidth=0.7, linestyle=":", label=text))
-    _legend(figure, handles, 2 if single else 4)
+    legend(figure, handles, 2 if single else 4)
     return figure
 
 
@@ -327,7 +327,7 @@ def spectra_figure(
         labels,
         _titles(model, labels, effect, "Singular values, divided by the largest"),
         panel_height=1.9 if single else 1.2,
-        bottom=0.36 + _legend_height(1, 1),
+        bottom=0.36 + legend_height(1, 1),
         left=0.5,
     )
     curves = (
@@ -356,7 +356,7 @@ def spectra_figure(
         Line2D([], [], color=colour, linestyle=dashes, linewidth=style["line_width"], label=text)
         for _, colour, dashes, text in curves
     ]
-    _legend(figure, handles, 2)
+    legend(figure, handles, 2)
     return figure
 
 
@@ -458,7 +458,7 @@ def auc_figure(
         left=0.45,
         right=0.12,
         top=0.12 + 2.5 * line_height + (1 if single else 2) * line_height,
-        bottom=0.4 + _legend_height(len(handles), legend_columns),
+        bottom=0.4 + legend_height(len(handles), legend_columns),
         gap_x=0.3,
         gap_y=0.3 + 2 * line_height,
     )
@@ -479,7 +479,7 @@ def auc_figure(
             panel.set_ylim(low, high)
         pair[1].tick_params(labelleft=False)
     look.outer_labels(axes, 2 * pairs, effect.label, "ROC AUC")
-    _legend(figure, handles, legend_columns)
+    legend(figure, handles, legend_columns)
     return figure
 
 

@@ -18,6 +18,8 @@ STYLES = {
     "auc": {"font_size": 7.0, "line_width": 0.9, "hide": []},
     "samplewise": {"font_size": 7.0, "line_width": 1.1},
     "table1": {"font_size": 8.0},
+    "paper_table1": {"font_size": 7.0},
+    "paper_auc": {"font_size": 7.0, "line_width": 0.9, "point_size": 2.4},
 }
 
 

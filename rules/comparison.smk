@@ -1,0 +1,172 @@
+# Results beside others: the paper's, for its own run alone; and another experiment's, on request:
+# snakemake results/comparisons/A/B/auc.pdf, or `make compare A=... B=...`.
+from sensitivity import comparison, paper
+
+# A folder below results; neither holds a slash, so that A/B is read in one way.
+EXPERIMENT = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+PAPER_CASES = [] if paper.refusal(settings) else paper.compared_cases(settings)
+
+
+def of_the_papers_run(path: str):
+    """An input that only the paper's own run has: another is told why it isn't."""
+
+    def path_or_refusal(wildcards) -> str:
+        checked(paper.check, settings)
+        return path
+
+    return path_or_refusal
+
+
+def tables_of_both(wildcards) -> dict[str, list[str]]:
+    """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
+    first, second = checked(comparison.tables_of_both, wildcards.a, wildcards.b)
+    return {table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first}
+
+
+def all_comparisons() -> list[str]:
+    """What the paper's own run sets beside the paper; nothing in any other."""
+    if paper.refusal(settings):
+        return []
+    stems = ["paper_table1", *("_".join(("paper_auc", *case)) for case in PAPER_CASES)]
+    return [
+        f"{RESULTS}/tables/paper_comparison.csv",
+        *expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png")),
+    ]
+
+
+rule tabulate_paper_comparison:
+    input:
+        table1=of_the_papers_run("<results>/tables/table1.csv"),
+        auc="<results>/tables/auc.csv",
+        paper_table1="data/paper/table1_global_r2.csv",
+        paper_fig4="data/paper/fig4_auc.csv",
+        library=library("tabulate_paper_comparison"),
+    output:
+        downloadable("paper_comparison", "5. The paper's numbers"),
+    log:
+        "<logs>/tables/paper_comparison.log",
+    benchmark:
+        "<benchmarks>/tables/paper_comparison.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        models=paper.compared_models(settings),
+        effects=paper.compared_effects(settings),
+    message:
+        "Setting this run's numbers beside the paper's"
+    script:
+        "../workflow_scripts/tabulate_paper_comparison.py"
+
+
+rule draw_paper_table1:
+    input:
+        comparison="<results>/tables/paper_comparison.csv",
+        library=library("draw_paper_table1"),
+    output:
+        png=reported(
+            "<results>/figures/paper_table1.png",
+            caption="../report/paper_table1.rst",
+            category="5. The paper's numbers",
+            labels={"model": "all", "effect": "all", "kind": "paper_table1", "label": "all"},
+        ),
+        pdf="<results>/figures/paper_table1.pdf",
+    log:
+        "<logs>/figures/paper_table1.log",
+    benchmark:
+        "<benchmarks>/figures/paper_table1.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        style=style_of("paper_table1"),
+    message:
+        "Drawing Table I beside the paper's"
+    script:
+        "../workflow_scripts/draw_paper_table1.py"
+
+
+rule draw_paper_auc:
+    input:
+        comparison="<results>/tables/paper_comparison.csv",
+        auc="<results>/tables/auc.csv",
+        library=library("draw_paper_auc"),
+    output:
+        png=reported(
+            "<results>/figures/paper_auc_{model}_{effect}_{label}.png",
+            caption="../report/paper_auc.rst",
+            category="5. The paper's numbers",
+            labels={
+                "model": "{model}",
+                "effect": "{effect}",
+                "kind": "paper_auc",
+                "label": "{label}",
+            },
+        ),
+        pdf="<results>/figures/paper_auc_{model}_{effect}_{label}.pdf",
+    log:
+        "<logs>/figures/paper_auc_{model}_{effect}_{label}.log",
+    benchmark:
+        "<benchmarks>/figures/paper_auc_{model}_{effect}_{label}.tsv"
+    wildcard_constraints:
+        label="|".join(label for *_, label in paper.CASES),
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("paper_auc"),
+    message:
+        "Drawing {wildcards.model}, {wildcards.effect} and {wildcards.label} over Fig. 4"
+    script:
+        "../workflow_scripts/draw_paper_auc.py"
+
+
+rule compare_experiments:
+    input:
+        unpack(tables_of_both),
+        library=library("compare_experiments"),
+    output:
+        global_r2="results/comparisons/{a}/{b}/global_r2.csv",
+        table1="results/comparisons/{a}/{b}/table1.csv",
+        auc="results/comparisons/{a}/{b}/auc.csv",
+        summary="results/comparisons/{a}/{b}/summary.csv",
+        provenance="results/comparisons/{a}/{b}/provenance.json",
+    log:
+        "logs/comparisons/{a}/{b}/tables.log",
+    benchmark:
+        "benchmarks/comparisons/{a}/{b}/tables.tsv"
+    wildcard_constraints:
+        a=EXPERIMENT,
+        b=EXPERIMENT,
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "Setting {wildcards.b} beside {wildcards.a}"
+    script:
+        "../workflow_scripts/compare_experiments.py"
+
+
+rule draw_comparison:
+    input:
+        global_r2="results/comparisons/{a}/{b}/global_r2.csv",
+        auc="results/comparisons/{a}/{b}/auc.csv",
+        provenance="results/comparisons/{a}/{b}/provenance.json",
+        library=library("draw_comparison"),
+    output:
+        r2=multiext("results/comparisons/{a}/{b}/r2", ".pdf", ".png"),
+        auc=multiext("results/comparisons/{a}/{b}/auc", ".pdf", ".png"),
+    log:
+        "logs/comparisons/{a}/{b}/figures.log",
+    benchmark:
+        "benchmarks/comparisons/{a}/{b}/figures.tsv"
+    wildcard_constraints:
+        a=EXPERIMENT,
+        b=EXPERIMENT,
+    conda:
+        "../envs/analysis.yaml"
+    message:
+        "Drawing how far {wildcards.b} lies from {wildcards.a}"
+    script:
+        "../workflow_scripts/draw_comparison.py"

@@ -1,0 +1,33 @@
+"""Put the tables of two experiments side by side."""
+
+import json
+
+from sensitivity.comparison import differing, in_words, join, read_provenance, summarise
+from sensitivity.files import replacing
+from sensitivity.logs import configure_logging
+from sensitivity.tables import read_table, write_table
+
+
+def main(snakemake) -> None:
+    """Write the joined tables, how far results move, and what differs between the experiments."""
+    log = configure_logging(snakemake)
+    given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
+    joined = {}
+    for table in ("global_r2", "table1", "auc"):
+        joined[table] = join(table, *(read_table(path, table) for path in given[table]))
+        write_table(made[table], f"comparison_{table}", joined[table])
+    write_table(made.summary, "comparison_summary", summarise(joined["global_r2"], joined["auc"]))
+    stores = [read_provenance(path) for path in given.provenance]
+    differences = differing(*stores)
+    log.info("%s against %s: %s", names.a, names.b, in_words(differences))
+    if "data_sha256" in differences:
+        log.warning(
+            "%s and %s are of different clips: a move is not the protocol's alone", names.a, names.b
+        )
+    found = {"a": names.a, "b": names.b, "differing": differences, "stores": stores}
+    with replacing(made.provenance) as part:
+        part.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

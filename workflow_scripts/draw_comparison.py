@@ -1,0 +1,30 @@
+"""Draw how far the results of two experiments lie apart."""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+from sensitivity.comparison import in_words
+from sensitivity.comparison_figures import comparison_auc_figure, comparison_r2_figure
+from sensitivity.figure_style import rc_of, save_figure
+from sensitivity.logs import configure_logging
+from sensitivity.tables import read_table
+
+
+def main(snakemake) -> None:
+    """One figure of the global R², one of the ROC AUC."""
+    configure_logging(snakemake, packages=("matplotlib",))
+    given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
+    found = json.loads(Path(given.provenance).read_text(encoding="utf-8"))
+    words = in_words(found["differing"])
+    what = f"a: {names.a}, b: {names.b}"
+    with matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        rows = read_table(given.global_r2, "comparison_global_r2")
+        save_figure(comparison_r2_figure((names.a, names.b), words, rows), made.r2)
+        rows = read_table(given.auc, "comparison_auc")
+        save_figure(comparison_auc_figure(f"{what}; {words}", rows), made.auc)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

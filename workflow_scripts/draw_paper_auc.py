@@ -1,0 +1,35 @@
+"""Draw one case of the paper's Fig. 4 with this run's curves over it."""
+
+import matplotlib
+
+from sensitivity.comparison_figures import paper_auc_figure
+from sensitivity.figure_style import EffectAxis, rc_of, save_figure
+from sensitivity.logs import configure_logging
+from sensitivity.styles import style_of
+from sensitivity.tables import read_table
+
+
+def main(snakemake) -> None:
+    """One figure of one model, effect and label."""
+    configure_logging(snakemake, packages=("matplotlib",))
+    case, params = snakemake.wildcards, snakemake.params
+    style = style_of("paper_auc", params.style)
+
+    def of_case(path: str, table: str) -> list[dict]:
+        keys = {"model": case.model, "effect": case.effect, "label": case.label}
+        return [row for row in read_table(path, table) if keys.items() <= row.items()]
+
+    with matplotlib.rc_context(rc_of(style)):
+        figure = paper_auc_figure(
+            case.label,
+            case.model,
+            EffectAxis.of(params.effect),
+            style,
+            of_case(snakemake.input.comparison, "paper_comparison"),
+            of_case(snakemake.input.auc, "auc"),
+        )
+        save_figure(figure, snakemake.output)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,31 @@
+"""Put this run's numbers beside the paper's."""
+
+from sensitivity.logs import configure_logging
+from sensitivity.paper import (
+    compare_fig4,
+    compare_table1,
+    read_fig4,
+    read_table1,
+    summary,
+    without_counterpart,
+)
+from sensitivity.tables import read_table, write_table
+
+
+def main(snakemake) -> None:
+    """One table of every published number, this run's, and their difference."""
+    log = configure_logging(snakemake)
+    given, params = snakemake.input, snakemake.params
+    covered = params.models, params.effects
+    rows = compare_table1(
+        read_table1(given.paper_table1), read_table(given.table1, "table1"), *covered
+    ) + compare_fig4(read_fig4(given.paper_fig4), read_table(given.auc, "auc"), *covered)
+    write_table(snakemake.output[0], "paper_comparison", rows)
+    for line in summary(rows):
+        log.info("%s", line)
+    for line in without_counterpart(rows):
+        log.warning("%s", line)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
