@@ -12,7 +12,7 @@ from snakemake.io import report as reported
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import dataset, levels, models
+from sensitivity import dataset, irmas, levels, models
 from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
@@ -54,6 +54,9 @@ FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
 RESULTS = f"results/{settings.experiment}"
 DEMO = settings.data.source == "demo"
 DEMO_FOLDER = f"{RESULTS}/clips"
+IRMAS = settings.data.source == "irmas"
+LOCAL_FOLDER = IRMAS and os.path.isdir(settings.data.local or "")
+PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
 
 
 pathvars:
@@ -140,7 +143,12 @@ def audio_protocol(effect: str) -> dict:
 
 
 def audio_files() -> list[str]:
-    """Every audio file of the experiment, declared one by one so that none changes unseen."""
+    """Every audio file of the experiment, declared one by one so that none changes unseen.
+
+    Of IRMAS its folder: which files it has is not known before it is there.
+    """
+    if IRMAS:
+        return [checked(irmas_folder)]
     if DEMO:
         data = settings.data
         clips = checked(
@@ -150,9 +158,23 @@ def audio_files() -> list[str]:
     return checked(dataset.find_audio, settings.data.folder)
 
 
+def irmas_folder() -> str:
+    local = settings.data.local
+    if LOCAL_FOLDER:
+        return local
+    if local is not None and not os.path.isfile(local):
+        raise InputError(
+            f"{SOURCE}: data.local: {local} does not exist: give IRMAS-TrainingData.zip or the "
+            "folder it unpacks to, or null to download it"
+        )
+    return "resources/IRMAS-TrainingData"
+
+
 def split_file() -> list[str]:
     if DEMO:
         return [f"{DEMO_FOLDER}/split.csv"]
+    if PUBLISHED_SPLIT:
+        return ["resources/train_test_split.csv"]
     return [] if settings.data.split == "generated" else [settings.data.split]
 
 
@@ -163,8 +185,12 @@ def check_labels() -> None:
     """
     if DEMO:
         return
-    rows = dataset.read_split(settings.data.split) if split_file() else None
-    known = dataset.labels_of(AUDIO, rows)
+    given = split_file() and not PUBLISHED_SPLIT
+    rows = dataset.read_split(settings.data.split) if given else None
+    if IRMAS and not given:
+        known = sorted(irmas.LABELS.values())
+    else:
+        known = dataset.labels_of(AUDIO, rows)
     for key, wanted in (("labels", LABELS), ("data.labels", settings.data.labels or ())):
         for label in wanted:
             if label not in known:
@@ -321,7 +347,8 @@ def clips_words() -> str:
             f"music rendered by the workflow itself: {data.train} training clips and {data.test} "
             "test clips of each label"
         )
-    return f"audio of {data.folder}; split into training and test clips: {data.split}"
+    audio = "IRMAS's training set" if IRMAS else f"audio of {data.folder}"
+    return f"{audio}; split into training and test clips: {data.split}"
 
 
 # For the report's front page: report/workflow.rst sees the config and nothing else.

@@ -1,4 +1,6 @@
 # Audio in, clips.csv out: which clips there are and in which part of the split.
+from sensitivity.sources import SOURCES
+
 if DEMO:
 
     rule render_demo_clips:
@@ -23,13 +25,66 @@ if DEMO:
             "../workflow_scripts/render_demo_clips.py"
 
 
+# Downloads are kept in resources/downloads, so that a rule that runs again downloads nothing.
+if IRMAS and not LOCAL_FOLDER:
+
+    rule download_irmas:
+        input:
+            local=settings.data.local or [],
+            library=library("download_irmas"),
+        output:
+            directory(AUDIO[0]),
+        log:
+            "<logs>/download_irmas.log",
+        benchmark:
+            "<benchmarks>/download_irmas.tsv"
+        localrule: True
+        conda:
+            "../envs/audio.yaml"
+        resources:
+            mem_mb=500,
+        params:
+            url=settings.mirrors.get("irmas"),
+        message:
+            "Fetching IRMAS (CC BY-NC-SA 3.0) and unpacking it"
+        script:
+            "../workflow_scripts/download_irmas.py"
+
+
+if PUBLISHED_SPLIT:
+
+    rule download_split:
+        input:
+            library=library("download_split"),
+        output:
+            "<resources>/train_test_split.csv",
+        log:
+            "<logs>/download_split.log",
+        benchmark:
+            "<benchmarks>/download_split.tsv"
+        localrule: True
+        conda:
+            "../envs/audio.yaml"
+        resources:
+            mem_mb=500,
+        params:
+            url=settings.mirrors.get("split"),
+        message:
+            "Fetching the authors' split"
+        script:
+            "../workflow_scripts/download_split.py"
+
+
+# IRMAS and its published split are pinned by their hashes, and every clip by its own when it is
+# read: `ancient`, so that unpacking the archive anew does not embed anything anew.
 rule index_clips:
     input:
-        audio=AUDIO,
-        split=split_file(),
+        audio=ancient(AUDIO) if IRMAS else AUDIO,
+        split=ancient(split_file()) if PUBLISHED_SPLIT else split_file(),
         library=library("index_clips"),
     output:
-        "<results>/clips.csv",
+        clips="<results>/clips.csv",
+        report="<results>/clips_report.csv",
     log:
         "<logs>/index_clips.log",
     benchmark:
@@ -39,6 +94,9 @@ rule index_clips:
     resources:
         mem_mb=1000,
     params:
+        irmas=IRMAS,
+        local_folder=LOCAL_FOLDER,
+        split_sha256=SOURCES["split"].digest if PUBLISHED_SPLIT else None,
         labels=settings.data.labels,
         samplerate=settings.data.samplerate,
         channels=settings.data.channels,

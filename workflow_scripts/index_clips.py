@@ -1,25 +1,50 @@
 """Index the experiment's clips and check every one of them before anything is computed."""
 
+from collections import Counter
+
+from sensitivity import findings, irmas
 from sensitivity.clips import write_clips
 from sensitivity.dataset import read_split
+from sensitivity.errors import InputError
+from sensitivity.files import sha256_of
 from sensitivity.index import index_clips
 from sensitivity.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the clip index (``clips.csv``)."""
+    """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
     log = configure_logging(snakemake, packages=("soundfile", "scikit-learn"))
-    split_file = list(snakemake.input.split)  # empty where the split is generated
+    params = snakemake.params
+    paths, split_file = list(snakemake.input.audio), list(snakemake.input.split)
+    if params.irmas:
+        if params.local_folder:
+            log.info("%s", irmas.LICENCE)
+        paths = irmas.find_clips(paths[0])
+    # Here too, as a file that was put in its place by hand is not downloaded.
+    if params.split_sha256 and sha256_of(split_file[0]) != params.split_sha256:
+        raise InputError(
+            f"{split_file[0]}: not the authors' split, whose SHA-256 is {params.split_sha256}: "
+            "delete it and run again, or name a split of your own in data.split"
+        )
     clips = index_clips(
-        paths=list(snakemake.input.audio),
-        split=read_split(split_file[0]) if split_file else None,
-        labels=snakemake.params.labels,
-        samplerate=snakemake.params.samplerate,
-        channels=snakemake.params.channels,
-        keep_unsplit=snakemake.params.keep_unsplit,
+        paths=paths,
+        split=read_split(split_file[0]) if split_file else None,  # empty: generated
+        labels=params.labels,
+        samplerate=params.samplerate,
+        channels=params.channels,
+        keep_unsplit=params.keep_unsplit,
     )
-    write_clips(snakemake.output[0], clips)
-    log.info("%d clips, %d in the split", len(clips), sum(bool(clip.split) for clip in clips))
+    found = findings.find(paths, clips, params.irmas)
+    findings.write_findings(snakemake.output.report, found)
+    write_clips(snakemake.output.clips, clips)
+    log.info(
+        "%d files, %d in the split (%s)",
+        len(paths),
+        sum(bool(clip.split) for clip in clips),
+        split_file[0] if split_file else "generated",
+    )
+    for finding, count in sorted(Counter(entry.finding for entry in found).items()):
+        log.info("%s: %d clips (%s)", finding, count, findings.MEANINGS[finding])
 
 
 if __name__ == "__main__":

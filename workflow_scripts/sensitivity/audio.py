@@ -84,11 +84,12 @@ def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
     except OSError as error:
         raise InputError(
             f"{clip.path}: indexed, but cannot be read now ({error.strerror}): put the file back, "
-            "or run again to index what is there"
+            "or index what is there with --forcerun index_clips"
         ) from None
     if hashlib.sha256(content).hexdigest() != clip.sha256:
         raise InputError(
-            f"{clip.path}: the file has changed since it was indexed: run again to index it anew"
+            f"{clip.path}: the file has changed since it was indexed: restore it, or index it anew "
+            "with --forcerun index_clips"
         )
     return decode(content, full_scale)[0]
 

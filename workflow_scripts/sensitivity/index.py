@@ -60,9 +60,10 @@ def index_clips(
     else:
         split = [row for row in split if labels is None or row.label in labels]
         if missing := [row.clip for row in split if row.clip not in files]:
+            few = ", ".join(missing[:3])
             raise InputError(
-                f"{missing[0]}: in the split, but there is no such audio file "
-                f"({len(missing)} missing in all): complete the folder or the split"
+                f"{few}: in the split, but there is no such audio file ({len(missing)} missing in "
+                "all): complete the folder or the split"
             )
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     names = sorted(files if keep_unsplit else rows, key=files.get)

@@ -1,0 +1,271 @@
+"""Unpacking: whole and inside the folder, or one clear line and nothing left behind."""
+
+import errno
+import random
+import shutil
+import stat
+import zipfile
+
+import pytest
+
+from sensitivity import archive
+from sensitivity.archive import extract
+from sensitivity.errors import InputError
+from sensitivity.irmas import clip_path
+
+LIMITS = {"largest_file": 10**6, "largest_total": 3 * 10**6}
+
+
+def keep_all(name: str) -> str:
+    return name
+
+
+def pack(path, members, method=zipfile.ZIP_DEFLATED):
+    """A zip archive of (name or ZipInfo, content) pairs."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
+def refused(path, message, target_of=keep_all, **limits):
+    """Unpack, expect one line that says `message`, and that nothing was written."""
+    before = {entry for entry in path.parent.rglob("*")}
+    folder = path.parent / "inside" / "unpacked"
+    with pytest.raises(InputError, match=message) as caught:
+        extract(path, folder, target_of, **{**LIMITS, **limits})
+    assert "\n" not in str(caught.value) and path.name in str(caught.value)
+    left = {entry for entry in path.parent.rglob("*")} - before
+    assert left <= {folder.parent}, left
+
+
+def test_members_are_unpacked_and_the_others_named(tmp_path):
+    members = [
+        ("IRMAS-TrainingData/", b""),
+        ("IRMAS-TrainingData/README.txt", b"notes"),
+        ("IRMAS-TrainingData/.DS_Store", b"finder"),
+        ("IRMAS-TrainingData/cel/[cel][cla]0001__1.wav", b"one" * 1000),
+        ("IRMAS-TrainingData/cel/._[cel][cla]0001__1.wav", b"finder"),
+        ("IRMAS-TrainingData/voi/[voi][pop_roc]2000__1.WAV", b"two"),
+        ("IRMAS-TrainingData/xyz/other.wav", b"no label"),
+        ("__MACOSX/IRMAS-TrainingData/cel/._[cel][cla]0001__1.wav", b"finder"),
+        ("cel/[cel][cla]0002__1.wav", b"without the folder above"),
+    ]
+    path = pack(tmp_path / "a.zip", members)
+    folder = tmp_path / "unpacked"
+    left_out = extract(path, folder, clip_path, **LIMITS)
+    found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
+    assert {name: file.read_bytes() for name, file in found.items()} == {
+        "cel/[cel][cla]0001__1.wav": b"one" * 1000,
+        "cel/[cel][cla]0002__1.wav": b"without the folder above",
+        "voi/[voi][pop_roc]2000__1.WAV": b"two",
+    }
+    assert left_out == [members[i][0] for i in (1, 2, 4, 6, 7)]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.zip", "unpacked"]
+
+
+def test_what_an_earlier_run_left_is_replaced(tmp_path):
+    for name in ("unpacked", ".unpacked.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").write_text("old")
+    extract(pack(tmp_path / "a.zip", [("new", b"new")]), tmp_path / "unpacked", keep_all, **LIMITS)
+    assert [file.name for file in (tmp_path / "unpacked").iterdir()] == ["new"]
+    assert not (tmp_path / ".unpacked.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../evil", "'../evil' leads out of the folder"),
+        ("a/../../evil", "leads out of the folder"),
+        ("a/..", "leads out of the folder"),
+        ("../", "leads out of the folder"),
+        ("./evil", "leads out of the folder"),
+        ("a//evil", "has an empty part in its name"),
+        ("/evil", "'/evil' is an absolute path"),
+        ("//server/share/evil", "is an absolute path"),
+        ("C:evil", "is an absolute path"),
+        ("c:/evil", "is an absolute path"),
+        ("..\\evil", "has a backslash or control character"),
+        ("a\nb", "has a backslash or control character"),
+        ("", "is an absolute path"),
+    ],
+)
+@pytest.mark.parametrize("target_of", [keep_all, lambda name: None])
+def test_a_member_with_a_hostile_name_is_refused(tmp_path, name, message, target_of):
+    members = [("good", b"good"), (zipfile.ZipInfo(name), b"evil")]
+    refused(pack(tmp_path / "a.zip", members), message, target_of)
+
+
+def test_a_name_with_a_nul_is_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [("cel/a.wavXtxt", b"evil")])
+    path.write_bytes(path.read_bytes().replace(b"wavXtxt", b"wav\0txt"))
+    refused(path, r"'cel/a.wav\\x00txt' has a backslash or control")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("link", stat.S_IFLNK | 0o777),
+        ("device", stat.S_IFBLK | 0o600),
+        ("pipe", stat.S_IFIFO | 0o600),
+        ("folder", stat.S_IFDIR | 0o700),
+        ("file/", stat.S_IFREG | 0o600),
+        ("linked/", stat.S_IFLNK | 0o777),
+    ],
+)
+def test_links_and_special_files_are_refused(tmp_path, name, mode):
+    member = zipfile.ZipInfo(name)
+    member.external_attr = mode << 16
+    refused(pack(tmp_path / "a.zip", [(member, b"/etc/passwd")]), "is a link or another special")
+
+
+def test_plain_modes_are_accepted(tmp_path):
+    members = []
+    for name, mode in (("d/", stat.S_IFDIR | 0o755), ("d/a", stat.S_IFREG | 0o644), ("b", 0o600)):
+        member = zipfile.ZipInfo(name)
+        member.external_attr = mode << 16
+        members.append((member, b""))
+    extract(pack(tmp_path / "a.zip", members), tmp_path / "out", keep_all, **LIMITS)
+    assert (tmp_path / "out" / "d" / "a").exists() and (tmp_path / "out" / "b").exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("cel/a.wav", "cel/a.wav"), ("cel/a.wav", "cel/A.WAV"), ("caf\u00e9", "cafe\u0301")]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_that_would_be_the_same_file_are_refused(tmp_path, names):
+    path = pack(tmp_path / "a.zip", [(name, name.encode()) for name in names])
+    refused(path, "would be the same file")
+
+
+def test_the_same_clip_with_and_without_the_folder_above_is_refused(tmp_path):
+    names = ("IRMAS-TrainingData/cel/a.wav", "cel/a.wav")
+    path = pack(tmp_path / "a.zip", [(name, b"a") for name in names])
+    refused(path, "would be the same file", clip_path)
+
+
+def test_a_file_in_a_folders_place_is_refused(tmp_path):
+    refused(pack(tmp_path / "a.zip", [("a", b"file"), ("a/b", b"below it")]), "could not be unpack")
+
+
+def central_entry(content: bytearray) -> int:
+    """Position of the first entry of the archive's directory."""
+    return content.index(b"PK\x01\x02")
+
+
+def test_an_encrypted_member_is_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [("a", b"secret")])
+    content = bytearray(path.read_bytes())
+    content[central_entry(content) + 8] |= 1
+    path.write_bytes(content)
+    refused(path, "'a' is encrypted")
+
+
+def test_an_unusual_packing_is_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [("a", b"a" * 100)], zipfile.ZIP_LZMA)
+    refused(path, "'a' is packed by a method that is neither stored nor deflate")
+
+
+def test_a_member_too_large_is_refused_before_anything_is_written(tmp_path):
+    path = pack(tmp_path / "a.zip", [("good", b"a"), ("bomb", bytes(2 * 10**6))])
+    assert path.stat().st_size < 10_000
+    refused(path, "'bomb' would unpack to 2 MB, at most 1 MB")
+
+
+def test_members_too_large_together_are_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [(f"part{i}", bytes(900_000)) for i in range(4)])
+    refused(path, "would unpack to 0.0036 GB, at most 0.003 GB")
+
+
+def test_a_bomb_that_lies_about_its_size_is_noticed(tmp_path, monkeypatch):
+    path = pack(tmp_path / "a.zip", [("bomb", bytes(2 * 10**6))])
+    content = bytearray(path.read_bytes())
+    for start in (22, central_entry(content) + 24):
+        content[start : start + 4] = (100).to_bytes(4, "little")
+    path.write_bytes(content)
+    written = []
+    copy = shutil.copyfileobj
+
+    def copying(source, target, length):
+        copy(source, target, length)
+        written.append(target.tell())
+
+    monkeypatch.setattr(shutil, "copyfileobj", copying)
+    refused(path, r"not a whole zip archive \(Bad CRC-32 for file 'bomb'\)")
+    assert sum(written) <= 100
+
+
+def test_a_member_shorter_than_it_says_is_noticed(tmp_path):
+    path = pack(tmp_path / "a.zip", [("a", b"a" * 1000)])
+    content = bytearray(path.read_bytes())
+    start = central_entry(content) + 24
+    content[start : start + 4] = (5000).to_bytes(4, "little")
+    path.write_bytes(content)
+    refused(path, r"not a whole zip archive \(a ends early\)")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damaged_content_is_noticed(tmp_path, method):
+    content = random.Random(1).randbytes(5000)
+    path = pack(tmp_path / "a.zip", [("good", b"good"), ("bad", content)], method)
+    damaged = bytearray(path.read_bytes())
+    damaged[2000] ^= 0xFF
+    path.write_bytes(damaged)
+    refused(path, "not a whole zip archive .* cut short or damaged, fetch it again")
+
+
+def test_an_archive_cut_anywhere_is_noticed(tmp_path):
+    whole = pack(tmp_path / "whole.zip", [("a", b"a" * 500), ("b", b"b" * 500)]).read_bytes()
+    for length in range(0, len(whole), 3):
+        path = tmp_path / "cut.zip"
+        path.write_bytes(whole[:length])
+        refused(path, "not a whole zip archive")
+
+
+def test_whatever_bytes_change_there_is_one_line_or_the_right_content(tmp_path):
+    content = {"cel/\u00e9.wav": b"a" * 500, "cel/b.wav": random.Random(2).randbytes(500)}
+    whole = pack(tmp_path / "whole.zip", content.items()).read_bytes()
+    path, out = tmp_path / "changed.zip", tmp_path / "out"
+    chance = random.Random(3)
+    refusals = 0
+    for _ in range(500):
+        changed = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        path.write_bytes(changed)
+        try:
+            extract(path, out, keep_all, **LIMITS)
+        except InputError as error:
+            assert "\n" not in str(error)
+            refusals += 1
+            continue
+        found = sorted(file.read_bytes() for file in out.rglob("*") if file.is_file())
+        assert all(data in content.values() for data in found)
+        shutil.rmtree(out)
+    assert refusals > 200
+
+
+def test_a_page_in_place_of_an_archive_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_text("<html>404</html>")
+    refused(tmp_path / "a.zip", r"not a whole zip archive \(File is not a zip file\)")
+
+
+def test_a_missing_archive_is_named(tmp_path):
+    refused(tmp_path / "none.zip", r"none\.zip: does not exist: put the archive there")
+
+
+def test_a_disk_without_room_is_noticed_before_anything_is_written(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10))
+    path = pack(tmp_path / "a.zip", [("a", bytes(10**6))])
+    refused(path, "unpacks to 0.001 GB, the disk has 1e-08 GB: free that much")
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive.shutil, "copyfileobj", full)
+    path = pack(tmp_path / "a.zip", [("a", b"a")])
+    refused(path, r"could not be unpacked there \(No space left on device\): free disk")

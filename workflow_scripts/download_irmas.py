@@ -1,0 +1,34 @@
+"""Download IRMAS's training set, or take a local copy of the archive, and unpack it."""
+
+from pathlib import Path
+
+from sensitivity import irmas
+from sensitivity.archive import extract
+from sensitivity.download import fetch
+from sensitivity.logs import configure_logging
+from sensitivity.sources import SOURCES
+
+# A clip of 3 s is 0.5 MB, all of them 3.6 GB.
+LARGEST_FILE = 10**7
+LARGEST_TOTAL = 10**10
+
+
+def main(snakemake) -> None:
+    """Write the folder of IRMAS's clips, a folder a label in it."""
+    log = configure_logging(snakemake)
+    log.info("%s", irmas.LICENCE)
+    folder = Path(snakemake.output[0])
+    archive = fetch(
+        SOURCES["irmas"],
+        folder.parent / "downloads",
+        url=snakemake.params.url,
+        local=next(iter(snakemake.input.local), None),
+    )
+    left_out = extract(archive, folder, irmas.clip_path, LARGEST_FILE, LARGEST_TOTAL)
+    if left_out:
+        log.info("%d files of the archive are no clips: %s", len(left_out), ", ".join(left_out))
+    log.info("%d clips", len(irmas.find_clips(folder)))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,18 @@
+"""Download the authors' split of IRMAS."""
+
+from pathlib import Path
+
+from sensitivity.download import fetch, place
+from sensitivity.logs import configure_logging
+from sensitivity.sources import SOURCES
+
+
+def main(snakemake) -> None:
+    """Write the split file as it was published."""
+    configure_logging(snakemake)
+    output = Path(snakemake.output[0])
+    place(fetch(SOURCES["split"], output.parent / "downloads", snakemake.params.url), output)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
