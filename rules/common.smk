@@ -1,6 +1,8 @@
 # What every stage uses: the checked configuration, paths, and the lists derived from both.
 import ast
 import functools
+import hashlib
+import json
 import os
 import sys
 from collections import Counter
@@ -69,55 +71,99 @@ wildcard_constraints:
     effect="|".join(EFFECTS),
     model="|".join(MODEL_NAMES),
     batch=r"[-0-9._]+(r\d+)?",
+    identity=r"[0-9a-f]{8}",
     level=r"-?[0-9.]+",
 
 
 @functools.cache
 def library(script: str, *chosen: str) -> list[str]:
-    """The library modules that a script imports, directly or through each other.
+    """A script and the library modules that it imports, directly or through each other.
 
     `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``). All are
     declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
     """
-    found = {SCRIPTS / f"{name}.py" for name in chosen}
-    waiting = [SCRIPTS / f"{script}.py", *found]
+    found = {SCRIPTS / f"{name}.py" for name in (script, *chosen)}
+    waiting = list(found)
     while waiting:
-        for node in ast.walk(ast.parse(waiting.pop().read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            for name in names:
-                target = SCRIPTS.joinpath(*name.split("."))
-                for path in (target.with_suffix(".py"), target / "__init__.py"):
-                    if name.startswith("sensitivity.") and path.exists() and path not in found:
-                        found.add(path)
-                        waiting.append(path)
+        new = imported_by(waiting.pop()) - found
+        found |= new
+        waiting += new
     return sorted(os.path.relpath(path) for path in found)
+
+
+@functools.cache
+def imported_by(path: Path) -> frozenset[Path]:
+    """The library modules that a Python file names in its imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            target = SCRIPTS.joinpath(*name.split("."))
+            if name.startswith("sensitivity."):
+                found |= {target.with_suffix(".py"), target / "__init__.py"}
+    return frozenset(path for path in found if path.exists())
+
+
+@functools.cache
+def embedding_library(script: str, model: str) -> list[str]:
+    """What `library` lists for a script that embeds with a model, or makes its weights."""
+    return library(script, models.module(model))
+
+
+@functools.cache
+def identity_of(model: str, effect: str | None = None) -> str:
+    """Changes with all that a model's embeddings of some audio depend on: eight digits.
+
+    Those are its name, options, backend and protocol, the code of the scripts and modules, and the
+    environments they run in. (Weights are pinned by their hash, or made by what is listed.) It is
+    part of the name that embeddings of an effect have, and so they never go stale: theirs is audio
+    shared with other models and deleted since, and making it anew would embed it with all of them.
+    """
+    info, options = models.model_info(model), model_options(settings, model)
+    script = "embed_clips" if effect else "embed_original"
+    files = set(embedding_library(script, model))
+    environments = {models.environment(model, options)}
+    if info.untrained:
+        files |= set(embedding_library("initialise_model", model))
+        environments.add(info.initial_environment)
+    for path in sorted(Path(workflow.basedir, "envs").glob("*")):
+        if path.name.partition(".")[0] in environments:
+            files.add(os.path.relpath(path))
+    what = [models.identity(model, options), model_protocol(model, effect)]
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(f"{file} {hash_of(file)}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+@functools.cache
+def hash_of(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def levels_of(effect: str) -> list[str]:
     return settings.levels(effect)
 
 
-def existing_batches(model: str, effect: str) -> list[str]:
-    """Names of the batches that earlier runs embedded: what an incremental run reuses."""
-    folder = Path(RESULTS, "embeddings", model, effect)
-    return sorted(path.stem for path in folder.glob("[!.]*.h5"))
+def embedded(effect: str, model: str = "*", identity: str = "*") -> set[str]:
+    """Names of an effect's batches that earlier runs embedded."""
+    found = Path(RESULTS, "embeddings").glob(f"{model}/{effect}/[!.]*.{identity}.h5")
+    return {path.name.rsplit(".", 2)[0] for path in found}
 
 
 def batches_of(model: str, effect: str) -> list[str]:
     """Names of the batches whose stores hold a model's embeddings at an effect's levels."""
-    others = {
-        name for other in MODEL_NAMES if other != model for name in existing_batches(other, effect)
-    }
+    audio = Path(RESULTS, "audio", effect)
     return levels.plan_batches(
         settings.grid(effect),
         settings.extra(effect),
         settings.levels_per_job,
-        existing_batches(model, effect),
-        {name for name in others if not Path(RESULTS, "audio", effect, f"{name}.h5").exists()},
+        embedded(effect, model, identity_of(model, effect)),
+        {name for name in embedded(effect) if not Path(audio, f"{name}.h5").exists()},
     )
 
 
@@ -140,6 +186,12 @@ def audio_protocol(effect: str) -> dict:
     if effect_named(effect).stateful:
         protocol["reverb_state"] = settings.protocol.reverb_state
     return protocol
+
+
+def model_protocol(model: str, effect: str | None) -> dict:
+    """The switches that a model's embeddings of an effect depend on, or of the originals."""
+    switches = settings.protocol.model_dump(include=set(models.model_info(model).switches))
+    return {**(audio_protocol(effect) if effect else {}), **switches}
 
 
 def audio_files() -> list[str]:
@@ -215,33 +267,71 @@ def environment_of(wildcards) -> str:
     return f"../envs/{models.environment(wildcards.model, options_of(wildcards))}.yaml"
 
 
+def initial_environment_of(wildcards) -> str:
+    return f"../envs/{models.model_info(wildcards.model).initial_environment}.yaml"
+
+
 def parts_of_effect(wildcards) -> list[str]:
+    model, effect = wildcards.model, wildcards.effect
     return [
-        f"{RESULTS}/embeddings/{wildcards.model}/{wildcards.effect}/{batch}.h5"
-        for batch in batches_of(wildcards.model, wildcards.effect)
+        f"{RESULTS}/embeddings/{model}/{effect}/{batch}.{identity_of(model, effect)}.h5"
+        for batch in batches_of(model, effect)
     ]
+
+
+def library_of_part(wildcards) -> list[str]:
+    """The modules that a part of an effect's store is made with, if they still are its own."""
+    wanted = identity_of(wildcards.model, wildcards.effect)
+    if wildcards.identity != wanted:
+        raise InputError(
+            f"{wildcards.batch}.{wildcards.identity}.h5: {wildcards.model} is {wanted} now: its "
+            "options or a module were edited since the run was planned: run again"
+        )
+    return embedding_library("embed_clips", wildcards.model)
 
 
 def store_attributes(wildcards) -> dict:
     """What the parts of an effect's store have to say of themselves."""
     return {
         **models.identity(wildcards.model, options_of(wildcards)),
-        "protocol": audio_protocol(wildcards.effect),
+        "protocol": model_protocol(wildcards.model, wildcards.effect),
         "effect": wildcards.effect,
         "unit": effect_named(wildcards.effect).unit,
     }
 
 
 def weights_of(wildcards) -> list[str]:
-    """The file of a model's weights; none where they are inside its package."""
-    if not models.model_info(wildcards.model).untrained:
-        return []
-    seed = options_of(wildcards)["seed"]
-    return [f"resources/weights/{wildcards.model}_seed{seed}.npz"]
+    """The file of a model's weights; none where they are inside its package, or there are none.
+
+    Ancient: a downloaded file is known by its hash and an untrained model's by `identity_of`, so
+    one that is fetched or made again is the same and embeds nothing again.
+    """
+    info = models.model_info(wildcards.model)
+    if info.untrained:
+        seed = options_of(wildcards)["seed"]
+        return [ancient(f"resources/weights/{info.name}_seed{seed}{info.ending}")]
+    if info.weights == "download":
+        return [ancient(f"resources/weights/{info.weights_file}")]
+    return []
 
 
 def options_of(wildcards) -> dict:
-    return model_options(settings, wildcards.model)
+    """What of a model's options its embeddings depend on."""
+    return models.defining_options(wildcards.model, model_options(settings, wildcards.model))
+
+
+def threads_of(wildcards) -> int:
+    """Of a model on a GPU, the processes that prepare clips; on the CPU, the network's threads."""
+    return 8 if models.uses_gpu(wildcards.model, options_of(wildcards)) else 1
+
+
+def gpus_of(wildcards) -> int:
+    wanted = models.uses_gpu(wildcards.model, options_of(wildcards))
+    return int(wanted and settings.device != "cpu")
+
+
+def batch_size_of(wildcards) -> int | str:
+    return model_options(settings, wildcards.model)["batch_size"]
 
 
 def parts_of_table(table: str) -> list[str]:

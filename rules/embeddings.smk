@@ -3,17 +3,18 @@
 
 rule initialise_model:
     input:
-        library=lambda wildcards: library("initialise_model", models.module(wildcards.model)),
+        library=lambda wildcards: embedding_library("initialise_model", wildcards.model),
     output:
-        "<resources>/weights/{model}_seed{seed}.npz",
+        "<resources>/weights/{model}_seed{seed}{ending}",
     log:
-        "<logs>/weights/{model}_seed{seed}.log",
+        "<logs>/weights/{model}_seed{seed}{ending}.log",
     benchmark:
-        "<benchmarks>/weights/{model}_seed{seed}.tsv"
+        "<benchmarks>/weights/{model}_seed{seed}{ending}.tsv"
     wildcard_constraints:
         seed=r"\d+",
+        ending=r"\.[a-z0-9]+",
     conda:
-        environment_of
+        initial_environment_of
     resources:
         mem_mb=2000,
     params:
@@ -29,7 +30,7 @@ rule embed_original:
     input:
         clips="<results>/clips.csv",
         weights=weights_of,
-        library=lambda wildcards: library("embed_original", models.module(wildcards.model)),
+        library=lambda wildcards: embedding_library("embed_original", wildcards.model),
     output:
         "<results>/embeddings/{model}/original.h5",
     log:
@@ -39,11 +40,18 @@ rule embed_original:
     priority: 20
     conda:
         environment_of
+    threads: threads_of
     resources:
-        mem_mb=3000,
+        mem_mb=4000,
+        gpu=gpus_of,
+        # How it is computed, which is no parameter: changing it embeds nothing again.
+        device=settings.device,
+        batch_size=batch_size_of,
     params:
         model="{model}",
         options=options_of,
+        protocol=lambda wildcards: model_protocol(wildcards.model, None),
+        identity=lambda wildcards: identity_of(wildcards.model),
     message:
         "Embedding the original clips with {wildcards.model}"
     script:
@@ -55,26 +63,30 @@ rule embed_clips:
         audio="<results>/audio/{effect}/{batch}.h5",
         clips="<results>/clips.csv",
         weights=weights_of,
-        library=lambda wildcards: library("embed_clips", models.module(wildcards.model)),
+        library=library_of_part,
     output:
-        "<results>/embeddings/{model}/{effect}/{batch}.h5",
+        "<results>/embeddings/{model}/{effect}/{batch}.{identity}.h5",
     log:
-        "<logs>/embeddings/{model}/{effect}/{batch}.log",
+        "<logs>/embeddings/{model}/{effect}/{batch}.{identity}.log",
     benchmark:
-        "<benchmarks>/embeddings/{model}/{effect}/{batch}.tsv"
+        "<benchmarks>/embeddings/{model}/{effect}/{batch}.{identity}.tsv"
     priority: 20
     conda:
         environment_of
+    threads: threads_of
     resources:
-        mem_mb=3000,
+        mem_mb=4000,
         audio_slots=1,
+        gpu=gpus_of,
+        device=settings.device,
+        batch_size=batch_size_of,
     params:
         model="{model}",
         options=options_of,
         effect="{effect}",
         unit=lambda wildcards: effect_named(wildcards.effect).unit,
         levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=lambda wildcards: audio_protocol(wildcards.effect),
+        protocol=lambda wildcards: model_protocol(wildcards.model, wildcards.effect),
     message:
         "Embedding {wildcards.effect} at {wildcards.batch} with {wildcards.model}"
     script:

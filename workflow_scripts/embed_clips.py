@@ -1,12 +1,9 @@
 """Embed one batch of an effect's levels."""
 
-from threadpoolctl import threadpool_limits
-
 from sensitivity.audio import AudioBatch
 from sensitivity.clips import in_split, read_clips
-from sensitivity.embedding import batch_size_of, check_audio, embed_levels, store_attributes
+from sensitivity.embedding import check_audio, embedder, store_attributes
 from sensitivity.logs import configure_logging
-from sensitivity.models import load_model
 from sensitivity.store import write_store
 
 
@@ -15,23 +12,32 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake, packages=("h5py",))
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))
-    options = dict(params.options)
-    with AudioBatch(snakemake.input.audio) as audio, threadpool_limits(snakemake.threads):
-        check_audio(audio, params.effect, list(params.levels), dict(params.protocol))
-        weights = next(iter(snakemake.input.weights), None)
-        model = load_model(params.model, options, weights, snakemake.threads)
+    options, protocol = dict(params.options), dict(params.protocol)
+    with (
+        AudioBatch(snakemake.input.audio) as audio,
+        embedder(
+            params.model,
+            options,
+            protocol,
+            next(iter(snakemake.input.weights), None),
+            device=snakemake.resources.device,
+            batch_size=snakemake.resources.batch_size,
+            threads=snakemake.threads,
+        ) as chosen,
+    ):
+        check_audio(audio, params.effect, list(params.levels), protocol)
         attributes = store_attributes(
-            model,
+            chosen.model,
             params.model,
             options,
             clips,
-            dict(params.protocol),
+            protocol,
             params.effect,
             params.unit,
             audio.package_versions,
         )
-        log.info("%s on the CPU: %s", params.model, attributes)
-        embeddings = embed_levels(model, audio, clips, batch_size_of(params.model, options))
+        log.info("%s", attributes)
+        embeddings = chosen.embed_levels(audio, clips)
     names = [clip.clip for clip in clips]
     write_store(snakemake.output[0], embeddings, names, list(params.levels), attributes)
 

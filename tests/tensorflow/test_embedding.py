@@ -13,7 +13,6 @@ import embed_clips
 import embed_original
 from sensitivity.audio import from_pcm16, to_pcm16, writing_batch
 from sensitivity.clips import Clip, write_clips
-from sensitivity.embedding import batched, embed_each
 from sensitivity.errors import InputError
 from sensitivity.models import load_model
 from sensitivity.store import read_store
@@ -58,11 +57,10 @@ class Named(dict):
     __getattr__ = dict.__getitem__
 
 
-def job(folder: Path, output: str, **changes) -> SimpleNamespace:
+def job(folder: Path, output: str, batch_size: int | str = "auto", **changes) -> SimpleNamespace:
     params = Named(
-        model="logmel", options={"batch_size": 1}, effect="gain", unit="dB", levels=LEVELS,
-        protocol=PROTOCOL,
-    )  # fmt: skip
+        model="logmel", options={}, effect="gain", unit="dB", levels=LEVELS, protocol=PROTOCOL
+    )
     return SimpleNamespace(
         input=Named(audio=folder / "0.h5", clips=folder / "clips.csv", weights=[]),
         output=[folder / output],
@@ -71,6 +69,7 @@ def job(folder: Path, output: str, **changes) -> SimpleNamespace:
         rule="test",
         wildcards={},
         threads=1,
+        resources=Named(device="auto", batch_size=batch_size),
     )
 
 
@@ -97,10 +96,9 @@ def test_parts_and_originals_hold_every_clip_and_say_what_made_them(folder):
 
 
 def test_batches_do_not_show(folder):
-    embed_clips.main(job(folder, "single.h5"))
-    embed_clips.main(job(folder, "batch.h5", options={"batch_size": 8}))
+    embed_clips.main(job(folder, "single.h5", batch_size=1))
+    embed_clips.main(job(folder, "batch.h5", batch_size=3))
     assert (folder / "single.h5").read_bytes() == (folder / "batch.h5").read_bytes()
-    assert list(batched("abcde", 2)) == [["a", "b"], ["c", "d"], ["e"]]
 
 
 def test_an_effect_is_assembled_from_its_parts(folder):
@@ -138,20 +136,3 @@ def test_audio_of_other_clips_is_refused(folder):
     write_clips(folder / "clips.csv", [clip])
     with pytest.raises(InputError, match=r"0\.h5: holds 2 clips that are not the 1"):
         embed_clips.main(job(folder, "part.h5"))
-
-
-def test_clips_are_not_all_held_at_once():
-    held = []
-
-    class Model:
-        def prepare(self, audio, samplerate):
-            held.append(audio)
-            return audio
-
-        def embed(self, prepared):
-            assert len(held) <= 2
-            held.clear()
-            return np.stack([clip[0] for clip in prepared])
-
-    audio = (np.full((1, 1), index, np.float32) for index in range(5))
-    np.testing.assert_array_equal(embed_each(Model(), audio, 1, 2)[:, 0], range(5))

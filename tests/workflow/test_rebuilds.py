@@ -187,7 +187,7 @@ def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
 
 
 def test_every_rule_declares_the_modules_its_script_imports(project):
-    """Compares the modules that the rules list as inputs with what their scripts import."""
+    """Compares what the rules list as inputs with the script and the modules it imports."""
     code = (
         "import json\n"
         "from types import SimpleNamespace\n"
@@ -195,12 +195,16 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
         "    for model in MODEL_NAMES if 'library' in rule.input.keys() else ():\n"
         "        listed = rule.input.library\n"
         "        if callable(listed):\n"
-        "            listed = listed(SimpleNamespace(model=model))\n"
+        "            effect = EFFECTS[0]\n"
+        "            part = {'effect': effect, 'identity': identity_of(model, effect)}\n"
+        "            listed = listed(SimpleNamespace(model=model, **part))\n"
         "        print('DECLARED', json.dumps([rule.name, model, [str(f) for f in listed]]))\n"
     )
     snakefile = project.path("Snakefile")
     snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
     lines = project.run("--dry-run").splitlines()
+    change(project, data={"source": "irmas"})
+    lines += project.run("--dry-run").splitlines()
     declared = [json.loads(line[9:]) for line in lines if line.startswith("DECLARED ")]
     scripts = {path.stem: path for path in project.path("workflow_scripts").glob("*.py")}
     assert {rule for rule, _, _ in declared} == set(scripts)
@@ -212,6 +216,7 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
         if rule in picked:
             chosen = folder / f"{models.module(model)}.py"
             names |= {models.module(model).replace("/", "."), *imported_modules(chosen)}
+        names.add(rule)
         paths = (Path("workflow_scripts", *name.split(".")) for name in names)
         assert set(modules) == {
             str(path.with_suffix(".py"))

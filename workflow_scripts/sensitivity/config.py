@@ -259,9 +259,7 @@ class Settings(Section):
     """A whole experiment."""
 
     experiment: Name = Field(description="name of the folder under results/")
-    data: DemoData | IrmasData | FolderData = Field(
-        discriminator="source", description="the clips"
-    )
+    data: DemoData | IrmasData | FolderData = Field(discriminator="source", description="the clips")
     labels: list[str] = Field(
         min_length=2, description="labels that are analysed; removing one embeds nothing again"
     )

@@ -2,17 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from sensitivity import devices
 from sensitivity.audio import AudioBatch, read_clip
 from sensitivity.clips import Clip
 from sensitivity.errors import InputError
-from sensitivity.models import EmbeddingModel, identity, resolve
+from sensitivity.models import EmbeddingModel, identity, load_model, uses_gpu
+from sensitivity.workers import in_order
 
 
 def data_sha256(clips: Sequence[Clip]) -> str:
@@ -52,46 +59,120 @@ def store_attributes(
     }
 
 
-def batched(items: Iterable, size: int) -> Iterator[list]:
-    """Successive lists of up to `size` items."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+class Preparation:
+    """Reads a clip and makes of it what a model's ``embed`` wants; picklable if its parts are.
+
+    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz.
+    """
+
+    def __init__(self, read: Callable, prepare: Callable, samplerate: int) -> None:
+        self.read, self.prepare, self.samplerate = read, prepare, samplerate
+
+    def __call__(self, *which: Any) -> np.ndarray:
+        return self.prepare(self.read(*which), self.samplerate)
 
 
 def embed_each(
-    model: EmbeddingModel, audio: Iterable[np.ndarray], samplerate: int, batch_size: int
+    model: EmbeddingModel, prepared: Iterable[np.ndarray], batch_size: int
 ) -> np.ndarray:
-    """Embed clips, (frames, channels) float32 each, in their order: (n, d) float32.
+    """Embed prepared clips in their order: (n, d) float32.
 
-    At most `batch_size` clips are in memory. No row depends on the batch it was in.
+    At most `batch_size` of them are taken at a time, and no row depends on the batch it was in.
+    Where a GPU's memory is too small for a batch, this and all that follow are half as large.
     """
-    prepared = (model.prepare(clip, samplerate) for clip in audio)
-    return np.concatenate([model.embed(batch) for batch in batched(prepared, batch_size)])
+    clips, batch, rows = iter(prepared), [], []
+    while True:
+        batch += islice(clips, max(0, batch_size - len(batch)))
+        if not batch:
+            return np.concatenate(rows)
+        try:
+            rows.append(model.embed(batch[:batch_size]))
+        except Exception as error:
+            if not devices.out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise InputError(
+                    "the GPU's memory is too small for one clip at a time: end what else uses the "
+                    "GPU, or set device: cpu"
+                ) from None
+        else:
+            del batch[:batch_size]
+            continue
+        # Here, where the error no longer holds on to the batch that failed.
+        devices.free_memory()
+        batch_size //= 2
+        logging.warning("the GPU's memory is full: going on with %d clips at a time", batch_size)
 
 
-def embed_original(model: EmbeddingModel, clips: Sequence[Clip], batch_size: int) -> np.ndarray:
-    """Embed clips as they are: (N, d) float32."""
-    audio = (read_clip(clip) for clip in _progress(clips, "original"))
-    return embed_each(model, audio, clips[0].samplerate, batch_size)
+@dataclass(frozen=True)
+class Embedder:
+    """A loaded model and how it is run; none of it shows in an embedding.
 
+    batch_size : clips in a batch
+    n_processes : that read and prepare clips while the model works; 0: it waits for them itself
+    """
 
-def embed_levels(
-    model: EmbeddingModel, audio: AudioBatch, clips: Sequence[Clip], batch_size: int
-) -> np.ndarray:
-    """Embed all clips at all levels of a file of effected audio: (P, N, d) float32."""
-    names = [clip.clip for clip in clips]
-    if list(audio.clips) != names:
-        raise InputError(
-            f"{audio.path}: holds {len(audio.clips)} clips that are not the {len(names)} of the "
-            "clip index: delete it and run again"
+    model: EmbeddingModel
+    batch_size: int
+    n_processes: int = 0
+
+    def embed(self, read: Callable, items: Sequence[tuple], samplerate: int) -> np.ndarray:
+        """Embed ``read(*item)`` for each item: (n, d) float32."""
+        prepared = in_order(
+            Preparation(read, self.model.prepare, samplerate),
+            items,
+            self.n_processes,
+            # While a batch is embedded, the next is prepared.
+            n_ahead=self.batch_size + self.n_processes,
         )
-    levels = []
-    for index, level in enumerate(audio.levels):
-        order = _progress(range(len(names)), f"{audio.effect} {level}")
-        clips_at_level = (audio.clip(index, clip) for clip in order)
-        levels.append(embed_each(model, clips_at_level, audio.samplerate, batch_size))
-    return np.stack(levels)
+        # None: on a terminal alone.
+        shown = tqdm(prepared, total=len(items), unit="clip", disable=None)
+        return embed_each(self.model, shown, self.batch_size)
+
+    def embed_original(self, clips: Sequence[Clip]) -> np.ndarray:
+        """Embed clips as they are: (N, d) float32."""
+        return self.embed(read_clip, [(clip,) for clip in clips], clips[0].samplerate)
+
+    def embed_levels(self, audio: AudioBatch, clips: Sequence[Clip]) -> np.ndarray:
+        """Embed all clips at all levels of a file of effected audio: (P, N, d) float32."""
+        names = [clip.clip for clip in clips]
+        if list(audio.clips) != names:
+            raise InputError(
+                f"{audio.path}: holds {len(audio.clips)} clips that are not the {len(names)} of "
+                "the clip index: delete it and run again"
+            )
+        counts = len(audio.levels), len(names)
+        rows = self.embed(audio.clip, list(np.ndindex(counts)), audio.samplerate)
+        return rows.reshape(*counts, -1)
+
+
+@contextmanager
+def embedder(
+    name: str,
+    options: Mapping,
+    protocol: Mapping,
+    weights: str | None,
+    *,
+    device: str,
+    batch_size: int | str,
+    threads: int,
+) -> Iterator[Embedder]:
+    """Load a model on the device there is for it, held while the context lasts.
+
+    Parameters
+    ----------
+    name, options : of the registry
+    protocol : the experiment's, with the switches the model depends on
+    weights : their file; None where there is none
+    device : ``auto``, ``cpu`` or ``cuda``
+    batch_size : clips, or ``auto``
+    threads : that the network has on a CPU; processes that prepare clips for a GPU
+    """
+    with devices.chosen(device, uses_gpu(name, options)) as place, threadpool_limits(threads):
+        model = load_model(name, options, weights, threads, place, protocol)
+        size = devices.batch_size(batch_size, model, place)
+        logging.info("%s on %s, %d clips at a time", name, devices.description(place), size)
+        yield Embedder(model, size, 0 if place == devices.CPU else threads)
 
 
 def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol: dict) -> None:
@@ -112,12 +193,3 @@ def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol:
             raise InputError(
                 f"{audio.path}: {what} is {found}, wanted {wanted}: delete it and run again"
             )
-
-
-def batch_size_of(name: str, options: dict) -> int:
-    """Clips in a batch."""
-    return resolve(name, options)["batch_size"]
-
-
-def _progress(items: Iterable, what: str) -> Iterable:
-    return tqdm(items, desc=what, unit="clip", disable=None)  # None: on a terminal alone

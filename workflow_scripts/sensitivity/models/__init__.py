@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 UNTRAINED = "-untrained"
 SEED = 20220419
 AUTO = "auto"
-# What doesn't change an embedding isn't part of a store's identity: how many clips are computed at
-# once, and where the weights lie (their hash is an attribute). The backend has its own attribute.
-NOT_IDENTITY = ("backend", "batch_size", "weights")
+# Options that no embedding depends on: how many clips are computed at once, and where the weights
+# come from (they are known by their hash).
+NOT_DEFINING = ("batch_size", "weights")
 
 
 @dataclass(frozen=True)
@@ -265,9 +265,14 @@ def dimension(name: str, options: Mapping[str, Any]) -> int:
 
 def identity(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The store attributes that a model and its options determine."""
+    kept = defining_options(name, options)
+    return {"model": name, "backend": kept.pop("backend"), "options": kept}
+
+
+def defining_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, defaults filled in, that a model's embeddings depend on."""
     resolved = resolve(name, options)
-    kept = {key: value for key, value in resolved.items() if key not in NOT_IDENTITY}
-    return {"model": name, "backend": resolved["backend"], "options": kept}
+    return {key: value for key, value in resolved.items() if key not in NOT_DEFINING}
 
 
 def load_model(

@@ -1,0 +1,111 @@
+"""Where a model runs: the CPU, or one of the machine's GPUs for one job at a time."""
+
+import fcntl
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sensitivity.errors import InputError
+from sensitivity.models import AUTO, EmbeddingModel
+
+CPU = "cpu"
+# Of a GPU's free memory; the rest is for what a batch's estimate leaves out.
+MEMORY_SHARE = 0.7
+# No network gets faster by more clips at once, and each prepared clip is in memory.
+MAX_BATCH_SIZE = 256
+WAIT_S = 1.0
+
+
+@contextmanager
+def chosen(wanted: str, uses_gpu: bool) -> Iterator[str]:
+    """The device a job runs on while the context lasts: ``cpu``, ``cuda:0``, ...
+
+    Parameters
+    ----------
+    wanted : ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``
+    uses_gpu : whether the model can run on a GPU
+
+    A GPU is this job's alone among the jobs of this user; where all are taken, waits for one.
+    Raises `InputError` where a GPU is wanted and there is none.
+    """
+    names = gpu_names() if uses_gpu and wanted != CPU else []
+    if not names:
+        if uses_gpu and wanted == "cuda":
+            raise InputError(
+                "device: is cuda, but PyTorch sees no GPU on this machine (nvidia-smi should list "
+                "one, and CUDA_VISIBLE_DEVICES must not hide it): correct that, or set it to auto"
+            )
+        yield CPU
+        return
+    with _locked(names) as index:
+        yield f"cuda:{index}"
+
+
+def gpu_names() -> list[str]:
+    """A name for each GPU that PyTorch sees, by which every job knows it."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    gpus = range(torch.cuda.device_count())
+    return [str(torch.cuda.get_device_properties(gpu).uuid) for gpu in gpus]
+
+
+@contextmanager
+def _locked(names: Sequence[str]) -> Iterator[int]:
+    """Hold the lock of the first of the GPUs that is free; its index."""
+    folder = Path(tempfile.gettempdir(), f"embedding-sensitivity-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    waiting = False
+    while True:
+        for index, name in enumerate(names):
+            with open(folder / f"{name}.lock", "w") as file:
+                try:
+                    # Let go of by the system when the job ends, however it ends.
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield index
+                return
+        if not waiting:
+            logging.info("waiting for a GPU: other jobs use all %d", len(names))
+            waiting = True
+        time.sleep(WAIT_S)
+
+
+def description(device: str) -> str:
+    """The device in words, for the log."""
+    if device == CPU:
+        return "the CPU"
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def batch_size(wanted: int | str, model: EmbeddingModel, device: str) -> int:
+    """Clips in a batch: as `wanted`, or for ``auto`` the best on a CPU, what fits on a GPU."""
+    if wanted != AUTO:
+        return wanted
+    if device == CPU:
+        return model.batch_size
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(MAX_BATCH_SIZE, int(MEMORY_SHARE * free) // model.clip_bytes))
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether this is PyTorch's word that a GPU's memory is full; PyTorch need not be there."""
+    return type(error).__name__ == "OutOfMemoryError"
+
+
+def free_memory() -> None:
+    """Give back the GPU memory that PyTorch keeps for later, after `out_of_memory`."""
+    with suppress(ImportError):
+        import torch
+
+        torch.cuda.empty_cache()
