@@ -30,7 +30,7 @@ if IRMAS and not LOCAL_FOLDER:
 
     rule download_irmas:
         input:
-            local=settings.data.local or [],
+            local=[settings.data.local] if settings.data.local else [],
             library=library("download_irmas"),
         output:
             directory(AUDIO[0]),
