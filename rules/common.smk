@@ -51,7 +51,16 @@ EFFECTS = sorted(settings.effects)
 MODEL_NAMES = sorted(settings.models)
 LABELS = settings.labels
 SINGLE_LABELS = settings.figures.labels
-TABLES = ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc")
+TABLES = (
+    "global_r2",
+    "table1",
+    "samplewise_r2",
+    "spectra",
+    "dimensionality",
+    "principal_angles",
+    "n_directions",
+    "auc",
+)
 FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
 RESULTS = f"results/{settings.experiment}"
 DEMO = settings.data.source == "demo"

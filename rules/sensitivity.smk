@@ -37,6 +37,8 @@ rule correlate:
         global_r2="<results>/analysis/{model}/{effect}/global_r2.csv",
         samplewise_r2="<results>/analysis/{model}/{effect}/samplewise_r2.csv",
         spectra="<results>/analysis/{model}/{effect}/spectra.csv",
+        dimensionality="<results>/analysis/{model}/{effect}/dimensionality.csv",
+        principal_angles="<results>/analysis/{model}/{effect}/principal_angles.csv",
         projections="<results>/analysis/{model}/{effect}/projections.csv",
     log:
         "<logs>/analysis/{model}/{effect}/correlate.log",
@@ -50,6 +52,7 @@ rule correlate:
         model="{model}",
         effect="{effect}",
         labels=LABELS,
+        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
     message:
         "Correlating {wildcards.model} with {wildcards.effect}"
     script:

@@ -6,6 +6,8 @@ rule tabulate_sensitivity:
         global_r2=parts_of_table("global_r2"),
         samplewise_r2=parts_of_table("samplewise_r2"),
         spectra=parts_of_table("spectra"),
+        dimensionality=parts_of_table("dimensionality"),
+        principal_angles=parts_of_table("principal_angles"),
         stores=expand("<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS),
         library=library("tabulate_sensitivity"),
     output:
@@ -13,6 +15,8 @@ rule tabulate_sensitivity:
         table1=downloadable("table1", "2. Correlation (section III)"),
         samplewise_r2="<results>/tables/samplewise_r2.csv",
         spectra="<results>/tables/spectra.csv",
+        dimensionality=downloadable("dimensionality", "3. Dimensionality (section III)"),
+        principal_angles="<results>/tables/principal_angles.csv",
         provenance="<results>/tables/provenance.json",
     log:
         "<logs>/tables/sensitivity.log",

@@ -7,6 +7,8 @@ from sensitivity.logs import configure_logging
 from sensitivity.store import read_header
 from sensitivity.tables import concatenate, read_table, summarise_r2, write_table
 
+CONCATENATED = ("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles")
+
 
 def provenance(store: str) -> dict:
     """What made a store: its attributes, with those that are JSON read."""
@@ -20,7 +22,7 @@ def provenance(store: str) -> dict:
 def main(snakemake) -> None:
     """Write the tables of section III, and what every row's embeddings were made of."""
     configure_logging(snakemake)
-    for table in ("global_r2", "samplewise_r2", "spectra"):
+    for table in CONCATENATED:
         concatenate(snakemake.input[table], snakemake.output[table], table)
     rows = read_table(snakemake.output.global_r2, "global_r2")
     write_table(snakemake.output.table1, "table1", summarise_r2(rows))

@@ -12,19 +12,29 @@ SPECIFIED = {
     "global_r2": "model, effect, label, r2, r2_test, saturated, r2_null_mean, r2_null_high, "
     "r2_low, r2_high, r2_heldout_levels, n_clips, n_levels",
     "table1": "model, effect, mean, std, mean_test, std_test, n_labels",
+    "dimensionality": "model, effect, label, participation_ratio, n_directions_90, "
+    "mean_displacement_share",
+    "principal_angles": "model, effect, label_a, label_b, angle_deg",
     "samplewise_r2": "model, effect, clip, label, r2, n_distinct_points, r2_heldout_levels",
     "spectra": "model, effect, label, index, directions, originals",
     "n_directions": "model, effect, label, threshold, n_directions",
     "auc": "model, effect, label, method, threshold, train, test, roc_auc, best_c, n_tied_c, "
     "n_train, n_test",
 }
+# Further columns come after those of the specification.
+ADDED = {
+    "global_r2": "r2_test_low, r2_test_high, r2_test_null_high, n_groups, n_groups_test",
+    "table1": "mean_null, n_above_null, mean_test_low, mean_test_high, mean_heldout_levels",
+    "principal_angles": "method, index",
+}
 
 
 @pytest.mark.parametrize("table", SPECIFIED)
 def test_columns_are_as_specified_and_documented(table):
-    assert ", ".join(tables.COLUMNS[table]) == SPECIFIED[table]
+    expected = ", ".join(filter(None, (SPECIFIED[table], ADDED.get(table))))
+    assert ", ".join(tables.COLUMNS[table]) == expected
     readme = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    assert re.search(rf"^\| {table} \| (.*) \|$", readme, re.M)[1] == SPECIFIED[table]
+    assert re.search(rf"^\| {table} \| (.*) \|$", readme, re.M)[1] == expected
 
 
 def test_rows_are_sorted_by_number_and_written_in_full(tmp_path):
@@ -39,12 +49,49 @@ def test_rows_are_sorted_by_number_and_written_in_full(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "spectra.csv").read_bytes()
 
 
+def test_columns_added_later_still_order_rows(tmp_path):
+    rows = [
+        {"model": "m", "label_a": "a", "label_b": "b", "angle_deg": angle, "method": method,
+         "index": index}
+        for method, index, angle in (("x", 10, 1.0), ("x", 9, 3.0), ("u", 0, 2.0))
+    ]  # fmt: skip
+    for order in (rows, rows[::-1]):
+        tables.write_table(tmp_path / "angles.csv", "principal_angles", order)
+        text = (tmp_path / "angles.csv").read_text(encoding="utf-8")
+        assert text.splitlines()[1:] == ["m,,a,b,2.0,u,0", "m,,a,b,3.0,x,9", "m,,a,b,1.0,x,10"]
+
+
+def global_r2_row(r2="", r2_test="", low="", high="", null="", null_high="", heldout=""):
+    return {
+        "model": "m", "effect": "e", "r2": r2, "r2_test": r2_test, "r2_test_low": low,
+        "r2_test_high": high, "r2_null_mean": null, "r2_null_high": null_high,
+        "r2_heldout_levels": heldout,
+    }  # fmt: skip
+
+
 def test_table1_is_mean_and_deviation_over_labels():
     rows = [
-        {"model": "m", "effect": "e", "r2": r2, "r2_test": test}
-        for r2, test in (("0.5", "0.25"), ("0.7", ""), ("0.9", "0.75"))
+        global_r2_row(r2, test, null=null, null_high="0.6", heldout=heldout)
+        for r2, test, null, heldout in (
+            ("0.5", "0.25", "0.25", ""),
+            ("0.7", "", "0.5", "0.5"),
+            ("0.9", "0.75", "0.75", "0.25"),
+        )
     ]
     (summary,) = tables.summarise_r2(rows)
     assert summary["mean"] == pytest.approx(0.7) and summary["std"] == pytest.approx(0.2)
     assert summary["mean_test"] == 0.5 and summary["std_test"] == pytest.approx(0.5 / 2**0.5)
     assert summary["n_labels"] == 3
+    assert summary["mean_null"] == 0.5 and summary["n_above_null"] == 2
+    assert summary["mean_heldout_levels"] == 0.375
+    assert summary["mean_test_low"] is None
+
+
+def test_the_interval_of_a_mean_is_narrower_than_those_of_its_labels():
+    rows = [global_r2_row("1", "0.5", "0.2", "0.6"), global_r2_row("1", "0.7", "0.3", "0.8")]
+    (summary,) = tables.summarise_r2(rows)
+    assert summary["mean_test_low"] == pytest.approx(0.6 - (0.3**2 + 0.4**2) ** 0.5 / 2)
+    assert summary["mean_test_high"] == pytest.approx(0.6 + (0.1**2 + 0.1**2) ** 0.5 / 2)
+    # Four labels alike have half the interval of one.
+    (summary,) = tables.summarise_r2([global_r2_row("1", "0.5", "0.2", "0.6")] * 4)
+    assert summary["mean_test_low"] == pytest.approx(0.35)

@@ -1,0 +1,172 @@
+"""The sensitivity tables of stores whose answer is known, whatever the order things are kept in."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import correlate
+import fit_directions
+from sensitivity.clips import Clip, write_clips
+from sensitivity.store import write_store
+from sensitivity.tables import read_table
+
+LABELS = ("cello", "flute")
+LEVELS = [str(level) for level in range(4, 10)]
+N_GROUPS, N_PARTS, N_TEST = 12, 2, 8
+DIMENSION = 20
+TABLES = (
+    "global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles", "projections",
+)  # fmt: skip
+
+
+def clip_index():
+    """Two parts of each recording; the last recordings of a label are its test clips."""
+    clips = []
+    for label in LABELS:
+        for group in range(N_GROUPS + N_TEST):
+            for part in range(N_PARTS):
+                clip = f"{label}{group:02d}_{part}"
+                split = "train" if group < N_GROUPS else "test"
+                clips.append(
+                    Clip(clip, "", label, "", f"{label}{group}", split, 3.0, 44100, 1, "", 1,
+                         len(clips))
+                )  # fmt: skip
+    return clips
+
+
+def translation(originals, rng):
+    """Every clip moves the same way, and by the level alone."""
+    steps = np.arange(1, len(LEVELS) + 1)[:, None, None]
+    return originals + steps * rng.normal(size=originals.shape[1])
+
+
+def own_ways(originals, rng):
+    """Every clip moves its own way."""
+    steps = np.arange(1, len(LEVELS) + 1)[:, None, None]
+    return originals + steps * rng.normal(size=originals.shape)
+
+
+def noise(originals, rng):
+    return originals + rng.normal(size=(len(LEVELS), *originals.shape))
+
+
+def run(folder, effect, order=None, labels=None, dimension=DIMENSION):
+    """Tables of an effect, from stores whose rows are in `order`; as read, and their bytes."""
+    folder.mkdir()
+    clips = clip_index()
+    names = [clip.clip for clip in clips]
+    rng = np.random.default_rng(0)
+    originals = 0.3 * rng.normal(size=(len(names), dimension)).astype(np.float32)
+    effected = effect(originals, rng).astype(np.float32)
+    order = np.arange(len(names)) if order is None else order
+    kept = [names[index] for index in order]
+    attributes = {"model": "m", "backend": "b", "weights_sha256": "", "protocol": {}, "effect": "e"}
+    write_store(folder / "e.h5", effected[:, order], kept, LEVELS, attributes)
+    write_store(folder / "original.h5", originals[order], kept, None, attributes)
+    write_clips(folder / "clips.csv", clips)
+    given = {"store": folder / "e.h5", "original": folder / "original.h5"}
+    given["clips"] = folder / "clips.csv"
+    common = {
+        "params": SimpleNamespace(labels=labels, neutral=None),
+        "wildcards": SimpleNamespace(model="m", effect="e", items=dict(model="m").items),
+        "log": [],
+        "rule": "test",
+    }
+    directions = folder / "directions.h5"
+    fit_directions.main(
+        SimpleNamespace(input=SimpleNamespace(**given), output=[directions], **common)
+    )
+    outputs = {table: folder / f"{table}.csv" for table in TABLES}
+    correlate.main(
+        SimpleNamespace(
+            input=SimpleNamespace(**given, directions=directions), output=outputs, **common
+        )
+    )
+    return {table: read_table(path, table) for table, path in outputs.items()}, {
+        table: path.read_bytes() for table, path in outputs.items()
+    }
+
+
+def column(rows, name):
+    return np.array([float(row[name]) for row in rows])
+
+
+PERFECT_ORDER = 1 - 1 / len(LEVELS) ** 2
+
+
+def test_a_translation_has_one_direction_that_holds_for_other_clips(tmp_path):
+    tables, _ = run(tmp_path / "a", translation)
+    rows = tables["global_r2"]
+    assert [row["label"] for row in rows] == list(LABELS)
+    assert [row["saturated"] for row in rows] == ["0", "0"]
+    assert (column(rows, "r2_null_high") < column(rows, "r2_low")).all()
+    assert (column(rows, "r2_null_mean") < column(rows, "r2_null_high")).all()
+    for name in ("r2_test", "r2_heldout_levels", "r2_test_low"):
+        np.testing.assert_allclose(column(rows, name), PERFECT_ORDER, atol=0.01)
+    assert (column(rows, "r2_test_null_high") < 0.1).all()
+    np.testing.assert_array_equal(column(rows, "n_groups"), N_GROUPS)
+    np.testing.assert_array_equal(column(rows, "n_groups_test"), N_TEST)
+    for name in ("participation_ratio", "n_directions_90"):
+        np.testing.assert_allclose(column(tables["dimensionality"], name), 1, atol=1e-3)
+    steps = np.arange(1, len(LEVELS) + 1)
+    np.testing.assert_allclose(
+        column(tables["dimensionality"], "mean_displacement_share"),
+        steps.mean() ** 2 / (steps**2).mean(),
+        atol=1e-3,
+    )
+    np.testing.assert_allclose(column(tables["samplewise_r2"], "r2_heldout_levels"), 1)
+    angles = {(r["method"], r["index"]): float(r["angle_deg"]) for r in tables["principal_angles"]}
+    assert len(angles) == 1 + 1 + 5
+    assert angles["average_displacement", "0"] < 0.1
+    svd = [angles["samplewise_cca_svd", str(index)] for index in range(5)]
+    assert svd == sorted(svd) and 0 <= svd[0] and svd[-1] <= 90
+
+
+def test_clips_that_move_each_their_own_way_need_many_directions(tmp_path):
+    tables, _ = run(tmp_path / "a", own_ways)
+    rows, sizes = tables["global_r2"], tables["dimensionality"]
+    assert (column(rows, "r2_test") < 0.3).all()
+    assert (column(sizes, "participation_ratio") > 5).all()
+    assert (column(sizes, "n_directions_90") > 5).all()
+    assert (column(sizes, "mean_displacement_share") < 0.2).all()
+    # Each clip by itself goes straight on.
+    np.testing.assert_allclose(column(tables["samplewise_r2"], "r2_heldout_levels"), 1)
+
+
+def test_noise_is_no_more_than_its_null(tmp_path):
+    rows = run(tmp_path / "a", noise)[0]["global_r2"]
+    r2, mean = column(rows, "r2"), column(rows, "r2_null_mean")
+    assert (np.abs(r2 - mean) < 0.1).all()
+    assert (column(rows, "r2_low") < r2).all() and (column(rows, "r2_high") > r2).all()
+    assert (column(rows, "r2_test") < 0.1).all()
+
+
+def test_a_saturated_fit_says_1_of_itself_and_leaves_the_rest_to_the_test(tmp_path):
+    n_points = N_GROUPS * N_PARTS * len(LEVELS)
+    rows = run(tmp_path / "a", noise, dimension=n_points - 1)[0]["global_r2"]
+    for row in rows:
+        assert row["saturated"] == "1"
+        of_the_fit = ("r2", "r2_null_mean", "r2_null_high", "r2_low", "r2_high")
+        assert [row[name] for name in of_the_fit] == ["1.0"] * 5
+        assert 0 <= float(row["r2_test_low"]) < float(row["r2_test_high"]) < 0.3
+        assert float(row["r2_heldout_levels"]) < 0.1
+
+
+@pytest.mark.parametrize("effect", [translation, noise])
+def test_the_order_of_rows_and_labels_changes_no_byte(tmp_path, effect):
+    _, expected = run(tmp_path / "a", effect, labels=list(LABELS))
+    n_clips = len(clip_index())
+    order = np.random.default_rng(1).permutation(n_clips)
+    _, found = run(tmp_path / "b", effect, order, list(LABELS[::-1]))
+    assert found == expected
+
+
+def test_a_label_has_the_same_numbers_without_the_others(tmp_path):
+    both, _ = run(tmp_path / "a", noise)
+    one, _ = run(tmp_path / "b", noise, labels=["flute"])
+    for table in TABLES:
+        if table == "principal_angles":
+            assert one[table] == []
+        else:
+            assert one[table] == [row for row in both[table] if row["label"] == "flute"]

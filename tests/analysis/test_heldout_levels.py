@@ -1,0 +1,100 @@
+"""R2 on levels that the direction was not fitted to."""
+
+import numpy as np
+import pytest
+
+from sensitivity import cca, heldout_levels
+from sensitivity.correlation import ordered_r2, spearman
+
+
+def noise(n_levels, n_clips, dimension, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_levels, n_clips, dimension)).astype(np.float32).astype(float)
+
+
+@pytest.mark.parametrize("n_levels", range(4, 36))
+def test_folds_hold_out_every_level_once_and_keep_the_mean(n_levels):
+    folds = heldout_levels.level_folds(n_levels)
+    np.testing.assert_array_equal(np.sum(folds, axis=0), 1)
+    assert len(folds) == (2 if n_levels == 4 else 3)
+    for held in folds:
+        assert cca.unit_levels(n_levels)[~held].mean() == pytest.approx(0.5, abs=1e-15)
+        assert (~held).sum() >= 2
+
+
+def plain_predictions(training, test):
+    """pinv, level by level, of points (P, N, d) and (P, n, d)."""
+    targets = cca.unit_levels(len(training))
+    predicted = np.empty(test.shape[:2])
+    for held in heldout_levels.level_folds(len(training)):
+        points = training[~held].reshape(-1, training.shape[-1])
+        wanted = np.repeat(targets[~held], training.shape[1])
+        mean = points.mean(axis=0)
+        weights = np.linalg.pinv(points - mean, rcond=cca.CUT) @ (wanted - wanted.mean())
+        for level in np.flatnonzero(held):
+            predicted[level] = wanted.mean() + (test[level] - mean) @ weights
+    return predicted
+
+
+@pytest.mark.parametrize("dimension", [10, 200])
+def test_predictions_are_least_squares_of_the_other_levels(dimension):
+    training, test = noise(7, 9, dimension), noise(7, 4, dimension, seed=1)
+    course = np.linspace(0, 1, 7)[:, None, None] * noise(1, 1, dimension, seed=2)[0, 0]
+    training, test = training + course, test + course
+    expected = ordered_r2(
+        plain_predictions(training, test).ravel(), np.repeat(cca.unit_levels(7), 4)
+    )
+    assert heldout_levels.global_r2(training, test) == pytest.approx(expected, abs=1e-12)
+    samplewise = heldout_levels.samplewise_r2(training)
+    for clip in range(9):
+        own = training[:, [clip]]
+        expected = ordered_r2(plain_predictions(own, own)[:, 0], cca.unit_levels(7))
+        assert samplewise[clip] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_straight_course_is_read_off_at_levels_never_seen():
+    course = np.arange(12.0)[:, None, None] * noise(1, 1, 30)[0, 0]
+    training, test = (course + noise(1, 8, 30, seed) for seed in (1, 2))
+    perfect_order = 1 - 1 / 12**2
+    assert heldout_levels.global_r2(training, test) == pytest.approx(perfect_order, abs=1e-3)
+    np.testing.assert_allclose(heldout_levels.samplewise_r2(training), 1)
+
+
+@pytest.mark.parametrize("n_levels", [6, 12, 31])
+def test_noise_is_not_read_off(monkeypatch, n_levels):
+    """In neither order: leaving levels out one by one would give correlations of -1."""
+    effected = noise(n_levels, 500, 300)
+    assert heldout_levels.samplewise_r2(effected).mean() < 1 / (n_levels - 1)
+    training, test = noise(n_levels, 20, 50), noise(n_levels, 20, 50, seed=1)
+    assert heldout_levels.global_r2(training, test) < 0.05
+    monkeypatch.setattr(heldout_levels, "ordered_r2", spearman)
+    assert abs(heldout_levels.samplewise_r2(effected).mean()) < 0.06
+
+
+def test_levels_in_the_wrong_order_are_not_explained():
+    """Training clips go one way, test clips the other."""
+    course = np.arange(6.0)[:, None, None] * noise(1, 1, 30)[0, 0]
+    training, test = course + noise(1, 8, 30, 1), noise(1, 8, 30, 2) - course
+    assert heldout_levels.global_r2(training, test) == 0
+
+
+def test_what_cannot_be_said_is_not_said():
+    assert heldout_levels.global_r2(noise(3, 5, 9), noise(3, 5, 9)) is None
+    assert heldout_levels.samplewise_r2(noise(3, 5, 9)) is None
+    assert heldout_levels.global_r2(noise(6, 5, 9), noise(6, 0, 9)) is None
+    still = noise(6, 4, 9)
+    still[:, 2] = still[0, 2]
+    np.testing.assert_array_equal(
+        np.isnan(heldout_levels.samplewise_r2(still)), [False, False, True, False]
+    )
+    still[:] = still[0, 0]
+    assert np.isnan(heldout_levels.global_r2(still, still))
+
+
+def test_equal_points_of_a_clip_are_fitted_by_what_is_left():
+    effected = noise(9, 3, 40)
+    effected[6] = effected[7]
+    for clip, found in enumerate(heldout_levels.samplewise_r2(effected)):
+        own = effected[:, [clip]]
+        expected = ordered_r2(plain_predictions(own, own)[:, 0], cca.unit_levels(9))
+        assert found == pytest.approx(expected, abs=1e-12)
