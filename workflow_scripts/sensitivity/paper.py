@@ -209,8 +209,7 @@ def compare_fig4(
     """Rows of the table paper_comparison for Fig. 4: its points of the models and effects.
 
     `ours` are rows of auc, joined on numbers: published levels and thresholds are rounded. A point
-    that the run has nothing for stays in the table under its printed level, with nothing beside
-    it. The two directions' common point, without the effect, is one row.
+    that the run has nothing for stays in the table, with nothing beside it. The two directions' common point, without the effect, is one row.
     """
     own, levels = {}, {}
     for row in ours:
@@ -225,7 +224,11 @@ def compare_fig4(
         if point.neutral:
             train = test = ORIGINAL
         else:
-            level = nearest_level(point.level, levels.get(curve, ())) or point.level
+            level = (
+                nearest_level(point.level, levels.get(curve, ()))
+                or nearest_level(point.level, LEVELS[point.effect])
+                or point.level
+            )
             train, test = (ORIGINAL, level) if point.forwards else (level, ORIGINAL)
         keys = {
             "model": point.model, "effect": point.effect, "label": point.label,
@@ -273,8 +276,5 @@ def without_counterpart(rows: Iterable[Mapping]) -> list[str]:
         if row["ours"] is None:
             keys = ("quantity", "model", "effect", "label", "method", "threshold")
             what = " ".join(row[key] for key in keys if row.get(key))
-            missing.setdefault(what, []).append(f"{row.get('train', '')}/{row.get('test', '')}")
-    return [
-        f"nothing of this run beside {what}" + (f": {', '.join(cells)}" if cells != ["/"] else "")
-        for what, cells in missing.items()
-    ]
+            missing[what] = missing.get(what, 0) + 1
+    return [f"nothing of this run beside {n} x {what}" for what, n in missing.items()]
