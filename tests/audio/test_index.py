@@ -2,15 +2,20 @@
 
 import csv
 import os
+import random
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sensitivity.clips import by_split_row, in_split, read_clips, write_clips
 from sensitivity.dataset import describe, find_audio, read_split
 from sensitivity.errors import InputError
 from sensitivity.index import generate_split, index_clips
+from sensitivity.protocol import classifier_clips
 
 RATE = 8000
 
@@ -67,6 +72,83 @@ def test_generated_split_cuts_training_clips_to_the_smallest_label():
     rows = generate_split(described)
     train = [row.label for row in rows if row.split == "train"]
     assert train.count("a") == train.count("b") == 9
+
+
+@st.composite
+def data_sets(draw):
+    """Clips with label and group: labels of unequal size, recordings of one to six clips."""
+    described = {}
+    for label in range(draw(st.integers(2, 5))):
+        sizes = draw(st.lists(st.integers(1, 6), min_size=16, max_size=60))
+        for group, size in enumerate(sizes):
+            for part in range(size):
+                name = f"{group % 7}-{label}-{group}-{part}"
+                described[name] = (f"label{label}", "", f"group{label}-{group}")
+    return described
+
+
+@given(data_sets(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_a_generated_split_is_grouped_stratified_and_repeatable(described, chance):
+    rows = generate_split(described)
+    parts = defaultdict(set)
+    for row in rows:
+        assert (row.label, row.genre, row.group) == described[row.clip]
+        parts[row.group].add(row.split)
+    assert all(len(splits) == 1 for splits in parts.values()), "a group is in both parts"
+
+    test = {row.clip for row in rows if row.split == "test"}
+    train = Counter(row.label for row in rows if row.split == "train")
+    left = Counter(what[0] for clip, what in described.items() if clip not in test)
+    assert set(train.values()) == {min(left.values())}, "training isn't cut to the smallest label"
+    for label, count in Counter(what[0] for what in described.values()).items():
+        share = (count - left[label]) / count
+        assert 0.1 < share < 0.4, f"{share:.0%} of {label} in the test set, a quarter expected"
+
+    names = list(described)
+    chance.shuffle(names)
+    assert generate_split({name: described[name] for name in names}) == rows
+
+
+def test_a_recording_with_clips_of_two_labels_is_not_torn():
+    described = {f"{i:03d}": (f"label{i % 2}", "", f"group{i // 4}") for i in range(120)}
+    rows = generate_split(described)
+    parts = defaultdict(set)
+    for row in rows:
+        parts[row.group].add(row.split)
+    assert {len(splits) for splits in parts.values()} == {1}
+    assert {row.split for row in rows} == {"train", "test"}
+
+
+def test_a_split_with_labels_of_unequal_size_is_used_as_it_is(tmp_path):
+    rows, seed = [], 0
+    for label, count in (("oboe", 5), ("tuba", 9), ("harp", 4)):
+        for number in range(count + 2):
+            write_wav(tmp_path / f"{label}{number}.wav", seed := seed + 1)
+            split = "train" if number < count else "test"
+            rows.append((label, "", f"{label}{number}.wav", split, f"{label}{number // 2}"))
+    random.Random(5).shuffle(rows)
+    columns = ("instrument", "genre", "file_name", "split", "group")
+    split = read_split(write_split(tmp_path / "split.csv", rows, columns))
+    clips = index(tmp_path, split)
+    assert {clip.clip: clip.group for clip in clips} == {row[2][:-4]: row[4] for row in rows}
+
+    by_label = defaultdict(list)
+    for clip in by_split_row(clips, "train"):
+        by_label[clip.label].append(clip.clip)
+    order = {
+        label: [r[2][:-4] for r in rows if r[0] == label and r[3] == "train"] for label in by_label
+    }
+    assert by_label == order and {k: len(v) for k, v in order.items()} == {
+        "oboe": 5,
+        "tuba": 9,
+        "harp": 4,
+    }
+    # Four of the positive label, and two of each other among its first four.
+    first, second = random.Random(42).sample(range(4), 2)
+    others = [label for label in order if label != "tuba"]
+    expected = order["tuba"][:4] + [order[label][i] for label in others for i in (first, second)]
+    assert classifier_clips(by_label, "tuba") == expected
 
 
 def test_index_is_read_back_as_written_and_sorted(folder, tmp_path):
