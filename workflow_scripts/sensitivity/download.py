@@ -38,6 +38,8 @@ LONGEST_PAUSE_S = 60
 RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 PROGRESS_S = 10
 USER_AGENT = "embedding-sensitivity"
+# `git hash-object FILE` prints the last.
+HASH_NAMES = {"sha256": "SHA-256", "md5": "MD5", "git_blob": "git blob id"}
 HTML = (b"<!doctype html", b"<html")
 LOCK_HEADER = (
     "# What has no published hash, as it was first seen: file, SHA-256, bytes, date, origin."
@@ -74,7 +76,7 @@ def fetch(
     local : a file on this machine in place of the download; it is verified where it is
     lock : the file that pins what has no published hash; needed for ``hash_kind`` ``lock``
     timeout_s : how long the server may be silent
-    pause_s : before the first of up to 5 retries in a row without progress; doubled each time
+    pause_s : before the first of up to 5 retries in a row that bring less than 1 MiB; then doubled
 
     Raises
     ------
@@ -169,7 +171,7 @@ def _download(
 def _complete(
     source: Source, url: str, part: Path, tag: Path, timeout_s: float, pause_s: float
 ) -> None:
-    """Download what `part` lacks, with retries as long as they get further."""
+    """Download what `part` lacks, with retries as long as they get noticeably further."""
     opener = urllib.request.build_opener(_Redirects, _Proxies)
     failures, furthest = 0, _size(part)
     while True:
@@ -179,10 +181,11 @@ def _complete(
             return
         except _Interrupted as error:
             received = _size(part)
-            failures = 1 if received > furthest else failures + 1
-            furthest = max(furthest, received)
+            if received >= furthest + CHUNK:
+                failures, furthest = 0, received
+            failures += 1
             if failures > RETRIES:
-                raise _Unfit(f"{error}; {RETRIES} retries got no further") from None
+                raise _Unfit(f"{error}; {RETRIES} retries did not help") from None
             pause = max(pause_s * 2 ** (failures - 1), error.pause_s)
             log.warning("%s; %d bytes are there, retrying in %g s", error, received, pause)
             time.sleep(pause)
@@ -373,7 +376,7 @@ def _verify(path: Path, source: Source) -> None:
     if source.starts and not start.startswith(source.starts):
         raise _Unfit(f"is another kind of file, it begins with {start[:8]!r}")
     if source.digest and (found := digest_of(path, source.hash_kind)) != source.digest:
-        raise _Unfit(f"its {source.hash_kind} is {found}, expected {source.digest}")
+        raise _Unfit(f"its {HASH_NAMES[source.hash_kind]} is {found}, expected {source.digest}")
 
 
 def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None) -> None:
@@ -429,12 +432,12 @@ def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
     """What to do where the workflow can't."""
     facts = [] if source.size is None else [f"{source.size:,} bytes"]
     if source.digest:
-        facts.append(f"{source.hash_kind} {source.digest}")
+        facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")
     elif lock and Path(lock).exists():
         pinned = _pins(Path(lock), Path(lock).read_text(encoding="utf-8"))
-        facts += [f"pinned sha256 {pinned[name]}" for name in pinned if name == source.file_name]
+        facts += [f"pinned SHA-256 {pinned[name]}" for name in pinned if name == source.file_name]
     if not facts:
-        reported = f"; others report sha256 {source.reported}" if source.reported else ""
+        reported = f"; others report SHA-256 {source.reported}" if source.reported else ""
         facts.append(f"no hash is published{reported}")
     return (
         f"fetch {source.url} by hand ({', '.join(facts)}) and put it at {kept}, "
