@@ -1,0 +1,162 @@
+"""The rule that fetches published weights, on a server of the test's own."""
+
+import gzip
+import hashlib
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from file_server import cut, serving, whole
+
+import fetch_weights
+from sensitivity.errors import InputError
+from sensitivity.sources import SOURCES
+
+CLAP = "resources/weights/CLAP_weights_2023.pth"
+# To the workflow any zip file may be CLAP's checkpoint: what is in it is for the model to read.
+FIRST = b"PK\x03\x04 as it was published"
+SECOND = b"PK\x03\x04 as it is now"
+HDF5 = b"\x89HDF\r\n\x1a\n and the rest"
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def config(project):
+    """Change the tiny experiment, which has no published weights itself."""
+
+    def change(**keys) -> None:
+        project.write_config({**project.read_config(), "models": {"logmel": {}}, **keys})
+
+    return change
+
+
+def failed(project, *arguments: str) -> str:
+    done = project.snakemake(*arguments)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    assert "Traceback" not in output, output
+    return output
+
+
+def test_weights_are_fetched_once_and_pinned(project, config, server):
+    server.answers = [whole(FIRST)]
+    config(mirrors={"clap": server.url})
+    project.run(CLAP)
+    assert project.path(CLAP).read_bytes() == FIRST
+    lock = project.path("resources/weights.lock")
+    assert f"CLAP_weights_2023.pth {hashlib.sha256(FIRST).hexdigest()}" in lock.read_text("utf-8")
+
+    # Made again, from what was kept; and there is nothing to do after that.
+    project.run(CLAP, "--force")
+    assert len(server.requests) == 1
+    assert project.path(CLAP).read_bytes() == FIRST
+    assert project.planned(CLAP) == {}
+
+    # Another file at the same address.
+    server.answers = [whole(SECOND)]
+    project.path("resources/downloads/CLAP_weights_2023.pth").unlink()
+    output = failed(project, CLAP, "--force")
+    assert f"CLAP_weights_2023.pth: {server.url}: has changed" in output
+    assert "delete the line of CLAP_weights_2023.pth there" in output
+    assert not project.path(CLAP).exists()
+
+    # A file on this machine that is the pinned one.
+    project.path("mine.pth").write_bytes(FIRST)
+    config(models={"clap": {"weights": "mine.pth"}})
+    project.run(CLAP)
+    assert project.path(CLAP).read_bytes() == FIRST
+
+
+def test_what_goes_wrong_is_said_in_one_line_each(project, config):
+    """All at once, since the retries take half a minute."""
+    with serving() as page, serving() as wrong, serving() as short, serving() as gone:
+        page.answers = [whole(b"<!DOCTYPE html><html>Log in</html>", kind="text/html")]
+        wrong.answers = [whole(gzip.compress(HDF5))]
+        short.answers = [cut(FIRST, 3, '"v1"')]
+        gone.http.shutdown()
+        gone.http.server_close()
+        servers = {"panns": page, "openl3": wrong, "clap": short, "clap_2022": gone}
+        config(mirrors={name: server.url for name, server in servers.items()})
+        files = {
+            "panns": "Cnn14_mAP=0.431.pth",
+            "openl3": "openl3_audio_mel128_music-v0_4_0.h5",
+            "clap": "CLAP_weights_2023.pth",
+            "clap_2022": "CLAP_weights_2022.pth",
+        }
+        targets = [f"resources/weights/{file}" for file in files.values()]
+        failed(project, *targets, "--keep-going", "--cores", "4")
+    faults = {
+        "panns": "the server sent an HTML page in place of the file",
+        "openl3": "its git blob id is",
+        "clap": "retries did not help",
+        "clap_2022": "Connection refused; 5 retries did not help",
+    }
+    for name, fault in faults.items():
+        log = project.path(f"logs/tiny/weights/{files[name]}.log").read_text(encoding="utf-8")
+        errors = [line for line in log.splitlines() if " ERROR " in line]
+        assert len(errors) == 1 and log.splitlines()[-1] == errors[0]
+        source = SOURCES[name]
+        for said in (
+            f"{source.file_name}: {servers[name].url}: ",
+            fault,
+            f"fetch {source.url} by hand",
+            source.digest or "no hash is published",
+            f"put it at resources/downloads/{source.file_name}, or set models.{name}.weights in",
+        ):
+            assert said in errors[0]
+        assert not project.path(f"resources/weights/{files[name]}").exists()
+    assert not project.path("resources/weights.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"models": {"panns": {"weights": "/nowhere/panns.pth"}}},
+            "error: tiny.yaml: models.panns.weights: /nowhere/panns.pth is no file",
+        ),
+        (
+            {"mirrors": {"pans": "https://host/f"}},
+            "error: tiny.yaml: mirrors.pans: nothing of that name is downloaded, did you mean",
+        ),
+    ],
+    ids=["weights", "mirrors"],
+)
+def test_a_config_that_can_not_be_is_refused_first(project, config, keys, message):
+    config(**keys)
+    assert message in failed(project, "--dry-run", CLAP)
+
+
+def fetch_made_up(monkeypatch, tmp_path, content: bytes) -> None:
+    """Run the script for OpenL3, whose packed file is `content` and the one expected."""
+    packed = tmp_path / "mine.h5.gz"
+    packed.write_bytes(content)
+    source = replace(
+        SOURCES["openl3"], hash_kind="sha256", digest=hashlib.sha256(content).hexdigest()
+    )
+    monkeypatch.setitem(SOURCES, "openl3", source)
+    log = SimpleNamespace(info=print)
+    monkeypatch.setattr(fetch_weights, "configure_logging", lambda snakemake: log)
+    fetch_weights.main(
+        SimpleNamespace(
+            input=SimpleNamespace(local=[str(packed)]),
+            output=[str(tmp_path / "resources/weights/openl3_audio_mel128_music-v0_4_0.h5")],
+            params=SimpleNamespace(url=None),
+        )
+    )
+
+
+def test_openl3_is_unpacked(monkeypatch, tmp_path):
+    fetch_made_up(monkeypatch, tmp_path, gzip.compress(HDF5))
+    made = tmp_path / "resources/weights/openl3_audio_mel128_music-v0_4_0.h5"
+    assert made.read_bytes() == HDF5
+
+
+def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
+    with pytest.raises(InputError, match="holds another kind of file"):
+        fetch_made_up(monkeypatch, tmp_path, gzip.compress(b"another"))
