@@ -25,6 +25,17 @@ def grams(points):
     return points @ points.transpose(0, 2, 1)
 
 
+def fit(gram, positive, penalties, solver="exact"):
+    """Duals (B, M, n) of B problems, from their Gram matrices; penalties (M,) or (B, M)."""
+    penalties = np.broadcast_to(penalties, (len(gram), np.shape(penalties)[-1]))
+    return np.stack(
+        [
+            logistic.fit(kernel, logistic.root_of(kernel), positive, chosen, solver)
+            for kernel, chosen in zip(gram + 1, penalties, strict=True)
+        ]
+    )
+
+
 def distance(points, positive, dual, penalty):
     """Distance of one problem's w to the optimum, relative to |w|: the next Newton step's length.
 
@@ -43,7 +54,7 @@ def distance(points, positive, dual, penalty):
 @pytest.mark.parametrize("dimension", [3, 60])
 def test_optimum_is_that_of_a_tight_scikit_learn_fit(dimension):
     points, positive = draw(dimension=dimension)
-    duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+    duals = fit(grams(points), positive, np.array(PENALTIES))
     rows = np.concatenate([points[0], np.ones((len(positive), 1))], axis=1)
     for index in (0, 4, 8, 11):
         model = LogisticRegression(
@@ -68,7 +79,7 @@ def test_optimum_is_that_of_a_tight_scikit_learn_fit(dimension):
 )
 def test_every_penalty_is_solved_to_1e_9(seed, n_samples, dimension, scale, mean):
     points, positive = draw(n_samples, dimension, 3, seed, scale, scale * mean)
-    duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+    duals = fit(grams(points), positive, np.array(PENALTIES))
     squared_lengths = (points**2).sum(axis=-1) + 1
     for problem, index in np.ndindex(3, len(PENALTIES)):
         found = distance(points[problem], positive, duals[problem, index], PENALTIES[index])
@@ -82,7 +93,7 @@ def test_every_penalty_is_solved_to_1e_9(seed, n_samples, dimension, scale, mean
 def test_more_samples_than_dimensions_are_solved_to_1e_9(scale, mean):
     """No classifier separates these, and the a's of w cancel: log-mel statistics are so."""
     points, positive = draw(300, 64, 1, scale=scale, mean=mean)
-    duals = logistic.fit(grams(points), positive, np.array(PENALTIES))[0]
+    duals = fit(grams(points), positive, np.array(PENALTIES))[0]
     for dual, penalty in zip(duals, PENALTIES, strict=True):
         assert distance(points[0], positive, dual, penalty) <= 1e-9
 
@@ -90,10 +101,10 @@ def test_more_samples_than_dimensions_are_solved_to_1e_9(scale, mean):
 def test_a_problem_does_not_depend_on_its_neighbours_or_on_the_warm_start():
     points, positive = draw(n_problems=5)
     gram = grams(points)
-    together = logistic.fit(gram, positive, np.array(PENALTIES))
-    alone = logistic.fit(gram[3:4], positive, np.array(PENALTIES))
+    together = fit(gram, positive, np.array(PENALTIES))
+    alone = fit(gram[3:4], positive, np.array(PENALTIES))
     np.testing.assert_allclose(together[3], alone[0], rtol=0, atol=1e-8 * np.abs(alone).max())
-    cold = logistic.fit(gram, positive, np.array([[c] for c in (1e-6, 1e-2, 1, 10, 1e3)]))
+    cold = fit(gram, positive, np.array([[c] for c in (1e-6, 1e-2, 1, 10, 1e3)]))
     for problem, index in enumerate((2, 6, 8, 9, 11)):
         expected = together[problem, index]
         np.testing.assert_allclose(
@@ -101,12 +112,36 @@ def test_a_problem_does_not_depend_on_its_neighbours_or_on_the_warm_start():
         )
 
 
+def test_guesses_and_the_root_change_no_optimum():
+    points, positive = draw(n_samples=60, dimension=30, n_problems=2)
+    kernels = grams(points) + 1
+    plain = fit(kernels - 1, positive, np.array(PENALTIES))
+    rows = np.concatenate([points[1], np.ones((60, 1))], axis=1)
+    junk = np.random.default_rng(1).normal(size=plain[0].shape)
+    for guesses in ([plain[0]], [junk, plain[1], plain[1]], [np.zeros_like(junk)]):
+        found = logistic.fit(kernels[1], rows, positive, PENALTIES, guesses=guesses)
+        for dual, expected, penalty in zip(found, plain[1], PENALTIES, strict=True):
+            assert distance(points[1], positive, dual, penalty) <= 1e-9
+            apart = np.linalg.norm((dual - expected) @ rows)
+            assert apart <= 1e-9 * np.linalg.norm(expected @ rows)
+
+
+def test_root_of_dependent_samples_has_their_rank():
+    points, _ = draw(n_samples=30, dimension=60, n_problems=1)
+    points[0, [7, 19]] = points[0, 3]
+    for rows, rank in ((points[0, :, :10], 10), (points[0], 28)):
+        kernel = rows @ rows.T
+        root = logistic.root_of(kernel)
+        assert (np.linalg.norm(root, axis=0) > 0).sum() == rank
+        np.testing.assert_allclose(root @ root.T, kernel, atol=1e-12 * kernel.max())
+
+
 def test_samples_that_are_all_the_same_give_a_flat_classifier(caplog):
     positive = np.arange(12) < 6
     for value in (0.0, 1 / 3):
         points = np.full((1, 12, 50), value)
         with caplog.at_level(logging.WARNING):
-            duals = logistic.fit(grams(points), positive, np.array(PENALTIES))
+            duals = fit(grams(points), positive, np.array(PENALTIES))
         assert np.isfinite(duals).all()
         np.testing.assert_allclose((grams(points) + 1) @ duals[0].T, 0, atol=1e-6)
     assert not caplog.records
@@ -121,17 +156,17 @@ def test_class_weights_are_scikit_learns():
 
 def test_liblinear_is_scikit_learns_with_its_penalised_intercept():
     points, positive = draw(n_samples=30, dimension=8, n_problems=1)
-    duals = logistic.fit(grams(points), positive, np.array([0.01, 1.0]), "liblinear")
+    duals = fit(grams(points), positive, np.array([0.01, 1.0]), "liblinear")
     for index, penalty in enumerate((0.01, 1.0)):
         model = LogisticRegression(C=penalty, solver="liblinear", class_weight="balanced")
         model.fit(points[0], positive)
         found = (points[0] @ points[0].T + 1) @ duals[0, index]
         np.testing.assert_allclose(found, model.decision_function(points[0]), atol=1e-6)
-        exact = logistic.fit(grams(points), positive, np.array([penalty]))
+        exact = fit(grams(points), positive, np.array([penalty]))
         assert np.abs(duals[0, index] - exact[0, 0]).max() > 1e-9
 
 
 def test_an_unknown_solver_is_refused():
     points, positive = draw()
     with pytest.raises(ValueError, match="saga"):
-        logistic.fit(grams(points), positive, np.array([1.0]), "saga")
+        fit(grams(points), positive, np.array([1.0]), "saga")

@@ -8,14 +8,14 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from sensitivity.correlation import first_equal_rows
-from sensitivity.logistic import fit
-from sensitivity.projection import project_out_gram
+from sensitivity.logistic import fit, root_of
+from sensitivity.projection import project_out, project_out_gram
 from sensitivity.protocol import FOLDS, PENALTIES
 
 # C's whose mean AUC is this near to the best count as tied with it.
 TIE = 1e-12
-# Bytes of Gram matrices to hold at a time.
-CHUNK = 64 * 2**20
+# Duals (M, n) of each fold's fits and, last, (1, n) of the fit to all samples.
+Duals = list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -58,56 +58,68 @@ def train(
     shape = (n_sets, len(bases))
     result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
     folds = list(StratifiedKFold(FOLDS).split(positive, positive))
-    step = max(1, CHUNK // (len(bases) * n_samples**2 * 8))
-    for start in range(0, n_sets, step):
-        chunk = training_sets[start : start + step].astype(np.float64)
-        grams = np.empty((len(chunk), len(bases), n_samples, n_samples))
-        for index, points in enumerate(chunk):
-            gram = points @ points.T
-            for variant, basis in enumerate(bases):
-                grams[index, variant] = project_out_gram(gram, points, basis)
-            # Equal samples get equal inner products, so that their scores tie.
-            first = first_equal_rows(points)
-            grams[index] = grams[index][:, first[:, None], first]
-        stack = grams.reshape(-1, n_samples, n_samples)
-        best, tied = select_penalty(stack, positive, folds, solver)
-        duals = fit(stack, positive, best[:, None], solver)[:, 0].reshape(len(chunk), -1, n_samples)
-        part = slice(start, start + len(chunk))
-        result.best_c[part] = best.reshape(len(chunk), -1)
-        result.n_tied_c[part] = tied.reshape(len(chunk), -1)
-        weights = duals @ chunk
+    # A level is close to the next, and a basis to the first: their duals are good guesses.
+    earlier: list[list[Duals]] = [[] for _ in bases]
+    for index, points in enumerate(training_sets):
+        points = points.astype(np.float64)
+        first = first_equal_rows(points)
+        gram = points @ points.T
         for variant, basis in enumerate(bases):
-            weights[:, variant] -= (weights[:, variant] @ basis.T) @ basis
-        result.weights[part] = weights
+            # Equal samples get equal inner products, so that their scores tie.
+            kernel = project_out_gram(gram, points, basis)[first][:, first] + 1.0
+            root = (
+                np.concatenate([project_out(points, basis), np.ones((n_samples, 1))], axis=1)
+                if dimension < n_samples
+                else root_of(kernel)
+            )
+            similar = earlier[variant] + (earlier[0][-1:] if variant else [])
+            best, tied, duals = _train_one(kernel, root, positive, folds, first, solver, similar)
+            earlier[variant] = [*earlier[variant][-1:], duals]
+            weights = duals[-1][0] @ points
+            result.weights[index, variant] = weights - (weights @ basis.T) @ basis
+            result.best_c[index, variant], result.n_tied_c[index, variant] = best, tied
     return result
 
 
-def select_penalty(
-    grams: np.ndarray, positive: np.ndarray, folds: Sequence, solver: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The C of the best mean AUC over the folds, and how many C's tie with it.
+def _train_one(
+    kernel: np.ndarray,
+    root: np.ndarray,
+    positive: np.ndarray,
+    folds: Sequence,
+    first: np.ndarray,
+    solver: str,
+    similar: Sequence[Duals],
+) -> tuple[float, int, Duals]:
+    """The C of the best mean AUC over the folds, how many C's tie with it, and all duals.
 
     Parameters
     ----------
-    grams : (B, n, n)
+    kernel, root : (n, n) and (n, r), see `logistic.fit`
     folds : pairs of training and validation indices
+    first : (n,), see `first_equal_rows`
+    similar : what this function returned for similar problems
 
     The mean is the plain one of `roc_auc`'s values and the first strict maximum wins, so that C
     is the one scikit-learn's functions choose, to the last bit.
     """
-    areas = np.empty((len(folds), len(grams), len(PENALTIES)))
-    for fold, (training, validation) in enumerate(folds):
-        duals = fit(
-            grams[:, training[:, None], training], positive[training], np.array(PENALTIES), solver
-        )
-        # Not a matrix product, whose rounding may differ between equal samples. The intercept is
-        # left out, as it changes no order.
-        scores = np.einsum("bmj,bij->bmi", duals, grams[:, validation[:, None], training])
-        areas[fold] = roc_auc(positive[validation], scores)
+    areas = np.empty((len(folds), len(PENALTIES)))
+    duals: Duals = []
+    together = np.zeros((len(PENALTIES), len(positive)))
+    for fold, (rows, validation) in enumerate(folds):
+        inner = kernel[rows][:, rows]
+        guesses = [other[fold] for other in similar]
+        duals.append(fit(inner, root[rows], positive[rows], PENALTIES, solver, guesses))
+        together[:, rows] += duals[fold] / (len(folds) - 1)
+        # The intercept is left out, as it changes no order. The rounding of a matrix product may
+        # differ between equal samples: they take the score of the first of them.
+        scores = duals[fold] @ (kernel[rows][:, validation] - 1.0)
+        _, position, same = np.unique(first[validation], return_index=True, return_inverse=True)
+        areas[fold] = roc_auc(positive[validation], scores[:, position[same]])
     means = areas.mean(axis=0)
-    best = means.argmax(axis=1)
-    tied = (means >= means.max(axis=1, keepdims=True) - TIE).sum(axis=1)
-    return np.array(PENALTIES)[best], tied
+    best = int(means.argmax())
+    guesses = [together[[best]], *(other[-1] for other in similar)]
+    duals.append(fit(kernel, root, positive, PENALTIES[best : best + 1], solver, guesses))
+    return PENALTIES[best], int((means >= means.max() - TIE).sum()), duals
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
