@@ -7,7 +7,9 @@ import random
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +86,20 @@ def refused(get, *arguments, **options) -> str:
     return message
 
 
+def stalling(server, after: int):
+    """The file, of which nothing more comes after some bytes."""
+
+    def answer(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[:after])
+        handler.wfile.flush()
+        server.hang(handler)
+
+    return answer
+
+
 def left_behind(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*")}
 
@@ -121,6 +137,27 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(get, server, folder):
     assert server.requests[0]["Range"] == "bytes=100000-"
     assert server.requests[0]["If-Range"] == '"v1"'
     assert os.listdir(folder) == ["thing.bin"]
+
+
+def test_a_killed_run_leaves_what_it_received(get, server, folder):
+    server.answers = [stalling(server, 200_000)]
+    code = (
+        "import sys; from dataclasses import replace\n"
+        "from sensitivity.download import fetch; from sensitivity.sources import SOURCES\n"
+        "fetch(replace(SOURCES['panns'], file_name='thing.bin', size=300_000), *sys.argv[1:])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[1])}
+    command = [sys.executable, "-c", code, str(folder), server.url]
+    part = folder / ".thing.bin.part"
+    with subprocess.Popen(command, env=environment) as process:
+        deadline = time.monotonic() + 60
+        while not part.exists() or part.stat().st_size < 200_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+    server.requests.clear()
+    assert get(SOURCE, whole(CONTENT)).read_bytes() == CONTENT
+    assert server.requests[0]["Range"] == "bytes=200000-"
 
 
 def test_a_new_version_on_the_server_is_not_appended_to_the_old(get, server):
@@ -271,15 +308,8 @@ def test_a_silent_server(get, server):
 
 
 def test_a_server_that_falls_silent_keeps_what_it_sent(get, server):
-    def stall(handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(CONTENT)))
-        handler.end_headers()
-        handler.wfile.write(CONTENT[:5000])
-        handler.wfile.flush()
-        server.hang(handler)
-
-    assert get(SOURCE, stall, whole(CONTENT), timeout_s=0.2).read_bytes() == CONTENT
+    answers = stalling(server, 5000), whole(CONTENT)
+    assert get(SOURCE, *answers, timeout_s=0.2).read_bytes() == CONTENT
     assert server.requests[1]["Range"] == "bytes=5000-"
 
 

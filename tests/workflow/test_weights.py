@@ -113,6 +113,12 @@ def test_what_goes_wrong_is_said_in_one_line_each(project, config):
     assert not project.path("resources/weights.lock").exists()
 
 
+def test_models_that_need_weights_have_them_fetched(project, config):
+    config(models={"clap": {}, "clap-untrained": {}, "openl3": {}, "logmel": {}})
+    planned = [job["file"] for job in project.planned()["fetch_weights"]]
+    assert sorted(planned) == ["CLAP_weights_2023.pth", "openl3_audio_mel128_music-v0_4_0.h5"]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
