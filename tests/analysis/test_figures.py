@@ -85,6 +85,7 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
             if split == "train":
                 r2 = 1.0 if ones else 1 - rng.exponential(0.01)
                 row = {**clip, "r2": r2, "n_distinct_points": len(levels)}
+                row["r2_heldout_levels"] = 0.9 + 0.1 * rng.random()
                 tables["samplewise_r2"].append(row)
             if n < 10:
                 x, y = rng.normal(0, 6, 2)
@@ -95,6 +96,9 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
         tables["global_r2"].append({
             **key, "r2": 1.0 if full else 0.9 + 0.09 * rng.random(),
             "r2_test": 0.8 + 0.15 * rng.random(), "saturated": full,
+            "r2_null_mean": 1.0 if full else 0.153, "r2_null_high": 1.0 if full else 0.171,
+            "r2_low": 0.88, "r2_high": 0.991, "r2_test_low": 0.751, "r2_test_high": 0.962,
+            "r2_test_null_high": 0.013, "r2_heldout_levels": 0.727,
         })  # fmt: skip
         for index in range(n_train):
             tables["spectra"].append({
@@ -357,6 +361,30 @@ def test_correlation_says_where_the_training_fit_is_saturated():
     assert "training fit saturated" in words(single)
 
 
+def test_correlation_gives_intervals_nulls_and_held_out_levels():
+    effect = effect_params("gain", 6)
+    shown = words(draw("correlation", ["cello"], effect))
+    row = made_up("musicnn", ["cello"], effect)["global_r2"][0]
+    assert f"test {row['r2_test']:.3f} [0.751, 0.962]" in shown
+    assert f"train {row['r2']:.3f} [0.880, 0.991]" in shown
+    assert "null 0.153, high 0.171" in shown
+    assert "held-out levels 0.727" in shown
+    saturated = words(draw("correlation", ["cello"], effect, saturated=["cello"]))
+    assert "test null, high 0.013" in saturated and "[0.880" not in saturated
+
+
+def test_samplewise_draws_held_out_levels_beside_the_identity():
+    effect = effect_params("gain", 6)
+    (panel,) = draw("samplewise", ["cello"], effect).axes
+    fitted, heldout = panel.lines
+    assert set(fitted.get_xdata()[1:-1]) == {1.0}
+    expected = [
+        row["r2_heldout_levels"] for row in made_up("musicnn", ["cello"], effect)["samplewise_r2"]
+    ]
+    np.testing.assert_allclose(heldout.get_xdata()[1:-1], np.sort(expected))
+    assert f"held-out: median {np.median(expected):.3f}" in panel._left_title.get_text()
+
+
 def test_samplewise_says_that_1_is_an_identity():
     effect = effect_params("gain", 6)
     assert "R² = 1 in all 24 clips" in words(draw("samplewise", IRMAS[:5], effect))
@@ -381,7 +409,9 @@ def test_table1_marks_controls_and_saturated_fits():
     models, effects = ["logmel", "musicnn"], ["gain", "reverb"]
     rows = [
         {"model": model, "effect": effect, "mean": "0.9942", "std": "0.0013",
-         "mean_test": "0.81", "std_test": "", "n_labels": "2"}
+         "mean_test": "0.81", "std_test": "", "n_labels": "2", "mean_null": "0.153",
+         "n_above_null": "1", "mean_test_low": "0.7912", "mean_test_high": "0.83",
+         "mean_heldout_levels": "0.72"}
         for model in models for effect in effects
     ]  # fmt: skip
     r2 = [
@@ -396,6 +426,8 @@ def test_table1_marks_controls_and_saturated_fits():
     assert cells.count("99.42 ± 0.13") == 3
     assert cells.count("99.42 ± 0.13†") == 1
     assert cells.count("81.00") == 4
+    assert cells.count("15.30 (1 of 2)") == cells.count("79.12 to 83.00") == 4
+    assert cells.count("72.00") == 4
     assert "logmel (control)" in cells
     assert "musicnn" in cells
     assert "saturated" in cells[-1]

@@ -35,10 +35,6 @@ FIG4_LOOK = {
     ("samplewise_cca_svd", "0.4"): (look.BLUE, "^"),
     ("samplewise_cca_svd", "0.5"): (look.PURPLE, "D"),
 }
-MODEL_LOOK = (
-    (look.BLUE, "o"), (look.VERMILION, "s"), (look.GREEN, "^"), (look.ORANGE, "D"),
-    (look.PURPLE, "v"), (look.SKY_BLUE, "P"), (look.BLACK, "X"), (look.GREY, "*"),
-)  # fmt: skip
 
 
 def _number(cell: str) -> float:
@@ -225,7 +221,7 @@ def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping
     rows = list(rows)
     by_effect = grouped(rows, "effect")
     effects, models = sorted(by_effect), sorted({row["model"] for row in rows})
-    looks = {model: MODEL_LOOK[index % len(MODEL_LOOK)] for index, model in enumerate(models)}
+    looks = look.model_looks(models)
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4,
                label=look.model_title(model))

@@ -32,6 +32,11 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
 GREY = "#777777"
+# A colour and a symbol for each model of a figure.
+MODEL_LOOK = (
+    (BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (ORANGE, "D"),
+    (PURPLE, "v"), (SKY_BLUE, "P"), (BLACK, "X"), (GREY, "*"),
+)  # fmt: skip
 
 # Each PDF embeds what it uses of each font, and DejaVu's tables make that slow: text keeps to one
 # face and to Latin-1 (a further piece of a font, 0.1 s a figure), so no bold and a plain minus.
@@ -83,6 +88,11 @@ def is_control(model: str) -> bool:
 def model_title(model: str) -> str:
     """A model's name as figures show it: controls say that they are."""
     return f"{model} (control)" if is_control(model) else model
+
+
+def model_looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and symbol of each model, in their order; the first ones again after eight."""
+    return {model: MODEL_LOOK[index % len(MODEL_LOOK)] for index, model in enumerate(models)}
 
 
 def shorten(text: str, width_in: float, size_pt: float) -> str:

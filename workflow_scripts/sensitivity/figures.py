@@ -234,15 +234,21 @@ def correlation_figure(
 
     `rows` are of the table projections, `r2` of global_r2. Training clips lie a little below
     their level's rank and test clips above, so that both are seen. The median of the test clips is
-    drawn as a line; where the training fit is saturated the panel says so.
+    drawn as a line. Each panel gives R², its interval over recordings and its null; where the
+    training fit is saturated it says so.
     """
     single = len(labels) == 1
     points = grouped(rows, "label", "split")
     r2_of = {row["label"]: row for row in r2}
-    lines = {label: _r2_lines(r2_of[label]) for label in labels}
+    lines = {label: _r2_lines(r2_of[label], single) for label in labels}
     figure, axes, columns = _panels(
         labels,
-        _titles(model, labels, effect, "Level against the projection on the global CCA direction"),
+        _titles(
+            model,
+            labels,
+            effect,
+            "Level against the projection on the global direction, and R²",
+        ),
         panel_height=2.1 if single else 1.35,
         bottom=0.36 + legend_height(2 if single else 1, 1),
         title_lines=1 + max(map(len, lines.values())),
@@ -306,12 +312,25 @@ def _number(cell: str, digits: int = 3) -> str:
     return f"{float(cell):.{digits}f}" if cell else "-"
 
 
-def _r2_lines(row: Mapping) -> list[str]:
-    """What a panel says of R²: both splits, or of a saturated fit the test clips' first."""
+def _r2_lines(row: Mapping, single: bool) -> list[str]:
+    """What a panel says of R²: of other clips first, and of the training clips what it is worth."""
+    prefix = "R²: " if single else ""
+    lines = [
+        f"{prefix}test {_with_interval(row, 'r2_test')}",
+        f"held-out levels {_number(row['r2_heldout_levels'])}",
+    ]
     if _true(row["saturated"]):
-        return [f"test R² = {_number(row['r2_test'])}", "training fit saturated:",
-                "R² = 1 by identity"]  # fmt: skip
-    return [f"R² = {_number(row['r2'])}, test {_number(row['r2_test'])}"]
+        null = f"test null, high {_number(row['r2_test_null_high'])}"
+        return [*lines, null, "training fit saturated:", "R² = 1 by identity"]
+    null = f"null {_number(row['r2_null_mean'])}, high {_number(row['r2_null_high'])}"
+    return [*lines, f"train {_with_interval(row, 'r2')}", null]
+
+
+def _with_interval(row: Mapping, column: str) -> str:
+    """A number and its interval, which the table may lack."""
+    low, high = row[f"{column}_low"], row[f"{column}_high"]
+    interval = f" [{_number(low)}, {_number(high)}]" if low and high else ""
+    return _number(row[column]) + interval
 
 
 def spectra_figure(
@@ -363,45 +382,67 @@ def spectra_figure(
 def samplewise_figure(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
-    """The distribution over clips of the R² on their own sample-wise directions.
+    """The distribution over clips of R² on their own sample-wise directions.
 
-    `rows` are of the table samplewise_r2. Where every clip has 1, the panel says what that means.
+    At the levels of the fit, where the panel says that 1 is no finding, and at held-out levels.
+    `rows` are of the table samplewise_r2.
     """
     single = len(labels) == 1
     by_label = grouped(rows, "label")
+    curves = (
+        ("r2", look.BLUE, "-", "levels of the fit"),
+        ("r2_heldout_levels", look.VERMILION, "--", "held-out levels"),
+    )
     r2 = {
-        label: np.sort([float(row["r2"]) for row in by_label.get(label, ()) if row["r2"]])
+        (label, column): np.sort(
+            [float(row[column]) for row in by_label.get(label, ()) if row[column]]
+        )
         for label in labels
+        for column, *_ in curves
     }
     lowest = min((values[0] for values in r2.values() if len(values)), default=0.0)
     left = min(0.9, np.floor(lowest * 10) / 10)
+    note_in = 0.34 if single else 0.24
     figure, axes, columns = _panels(
         labels,
         _titles(model, labels, effect, "Sample-wise R²: share of clips with at most this R²"),
         panel_height=1.9 if single else 1.2,
-        bottom=0.7 if single else 0.6,
-        title_lines=2,
+        bottom=0.36 + legend_height(1, 1) + note_in,
+        title_lines=3,
         left=0.5,
     )
     for panel, label in zip(axes, labels, strict=True):
-        values = r2[label]
-        ones = int(np.sum(values >= 1 - 1e-9))
-        panel.step(
-            np.concatenate([[0.0], values, [1.05]]),
-            np.concatenate([[0.0], np.arange(1, len(values) + 1) / max(1, len(values)), [1.0]]),
-            where="post", color=look.BLUE, linewidth=style["line_width"],
-        )  # fmt: skip
+        for column, colour, dashes, _ in curves:
+            values = r2[label, column]
+            if not len(values):
+                continue
+            panel.step(
+                np.concatenate([[0.0], values, [1.05]]),
+                np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]]),
+                where="post", color=colour, linestyle=dashes, linewidth=style["line_width"],
+            )  # fmt: skip
         panel.set_xlim(left, 1 + 0.04 * (1 - left))
         panel.set_ylim(0, 1.04)
         panel.set_xticks([left, (left + 1) / 2, 1])
         panel.xaxis.set_major_formatter("{x:.4g}")
+        values, heldout = r2[label, "r2"], r2[label, "r2_heldout_levels"]
+        ones = int(np.sum(values >= 1 - 1e-9))
         share = "all" if ones == len(values) else f"{ones} of"
-        _panel_title(figure, panel, label, [f"R² = 1 in {share} {len(values)} clips"], single)
+        lines = [f"R² = 1 in {share} {len(values)} clips"]
+        if len(heldout):
+            lines.append(f"held-out: median {np.median(heldout):.3f}")
+        _panel_title(figure, panel, label, lines, single)
     look.outer_labels(axes, columns, "sample-wise R²", "share of clips")
     look.share_y_ticks(axes, columns)
     note = "R² = 1 is an identity when d >= P - 1 and the points are distinct, not a finding."
     width, height = figure.get_size_inches()
-    figure.text(0.1 / width, 0.08 / height, _wrapped(note, width), va="bottom", color="#333333")
+    y = (0.08 + legend_height(1, 1)) / height
+    figure.text(0.1 / width, y, _wrapped(note, width), va="bottom", color="#333333")
+    handles = [
+        Line2D([], [], color=colour, linestyle=dashes, linewidth=style["line_width"], label=text)
+        for _, colour, dashes, text in curves
+    ]
+    legend(figure, handles, 2)
     return figure
 
 
@@ -549,6 +590,7 @@ def table1_figure(
 ) -> Figure:
     """Table I: mean ± standard deviation over labels of the global R² x 100, train and test.
 
+    Below the training R² its null, below the test R² its interval and that of held-out levels.
     `rows` are of table1, `r2` of global_r2: a dagger marks means with saturated fits in them.
     """
     cells = {(row["model"], row["effect"]): row for row in rows}
@@ -559,15 +601,23 @@ def table1_figure(
     step = size * 1.6 / 72
     first = max(len(look.model_title(model)) for model in models) * 0.62 * size / 72 + 0.25
     first = min(first, 2.6)
-    split = 0.6
+    split = 7.4 * size / 72
     width = max(COLUMN_IN, first + split + 1.05 * len(effects) + 0.2)
-    notes = [_wrapped("Mean ± standard deviation over labels of the squared Spearman correlation "
-                      "with the level, × 100.", width)]  # fmt: skip
+    notes = [
+        _wrapped(text, width)
+        for text in (
+            "R² × 100, mean ± standard deviation over labels: squared Spearman correlation of the "
+            "projection with the level.",
+            "Null: training R² if levels are permuted within clips (labels above 95 % of it). "
+            "95 %: interval of the mean test R², over recordings. New levels: test clips at levels "
+            "left out of the fit.",
+        )
+    ]
     if any(saturated.values()):
         notes.append(_wrapped("† training fit saturated for at least one label: R² = 1 there by "
                               "identity, so read the test rows.", width))  # fmt: skip
     note_lines = "\n".join(notes).count("\n") + 1
-    height = (2 * len(models) + 1.5 + 1.0 * note_lines) * step + 0.25
+    height = (len(TABLE1_ROWS) * len(models) + 1.5 + 1.0 * note_lines) * step + 0.25
     figure = Figure(figsize=(width, height))
 
     def put(x: float, y: float, text: str, **how) -> None:
@@ -585,19 +635,19 @@ def table1_figure(
     y = 0.1 + step / 2
     rule(0.1, 1.0)
     put(0.15, y, "Model", weight="bold")
-    put(0.1 + first, y, "Clips", weight="bold")
+    put(0.1 + first, y, "R²", weight="bold")
     for index, effect in enumerate(effects):
         put(column(index), y, look.shorten(effect, 1.0, size), weight="bold", ha="center")
     y += step / 2
     rule(y, 0.6)
     for model in models:
         put(0.15, y + step / 2, look.shorten(look.model_title(model), first - 0.1, size))
-        for clips, suffix in (("train", ""), ("test", "_test")):
-            put(0.1 + first, y + step / 2, clips)
+        for what, text_of in TABLE1_ROWS.items():
+            put(0.1 + first, y + step / 2, what)
             for index, effect in enumerate(effects):
-                row = cells.get((model, effect), {})
-                text = _mean_std(row.get(f"mean{suffix}", ""), row.get(f"std{suffix}", ""))
-                if clips == "train" and saturated[model, effect]:
+                row = cells.get((model, effect))
+                text = text_of(row) if row else "-"
+                if what == "train" and saturated[model, effect]:
                     text += "†"
                 put(column(index), y + step / 2, text, ha="center")
             y += step
@@ -613,3 +663,23 @@ def _mean_std(mean: str, std: str) -> str:
     if not mean:
         return "-"
     return f"{100 * float(mean):.2f}" + (f" ± {100 * float(std):.2f}" if std else "")
+
+
+def _null_text(row: Mapping) -> str:
+    mean = _mean_std(row["mean_null"], "")
+    return f"{mean} ({row['n_above_null']} of {row['n_labels']})" if row["mean_null"] else mean
+
+
+def _interval_text(row: Mapping) -> str:
+    low, high = row["mean_test_low"], row["mean_test_high"]
+    return f"{_mean_std(low, '')} to {_mean_std(high, '')}" if low and high else "-"
+
+
+# What Table I has of each model, from a row of the table table1.
+TABLE1_ROWS = {
+    "train": lambda row: _mean_std(row["mean"], row["std"]),
+    "null": _null_text,
+    "test": lambda row: _mean_std(row["mean_test"], row["std_test"]),
+    "95 %": _interval_text,
+    "new levels": lambda row: _mean_std(row["mean_heldout_levels"], ""),
+}

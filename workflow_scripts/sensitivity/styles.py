@@ -17,6 +17,8 @@ STYLES = {
     "spectra": {"font_size": 7.0, "line_width": 1.1, "log_y": False},
     "auc": {"font_size": 7.0, "line_width": 0.9, "hide": []},
     "samplewise": {"font_size": 7.0, "line_width": 1.1},
+    "dimensionality": {"font_size": 7.0, "point_size": 4.0},
+    "principal_angles": {"font_size": 7.0, "colour_map": "viridis"},
     "table1": {"font_size": 8.0},
     "paper_table1": {"font_size": 7.0},
     "paper_auc": {"font_size": 7.0, "line_width": 0.9, "point_size": 2.4},
