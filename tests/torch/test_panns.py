@@ -1,0 +1,177 @@
+"""PANNs equals upstream's AudioTagging, whatever the batch; loading it does nothing else."""
+
+import hashlib
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import ROOT, chord, relative
+
+from sensitivity.errors import InputError
+from sensitivity.models import load_model, panns, torch_model, write_initial
+from sensitivity.models.initial import pink_noise
+
+# Loads the checkpoint in argv[1] and embeds, where nothing can be run or fetched.
+LOAD_ALONE = """
+import os, socket, subprocess, sys
+
+popen = subprocess.Popen
+
+def refuse(*args, **options):
+    if args == ("lscpu",):  # NumPy and joblib ask it for the CPU
+        return popen(*args, **options)
+    raise SystemExit(f"tried to run or fetch: {args}")
+
+os.system = os.popen = subprocess.Popen = socket.socket.connect = socket.getaddrinfo = refuse
+import numpy as np
+from sensitivity.models import load_model, panns
+assert "torch" not in sys.modules, "imported before load"
+model = load_model("panns", {}, sys.argv[1])
+model.embed([model.prepare(np.zeros((44100, 2), np.float32), 44100)])
+for package in ("panns_inference", "matplotlib"):
+    assert package not in sys.modules, package
+"""
+
+
+@pytest.fixture(scope="module")
+def model(untrained):
+    return load_model("panns", {}, untrained("panns"))
+
+
+def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_path):
+    for name, samplerate, seconds in [("long", 48000, 4.5), ("low", 22050, 2)]:
+        soundfile.write(tmp_path / f"{name}.wav", chord(seconds, samplerate, 5), samplerate)
+    paths = [*clips, *sorted(tmp_path.iterdir())]
+    upstream = audio_tagging(checkpoint_path=str(checkpoint("panns")), device="cpu")
+    model = load_model("panns", {}, checkpoint("panns"))
+    assert upstream.classes_num == 527
+    prepared = []
+    for path in paths:
+        audio, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
+        prepared.append(model.prepare(audio, samplerate))
+    embeddings = model.embed(prepared)
+    assert embeddings.shape == (len(paths), 2048)
+    assert embeddings.dtype == np.float32
+    for path, embedding in zip(paths, embeddings, strict=True):
+        signal, _ = librosa.load(path, sr=32000, mono=True)
+        _, expected = upstream.inference(signal[None, :])
+        assert relative(embedding, expected[0]) <= 1e-5, path.name
+
+
+def test_a_batch_embeds_as_single_clips_do(model):
+    seconds = [1, 0.5, 1, 0.1, 1]
+    prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate(seconds)]
+    batch = model.embed(prepared)
+    single = np.concatenate([model.embed([clip]) for clip in prepared])
+    for one, other in zip(batch, single, strict=True):
+        assert relative(one, other) <= 1e-6
+    np.testing.assert_allclose(model.embed(prepared[::-1])[::-1], batch, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(model.embed(prepared), batch)
+    assert relative(batch[0], batch[2]) > 1e-3
+
+
+def test_short_mono_and_other_rates(model):
+    short = chord(0.1, 32000)
+    assert model.prepare(short, 32000).shape == (9920,)
+    padded = np.pad(short, ((0, 9920 - len(short)), (0, 0)))
+    np.testing.assert_array_equal(model.prepare(short, 32000), model.prepare(padded, 32000))
+    assert np.isfinite(model.embed([model.prepare(np.zeros((0, 2), np.float32), 44100)])).all()
+    mono = chord(1)[:, :1]
+    both = np.repeat(mono, 2, axis=1)
+    np.testing.assert_array_equal(model.prepare(mono, 44100), model.prepare(both, 44100))
+    for samplerate in (8000, 22050, 48000):
+        assert model.prepare(chord(3, samplerate), samplerate).shape == (96000,)
+
+
+def test_prepare_goes_to_worker_processes(model):
+    prepare = pickle.loads(pickle.dumps(model.prepare))
+    np.testing.assert_array_equal(prepare(chord(1), 44100), model.prepare(chord(1), 44100))
+
+
+def test_loading_runs_fetches_and_writes_nothing(untrained, tmp_path):
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "workflow_scripts")}
+    command = [sys.executable, "-W", "ignore", "-c", LOAD_ALONE, str(untrained("panns"))]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_says_which_weights(model, untrained):
+    content = untrained("panns").read_bytes()
+    assert len(content) > 3e8  # below this, upstream would overwrite it
+    assert model.weights_sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({"weights": {}}, "no entry `model`"),
+        ([1], "no entry `model`"),
+        ({"model": {"fc1.weight": torch.zeros(2, 2)}}, "not the weights of CNN14 .*Missing"),
+        ({"model": 3}, "not the weights of CNN14"),
+    ],
+)
+def test_other_checkpoints_are_refused(tmp_path, contents, message):
+    torch.save(contents, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=rf"weights\.pth: .*{message}"):
+        load_model("panns", {}, tmp_path / "weights.pth")
+
+
+def test_a_wrong_shape_is_refused(tmp_path):
+    weights = panns.network().state_dict()
+    weights["fc_audioset.weight"] = torch.zeros(10, 2048)
+    torch.save({"model": weights}, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=r"size mismatch for fc_audioset\.weight"):
+        load_model("panns", {}, tmp_path / "weights.pth")
+
+
+def test_no_weights_are_refused():
+    with pytest.raises(InputError, match="weights: none given"):
+        load_model("panns", {})
+
+
+def test_untrained_statistics_are_those_of_the_noise(untrained):
+    """Of each of CNN14's 13 normalisations, on the noise it was calibrated with, by clip."""
+    cnn14 = panns.network().eval()
+    cnn14.load_state_dict(torch_model.read_checkpoint(untrained("panns"))["model"])
+    cnn14.double()
+    random = np.random.default_rng(20220419)
+    noise = np.stack([pink_noise(random, 32000) for _ in range(2)])
+    seen = {}
+    norms = {n: m for n, m in cnn14.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    for name, norm in norms.items():
+        norm.register_forward_hook(
+            lambda norm, args, output, name=name: seen.update({name: (norm, output.clone())})
+        )
+    with torch.inference_mode():
+        cnn14(torch.from_numpy(noise))
+    assert len(seen) == 13
+    for name, (norm, output) in seen.items():
+        n_values = output.numel() // output.shape[1]
+        shrunk = norm.running_var / (norm.running_var + norm.eps) * (n_values - 1) / n_values
+        mean = output.mean(dim=(0, 2, 3))
+        variance = output.var(dim=(0, 2, 3), correction=0)
+        assert mean.abs().max() < 1e-5, name
+        torch.testing.assert_close(variance, shrunk, rtol=1e-5, atol=0, msg=name)
+
+
+def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch_model, "N_PINK_CLIPS", 1)
+    path = Path(tmp_path, "weights.pth")
+    write_initial("panns-untrained", {"seed": 7}, path)
+    first = torch_model.read_checkpoint(path)["model"]
+    other = torch_model.read_checkpoint(untrained("panns"))["model"]
+    weights = first["conv_block3.conv1.weight"]
+    assert not torch.equal(weights, other["conv_block3.conv1.weight"])
+    # The package's: Xavier's uniform distribution, for 128 channels in and 256 out of 3 x 3.
+    bound = (6 / (9 * (128 + 256))) ** 0.5
+    assert 0.999 * bound < weights.abs().max() <= bound
+    assert weights.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
+    with pytest.raises(InputError, match="not an untrained model"):
+        write_initial("panns", {}, path)
