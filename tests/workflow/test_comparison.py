@@ -110,7 +110,7 @@ def test_a_comparison_computes_nothing_of_the_experiments(both):
     [
         (
             "results/comparisons/tiny/never_run/summary.csv",
-            "error: results/never_run/tables/global_r2.csv: not there yet: run experiment never_run",
+            "error: results/never_run/tables/global_r2.csv: not there yet: run experiment",
         ),
         ("results/comparisons/tiny/tiny/r2.png", "error: tiny against itself: name two"),
         (

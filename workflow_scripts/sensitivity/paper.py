@@ -209,7 +209,8 @@ def compare_fig4(
     """Rows of the table paper_comparison for Fig. 4: its points of the models and effects.
 
     `ours` are rows of auc, joined on numbers: published levels and thresholds are rounded. A point
-    that the run has nothing for stays in the table, with nothing beside it. The two directions' common point, without the effect, is one row.
+    that the run has nothing for stays in the table, with nothing beside it. The two directions'
+    common point, without the effect, is one row.
     """
     own, levels = {}, {}
     for row in ours:
