@@ -62,6 +62,8 @@ TABLES = (
     "auc",
 )
 FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+# Of these an effect has one figure, with every model and label.
+EFFECT_FIGURES = ("dimensionality", "principal_angles")
 RESULTS = f"results/{settings.experiment}"
 DEMO = settings.data.source == "demo"
 DEMO_FOLDER = f"{RESULTS}/clips"
@@ -386,6 +388,16 @@ def drawn(kind: str, section: str) -> list:
     return figures
 
 
+def drawn_of_effect(kind: str, section: str):
+    """The PNG file of a kind that has one figure of an effect, with its place in the report."""
+    return reported(
+        f"<results>/figures/{kind}_{{effect}}.png",
+        caption=f"../report/{kind}.rst",
+        category=section,
+        labels={"model": "all", "effect": "{effect}", "kind": kind, "label": "all"},
+    )
+
+
 def downloadable(table: str, section: str) -> str:
     """A table that the report carries as a download; for those that stay small only."""
     return reported(
@@ -433,6 +445,7 @@ def all_figures() -> list[str]:
         for stem in figure_stems(kind)
         for effect in EFFECTS
     ]
+    stems += expand("{kind}_{effect}", kind=EFFECT_FIGURES, effect=EFFECTS)
     return expand(
         "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
     )

@@ -130,6 +130,54 @@ rule draw_samplewise:
         "../workflow_scripts/draw_samplewise.py"
 
 
+rule draw_dimensionality:
+    input:
+        dimensionality=per_model("dimensionality.csv"),
+        library=library("draw_dimensionality"),
+    output:
+        png=drawn_of_effect("dimensionality", "3. Dimensionality (section III)"),
+        pdf="<results>/figures/dimensionality_{effect}.pdf",
+    log:
+        "<logs>/figures/dimensionality_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/dimensionality_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        effect="{effect}",
+        style=style_of("dimensionality"),
+    message:
+        "Drawing dimensionality under {wildcards.effect}"
+    script:
+        "../workflow_scripts/draw_dimensionality.py"
+
+
+rule draw_principal_angles:
+    input:
+        principal_angles=per_model("principal_angles.csv"),
+        library=library("draw_principal_angles"),
+    output:
+        png=drawn_of_effect("principal_angles", "3. Dimensionality (section III)"),
+        pdf="<results>/figures/principal_angles_{effect}.pdf",
+    log:
+        "<logs>/figures/principal_angles_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/principal_angles_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        effect="{effect}",
+        style=style_of("principal_angles"),
+    message:
+        "Drawing angles between labels' directions under {wildcards.effect}"
+    script:
+        "../workflow_scripts/draw_principal_angles.py"
+
+
 rule draw_auc:
     input:
         auc=per_model("auc.csv"),

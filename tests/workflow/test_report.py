@@ -27,6 +27,9 @@ CELLS = (
 
 def expected_rows(section: str) -> set[tuple]:
     rows = set(itertools.product(MODELS, ("gain", "reverb"), SECTIONS[section], ("all", "cello")))
+    if section.startswith("3."):
+        kinds = ("dimensionality", "principal_angles")
+        rows |= {("all", effect, kind, "all") for effect in ("gain", "reverb") for kind in kinds}
     rows |= {("all", "all", table, "all") for table in TABLES if TABLES[table] == section}
     if section.startswith("2."):
         rows.add(("all", "all", "table1", "all"))
