@@ -20,7 +20,9 @@ def of_the_papers_run(path: str):
 def tables_of_both(wildcards) -> dict[str, list[str]]:
     """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
     first, second = checked(comparison.tables_of_both, wildcards.a, wildcards.b)
-    return {table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first}
+    return {
+        table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first
+    }
 
 
 def all_comparisons() -> list[str]:
