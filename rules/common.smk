@@ -60,6 +60,8 @@ TABLES = (
     "principal_angles",
     "n_directions",
     "auc",
+    "auc_gain",
+    "verdicts",
 )
 FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
 # Of these an effect has one figure, with every model and label.

@@ -10,6 +10,7 @@ rule classify:
         library=library("classify"),
     output:
         auc="<results>/analysis/{model}/{effect}/auc.csv",
+        auc_gain="<results>/analysis/{model}/{effect}/auc_gain.csv",
         n_directions="<results>/analysis/{model}/{effect}/n_directions.csv",
     log:
         "<logs>/analysis/{model}/{effect}/classify.log",

@@ -35,10 +35,13 @@ rule tabulate_sensitivity:
 rule tabulate_debiasing:
     input:
         auc=parts_of_table("auc"),
+        auc_gain=parts_of_table("auc_gain"),
         n_directions=parts_of_table("n_directions"),
         library=library("tabulate_debiasing"),
     output:
         auc="<results>/tables/auc.csv",
+        auc_gain="<results>/tables/auc_gain.csv",
+        verdicts=downloadable("verdicts", "4. Debiasing (section IV)"),
         n_directions="<results>/tables/n_directions.csv",
     log:
         "<logs>/tables/debiasing.log",

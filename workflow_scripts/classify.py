@@ -10,13 +10,14 @@ from sensitivity.tables import write_table
 
 
 def main(snakemake) -> None:
-    """Read the stores and the directions, write tables auc and n_directions."""
+    """Read the stores and the directions, write tables auc, auc_gain and n_directions."""
     configure_logging(snakemake, packages=("numpy", "scipy", "scikit-learn", "h5py"))
     model, effect = snakemake.wildcards.model, snakemake.wildcards.effect
+    clips = read_clips(snakemake.input.clips)
     data = open_effect(
         snakemake.input.store,
         snakemake.input.original,
-        read_clips(snakemake.input.clips),
+        clips,
         snakemake.params.labels,
         snakemake.params.neutral,
         model,
@@ -29,8 +30,9 @@ def main(snakemake) -> None:
     counts = direction_counts(data, directions, settings.thresholds)
     # One BLAS thread a process; labels are shared out over the cores the rule was given.
     with threadpool_limits(1):
-        areas = list(classify_effect(data, directions, settings, snakemake.threads))
-    for table, rows in (("auc", areas), ("n_directions", counts)):
+        groups = {clip.clip: clip.group for clip in clips}
+        areas, gains = classify_effect(data, directions, settings, groups, snakemake.threads)
+    for table, rows in (("auc", areas), ("auc_gain", gains), ("n_directions", counts)):
         keys = {"model": model, "effect": effect}
         write_table(snakemake.output[table], table, ({**keys, **row} for row in rows))
 

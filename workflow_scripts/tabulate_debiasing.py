@@ -1,14 +1,17 @@
 """Put the debiasing results of every model and effect into one table each."""
 
 from sensitivity.logs import configure_logging
-from sensitivity.tables import concatenate
+from sensitivity.tables import concatenate, read_table, write_table
+from sensitivity.verdicts import verdict_rows
 
 
 def main(snakemake) -> None:
     """Write the tables of section IV."""
     configure_logging(snakemake)
-    for table in ("auc", "n_directions"):
+    for table in ("auc", "auc_gain", "n_directions"):
         concatenate(snakemake.input[table], snakemake.output[table], table)
+    gains = read_table(snakemake.output.auc_gain, "auc_gain")
+    write_table(snakemake.output.verdicts, "verdicts", verdict_rows(gains))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ TABLES = {
     "global_r2.csv": "2. Correlation (section III)",
     "table1.csv": "2. Correlation (section III)",
     "dimensionality.csv": "3. Dimensionality (section III)",
+    "verdicts.csv": "4. Debiasing (section IV)",
 }
 COLUMNS = ("model", "effect", "kind", "label")
 CELLS = (

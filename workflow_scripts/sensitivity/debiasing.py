@@ -1,7 +1,7 @@
-"""What projecting directions out does to classifiers: the rows of table auc (section IV)."""
+"""What projecting directions out does to classifiers: tables auc and auc_gain (section IV)."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -9,12 +9,14 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from sensitivity.classification import Classifiers, roc_auc, train
+from sensitivity.classification import roc_auc, train
 from sensitivity.direction_store import read_directions
 from sensitivity.directions import LabelDirections, n_directions
 from sensitivity.effect_data import EffectData
 from sensitivity.errors import InputError
 from sensitivity.protocol import METHODS, ORIGINAL, THRESHOLD_METHOD, classifier_clips
+from sensitivity.statistics import N_RESAMPLES, generator, resampled_groups
+from sensitivity.verdicts import PairedBootstrap, adjust, gain_statistics
 
 
 @dataclass(frozen=True)
@@ -26,26 +28,17 @@ class DebiasingPlan:
     solver: str = "exact"
 
 
-@dataclass(frozen=True)
-class TrainedLabel:
-    """A label's classifiers; `bases` maps (method, threshold) to their second index."""
-
-    classifiers: Classifiers
-    bases: dict[tuple[str, float | None], int]
-    n_train: int
-
-
 def distinct_bases(
     directions: LabelDirections, settings: DebiasingPlan, dimension: int
 ) -> tuple[dict[tuple[str, float | None], int], list[np.ndarray]]:
     """The different subspaces that the methods project out, each once.
 
     Thresholds that keep the same number of directions share a subspace, and whatever keeps none
-    shares that of method ``none``.
+    shares that of method ``none``, which is the first: every gain is against it.
     """
     nothing = np.empty((0, dimension))
-    found: dict[tuple[str, int], int] = {}
-    bases: list[np.ndarray] = []
+    found: dict[tuple[str, int], int] = {("none", 0): 0}
+    bases: list[np.ndarray] = [nothing]
     index: dict[tuple[str, float | None], int] = {}
     for method in settings.methods:
         if method not in METHODS:
@@ -75,10 +68,51 @@ def direction_counts(
             yield {"label": label, "threshold": threshold, "n_directions": count}
 
 
-def train_label(
-    label: str, data: EffectData, directions_path: str | os.PathLike, settings: DebiasingPlan
-) -> TrainedLabel:
-    """Train one label's classifiers on the original clips and on every level that isn't neutral."""
+def classify_effect(
+    data: EffectData,
+    directions_path: str | os.PathLike,
+    settings: DebiasingPlan,
+    groups: Mapping[str, str],
+    workers: int = 1,
+) -> tuple[list[dict], list[dict]]:
+    """Rows of tables auc and auc_gain but for their model and effect.
+
+    `groups` maps the test clips to their groups (recordings). `workers` processes take a label
+    each; the rows don't depend on their number.
+    """
+    n_test = sum(map(len, data.test.values()))
+    for label in data.labels:
+        if len(data.test[label]) in (0, n_test):
+            raise InputError(
+                f"label {label}: {len(data.test[label])} of {n_test} test clips are of it, "
+                "some and not all are needed to measure an AUC: add test clips or leave it out"
+            )
+    job = partial(
+        classify_label,
+        data=data,
+        directions_path=directions_path,
+        settings=settings,
+        groups=groups,
+    )
+    workers = min(workers, len(data.labels))
+    if workers > 1:
+        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+            found = list(pool.map(job, data.labels))
+    else:
+        found = [job(label) for label in data.labels]
+    areas, gains = ([row for rows in part for row in rows] for part in zip(*found, strict=True))
+    adjust(gains)
+    return areas, gains
+
+
+def classify_label(
+    label: str,
+    data: EffectData,
+    directions_path: str | os.PathLike,
+    settings: DebiasingPlan,
+    groups: Mapping[str, str],
+) -> tuple[list[dict], list[dict]]:
+    """One label's rows: classifiers of the originals and of every level that isn't neutral."""
     directions = read_directions(
         directions_path, label, data.training[label], {"levels": data.levels}
     )
@@ -86,65 +120,49 @@ def train_label(
     own = set(data.training[label])
     positive = np.array([clip in own for clip in clips])
     sets = np.concatenate([data.originals(clips)[None], data.effected(clips)[~data.neutral]])
-    index, bases = distinct_bases(directions, settings, sets.shape[-1])
-    return TrainedLabel(train(sets, positive, bases, settings.solver), index, len(clips))
+    methods, bases = distinct_bases(directions, settings, sets.shape[-1])
+    trained = train(sets, positive, bases, settings.solver)
+    del sets
 
-
-def classify_effect(
-    data: EffectData, directions_path: str | os.PathLike, settings: DebiasingPlan, workers: int = 1
-) -> Iterator[dict]:
-    """Rows of table auc but for their model and effect.
-
-    `workers` processes train a label each; the rows don't depend on their number.
-    """
-    owner = [label for label in data.labels for _ in data.test[label]]
-    clips = [clip for label in data.labels for clip in data.test[label]]
-    for label in data.labels:
-        if len(data.test[label]) in (0, len(owner)):
-            raise InputError(
-                f"label {label}: {len(data.test[label])} of {len(owner)} test clips are of it, "
-                "some and not all are needed to measure an AUC: add test clips or leave it out"
-            )
-    job = partial(train_label, data=data, directions_path=directions_path, settings=settings)
-    workers = min(workers, len(data.labels))
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-            trained = dict(zip(data.labels, pool.map(job, data.labels), strict=True))
-    else:
-        trained = {label: job(label) for label in data.labels}
-
+    # In one order, whatever that of the split: the resamples are drawn for the clips in turn.
+    tests = sorted(clip for clips in data.test.values() for clip in clips)
+    own = set(data.test[label])
+    is_label = np.array([clip in own for clip in tests])
+    test_groups = [groups[clip] for clip in tests]
+    resamples = resampled_groups(test_groups, N_RESAMPLES, generator("auc_gain"))
+    bootstrap = PairedBootstrap(is_label, test_groups, resamples)
     levels = [level for level, skip in zip(data.levels, data.neutral, strict=True) if not skip]
-    training_sets = dict(enumerate([ORIGINAL, *levels]))
-    yield from _test_rows(trained, owner, data.originals(clips), ORIGINAL, training_sets)
-    for number, points in enumerate(data.effected(clips)[~data.neutral], start=1):
-        level = training_sets[number]
-        yield from _test_rows(trained, owner, points, level, {0: ORIGINAL, number: level})
-
-
-def _test_rows(
-    trained: dict[str, TrainedLabel],
-    owner: Sequence[str],
-    points: np.ndarray,
-    test: str,
-    training_sets: dict[int, str],
-) -> Iterator[dict]:
-    """Rows of test set `test`; `training_sets` maps positions of classifiers to their names."""
-    points = points.astype(np.float64)
-    positions = list(training_sets)
-    for label, found in trained.items():
-        positive = np.array([name == label for name in owner])
-        areas = roc_auc(positive, found.classifiers.scores(points, positions))
-        for (method, threshold), basis in found.bases.items():
-            for row, position in enumerate(positions):
-                yield {
+    names = [ORIGINAL, *levels]
+    areas, gains = [], []
+    for number, points in enumerate([data.originals(tests), *data.effected(tests)[~data.neutral]]):
+        points = points.astype(np.float64)
+        for position in range(len(names)) if number == 0 else (0, number):
+            scores = trained.scores(points, (position,))
+            area = roc_auc(is_label, scores)
+            gain = area - area[0]
+            resampled = bootstrap.areas(scores)
+            found = gain_statistics(gain, resampled - resampled[0])
+            for (method, threshold), basis in methods.items():
+                cell = {
                     "label": label,
                     "method": method,
                     "threshold": threshold,
-                    "train": training_sets[position],
-                    "test": test,
-                    "roc_auc": areas[row, basis],
-                    "best_c": found.classifiers.best_c[position, basis],
-                    "n_tied_c": found.classifiers.n_tied_c[position, basis],
-                    "n_train": found.n_train,
-                    "n_test": len(owner),
+                    "train": names[position],
+                    "test": names[number],
                 }
+                areas.append(
+                    {
+                        **cell,
+                        "roc_auc": area[basis],
+                        "best_c": trained.best_c[position, basis],
+                        "n_tied_c": trained.n_tied_c[position, basis],
+                        "n_train": len(clips),
+                        "n_test": len(tests),
+                    }
+                )
+                if method != "none":
+                    values = {name: column[basis] for name, column in found.items()}
+                    gains.append(
+                        {**cell, "gain": gain[basis], **values, "n_groups": bootstrap.n_groups}
+                    )
+    return areas, gains

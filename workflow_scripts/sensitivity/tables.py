@@ -20,6 +20,10 @@ KEYS = {
     "dimensionality": 3,
     "principal_angles": 4,
     "auc": 7,
+    "auc_gain": 7,
+    "verdicts": 4,
+    "displacement": 4,
+    "displacement_order": 3,
     "projections": 6,
     "trajectories": 5,
     "paper_comparison": 8,
@@ -29,7 +33,7 @@ KEYS = {
     "comparison_summary": 3,
 }
 # Columns that identify a row too, though they came after others: a table only grows at its end.
-LATER_KEYS = {"principal_angles": ("method", "index")}
+LATER_KEYS = {"principal_angles": ("method", "index"), "verdicts": ("train", "test")}
 COLUMNS = {
     "global_r2": (
         "model", "effect", "label", "r2", "r2_test", "saturated", "r2_null_mean", "r2_null_high",
@@ -53,6 +57,23 @@ COLUMNS = {
     "auc": (
         "model", "effect", "label", "method", "threshold", "train", "test", "roc_auc", "best_c",
         "n_tied_c", "n_train", "n_test",
+    ),
+    "auc_gain": (
+        "model", "effect", "label", "method", "threshold", "train", "test", "gain", "low", "high",
+        "p", "p_adjusted", "n_groups",
+    ),
+    "verdicts": (
+        "model", "effect", "method", "threshold", "helps", "harms", "neither", "mean_gain",
+        "train", "test", "untested", "lowest_gain", "highest_gain",
+    ),
+    "displacement": (
+        "model", "effect", "level", "label", "cosine", "euclidean", "relative", "frechet", "cka",
+        "cosine_q05", "cosine_q50", "cosine_q95", "euclidean_q05", "euclidean_q50",
+        "euclidean_q95", "relative_q05", "relative_q50", "relative_q95", "n_clips",
+    ),
+    "displacement_order": (
+        "model", "effect", "label", "spearman_cosine", "spearman_euclidean", "spearman_frechet",
+        "spearman_cka", "n_levels",
     ),
     # <u, x> of every clip and level: what Fig. 2 draws. Not a table of the results folder.
     "projections": ("model", "effect", "label", "split", "clip", "level", "projection"),
