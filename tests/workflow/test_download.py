@@ -1,5 +1,6 @@
 """A download is the file it should be, whatever the server does; else one line says what to do."""
 
+import fcntl
 import gzip
 import hashlib
 import os
@@ -165,8 +166,9 @@ def test_a_new_version_on_the_server_is_not_appended_to_the_old(get, server):
     assert server.requests[1]["If-Range"] == '"v1"'
 
 
-def test_what_has_neither_hash_nor_version_is_not_resumed(get, server):
-    assert get(LOCKED, cut(OTHER, 100_000), whole(CONTENT)).read_bytes() == CONTENT
+@pytest.mark.parametrize("etag", ["", 'W/"v1"'], ids=["no version", "a weak one"])
+def test_what_has_neither_hash_nor_version_is_not_resumed(get, server, etag):
+    assert get(LOCKED, cut(OTHER, 100_000, etag), whole(CONTENT, etag)).read_bytes() == CONTENT
     assert "Range" not in server.requests[1]
 
 
@@ -212,16 +214,19 @@ def test_a_complete_part_is_verified_and_not_asked_for(get, server, folder):
     assert server.requests == []
 
 
-def test_a_complete_part_of_unknown_size_is_found_complete(get, folder):
+def test_a_complete_part_of_unknown_size_is_found_complete(get, server, folder):
     folder.mkdir()
     (folder / ".thing.bin.part").write_bytes(CONTENT)
     assert get(UNSIZED, whole(CONTENT)).read_bytes() == CONTENT
+    assert len(server.requests) == 1
 
 
-def test_a_stale_part_that_is_too_long_is_dropped(get, server, folder):
+@pytest.mark.parametrize("source", [SOURCE, LOCKED], ids=["hash", "no hash"])
+def test_a_stale_part_that_is_too_long_is_dropped(get, server, folder, source):
     folder.mkdir()
     (folder / ".thing.bin.part").write_bytes(CONTENT + b"more")
-    assert get(SOURCE, whole(CONTENT)).read_bytes() == CONTENT
+    (folder / ".thing.bin.etag").write_text('"v1"', encoding="ascii")
+    assert get(source, whole(CONTENT, '"v1"')).read_bytes() == CONTENT
     assert [request.get("Range") for request in server.requests] == ["bytes=300004-", None]
 
 
@@ -349,11 +354,12 @@ def test_a_certificate_of_nobody(get, server, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full, the disk without room")
-def test_a_full_disk(get, folder):
+def test_a_full_disk(get, server, folder):
     folder.mkdir()
     (folder / ".thing.bin.part").symlink_to("/dev/full")
     message = refused(get, SOURCE, whole(CONTENT))
     assert "can't be written (No space left on device)" in message
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -515,26 +521,27 @@ def test_a_broken_lock_file_is_refused(get, tmp_path):
         get(LOCKED, whole(CONTENT))
 
 
-def test_many_jobs_pin_at_once(tmp_path):
-    files = []
-    for number in range(16):
-        source = replace(LOCKED, file_name=f"{number}.bin")
-        (tmp_path / source.file_name).write_bytes(bytes([number]))
-        files.append(source)
-    start = threading.Barrier(len(files))
+def test_two_jobs_do_not_pin_two_files(tmp_path):
+    """While one pins, the other waits, and then sees what was pinned."""
+    (tmp_path / "thing.bin").write_bytes(CONTENT)
+    lock, messages = tmp_path / "weights.lock", []
 
-    def run(source) -> None:
-        start.wait()
-        fetch(source, tmp_path, lock=tmp_path / "weights.lock")
+    def run() -> None:
+        try:
+            fetch(LOCKED, tmp_path, lock=lock)
+        except InputError as error:
+            messages.append(str(error))
 
-    threads = [threading.Thread(target=run, args=(source,)) for source in files]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    text = (tmp_path / "weights.lock").read_text(encoding="utf-8")
-    assert text.count("#") == 1 and text.startswith("#")
-    assert sorted(line.split()[0] for line in pins(tmp_path)) == sorted(s.file_name for s in files)
+    with open(lock, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        other = threading.Thread(target=run)
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive()
+        file.write(f"thing.bin {hashlib.sha256(OTHER).hexdigest()} 300000 2026-11-23 elsewhere\n")
+    other.join(timeout=30)
+    assert len(messages) == 1 and "kept from before: has changed" in messages[0]
+    assert len(pins(tmp_path)) == 1
 
 
 # What rules make of it
