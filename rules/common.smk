@@ -14,7 +14,7 @@ from snakemake.io import report as reported
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import dataset, irmas, levels, models
+from sensitivity import comparison, dataset, irmas, levels, models, paper
 from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
@@ -81,6 +81,9 @@ pathvars:
 
 
 wildcard_constraints:
+    # Two experiments, each a folder: neither holds a slash, so that A/B is read in one way.
+    a=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    b=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     effect="|".join(EFFECTS),
     model="|".join(MODEL_NAMES),
     batch=r"[-0-9._]+(r\d+)?",
@@ -451,6 +454,39 @@ def all_figures() -> list[str]:
     return expand(
         "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
     )
+
+
+def of_the_papers_run(path: str):
+    """An input that only the paper's own run has: another is told why it isn't."""
+
+    def path_or_refusal(wildcards) -> str:
+        checked(paper.check, settings)
+        return path
+
+    return path_or_refusal
+
+
+def all_comparisons() -> list[str]:
+    """What the paper's own run sets beside the paper; nothing in any other."""
+    if paper.refusal(settings):
+        return []
+    cases = ["_".join(("paper_auc", *case)) for case in paper.compared_cases(settings)]
+    return [
+        f"{RESULTS}/tables/paper_comparison.csv",
+        *expand(
+            "<results>/figures/{stem}.{format}",
+            stem=["paper_table1", *cases],
+            format=("pdf", "png"),
+        ),
+    ]
+
+
+def tables_of_both(wildcards) -> dict[str, list[str]]:
+    """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
+    first, second = checked(comparison.tables_of_both, wildcards.a, wildcards.b)
+    return {
+        table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first
+    }
 
 
 def clips_words() -> str:

@@ -1,41 +1,5 @@
 # Results beside others: the paper's, for its own run alone; and another experiment's, on request:
 # snakemake results/comparisons/A/B/auc.pdf, or `make compare A=... B=...`.
-from sensitivity import comparison, paper
-
-# A folder below results; neither holds a slash, so that A/B is read in one way.
-EXPERIMENT = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-PAPER_CASES = [] if paper.refusal(settings) else paper.compared_cases(settings)
-
-
-def of_the_papers_run(path: str):
-    """An input that only the paper's own run has: another is told why it isn't."""
-
-    def path_or_refusal(wildcards) -> str:
-        checked(paper.check, settings)
-        return path
-
-    return path_or_refusal
-
-
-def tables_of_both(wildcards) -> dict[str, list[str]]:
-    """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
-    first, second = checked(comparison.tables_of_both, wildcards.a, wildcards.b)
-    return {
-        table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first
-    }
-
-
-def all_comparisons() -> list[str]:
-    """What the paper's own run sets beside the paper; nothing in any other."""
-    if paper.refusal(settings):
-        return []
-    stems = ["paper_table1", *("_".join(("paper_auc", *case)) for case in PAPER_CASES)]
-    return [
-        f"{RESULTS}/tables/paper_comparison.csv",
-        *expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png")),
-    ]
-
-
 rule tabulate_paper_comparison:
     input:
         table1=of_the_papers_run("<results>/tables/table1.csv"),
@@ -137,9 +101,6 @@ rule compare_experiments:
         "logs/comparisons/{a}/{b}/tables.log",
     benchmark:
         "benchmarks/comparisons/{a}/{b}/tables.tsv"
-    wildcard_constraints:
-        a=EXPERIMENT,
-        b=EXPERIMENT,
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -163,9 +124,6 @@ rule draw_comparison:
         "logs/comparisons/{a}/{b}/figures.log",
     benchmark:
         "benchmarks/comparisons/{a}/{b}/figures.tsv"
-    wildcard_constraints:
-        a=EXPERIMENT,
-        b=EXPERIMENT,
     conda:
         "../envs/analysis.yaml"
     message:
