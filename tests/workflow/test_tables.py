@@ -20,12 +20,15 @@ SPECIFIED = {
     "n_directions": "model, effect, label, threshold, n_directions",
     "auc": "model, effect, label, method, threshold, train, test, roc_auc, best_c, n_tied_c, "
     "n_train, n_test",
+    "paper_comparison": "quantity, model, effect, label, method, threshold, train, test, paper, "
+    "ours, difference",
 }
 # Further columns come after those of the specification.
 ADDED = {
     "global_r2": "r2_test_low, r2_test_high, r2_test_null_high, n_groups, n_groups_test",
     "table1": "mean_null, n_above_null, mean_test_low, mean_test_high, mean_heldout_levels",
     "principal_angles": "method, index",
+    "paper_comparison": "paper_std, difference_in_std",
 }
 
 
