@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import chord, relative
+from upstream import chord, relative
 
 from sensitivity.errors import InputError
 from sensitivity.models import clap, load_model, torch_model, write_initial
@@ -31,9 +31,9 @@ def models(untrained):
 
 
 @pytest.mark.parametrize("model", VERSIONS)
-def test_equals_upstreams_wrapper(model, checkpoint, msclap_of, clips, tmp_path):
+def test_equals_upstreams_wrapper(model, checkpoint, msclap, clips, tmp_path):
     path = checkpoint(model)
-    upstream = msclap_of(path, VERSIONS[model])
+    upstream = msclap(str(path), version=VERSIONS[model])
     found, expected = {}, {}
     for clap_input in INPUTS:
         ours = load(model, path, clap_input)
@@ -61,8 +61,8 @@ def test_equals_upstreams_wrapper(model, checkpoint, msclap_of, clips, tmp_path)
 
 
 @pytest.mark.parametrize("model", VERSIONS)
-def test_a_long_clip_is_cut_as_upstream_would_after_seeding(model, models, msclap_of, untrained):
-    upstream = msclap_of(untrained(model), VERSIONS[model])
+def test_a_long_clip_is_cut_as_upstream_would_after_seeding(model, models, msclap, untrained):
+    upstream = msclap(str(untrained(model)), version=VERSIONS[model])
     long = chord(9)
     upstream.read_audio = lambda path, resample: (torch.from_numpy(long.T.copy()), 44100)
     for clap_input, seed in [("concatenated", CROP_SEED), ("concatenated", 3)]:
