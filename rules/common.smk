@@ -134,24 +134,35 @@ def embedding_library(script: str, model: str) -> list[str]:
 def identity_of(model: str, effect: str | None = None) -> str:
     """Changes with all that a model's embeddings of some audio depend on: eight digits.
 
-    Those are its name, options, backend and protocol, the code of the scripts and modules, and the
-    environments they run in. (Weights are pinned by their hash, or made by what is listed.) It is
-    part of the name that embeddings of an effect have, and so they never go stale: theirs is audio
-    shared with other models and deleted since, and making it anew would embed it with all of them.
+    Those are its name, options, backend, protocol and weights, the code and the environment that
+    it runs in. It is part of the names of an effect's parts, so that these never go stale: theirs
+    is audio shared with other models and deleted since, and making it anew would embed it with
+    all of them.
     """
-    info, options = models.model_info(model), model_options(settings, model)
-    script = "embed_clips" if effect else "embed_original"
-    files = set(embedding_library(script, model))
-    environments = {models.environment(model, options)}
+    options = model_options(settings, model)
+    return fingerprint(
+        [models.identity(model, options), model_protocol(model, effect), weights_file(model)],
+        embedding_library("embed_clips" if effect else "embed_original", model),
+        models.environment(model, options),
+    )
+
+
+def weights_file(model: str) -> str | None:
+    """The file of a model's weights; None where they are inside its package, or there are none."""
+    info = models.model_info(model)
     if info.untrained:
-        files |= set(embedding_library("initialise_model", model))
-        environments.add(info.initial_environment)
-    for path in sorted(Path(workflow.basedir, "envs").glob("*")):
-        if path.name.partition(".")[0] in environments:
-            files.add(os.path.relpath(path))
-    what = [models.identity(model, options), model_protocol(model, effect)]
+        seed = model_options(settings, model)["seed"]
+        modules = embedding_library("initialise_model", model)
+        made_by = fingerprint([model, seed], modules, info.initial_environment)
+        return f"resources/weights/{model}_seed{seed}.{made_by}{info.ending}"
+    return f"resources/weights/{info.weights_file}" if info.weights == "download" else None
+
+
+def fingerprint(what: list, files: list[str], environment: str) -> str:
+    """Eight digits that change with `what`, and with what files and an environment's files say."""
+    found = sorted(Path(workflow.basedir, "envs").glob(f"{environment}.*"))
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
-    for file in sorted(files):
+    for file in [*files, *map(os.path.relpath, found)]:
         digest.update(f"{file} {hash_of(file)}\n".encode())
     return digest.hexdigest()[:8]
 
@@ -317,18 +328,13 @@ def store_attributes(wildcards) -> dict:
 
 
 def weights_of(wildcards) -> list[str]:
-    """The file of a model's weights; none where they are inside its package, or there are none.
+    """Ancient, as they are known by a hash: a newer file is the same and embeds nothing again.
 
-    Ancient: a downloaded file is known by its hash and an untrained model's by `identity_of`, so
-    one that is fetched or made again is the same and embeds nothing again.
+    (One that is gone does, says Snakemake. And what made an ancient file must have no reason to
+    run again where it is there, or Snakemake looks no further for reasons to run what uses it.)
     """
-    info = models.model_info(wildcards.model)
-    if info.untrained:
-        seed = options_of(wildcards)["seed"]
-        return [ancient(f"resources/weights/{info.name}_seed{seed}{info.ending}")]
-    if info.weights == "download":
-        return [ancient(f"resources/weights/{info.weights_file}")]
-    return []
+    file = weights_file(wildcards.model)
+    return [ancient(file)] if file else []
 
 
 def options_of(wildcards) -> dict:
@@ -359,12 +365,6 @@ def parts_of_table(table: str) -> list[str]:
     )
 
 
-def shown_model(model: str) -> str:
-    """A model's name as the report shows it: controls say that they are, as in the figures."""
-    info = models.model_info(model)
-    return f"{model} (control)" if info.untrained or info.weights == "none" else model
-
-
 def figure_stems(kind: str) -> list[str]:
     """Names without ending of one kind's figures of one effect."""
     stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
@@ -383,7 +383,7 @@ def drawn(kind: str, section: str) -> list:
                     caption=f"../report/{kind}.rst",
                     category=section,
                     labels={
-                        "model": shown_model(model),
+                        "model": models.title(model),
                         "effect": "{effect}",
                         "kind": kind,
                         "label": label,
@@ -506,6 +506,6 @@ config["run"] = {
     "clips": clips_words(),
     "labels": LABELS,
     "effects": [effect_words(effect) for effect in EFFECTS],
-    "models": [shown_model(model) for model in MODEL_NAMES],
+    "models": [models.title(model) for model in MODEL_NAMES],
     "protocol": settings.protocol.model_dump(),
 }

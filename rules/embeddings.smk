@@ -3,13 +3,14 @@
 
 rule initialise_model:
     input:
-        library=lambda wildcards: embedding_library("initialise_model", wildcards.model),
+        # Ancient, since what they say is in the output's name.
+        library=lambda wildcards: ancient(embedding_library("initialise_model", wildcards.model)),
     output:
-        "<resources>/weights/{model}_seed{seed}{ending}",
+        "<resources>/weights/{model}_seed{seed}.{identity}{ending}",
     log:
-        "<logs>/weights/{model}_seed{seed}{ending}.log",
+        "<logs>/weights/{model}_seed{seed}.{identity}{ending}.log",
     benchmark:
-        "<benchmarks>/weights/{model}_seed{seed}{ending}.tsv"
+        "<benchmarks>/weights/{model}_seed{seed}.{identity}{ending}.tsv"
     wildcard_constraints:
         seed=r"\d+",
         ending=r"\.[a-z0-9]+",

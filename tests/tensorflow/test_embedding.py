@@ -88,9 +88,10 @@ def test_parts_and_originals_hold_every_clip_and_say_what_made_them(folder):
         assert {
             "schema_version", "model", "backend", "options", "weights_sha256", "protocol",
             "package_versions", "audio_package_versions", "effect", "unit", "config_sha256",
-            "data_sha256",
+            "data_sha256", "control",
         } == set(store.attributes)  # fmt: skip
     assert part.attributes["unit"] == "dB"
+    assert part.attributes["control"] == "handcrafted"
     assert part.attributes["data_sha256"] == original.attributes["data_sha256"]
     assert '"numpy": "' in part.attributes["package_versions"]
 

@@ -17,10 +17,10 @@ from musicnn.models import define_model
 
 from sensitivity.errors import InputError
 from sensitivity.models import load_model, musicnn_network, write_initial
-from sensitivity.models.initial import pink_noise
 from sensitivity.models import musicnn as ours
 from sensitivity.models.checkpoint import read_checkpoint
 from sensitivity.models.frontend import mel_filters, mel_power, mono_at
+from sensitivity.models.initial import pink_noise
 
 CHECKPOINT = Path(musicnn.__file__).parent / "MTT_musicnn"
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"

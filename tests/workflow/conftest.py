@@ -35,23 +35,29 @@ class Project:
     def write_config(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
 
-    def snakemake(
-        self, *arguments: str, configfile: str | None = "tiny.yaml"
-    ) -> subprocess.CompletedProcess:
-        """Run Snakemake as a user of the checkout would."""
+    def start(
+        self, *arguments: str, configfile: str | None = "tiny.yaml", **options
+    ) -> subprocess.Popen:
+        """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
         command = [sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--configfile", configfile] if configfile else []
         command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        environment = {**os.environ, "PATH": path}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
+
+    def snakemake(
+        self, *arguments: str, configfile: str | None = "tiny.yaml"
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake, to the end or for ten minutes."""
+        pipe = subprocess.PIPE
+        with self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe) as run:
+            try:
+                output, errors = run.communicate(timeout=600)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                raise
+        return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
 
     def run(self, *arguments: str) -> str:
         """Run to the end; the test fails with Snakemake's output if that fails."""

@@ -8,10 +8,8 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -215,17 +213,8 @@ def test_an_interrupted_run_resumes(project):
     config = project.read_config()
     config["models"] = {"logmel": {}}
     project.write_config(config)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
-    command += ["--conda-prefix", str(Path(__file__).resolve().parents[2] / ".snakemake/conda")]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    run = subprocess.Popen(
-        command,
-        cwd=project.folder,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    quiet = subprocess.DEVNULL
+    run = project.start(stdout=quiet, stderr=quiet, start_new_session=True)
     stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
     # Directions are fitted after the job that wrote the store has been taken as finished.
     fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]

@@ -38,6 +38,13 @@ def test_defaults_are_filled_in_and_the_identity_leaves_out_how_it_is_computed()
     }
 
 
+def test_controls_say_that_they_are():
+    assert models.control("clap-untrained") == "untrained"
+    assert models.control("logmel") == "handcrafted"
+    assert models.title("logmel") == "logmel (control)"
+    assert models.control("clap") == "" and models.title("clap") == "clap"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

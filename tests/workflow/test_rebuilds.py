@@ -6,6 +6,7 @@ what depends on it.
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,11 @@ def change(project, **keys) -> None:
     project.write_config(config)
 
 
+def edit(project, name: str | Path) -> None:
+    path = project.path(name)
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+
+
 def table_rows(project, name: str) -> list[dict]:
     path = project.path(f"results/tiny/tables/{name}.csv")
     with open(path, encoding="utf-8", newline="") as file:
@@ -54,10 +60,80 @@ def test_nothing_changed_nothing_to_do(again):
     assert "Nothing to be done" in again.run("--dry-run")
 
 
-def test_touching_library_modules_recomputes_nothing(again):
-    for path in again.path("workflow_scripts/sensitivity").rglob("*.py"):
+def test_touching_scripts_and_library_modules_recomputes_nothing(again):
+    for path in again.path("workflow_scripts").rglob("*.py"):
         path.touch()
     assert again.planned() == {}
+
+
+def test_an_edited_script_reruns_its_rule_and_what_follows(again):
+    edit(again, "workflow_scripts/classify.py")
+    assert set(again.planned()) == DEBIASING
+
+
+def test_how_embeddings_are_computed_recomputes_nothing(again):
+    change(again, device="cpu", models__musicnn={"batch_size": 3}, models__logmel={"batch_size": 1})
+    assert again.planned() == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models__musicnn": {"layer": "penultimate"}},
+        {"models__musicnn": {"backend": "upstream"}},
+    ],
+)
+def test_a_models_options_embed_that_model_alone(again, changes):
+    change(again, **changes)
+    planned = again.planned()
+    for rule in ("embed_original", "embed_clips", "assemble_effect", "fit_directions", "classify"):
+        assert {job["model"] for job in planned[rule]} == {"musicnn"}, rule
+    assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
+    # Under a new name: what other models embedded under the old one stays up to date.
+    assert all(job["batch"].endswith("r2") for job in planned["render_effect"])
+
+
+def test_a_models_environment_embeds_the_models_that_run_in_it(again):
+    edit(again, "envs/tensorflow.yaml")
+    planned = again.planned()
+    assert {job["model"] for job in planned["embed_clips"]} == {"musicnn", "musicnn-untrained"}
+    assert len(planned["render_effect"]) == 4
+
+
+def test_what_all_models_use_embeds_them_from_one_rendering(again):
+    edit(again, "workflow_scripts/sensitivity/embedding.py")
+    planned = again.planned()
+    assert len(planned["embed_clips"]) == 3 * 4
+    assert len(planned["render_effect"]) == 4
+
+
+def test_an_edited_model_is_embedded_once_and_its_earlier_parts_are_kept(again):
+    """Run to the end: no other model is embedded, now or in the next run."""
+    parts = set(again.path("results/tiny/embeddings").glob("*/*/*.h5"))
+    module = again.path("workflow_scripts/sensitivity/models/logmel.py")
+    before = module.read_text(encoding="utf-8")
+    edit(again, module)
+    output = again.run("results/tiny/embeddings/logmel.h5")
+    assert len(re.findall(r"Finished jobid: \d+ \(Rule: embed_clips\)", output)) == 4
+    new = set(again.path("results/tiny/embeddings").glob("*/*/*.h5")) - parts
+    assert {path.parents[1].name for path in new} == {"logmel"}
+    assert len(new) == 4
+    assert not set(again.planned()) & (EMBEDDING | {"embed_original", "initialise_model"})
+    module.write_text(before, encoding="utf-8")
+    planned = again.planned()
+    assert not set(planned) & EMBEDDING
+    assert {job["model"] for job in planned["embed_original"]} == {"logmel"}
+
+
+def test_weights_made_again_embed_nothing_again(again):
+    """They are the same: the seed, the module and the environment are part of a part's name."""
+    (weights,) = again.path("resources/weights").glob("musicnn-untrained_seed*.npz")
+    weights.write_bytes(weights.read_bytes())
+    assert again.planned() == {}
+    edit(again, "workflow_scripts/initialise_model.py")
+    planned = again.planned()
+    for rule in ("initialise_model", "embed_original", "embed_clips", "classify"):
+        assert {job["model"] for job in planned[rule]} == {"musicnn-untrained"}, rule
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
@@ -178,12 +254,12 @@ LIBRARY_EDITS = {
 
 @pytest.mark.parametrize("module", LIBRARY_EDITS)
 def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
-    path = again.path(f"workflow_scripts/sensitivity/{module}.py")
-    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    edit(again, f"workflow_scripts/sensitivity/{module}.py")
     planned = again.planned()
     assert set(planned) == LIBRARY_EDITS[module]
     if module == "models/logmel":
-        assert {job["model"] for job in planned["embed_original"]} == {"logmel"}
+        for rule in ("embed_original", "embed_clips", "assemble_effect", "classify"):
+            assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
 
 
 def test_every_rule_declares_the_modules_its_script_imports(project):

@@ -18,7 +18,7 @@ from sensitivity import devices
 from sensitivity.audio import AudioBatch, read_clip
 from sensitivity.clips import Clip
 from sensitivity.errors import InputError
-from sensitivity.models import EmbeddingModel, identity, load_model, uses_gpu
+from sensitivity.models import EmbeddingModel, control, identity, load_model, uses_gpu
 from sensitivity.workers import in_order
 
 
@@ -49,6 +49,7 @@ def store_attributes(
     text = json.dumps(configured, sort_keys=True)
     return {
         **configured,
+        "control": control(name),
         "weights_sha256": model.weights_sha256,
         "package_versions": {package: metadata.version(package) for package in model.packages},
         "audio_package_versions": audio_package_versions or {},

@@ -61,8 +61,8 @@ class EmbeddingModel(Protocol):
     weights_sha256 : of the weights' file, or of what it holds where a package has it inside
     packages : those whose versions go into the store
     prepare : makes of a clip, (frames, channels) float32, and its sample rate what `embed` wants:
-        one array; on the CPU, per clip. It is pickled into worker processes, so it holds no network,
-        and its module imports no deep-learning package before `load`
+        one array; on the CPU, per clip. It is pickled into worker processes, so it holds no
+        network, and its module imports no deep-learning package before `load`
     batch_size : clips that a CPU computes at once fastest; what ``batch_size: auto`` is there
     """
 
@@ -207,6 +207,18 @@ def model_info(name: str) -> ModelInfo:
             raise InputError(f"models.{name}: {trained} has no weights to train: leave it out")
         raise InputError(f"models.{name}: no such model{_nearest(name, MODELS)}")
     return MODELS[name]
+
+
+def control(name: str) -> str:
+    """What makes a model a control: ``untrained``, ``handcrafted``, or nothing."""
+    if name.endswith(UNTRAINED):
+        return "untrained"
+    return "handcrafted" if name in MODELS and MODELS[name].weights == "none" else ""
+
+
+def title(name: str) -> str:
+    """A model's name for people: controls say that they are."""
+    return f"{name} (control)" if control(name) else name
 
 
 def _nearest(name: str, known: Mapping) -> str:

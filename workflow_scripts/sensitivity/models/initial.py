@@ -9,9 +9,7 @@ import numpy as np
 N_PINK_CLIPS = 64
 
 
-def pink_noise(
-    random: np.random.Generator, samplerate: int, duration_s: float = 3.0
-) -> np.ndarray:
+def pink_noise(random: np.random.Generator, samplerate: int, duration_s: float = 3.0) -> np.ndarray:
     """Noise with power in proportion to 1 / frequency and peak 1: (frames,) float64."""
     n_samples = round(duration_s * samplerate)
     spectrum = np.fft.rfft(random.standard_normal(n_samples))

@@ -19,8 +19,8 @@ import numpy as np
 
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
-from sensitivity.models.checkpoint import read_checkpoint
 from sensitivity.models import Setup
+from sensitivity.models.checkpoint import read_checkpoint
 from sensitivity.models.frontend import mel_filters, mel_power, mono_at
 from sensitivity.models.initial import N_PINK_CLIPS, pink_noise, variables_sha256
 from sensitivity.models.musicnn_network import (
