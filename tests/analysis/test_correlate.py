@@ -51,7 +51,7 @@ def noise(originals, rng):
     return originals + rng.normal(size=(len(LEVELS), *originals.shape))
 
 
-def run(folder, effect, order=None, labels=None, dimension=DIMENSION):
+def run(folder, effect, order=None, labels=None, dimension=DIMENSION, neutral=None):
     """Tables of an effect, from stores whose rows are in `order`; as read, and their bytes."""
     folder.mkdir()
     clips = clip_index()
@@ -68,7 +68,7 @@ def run(folder, effect, order=None, labels=None, dimension=DIMENSION):
     given = {"store": folder / "e.h5", "original": folder / "original.h5"}
     given["clips"] = folder / "clips.csv"
     common = {
-        "params": SimpleNamespace(labels=labels, neutral=None),
+        "params": SimpleNamespace(labels=labels, neutral=neutral),
         "wildcards": SimpleNamespace(model="m", effect="e", items=dict(model="m").items),
         "log": [],
         "rule": "test",
@@ -121,6 +121,19 @@ def test_a_translation_has_one_direction_that_holds_for_other_clips(tmp_path):
     assert angles["average_displacement", "0"] < 0.1
     svd = [angles["samplewise_cca_svd", str(index)] for index in range(5)]
     assert svd == sorted(svd) and svd[0] >= 0 and svd[-1] <= 90
+
+
+def test_the_neutral_level_is_no_displacement(tmp_path):
+    """The same step at every level but the neutral one, which is an original again."""
+
+    def switched(originals, rng):
+        steps = np.array([0, 1, 1, 1, 1, 1.0])[:, None, None]
+        return originals + steps * rng.normal(size=originals.shape[1])
+
+    tables, _ = run(tmp_path / "a", switched, neutral=float(LEVELS[0]))
+    shares = column(tables["dimensionality"], "mean_displacement_share")
+    np.testing.assert_allclose(shares, 1, atol=1e-6)
+    assert {row["n_levels"] for row in tables["global_r2"]} == {str(len(LEVELS))}
 
 
 def test_clips_that_move_each_their_own_way_need_many_directions(tmp_path):
