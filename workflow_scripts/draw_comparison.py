@@ -17,13 +17,12 @@ def main(snakemake) -> None:
     configure_logging(snakemake, packages=("matplotlib",))
     given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
     found = json.loads(Path(given.provenance).read_text(encoding="utf-8"))
-    words = in_words(found["differing"])
-    what = f"a: {names.a}, b: {names.b}"
+    subject = (names.a, names.b), in_words(found["differing"])
     with matplotlib.rc_context(rc_of({"font_size": 7.0})):
         rows = read_table(given.global_r2, "comparison_global_r2")
-        save_figure(comparison_r2_figure((names.a, names.b), words, rows), made.r2)
+        save_figure(comparison_r2_figure(*subject, rows), made.r2)
         rows = read_table(given.auc, "comparison_auc")
-        save_figure(comparison_auc_figure(f"{what}; {words}", rows), made.auc)
+        save_figure(comparison_auc_figure(*subject, rows), made.auc)
 
 
 if __name__ == "__main__":

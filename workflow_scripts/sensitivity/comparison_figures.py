@@ -4,6 +4,7 @@ As in `figures`, every function returns a matplotlib figure and takes rows as `t
 gives them.
 """
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
@@ -212,11 +213,11 @@ def _set_x(panel, effect: EffectAxis) -> None:
 
 
 def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
-    """Global R² of two experiments: a panel an effect, training clips above and test clips below.
+    """How far the global R² moves from a to b: a panel an effect, training clips above, test below.
 
-    `names` are the experiments a and b, `what` the line that says how they differ, `rows` are of
-    the table comparison_global_r2. A point is a label. Saturated fits are left out: they are 1 by
-    identity.
+    `names` are the experiments a and b, `what` says how they differ, `rows` are of the table
+    comparison_global_r2. A point is a label: across, its R² in a. Saturated fits are left out:
+    they are 1 by identity.
     """
     rows = list(rows)
     by_effect = grouped(rows, "effect")
@@ -227,57 +228,45 @@ def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping
                label=look.model_title(model))
         for model, (colour, marker) in looks.items()
     ]  # fmt: skip
-    handles.append(Line2D([], [], color=look.GREY, linewidth=0.7, label="no move"))
-    columns = max(2, len(effects))
-    gap, left, right = 0.42, 0.5, 0.12
-    side = min(2.0, (PAGE_IN - left - right - (columns - 1) * gap) / columns)
-    figure, axes = look.grid(
-        2 * len(effects), len(effects), max(COLUMN_IN, left + len(effects) * (side + gap)), side,
-        left=left, right=right, top=0.12 + 4 * _line_height(),
-        bottom=0.42 + legend_height(len(handles), 4), gap_x=gap, gap_y=0.3 + _line_height(),
-    )  # fmt: skip
-    look.heading(figure, ["Global R² by label", what])
+    columns = len(effects)
+    figure, axes = _comparison_grid(
+        "Move of the global R², a point a label", names, what, 2 * columns, columns, handles, 1
+    )
     for index, panel in enumerate(axes):
-        effect = effects[index % len(effects)]
-        column, clips = (("r2", "training"), ("r2_test", "test"))[index // len(effects)]
-        drawn = []
+        effect = effects[index % columns]
+        column, clips = (("r2", "training"), ("r2_test", "test"))[index // columns]
+        drawn = False
         for row in by_effect[effect]:
             if column == "r2" and "1" in (row["saturated_a"], row["saturated_b"]):
                 continue
-            point = (_number(row[f"{column}_a"]), _number(row[f"{column}_b"]))
-            if not np.isnan(point).any():
+            if row[f"{column}_difference"]:
                 colour, marker = looks[row["model"]]
-                panel.plot(*point, marker=marker, color=colour, markersize=3.4, alpha=0.8,
-                           markeredgewidth=0, linestyle="")  # fmt: skip
-                drawn.append(point)
+                panel.plot(
+                    float(row[f"{column}_a"]), float(row[f"{column}_difference"]),
+                    marker=marker, color=colour, markersize=3.4, alpha=0.8, markeredgewidth=0,
+                    linestyle="",
+                )  # fmt: skip
+                drawn = True
         if drawn:
-            low, high = _span(drawn)
-            panel.plot([low, high], [low, high], color=look.GREY, linewidth=0.7, zorder=0)
-            panel.set(xlim=(low, high), ylim=(low, high))
-            for axis in (panel.xaxis, panel.yaxis):
-                axis.set_major_locator(MaxNLocator(3))
+            panel.axhline(0, color=look.GREY, linewidth=0.7, zorder=0)
+            panel.margins(0.08, 0.12)
+            panel.xaxis.set_major_locator(MaxNLocator(4))
+            panel.yaxis.set_major_locator(MaxNLocator(4))
         else:
             panel.set(xticks=[], yticks=[])
             text = "saturated in every label:\nR² = 1 by identity" if column == "r2" else "none"
             panel.text(0.5, 0.5, text, ha="center", va="center", transform=panel.transAxes)
         panel.set_title(f"{effect}, {clips} clips", loc="left", y=1.0)
-    look.outer_labels(axes, len(effects), f"R², {names[0]}", f"R², {names[1]}")
-    legend(figure, handles, 4)
+    look.outer_labels(axes, columns, "R² in a", "R², b - a")
     return figure
 
 
-def _span(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """One range for both axes, with a margin."""
-    low, high = np.min(points), np.max(points)
-    margin = max(0.06 * (high - low), 1e-3)
-    return low - margin, high + margin
-
-
-def comparison_auc_figure(what: str, rows: Iterable[Mapping]) -> Figure:
+def comparison_auc_figure(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
     """How far ROC AUC without debiasing moves from a to b, against level.
 
     A panel a model and effect: the mean over labels, and from the lowest to the highest label a
-    band, in both training directions. `rows` are of the table comparison_auc.
+    band, in both training directions. `names` and `what` are as of the R² figure, `rows` of the
+    table comparison_auc.
     """
     cells = grouped(
         (row for row in rows if row["method"] == "none" and row["roc_auc_difference"]),
@@ -297,17 +286,12 @@ def comparison_auc_figure(what: str, rows: Iterable[Mapping]) -> Figure:
         Patch(color="#DDDDDD", label="lowest to highest label"),
         Line2D([], [], color=look.BLACK, linestyle=":", linewidth=0.9, label="no effect"),
     ]
-    figure, axes = look.grid(
-        len(models) * len(effects), len(effects), PAGE_IN if len(effects) > 1 else COLUMN_IN, 1.15,
-        left=0.6, right=0.12, top=0.12 + 4 * _line_height(),
-        bottom=0.42 + legend_height(len(handles), 4 if len(effects) > 1 else 1), gap_x=0.45,
-        gap_y=0.3 + _line_height(),
-    )  # fmt: skip
-    look.heading(figure, ["Move of ROC AUC without debiasing, mean over labels", what])
+    title = "ROC AUC without debiasing: mean move"
+    columns = len(effects)
+    figure, axes = _comparison_grid(title, names, what, len(models) * columns, columns, handles, 2)
     for index, panel in enumerate(axes):
-        model, effect = models[index // len(effects)], effects[index % len(effects)]
-        found = cells.get((model, effect), [])
-        moves = grouped(found, "train", "test")
+        model, effect = models[index // columns], effects[index % columns]
+        moves = grouped(cells.get((model, effect), ()), "train", "test")
         levels = sorted({end for key in moves for end in key} - {ORIGINAL}, key=float)
         for forwards, colour, dashes, _ in curves:
             line = []
@@ -328,15 +312,42 @@ def comparison_auc_figure(what: str, rows: Iterable[Mapping]) -> Figure:
             axis.set_x(panel, ticks=4)
         panel.yaxis.set_major_locator(MaxNLocator(4))
         size = matplotlib.rcParams["font.size"]
-        panel_width = panel.get_position().width * figure.get_size_inches()[0] + 0.3
-        title = look.shorten(f"{look.model_title(model)}, {effect}", panel_width, size)
-        panel.set_title(title, loc="left", y=1.0)
-        if index % len(effects) == 0:
+        room = panel.get_position().width * figure.get_size_inches()[0] + 0.3
+        name = look.shorten(look.model_title(model), room, size)
+        panel.set_title(f"{name}\n{effect}", loc="left", linespacing=1.15, y=1.0)
+        if index % columns == 0:
             panel.set_ylabel("ROC AUC, b - a")
-        if index + len(effects) >= len(axes):
+        if index + columns >= len(axes):
             panel.set_xlabel(axis.label)
-    legend(figure, handles, 4 if len(effects) > 1 else 1)
     return figure
+
+
+def _comparison_grid(
+    title: str,
+    names: Sequence[str],
+    what: str,
+    n: int,
+    columns: int,
+    handles: Sequence,
+    title_lines: int,
+) -> tuple[Figure, list]:
+    """Figure and panels of two experiments' comparison, with its heading and legend.
+
+    One column of panels is as wide as a column of the paper, several as a page; `what` is wrapped.
+    """
+    width = PAGE_IN if columns > 1 else COLUMN_IN
+    legend_columns = 4 if columns > 1 else 1
+    characters = int((width - 0.12) * 72 / (0.62 * (matplotlib.rcParams["font.size"] + 0.5)))
+    lines = [title, f"a: {names[0]}, b: {names[1]}", *textwrap.wrap(what, characters)]
+    figure, axes = look.grid(
+        n, columns, width, 1.2,
+        left=0.6, right=0.12, top=0.12 + (len(lines) + 1.2 + title_lines) * _line_height(),
+        bottom=0.42 + legend_height(len(handles), legend_columns), gap_x=0.47,
+        gap_y=0.3 + title_lines * _line_height(),
+    )  # fmt: skip
+    look.heading(figure, lines)
+    legend(figure, handles, legend_columns)
+    return figure, axes
 
 
 def _axis(effect: str, levels: Sequence[str]) -> EffectAxis:
