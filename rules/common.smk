@@ -62,10 +62,12 @@ TABLES = (
     "auc",
     "auc_gain",
     "verdicts",
+    "displacement",
+    "displacement_order",
 )
-FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
 # Of these an effect has one figure, with every model and label.
-EFFECT_FIGURES = ("dimensionality", "principal_angles")
+EFFECT_FIGURES = ("dimensionality", "principal_angles", "displacement", "verdicts")
 RESULTS = f"results/{settings.experiment}"
 DEMO = settings.data.source == "demo"
 DEMO_FOLDER = f"{RESULTS}/clips"

@@ -230,3 +230,74 @@ rule draw_table1:
         "Drawing Table I"
     script:
         "../workflow_scripts/draw_table1.py"
+
+
+rule draw_displacement:
+    input:
+        displacement=per_model("displacement.csv"),
+        library=library("draw_displacement"),
+    output:
+        png=drawn_of_effect("displacement", "1. Impact (section II)"),
+        pdf="<results>/figures/displacement_{effect}.pdf",
+    log:
+        "<logs>/figures/displacement_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/displacement_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("displacement"),
+    message:
+        "Drawing how far {wildcards.effect} moves embeddings"
+    script:
+        "../workflow_scripts/draw_displacement.py"
+
+
+rule draw_auc_gain:
+    input:
+        auc_gain=per_model("auc_gain.csv"),
+        library=library("draw_auc_gain"),
+    output:
+        png=drawn("auc_gain", "4. Debiasing (section IV)"),
+        pdf=printed("auc_gain"),
+    log:
+        "<logs>/figures/auc_gain_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/auc_gain_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        labels=LABELS,
+        single_labels=SINGLE_LABELS,
+        effect=lambda wildcards: effect_words(wildcards.effect),
+        style=style_of("auc_gain"),
+    message:
+        "Drawing what debiasing gains under {wildcards.effect}"
+    script:
+        "../workflow_scripts/draw_auc_gain.py"
+
+
+rule draw_verdicts:
+    input:
+        verdicts="<results>/tables/verdicts.csv",
+        library=library("draw_verdicts"),
+    output:
+        png=drawn_of_effect("verdicts", "4. Debiasing (section IV)"),
+        pdf="<results>/figures/verdicts_{effect}.pdf",
+    log:
+        "<logs>/figures/verdicts_{effect}.log",
+    benchmark:
+        "<benchmarks>/figures/verdicts_{effect}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        models=MODEL_NAMES,
+        effect="{effect}",
+        style=style_of("verdicts"),
+    message:
+        "Drawing whether debiasing helps under {wildcards.effect}"
+    script:
+        "../workflow_scripts/draw_verdicts.py"

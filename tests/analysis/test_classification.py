@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 import classify
 import correlate
 import fit_directions
+import measure_displacement
 from sensitivity import classification, protocol
 from sensitivity.clips import Clip, write_clips
 from sensitivity.direction_store import read_directions
@@ -258,6 +259,8 @@ class Case:
         classify.main(
             self.job(self.tables("auc", "auc_gain", "n_directions"), threads=threads, **params)
         )
+        names = ("displacement", "displacement_order")
+        measure_displacement.main(self.job(self.tables(*names), **params))
         return self
 
 
@@ -351,6 +354,22 @@ def test_gains_need_no_row_of_none(case, tmp_path):
         del row["p_adjusted"]  # the family is another
     assert found == expected
     assert {row["method"] for row in read_table(other.folder / "auc.csv", "auc")} == {"lda"}
+
+
+def test_displacements_of_every_level_the_neutral_one_too(case):
+    rows = read_table(case.folder / "displacement.csv", "displacement")
+    cells = {(row["level"], row["label"]): row for row in rows}
+    assert set(cells) == {(level, label) for level in LEVELS for label in LABELS}
+    for (level, label), row in cells.items():
+        chosen = [c.label == label and c.split == "train" for c in case.clips]
+        moved = case.effected[LEVELS.index(level)][chosen].astype(float) - case.originals[chosen]
+        expected = np.linalg.norm(moved, axis=1).mean()
+        assert float(row["euclidean"]) == pytest.approx(expected, rel=1e-12)
+        assert (float(row["cosine"]) == 0) == (level == "0.0")
+    orders = read_table(case.folder / "displacement_order.csv", "displacement_order")
+    # Strengths 1, 0.5, 0, 0.3: the third rank correlation a displacement can have with the level.
+    for row in orders:
+        assert float(row["spearman_euclidean"]) == pytest.approx(-0.8)
 
 
 def test_table_global_r2_of_unequal_labels(case):

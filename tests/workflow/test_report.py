@@ -12,7 +12,7 @@ SECTIONS = {
     "1. Impact (section II)": ("trajectories",),
     "2. Correlation (section III)": ("correlation",),
     "3. Dimensionality (section III)": ("samplewise", "spectra"),
-    "4. Debiasing (section IV)": ("auc",),
+    "4. Debiasing (section IV)": ("auc", "auc_gain"),
 }
 TABLES = {
     "global_r2.csv": "2. Correlation (section III)",
@@ -31,6 +31,10 @@ def expected_rows(section: str) -> set[tuple]:
     if section.startswith("3."):
         kinds = ("dimensionality", "principal_angles")
         rows |= {("all", effect, kind, "all") for effect in ("gain", "reverb") for kind in kinds}
+    if section.startswith("1."):
+        rows |= {("all", effect, "displacement", "all") for effect in ("gain", "reverb")}
+    if section.startswith("4."):
+        rows |= {("all", effect, "verdicts", "all") for effect in ("gain", "reverb")}
     rows |= {("all", "all", table, "all") for table in TABLES if TABLES[table] == section}
     if section.startswith("2."):
         rows.add(("all", "all", "table1", "all"))

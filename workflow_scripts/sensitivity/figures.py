@@ -214,11 +214,11 @@ def _level_bar(figure: Figure, effect: EffectAxis, colours: ScalarMappable, note
     bar.set_xlabel(effect.label)
     if effect.neutral_rank is not None:
         bar.axvline(effect.neutral_rank, color=look.BLACK, linewidth=1.0)
-        note += f"\n| no effect ({_neutral_text(effect)})"
+        note += f"\n| no effect ({neutral_text(effect)})"
     figure.text((0.3 + length + 0.15) / width, 0.5 / height, note, va="center", linespacing=1.4)
 
 
-def _neutral_text(effect: EffectAxis) -> str:
+def neutral_text(effect: EffectAxis) -> str:
     return f"{look.format_level(effect.neutral)} {effect.unit}".rstrip()
 
 
@@ -294,7 +294,7 @@ def correlation_figure(
         Line2D([], [], color=look.BLACK, linewidth=0.8, label="median of the test clips"),
     ]
     if effect.neutral_rank is not None:
-        text = f"no effect ({_neutral_text(effect)})"
+        text = f"no effect ({neutral_text(effect)})"
         handles.append(Line2D([], [], color=look.GREY, linewidth=0.7, linestyle=":", label=text))
     legend(figure, handles, 2 if single else 4)
     return figure
@@ -485,7 +485,7 @@ def auc_figure(
         line = Line2D(
             [], [], color=look.GREY, linestyle="", marker="o", markersize=4, markerfacecolor="white"
         )
-        line.set_label(f"no effect ({_neutral_text(effect)})")
+        line.set_label(f"no effect ({neutral_text(effect)})")
     handles.append(line)
 
     pairs = 1 if len(labels) == 1 else 2
@@ -617,7 +617,7 @@ def table1_figure(
         notes.append(_wrapped("† training fit saturated for at least one label: R² = 1 there by "
                               "identity, so read the test rows.", width))  # fmt: skip
     note_lines = "\n".join(notes).count("\n") + 1
-    height = (len(TABLE1_ROWS) * len(models) + 1.5 + 1.0 * note_lines) * step + 0.25
+    height = (len(TABLE1_ROWS) * len(models) + 1.3 + 0.86 * note_lines) * step + 0.25
     figure = Figure(figsize=(width, height))
 
     def put(x: float, y: float, text: str, **how) -> None:

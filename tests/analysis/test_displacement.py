@@ -1,0 +1,132 @@
+"""Displacement measures against closed forms: translations, scalings, rotations, Gaussians."""
+
+import numpy as np
+import pytest
+from scipy import linalg
+from scipy.stats import ortho_group
+
+from sensitivity import displacement
+
+SHAPES = [(40, 6), (12, 30)]
+
+
+def draw(n_clips=40, dimension=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_clips, dimension)) @ rng.normal(size=(dimension, dimension)) + 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_translation(shape):
+    points = draw(*shape)
+    shift = np.zeros(shape[1])
+    shift[:2] = 3, 4
+    row = displacement.describe_level(points, points + shift, distance=10.0)
+    for name, value in (("euclidean", 5), ("relative", 0.5)):
+        for suffix in ("", "_q05", "_q50", "_q95"):
+            assert row[name + suffix] == pytest.approx(value, abs=1e-12)
+    assert row["frechet"] == pytest.approx(25, abs=1e-9)
+    assert row["cka"] == pytest.approx(1, abs=1e-12)
+    assert row["n_clips"] == shape[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_scaling(shape):
+    points = draw(*shape)
+    row = displacement.describe_level(points, 0.25 * points, distance=np.nan)
+    lengths = 0.75 * np.linalg.norm(points, axis=1)
+    assert row["cosine"] == pytest.approx(0, abs=1e-12)
+    assert row["euclidean"] == pytest.approx(lengths.mean(), abs=1e-12)
+    assert row["euclidean_q95"] == pytest.approx(np.quantile(lengths, 0.95), abs=1e-12)
+    squared = (points.mean(axis=0) ** 2).sum() + points.var(axis=0, ddof=1).sum()
+    assert row["frechet"] == pytest.approx(0.75**2 * squared, rel=1e-9)
+    assert row["cka"] == pytest.approx(1, abs=1e-12)
+    assert "relative" not in row
+
+
+@pytest.mark.parametrize("degrees", [10, 60, 180])
+def test_a_rotation_by_one_angle_in_every_plane(degrees):
+    points, angle = draw(), np.deg2rad(degrees)
+    plane = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    row = displacement.describe_level(points, points @ np.kron(np.eye(3), plane), 1.0)
+    lengths = np.linalg.norm(points, axis=1)
+    assert row["cosine"] == pytest.approx(1 - np.cos(angle), abs=1e-12)
+    assert row["euclidean"] == pytest.approx(2 * np.sin(angle / 2) * lengths.mean(), rel=1e-12)
+    assert row["cka"] == pytest.approx(1, abs=1e-12)
+
+
+def test_nothing_moves():
+    points = draw(20, 30).astype(np.float32).astype(float)
+    row = displacement.describe_level(points, points.copy(), 1.0)
+    assert row["cosine"] == row["euclidean"] == row["relative"] == 0
+    assert row["frechet"] == pytest.approx(0, abs=1e-9 * (points**2).sum())
+    assert row["frechet"] >= 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_frechet_distance_is_that_of_covariances(shape):
+    first, second = draw(*shape), draw(*shape, seed=1)[:-2]
+    one, other = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    root = linalg.sqrtm(one)
+    shared = linalg.sqrtm(root @ other @ root).real
+    expected = ((first.mean(axis=0) - second.mean(axis=0)) ** 2).sum()
+    expected += np.trace(one + other - 2 * shared)
+    found = displacement.frechet_distance(first, second)
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert displacement.frechet_distance(second, first) == pytest.approx(found, rel=1e-10)
+
+
+def test_frechet_distance_of_two_gaussians_of_one_dimension():
+    rng = np.random.default_rng(0)
+    first, second = (rng.normal(size=(50, 1)) * scale + mean for scale, mean in ((2, 1), (5, -3)))
+    expected = (first.mean() - second.mean()) ** 2 + (first.std(ddof=1) - second.std(ddof=1)) ** 2
+    assert displacement.frechet_distance(first, second) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_cka_is_the_alignment_of_centred_gram_matrices(shape):
+    first, second = draw(*shape), draw(*shape, seed=1)
+    centring = np.eye(shape[0]) - 1 / shape[0]
+    one, other = (centring @ points @ points.T @ centring for points in (first, second))
+    expected = np.trace(one @ other) / np.sqrt(np.trace(one @ one) * np.trace(other @ other))
+    assert displacement.linear_cka(first, second) == pytest.approx(expected, rel=1e-10)
+    turned = second @ ortho_group.rvs(shape[1], random_state=0) * 3 - 1
+    assert displacement.linear_cka(first, turned) == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(displacement.linear_cka(first, np.ones(shape)))
+
+
+def test_cka_of_noise_is_small_only_with_more_clips_than_dimensions():
+    rng = np.random.default_rng(0)
+    many = displacement.linear_cka(rng.normal(size=(4000, 8)), rng.normal(size=(4000, 8)))
+    few = displacement.linear_cka(rng.normal(size=(50, 800)), rng.normal(size=(50, 800)))
+    assert many < 0.01
+    assert few > 0.9
+
+
+def test_zero_embeddings_have_no_cosine():
+    points = draw(10, 4)
+    silent = points.copy()
+    silent[3] = 0
+    row = displacement.describe_level(points, silent, 1.0)
+    assert row["cosine"] == pytest.approx(0, abs=1e-12)
+    assert "cosine" not in displacement.describe_level(points, 0 * points, 1.0)
+
+
+def test_distance_between_labels():
+    centroids = {"a": np.array([0.0, 0.0]), "b": np.array([3.0, 4.0]), "c": np.array([0.0, 1.0])}
+    assert displacement.label_distance(centroids, "a") == pytest.approx(3)
+    assert np.isnan(displacement.label_distance({"a": np.ones(2)}, "a"))
+    assert np.isnan(displacement.label_distance({"a": np.ones(2), "b": np.ones(2)}, "a"))
+
+
+def test_order_with_level():
+    points, shift = draw(), np.ones(6)
+    rows = [
+        displacement.describe_level(points, points + scale * shift, 1.0) for scale in (3, 2, 1, 0.5)
+    ]
+    found = displacement.order_with_level(rows)
+    assert found["spearman_euclidean"] == found["spearman_frechet"] == -1
+    assert found["n_levels"] == 4
+    swapped = displacement.order_with_level([rows[0], rows[2], rows[1], rows[3]])
+    assert swapped["spearman_euclidean"] == pytest.approx(-0.8)
+    still = displacement.order_with_level([rows[0]] * 3)
+    assert np.isnan(still["spearman_euclidean"])

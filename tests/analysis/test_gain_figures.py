@@ -1,0 +1,163 @@
+"""The figures of gains, verdicts and displacements, drawn from made-up tables."""
+
+import itertools
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from test_figures import IRMAS, LONG, VARIANTS, as_read, effect_params, shown_texts
+
+import draw_auc_gain
+import draw_displacement
+import draw_verdicts
+from sensitivity.displacement_figures import displacement_figure
+from sensitivity.figure_style import EffectAxis, rc_of
+from sensitivity.gain_figures import auc_gain_figure, verdicts_figure
+from sensitivity.styles import style_of
+from sensitivity.tables import write_table
+from sensitivity.verdicts import verdict_rows
+
+MODELS = ["openl3", "panns", "clap", "logmel"]
+KINDS = ("auc_gain", "verdicts", "displacement")
+SIZES = [
+    pytest.param("lowpass", 31, IRMAS, id="11 labels, 31 levels"),
+    pytest.param("gain", 6, LONG[:5], id="5 long labels, 6 levels"),
+    pytest.param("reverb", 34, ["cello"], id="1 label, 34 levels"),
+]
+
+
+def gains(model, labels, effect):
+    """Rows of table auc_gain: LDA never gains, other methods clearly at the first levels."""
+    rng = np.random.default_rng(len(labels))
+    for label, (method, threshold) in itertools.product(labels, VARIANTS[1:]):
+        for number, level in enumerate(effect["levels"]):
+            for train, test in ((level, "original"), ("original", level), (level, level)):
+                sign = rng.choice([-1, 1])
+                clear = method != "lda" and number < 3 and train != test
+                yield {
+                    "model": model, "effect": effect["name"], "label": label, "method": method,
+                    "threshold": threshold, "train": train, "test": test,
+                    "gain": sign * (0.01 if clear else 1e-4), "low": 0.0, "high": 0.0,
+                    "p": 0.01 if clear else 0.9, "n_groups": 20,
+                    "p_adjusted": None if train == test else 0.02 if clear else 0.95,
+                }  # fmt: skip
+
+
+def displacements(model, labels, effect):
+    for number, level in enumerate(effect["levels"]):
+        for index, label in enumerate(labels):
+            value = (1 + index) * number / len(effect["levels"])
+            yield {
+                "model": model, "effect": effect["name"], "level": level, "label": label,
+                "cosine": 0.01 * value, "relative": 0.3 * value, "cka": 1 - 0.01 * value,
+            }  # fmt: skip
+
+
+def draw(kind, labels, effect, **given):
+    style = style_of(kind, given)
+    axis = EffectAxis.of(effect)
+    with matplotlib.rc_context(rc_of(style)):
+        if kind == "auc_gain":
+            rows = as_read(gains(MODELS[0], labels, effect))
+            figure = auc_gain_figure(MODELS[0], labels, axis, style, rows)
+        elif kind == "verdicts":
+            rows = as_read(row for model in MODELS for row in gains(model, labels, effect))
+            figure = verdicts_figure(MODELS, effect["name"], style, as_read(verdict_rows(rows)))
+        else:
+            rows = as_read(row for model in MODELS for row in displacements(model, labels, effect))
+            figure = displacement_figure(MODELS, axis, style, rows)
+        FigureCanvasAgg(figure).draw()
+    return figure
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("effect", "n_levels", "labels"), SIZES)
+def test_no_text_is_clipped_or_lies_on_a_text(kind, effect, n_levels, labels):
+    figure = draw(kind, labels, effect_params(effect, n_levels))
+    renderer = figure.canvas.get_renderer()
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert min(box.x0, box.y0) >= -1, text
+        assert box.x1 <= width + 1, text
+        assert box.y1 <= height + 1, text
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+
+
+def test_gains_are_marked_where_they_are_clear():
+    effect = effect_params("lowpass", 6)
+    figure = draw("auc_gain", ["cello"], effect)
+    for panel in figure.axes[:2]:
+        names = [tick.label1.get_text() for tick in panel.yaxis.get_major_ticks()]
+        dots = sorted((line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines)
+        methods = range(len(VARIANTS) - 2)  # neither none nor LDA, the last
+        assert dots == sorted(itertools.product(range(3), methods))
+        (image,) = panel.images
+        assert image.get_array().shape == (len(VARIANTS) - 1, 6)
+        assert np.abs(image.get_array()).max() == pytest.approx(0.01)
+        assert image.norm.vmin == -image.norm.vmax == pytest.approx(-0.01)
+    assert names[-1] == "LDA"
+    hidden = draw("auc_gain", ["cello"], effect, hide=["lda"]).axes[0]
+    assert len(hidden.images[0].get_array()) == len(VARIANTS) - 2
+
+
+def test_verdict_bars_are_shares_of_cells():
+    effect = effect_params("lowpass", 6)
+    figure = draw("verdicts", IRMAS, effect)
+    assert len(figure.axes) == 2 * len(MODELS)
+    for panel in figure.axes:
+        widths = [bar.get_width() for bar in panel.patches]
+        harmed, helped = [w for w in widths if w < 0], [w for w in widths if w > 0]
+        # Half of the levels are clear for each of 7 methods, never for LDA.
+        assert sum(helped) - sum(harmed) == pytest.approx(7 * 50)
+
+
+def test_displacement_lines_are_means_and_bands_ranges_over_labels():
+    figure = draw("displacement", IRMAS[:3], effect_params("lowpass", 6))
+    cosine, relative, cka = figure.axes
+    np.testing.assert_allclose(cosine.lines[0].get_ydata(), 0.02 * np.arange(6) / 6)
+    np.testing.assert_allclose(cka.lines[0].get_ydata(), 1 - 0.02 * np.arange(6) / 6)
+    band = relative.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx(0.9 * 5 / 6)
+    assert cosine.get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scripts_write_every_figure(tmp_path, kind):
+    effect = effect_params("gain", 6)
+    script = {
+        "auc_gain": draw_auc_gain, "verdicts": draw_verdicts, "displacement": draw_displacement,
+    }[kind]  # fmt: skip
+    make = displacements if kind == "displacement" else gains
+    paths = []
+    for model in MODELS[:2]:
+        paths.append(str(tmp_path / f"{model}.csv"))
+        rows = make(model, IRMAS[:2], effect)
+        if kind == "verdicts":
+            rows = verdict_rows(as_read(rows))
+        write_table(paths[-1], kind, rows)
+    stems = [f"{kind}_gain"]
+    if kind == "auc_gain":
+        stems = [f"{kind}_{model}_gain{end}" for model in MODELS[:2] for end in ("", "_cello")]
+    outputs = [str(tmp_path / f"{stem}.{ending}") for stem in stems for ending in ("png", "pdf")]
+    script.main(
+        SimpleNamespace(
+            input=SimpleNamespace(**{kind: paths[0] if kind == "verdicts" else paths}),
+            output=outputs,
+            params=SimpleNamespace(
+                models=MODELS[:2], labels=IRMAS[:2], single_labels=["cello"], style={},
+                effect="gain" if kind == "verdicts" else effect,
+            ),
+            log=[],
+            rule=f"draw_{kind}",
+            wildcards={"effect": "gain"},
+        )
+    )  # fmt: skip
+    for path in outputs:
+        with open(path, "rb") as file:
+            assert file.read(4) in (b"\x89PNG", b"%PDF")
