@@ -75,5 +75,4 @@ def resample(signal: np.ndarray, samplerate: int, target: int) -> np.ndarray:
     before = -centre % down
     kernel = np.concatenate([np.zeros(before), kernel])
     start = (centre + before) // down
-    resampled = upfirdn(kernel, signal, up, down)[start : start + length]
-    return np.pad(resampled, (0, length - len(resampled)))
+    return upfirdn(kernel, signal, up, down)[start : start + length]

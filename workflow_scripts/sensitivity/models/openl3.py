@@ -222,6 +222,8 @@ def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
     import tensorflow as tf
     from openl3.models import AUDIO_MODELS
 
+    # Layers' names, which go into the file, count up from here.
+    tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
     network = AUDIO_MODELS["mel128"](include_frontend=True)
     random = np.random.default_rng(seed)

@@ -1,0 +1,58 @@
+"""What the package openl3 makes of clips, for test_openl3.py; run with envs/tensorflow's Python.
+
+Usage: openl3_package.py WEIGHTS CLIPS RESULTS; untrained WEIGHTS are made where there are none.
+CLIPS and RESULTS are NPZ files: ``audio_<i>`` (frames, channels) and ``samplerate_<i>`` to
+
+windows_<i> : the package's input, (n, 48000) float32
+log_mel_<i> : the package's spectrograms of them, (n, 128, 199) float32
+frames_<i> : what its function returns for the clip, (n, 512) float32
+exact_<i> : the same from spectrograms in float64 on, rounded to float32
+cnn_<i> : the same from the package's spectrograms on
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import openl3
+
+from sensitivity.models import load_model, write_initial
+from sensitivity.models import openl3 as ours
+
+
+def main(weights: str, clips: str, results: str) -> None:
+    """Write RESULTS."""
+    if not Path(weights).exists():
+        ours.N_PINK_CLIPS = 2  # of 64
+        write_initial("openl3-untrained", {}, weights)
+    load = openl3.models.load_audio_embedding_model_from_path
+    whole = load(weights, "mel128", 512)
+    from_spectrogram = load(weights, "mel128", 512, frontend="librosa")
+    front_end = whole.layers[1]
+    found = {"sha256": load_model("openl3", {"backend": "upstream"}, weights).weights_sha256}
+    with np.load(clips) as file:
+        for index in range(len(file) // 2):
+            audio, samplerate = file[f"audio_{index}"], int(file[f"samplerate_{index}"])
+            windows = openl3.preprocess_audio(audio.astype(np.float64), samplerate)
+            windows = windows.astype(np.float32)
+            exact = np.stack([ours.log_mel(window[0]) for window in windows]).astype(np.float32)
+            log_mel = front_end(windows).numpy()
+            frames, _ = openl3.get_audio_embedding(
+                audio.astype(np.float64), samplerate, model=whole, verbose=False
+            )
+            found |= {
+                f"windows_{index}": windows[:, 0],
+                f"log_mel_{index}": log_mel[..., 0],
+                f"frames_{index}": frames,
+                f"exact_{index}": from_spectrogram(exact[..., None]).numpy(),
+                f"cnn_{index}": from_spectrogram(log_mel).numpy(),
+            }
+    np.savez(results, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,217 @@
+"""OpenL3 in PyTorch is as near as float32 lets it be to the package, which runs elsewhere."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import PUBLISHED, RECORDINGS, ROOT, chord, relative
+
+from sensitivity.errors import InputError
+from sensitivity.models import load_model, model_info
+from sensitivity.models import openl3 as ours
+
+RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
+SECONDS = 0.8  # four windows
+
+
+def excerpts() -> list[tuple[np.ndarray, int]]:
+    """Audio and sample rate of a made-up clip and of those recordings there are."""
+    made_up = [(chord(SECONDS), 44100)]
+    for name in RECORDED:
+        if (RECORDINGS / f"{name}.wav").exists():
+            audio, samplerate = soundfile.read(
+                RECORDINGS / f"{name}.wav", dtype="float32", always_2d=True
+            )
+            n_frames = int(SECONDS * samplerate)
+            loudest = int(np.abs(audio[:-n_frames]).max(axis=1).argmax())
+            made_up.append((audio[loudest : loudest + n_frames], samplerate))
+    return made_up
+
+
+@pytest.fixture(scope="module")
+def tensorflow_python():
+    """The Python of envs/tensorflow, of the same checkout."""
+    workflow = ROOT / ".venv" / "bin" / "python"
+    if not workflow.exists():
+        pytest.skip("no .venv, which finds the package's environment: run `make test`")
+    said = subprocess.check_output([workflow, ROOT / "tools" / "stacks.py"], text=True)
+    return dict(line.split("\t") for line in said.splitlines())["tensorflow"]
+
+
+@pytest.fixture(scope="module", params=["untrained", "published"])
+def package(request, tmp_path_factory, tensorflow_python):
+    """The weights' path, and what the package makes of `excerpts` with them."""
+    folder = tmp_path_factory.mktemp("package")
+    weights = folder / "untrained.h5"
+    if request.param == "published":
+        weights = PUBLISHED / model_info("openl3").weights_file
+        if not weights.exists():
+            pytest.skip(
+                f"no {weights.name} in resources/weights or the folder $SENSITIVITY_WEIGHTS"
+            )
+    clips = {}
+    for index, (audio, samplerate) in enumerate(excerpts()):
+        clips |= {f"audio_{index}": audio, f"samplerate_{index}": samplerate}
+    np.savez(folder / "clips.npz", **clips)
+    script = ROOT / "tests" / "torch" / "openl3_package.py"
+    library = {"PYTHONPATH": str(ROOT / "workflow_scripts"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run(
+        [tensorflow_python, script, weights, folder / "clips.npz", folder / "results.npz"],
+        env=os.environ | library,
+        check=True,
+    )
+    with np.load(folder / "results.npz") as file:
+        return weights, dict(file)
+
+
+@pytest.fixture(scope="module")
+def model(package):
+    return load_model("openl3", {}, package[0])
+
+
+def test_equals_the_packages_network_from_the_spectrogram_on(model, package):
+    _, results = package
+    for index in range(len(excerpts())):
+        with torch.inference_mode():
+            found = model.network.cnn(torch.from_numpy(results[f"log_mel_{index}"])).numpy()
+        expected = results[f"cnn_{index}"]
+        assert expected.shape == (4, 512)
+        assert relative(found, expected) <= 1e-5
+        assert relative(found.mean(axis=0), expected.mean(axis=0)) <= 1e-5
+
+
+def test_front_end_is_exact_where_the_packages_is_not(model, package):
+    _, results = package
+    for index in range(len(excerpts())):
+        windows = results[f"windows_{index}"]
+        exact = np.stack([ours.log_mel(window) for window in windows])
+        with torch.inference_mode():
+            found = model.network.log_mel(torch.from_numpy(windows)).numpy()
+        assert np.abs(found - exact).max() <= 1e-5  # dB: the rounding to float32
+        assert np.abs(results[f"log_mel_{index}"] - exact).max() > 1e-3
+        assert np.abs(results[f"log_mel_{index}"] - exact).mean() < 0.1
+
+
+def test_is_nearer_to_an_exact_front_end_than_the_package(model, package):
+    """From audio on; each with its own resampler, the exact front end with the package's."""
+    _, results = package
+    for index, (audio, samplerate) in enumerate(excerpts()):
+        exact = results[f"exact_{index}"].mean(axis=0)
+        of_package = relative(results[f"frames_{index}"].mean(axis=0), exact)
+        found = model.embed([model.prepare(audio, samplerate)])
+        assert found.shape == (1, 512) and found.dtype == np.float32
+        of_ours = relative(found[0], exact)
+        print(f"clip {index}: package {of_package:.1e}, ours {of_ours:.1e} from an exact front end")
+        assert of_ours <= of_package
+        assert of_package < 1e-2  # far less than between clips: it is the same network
+
+
+def test_both_backends_know_the_weights_by_one_hash(model, package):
+    assert model.weights_sha256 == package[1]["sha256"]
+
+
+@pytest.fixture(scope="module")
+def random_weights():
+    """Weights in the network's order as `read_weights` returns them, of plausible sizes."""
+    random = np.random.default_rng(3)
+    made = {
+        "gamma": lambda shape: random.uniform(0.5, 1.5, shape) * random.choice([-1, 1], shape),
+        "beta": lambda shape: random.normal(0, 0.1, shape),
+        "bias": lambda shape: random.normal(0, 0.1, shape),
+        "moving_mean": lambda shape: random.normal(0, 0.1, shape),
+        "moving_variance": lambda shape: random.uniform(0.5, 1.5, shape),
+        "kernel": lambda shape: random.normal(0, np.sqrt(2 / np.prod(shape[:3])), shape),
+    }
+    weights = [made[name](shape).astype(np.float32) for name, shape in ours.VARIABLES]
+    weights[2][:], weights[3][:] = -40, 400  # of decibels
+    return weights
+
+
+@pytest.fixture(scope="module")
+def with_random_weights(random_weights, tmp_path_factory):
+    """The model without TensorFlow having made a file for it."""
+    path = tmp_path_factory.mktemp("weights") / "any.h5"
+    path.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ours, "read_weights", lambda path: random_weights)
+        return load_model("openl3", {}, path)
+
+
+def test_equals_each_layer_in_turn_in_float64(with_random_weights, random_weights):
+    """Where scales are negative, too, and nothing is folded, pooled early or cut into parts."""
+    log_mel = np.random.default_rng(0).uniform(-80, 0, (9, 128, 199)).astype(np.float32)
+    weights = iter([torch.from_numpy(array).double() for array in random_weights])
+    functional = torch.nn.functional
+
+    def normalised(x):
+        gamma, beta, mean, variance = (next(weights) for _ in range(4))
+        return functional.batch_norm(x, mean, variance, gamma, beta, eps=1e-3)
+
+    with torch.inference_mode():
+        x = normalised(torch.from_numpy(log_mel[-1:]).double()[:, None])
+        for layer in range(8):
+            kernel, bias = next(weights), next(weights)
+            x = functional.conv2d(x, kernel.permute(3, 2, 0, 1), bias, padding="same")
+            if layer < 7:
+                x = normalised(x).relu()
+            if layer in (1, 3, 5):
+                x = functional.max_pool2d(x, 2)
+        expected = functional.max_pool2d(x, (16, 24)).flatten().numpy()
+        found = with_random_weights.network.cnn(torch.from_numpy(log_mel))[-1].numpy()
+    assert next(weights, None) is None
+    assert relative(found, expected) <= 2e-6
+
+
+def test_a_batch_embeds_as_single_clips_do(with_random_weights):
+    model = with_random_weights
+    lengths = [0.6, 1.5, 0.6, 0.1]
+    prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate(lengths)]
+    assert len({clip.shape for clip in prepared}) == 3
+    batch = model.embed(prepared)
+    for row, clip in zip(batch, prepared, strict=True):
+        assert relative(row, model.embed([clip])[0]) <= 1e-6
+    assert relative(batch[0], batch[2]) > 1e-3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_embeds_as_the_cpu_does(with_random_weights, random_weights, monkeypatch, tmp_path):
+    (tmp_path / "any.h5").touch()
+    monkeypatch.setattr(ours, "read_weights", lambda path: random_weights)
+    on_gpu = load_model("openl3", {}, tmp_path / "any.h5", device="cuda:0")
+    prepared = [on_gpu.prepare(chord(s), 44100) for s in (1, 1, 0.4)]
+    assert relative(on_gpu.embed(prepared), with_random_weights.embed(prepared)) <= 1e-5
+
+
+def test_preparing_needs_no_torch_in_worker_processes(with_random_weights):
+    sent = pickle.dumps(with_random_weights.prepare)
+    script = (
+        "import pickle, sys, numpy; prepare = pickle.loads(bytes.fromhex(sys.argv[1]));"
+        "print(prepare(numpy.zeros((44100, 2), 'f4'), 44100).shape, 'torch' in sys.modules,"
+        " 'h5py' in sys.modules)"
+    )
+    said = subprocess.check_output(
+        [sys.executable, "-c", script, sent.hex()],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow_scripts")},
+        text=True,
+    )
+    assert said.split() == ["(72000,)", "False", "False"]
+
+
+def test_weights_that_are_not_openl3s_are_refused(package, tmp_path):
+    path = tmp_path / "weights.h5"
+    with pytest.raises(InputError, match=r"weights\.h5: no such file"):
+        load_model("openl3", {}, path)
+    shutil.copy(package[0], path)
+    load_model("openl3", {}, path)
+    with open(path, "r+b") as file:
+        file.truncate(10_000_000)
+    with pytest.raises(InputError, match=r"weights\.h5: is not readable as HDF5, cut short"):
+        load_model("openl3", {}, path)
+    with pytest.raises(InputError, match="initialise_model"):
+        load_model("openl3-untrained", {})
