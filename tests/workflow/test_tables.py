@@ -20,6 +20,9 @@ SPECIFIED = {
     "n_directions": "model, effect, label, threshold, n_directions",
     "auc": "model, effect, label, method, threshold, train, test, roc_auc, best_c, n_tied_c, "
     "n_train, n_test",
+    "auc_gain": "model, effect, label, method, threshold, train, test, gain, low, high",
+    "verdicts": "model, effect, method, threshold, helps, harms, neither, mean_gain",
+    "displacement": "model, effect, level, label, cosine, euclidean, relative, frechet, cka",
     "paper_comparison": "quantity, model, effect, label, method, threshold, train, test, paper, "
     "ours, difference",
 }
@@ -28,6 +31,10 @@ ADDED = {
     "global_r2": "r2_test_low, r2_test_high, r2_test_null_high, n_groups, n_groups_test",
     "table1": "mean_null, n_above_null, mean_test_low, mean_test_high, mean_heldout_levels",
     "principal_angles": "method, index",
+    "auc_gain": "p, p_adjusted, n_groups",
+    "verdicts": "train, test, untested, lowest_gain, highest_gain",
+    "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "
+    "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips",
     "paper_comparison": "paper_std, difference_in_std",
 }
 
