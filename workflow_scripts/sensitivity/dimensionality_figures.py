@@ -167,7 +167,7 @@ def principal_angles_figure(
 def _angle_bar(figure: Figure, colours: ScalarMappable) -> None:
     """A colour bar of the angles at the bottom, and what is in which half beside it."""
     width, height = figure.get_size_inches()
-    length = min(2.2, width - 1.8)
+    length = min(2.2, width - 1.9)
     bar = figure.add_axes((0.12 / width, 0.36 / height, length / width, 0.09 / height))
     figure.colorbar(colours, cax=bar, orientation="horizontal", ticks=[0, 30, 60, 90])
     bar.set_xlabel("angle (degrees)")

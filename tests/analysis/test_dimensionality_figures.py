@@ -1,0 +1,130 @@
+"""The figures of dimensionality and of angles between labels' directions."""
+
+import importlib
+import itertools
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+from test_figures import IRMAS, LONG, as_read, shown_texts, words
+
+from sensitivity import dimensionality_figures
+from sensitivity.figure_style import rc_of
+from sensitivity.styles import style_of
+from sensitivity.tables import write_table
+
+KINDS = ("dimensionality", "principal_angles")
+MODELS = ["clap", "clap-untrained", "logmel", "musicnn", "musicnn-untrained", "openl3", "panns"]
+SIZES = [
+    pytest.param(MODELS[:3], IRMAS, id="3 models, 11 labels"),
+    pytest.param(MODELS, IRMAS[:5], id="7 models, 5 labels"),
+    pytest.param(["a_model_with_a_long_name-untrained"], LONG, id="1 long model, 7 long labels"),
+    pytest.param(["openl3", "panns"], IRMAS[:2], id="2 models, 2 labels"),
+]
+
+
+def made_up(models, labels) -> dict[str, list[dict]]:
+    rng = np.random.default_rng(0)
+    tables = {kind: [] for kind in KINDS}
+    for model, label in itertools.product(models, labels):
+        tables["dimensionality"].append({
+            "model": model, "effect": "gain", "label": label,
+            "participation_ratio": rng.uniform(1, 60), "n_directions_90": rng.integers(1, 400),
+            "mean_displacement_share": rng.random(),
+        })  # fmt: skip
+    for model, (one, other) in itertools.product(models, itertools.combinations(labels, 2)):
+        for method, n in (
+            ("average_displacement", 1),
+            ("global_cca", 1),
+            ("samplewise_cca_svd", 2),
+        ):
+            for index in range(n):
+                tables["principal_angles"].append({
+                    "model": model, "effect": "gain", "label_a": one, "label_b": other,
+                    "angle_deg": rng.uniform(0, 90), "method": method, "index": index,
+                })  # fmt: skip
+    return tables
+
+
+def draw(kind, models, labels, rows=None):
+    rows = as_read(made_up(models, labels)[kind]) if rows is None else rows
+    style = style_of(kind, {})
+    with matplotlib.rc_context(rc_of(style)):
+        make = getattr(dimensionality_figures, f"{kind}_figure")
+        figure = make(models, labels, "gain", style, rows)
+        FigureCanvasAgg(figure).draw()
+    return figure
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_script_writes_the_figure(tmp_path, kind):
+    paths = []
+    for model in MODELS[:2]:
+        paths.append(tmp_path / f"{model}.csv")
+        write_table(paths[-1], kind, made_up([model], IRMAS)[kind])
+    outputs = [str(tmp_path / f"{kind}_gain.{ending}") for ending in ("png", "pdf")]
+    importlib.import_module(f"draw_{kind}").main(
+        SimpleNamespace(
+            input=SimpleNamespace(**{kind: paths}),
+            output=outputs,
+            params=SimpleNamespace(models=MODELS[:2], labels=IRMAS, effect="gain", style={}),
+            log=[],
+            rule=f"draw_{kind}",
+            wildcards={"effect": "gain"},
+        )
+    )
+    with Image.open(outputs[0]) as image:
+        assert image.width <= 200 * 7.16 + 1
+    with open(outputs[1], "rb") as file:
+        assert b"/FontFile2" in file.read()
+
+
+@pytest.mark.parametrize(("models", "labels"), SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_is_clipped_or_lies_on_another(kind, models, labels):
+    figure = draw(kind, models, labels)
+    renderer = figure.canvas.get_renderer()
+    shown = [text for text in shown_texts(figure) if text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1, text
+        assert box.x1 <= width + 1 and box.y1 <= height + 1, text
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+
+
+def test_every_value_is_drawn_beside_its_label():
+    models, labels = MODELS[:3], IRMAS
+    rows = made_up(models, labels)["dimensionality"]
+    rows[4]["participation_ratio"] = None
+    figure = draw("dimensionality", models, labels, as_read(rows))
+    columns = ("participation_ratio", "n_directions_90", "mean_displacement_share")
+    for axes, column in zip(figure.axes, columns, strict=True):
+        curves = [line for line in axes.lines if line.get_marker() not in ("None", "")]
+        for model, line in zip(models, curves, strict=True):
+            expected = [row[column] for row in rows if row["model"] == model]
+            np.testing.assert_allclose(line.get_xdata(), np.array(expected, dtype=float))
+            np.testing.assert_array_equal(np.round(line.get_ydata()), np.arange(len(labels)))
+    assert "(control)" in words(figure)
+
+
+def test_angles_are_drawn_in_their_halves():
+    labels = IRMAS[:4]
+    rows = made_up(["panns"], labels)["principal_angles"]
+    rows[0]["angle_deg"] = None
+    figure = draw("principal_angles", ["panns"], labels, as_read(rows))
+    matrix = figure.axes[0].collections[0].get_array().reshape(4, 4)
+    for row in rows:
+        if row["method"] != "samplewise_cca_svd":
+            cell = labels.index(row["label_a"]), labels.index(row["label_b"])
+            cell = cell if row["method"] == "global_cca" else cell[::-1]
+            assert (matrix[cell] == row["angle_deg"]) or (
+                row["angle_deg"] is None and np.ma.is_masked(matrix[cell])
+            )
+    assert np.ma.getmaskarray(matrix).sum() == 4 + 1
