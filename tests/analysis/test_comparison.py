@@ -255,6 +255,7 @@ def test_figures_of_any_size_can_be_read(models, effects):
                               [auc_row(model, effect, label, *cell, 0.9004)])  # fmt: skip
     figure = drawn(comparison_auc_figure, ("paper", "paper_clean"), WORDS, as_read(auc))
     check_texts(figure)
+    assert WORDS in " ".join(text.get_text() for text in figure.texts)
     assert len(figure.axes) == len(models) * len(effects)
 
 
