@@ -125,6 +125,8 @@ def test_what_differs_is_named():
     other = [{**entry, "data_sha256": "2e"} for entry in first]
     assert comparison.in_words(comparison.differing(first, other)) == "other clips"
     assert comparison.differing(first, [store("gain", "pcm16")]) == {}
+    with pytest.raises(InputError, match="no model and effect is in both experiments"):
+        comparison.differing(first, [store("bitcrush", "pcm16")])
 
 
 def write_experiment(folder, audio: str, data: str, shift: float) -> dict:

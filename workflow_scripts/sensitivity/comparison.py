@@ -108,11 +108,17 @@ def differing(first: Sequence[Mapping], second: Sequence[Mapping]) -> dict[str, 
     """What of the embeddings' provenance differs: attribute to the values in a and those in b.
 
     The experiments' provenances have an entry a model and effect; those in both are compared.
-    Attributes within attributes are named with a point, as in ``protocol.audio``.
+    Attributes within attributes are named with a point, as in ``protocol.audio``. Raises
+    `InputError` where no model and effect is in both: then there is nothing to compare.
     """
     sides = [{(s["model"], s["effect"]): _flat(s) for s in stores} for stores in (first, second)]
     found = defaultdict(lambda: ([], []))
-    for key in sorted(set(sides[0]) & set(sides[1])):
+    if not (common := sorted(set(sides[0]) & set(sides[1]))):
+        raise InputError(
+            "no model and effect is in both experiments, nothing to compare: run one of them with "
+            "a model and an effect of the other"
+        )
+    for key in common:
         a, b = (side[key] for side in sides)
         for attribute in sorted(set(a) | set(b)):
             if attribute not in DERIVED and a.get(attribute) != b.get(attribute):
