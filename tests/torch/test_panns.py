@@ -176,5 +176,7 @@ def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
     bound = (6 / (9 * (128 + 256))) ** 0.5
     assert 0.999 * bound < weights.abs().max() <= bound
     assert weights.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
+    mel = librosa.filters.mel(sr=32000, n_fft=1024, n_mels=64, fmin=50, fmax=14000)
+    np.testing.assert_array_equal(first["logmel_extractor.melW"].numpy(), mel.T)
     with pytest.raises(InputError, match="not an untrained model"):
         write_initial("panns", {}, path)

@@ -73,7 +73,7 @@ class Version:
 
 
 VERSIONS = {
-    "2023": Version("HTSAT", 768, 8000, 7, batch_size=4, clip_bytes=100_000_000),
+    "2023": Version("HTSAT", 768, 8000, 7, batch_size=2, clip_bytes=65_000_000),
     "2022": Version("Cnn14", 2048, 14000, 5, batch_size=8, clip_bytes=70_000_000),
 }
 

@@ -58,8 +58,9 @@ class TorchModel:
 
     A subclass has `samplerate`, `dimension`, `packages`, `prepare`, `batch_size`, `forward`, and
 
-    clip_bytes : memory that one clip of 3 s more in a batch takes on a GPU, roughly, to start from
-        with a batch's size; `torch.cuda.OutOfMemoryError` leaves `embed` as it is
+    clip_bytes : memory that one clip of 3 s more in a batch takes on a GPU, roughly: twice what its
+        activations do by PyTorch's profiler, for what cuDNN works in. `torch.cuda.OutOfMemoryError`
+        leaves `embed` as it is
     """
 
     samplerate: int
