@@ -52,6 +52,11 @@ def samples(n_samples=31, dimension=20, n_sets=2, seed=0, spread=1.5):
 def by_scikit_learn(points, positive):
     """C of the best plain mean AUC, how many tie with it, and the weights refitted on all."""
     rows = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    return by_scikit_learn_rows(rows, positive)
+
+
+def by_scikit_learn_rows(rows, positive, best=None):
+    """The same of rows that hold the constant 1 already; without the search if `best` is given."""
 
     def fitted(chosen, penalty):
         model = LogisticRegression(
@@ -64,6 +69,8 @@ def by_scikit_learn(points, positive):
         )
         return model.fit(rows[chosen], positive[chosen]).coef_[0]
 
+    if best is not None:
+        return best, None, fitted(np.arange(len(rows)), best)
     means = [
         np.mean(
             [
@@ -94,6 +101,45 @@ def test_training_is_scikit_learns_on_projected_samples():
                 project_out(test_points, basis) @ weights[:-1],
                 atol=1e-7 * np.abs(weights).max(),
             )
+
+
+def test_exact_at_the_papers_size():
+    """568 samples of 2048 dimensions: the C, its ties and the weights of a tight scikit-learn fit.
+
+    Its fits are in the 568 coordinates that the samples span, which changes no optimum.
+    """
+    rng = np.random.default_rng(3)
+    n_samples, dimension = 568, 2048
+    mixing = rng.normal(size=(n_samples, dimension)) * np.arange(1, n_samples + 1)[:, None] ** -0.5
+    positive = np.arange(n_samples) < 288
+    points = 0.1 * rng.normal(size=(2, n_samples, n_samples)) @ mixing + 0.5
+    points[:, positive] += 0.03 * rng.normal(size=n_samples) @ mixing
+    sets = points.astype(np.float32)
+    basis = np.linalg.qr(mixing[:5].T)[0].T
+    trained = classification.train(sets, positive, [np.empty((0, dimension)), basis])
+    for index, variant, whole in ((0, 1, True), (1, 0, False)):
+        chosen = project_out(sets[index].astype(float), basis) if variant else sets[index]
+        rows = np.concatenate([chosen.astype(float), np.ones((n_samples, 1))], axis=1)
+        frame, coordinates = np.linalg.qr(rows.T)
+        best, n_tied, weights = by_scikit_learn_rows(
+            coordinates.T, positive, None if whole else trained.best_c[index, variant]
+        )
+        assert trained.best_c[index, variant] == best
+        if whole:
+            assert trained.n_tied_c[index, variant] == n_tied
+        found = trained.weights[index, variant]
+        expected = (frame @ weights)[:-1]
+        assert np.linalg.norm(found - expected) <= 1e-8 * np.linalg.norm(expected)
+
+
+def test_dimensions_without_variance_change_nothing():
+    sets, positive = samples()
+    plain = classification.train(sets, positive, [np.empty((0, 20))])
+    padded = np.concatenate([sets, np.zeros((*sets.shape[:2], 3), np.float32)], axis=2)
+    found = classification.train(padded, positive, [np.empty((0, 23))])
+    np.testing.assert_array_equal(found.best_c, plain.best_c)
+    np.testing.assert_allclose(found.weights[..., :20], plain.weights, atol=1e-9)
+    assert not found.weights[..., 20:].any()
 
 
 def test_a_training_set_does_not_depend_on_those_before_it():
