@@ -1,0 +1,123 @@
+# environment: tensorflow
+"""Clips a second of OpenL3: the package's function against both backends; one thread each.
+
+Times are the processor's, so that what else runs on the machine doesn't count; the least of some
+turns in which the package and the backends alternate. The backend `torch` runs in an environment of
+its own, where this file starts itself: for each line it is sent it answers with the time of a clip.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy, PyTorch and TensorFlow are imported
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+import numpy as np
+import soundfile
+
+from sensitivity.models import load_model, openl3
+
+ROOT = Path(__file__).resolve().parents[1]
+N_TURNS = 5
+N_WINDOWS = 26  # of a clip of 3 s
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Processor time of one call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def embed(model, path: str) -> None:
+    """From the file to the embedding."""
+    audio, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
+    model.embed([model.prepare(audio, samplerate)])
+
+
+def n_operations() -> int:
+    """Multiplications and additions in the convolutions of one clip."""
+    of_window = 0
+    for layer, (n_in, n_out) in enumerate(pairwise(openl3.CHANNELS)):
+        block = layer // 2
+        n_positions = (openl3.N_BANDS >> block) * (openl3.N_FRAMES >> block)
+        of_window += 2 * 9 * n_in * n_out * n_positions
+    return N_WINDOWS * of_window
+
+
+def answer(weights: str, path: str) -> None:
+    """Be the backend `torch`: a line with the time of a clip for each line of input."""
+    model = load_model("openl3", {"backend": "torch"}, weights)
+    embed(model, path)
+    for _ in sys.stdin:
+        print(seconds(lambda: embed(model, path)), flush=True)
+
+
+def main() -> None:
+    """Print one line for the package and one for each backend."""
+    stacks = [ROOT / ".venv" / "bin" / "python", ROOT / "tools" / "stacks.py"]
+    pythons = dict(
+        line.split("\t") for line in subprocess.check_output(stacks, text=True).splitlines()
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import openl3 as package
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path, weights = f"{folder}/clip.wav", f"{folder}/weights.h5"
+        audio = 0.1 * random.standard_normal((3 * 44100, 2))
+        soundfile.write(path, audio, 44100, subtype="PCM_16")
+        package.models.AUDIO_MODELS["mel128"]().save_weights(weights)
+        network = package.models.load_audio_embedding_model_from_path(weights, "mel128", 512)
+        upstream = load_model("openl3", {"backend": "upstream"}, weights)
+        torch = subprocess.Popen(
+            [pythons["torch"], __file__, weights, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+        def ask_package() -> float:
+            def call() -> None:
+                samples, samplerate = soundfile.read(path)
+                package.get_audio_embedding(samples, samplerate, model=network, verbose=False)
+
+            return seconds(call)
+
+        def ask_torch() -> float:
+            torch.stdin.write("\n")
+            return float(torch.stdout.readline())
+
+        ask = {
+            "package's get_audio_embedding": ask_package,
+            "backend upstream": lambda: seconds(lambda: embed(upstream, path)),
+            "backend torch": ask_torch,
+        }
+        turns = [{name: timed() for name, timed in ask.items()} for _ in range(N_TURNS + 1)]
+        torch.stdin.close()
+        torch.wait()
+    best = {name: min(turn[name] for turn in turns[1:]) for name in ask}  # the first one warms up
+    reference = next(iter(best.values()))
+    giga = n_operations() / 1e9
+    print(f"openl3: {giga:.0f} GFLOP a clip of 3 s in its convolutions")
+    for name, clip in best.items():
+        print(
+            f"openl3 {name}: {1 / clip:.3f} clips/s, {clip:.2f} s a clip, "
+            f"{giga / clip:.0f} GFLOP/s, {reference / clip:.2f} times the package"
+        )
+
+
+if __name__ == "__main__":
+    answer(*sys.argv[1:]) if sys.argv[1:] else main()
