@@ -15,8 +15,9 @@ rule fit_directions:
         "<benchmarks>/directions/{model}/{effect}.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: LABEL_PROCESSES
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, threads: 500 + 1500 * threads,
     params:
         labels=LABELS,
         neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
@@ -46,8 +47,9 @@ rule correlate:
         "<benchmarks>/analysis/{model}/{effect}/correlate.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: LABEL_PROCESSES
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, threads: 500 + 1500 * threads,
     params:
         model="{model}",
         effect="{effect}",

@@ -1,14 +1,17 @@
 """Fit every direction of one model and effect to each label's training clips."""
 
+from functools import partial
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from sensitivity.clips import read_clips
 from sensitivity.direction_store import write_directions
-from sensitivity.directions import fit_label, reference_variances
+from sensitivity.directions import fit_stored, reference_variances
 from sensitivity.effect_data import open_effect
 from sensitivity.logs import configure_logging
+from sensitivity.workers import in_order
 
 
 def main(snakemake) -> None:
@@ -25,19 +28,20 @@ def main(snakemake) -> None:
         effect,
     )
 
-    def fitted(reference):
-        for label in tqdm(data.labels, desc="labels", disable=None):
-            clips = data.training[label]
-            effected = data.effected(clips).astype(np.float64)
-            originals = data.originals(clips).astype(np.float64)
-            yield label, clips, fit_label(effected, originals, data.neutral, reference)
-
-    # One BLAS thread: the sums, and so the last bits, don't depend on the machine's cores.
+    # One BLAS thread a process: the sums, and so the last bits, don't depend on the cores.
     with threadpool_limits(1):
         everyone = [clip for label in data.labels for clip in data.training[label]]
         reference = reference_variances(data.originals(everyone).astype(np.float64))
+        job = partial(fit_stored, data=data, reference=reference)
+        processes = snakemake.threads if snakemake.threads > 1 else 0
+        found = in_order(job, zip(data.labels, strict=True), processes, 2 * processes)
+        labels = tqdm(data.labels, desc="labels", disable=None)
+        fitted = (
+            (label, data.training[label], directions)
+            for label, directions in zip(labels, found, strict=True)
+        )
         attributes = {"model": model, "effect": effect, "levels": data.levels}
-        write_directions(snakemake.output[0], fitted(reference), attributes)
+        write_directions(snakemake.output[0], fitted, attributes)
 
 
 if __name__ == "__main__":

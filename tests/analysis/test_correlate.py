@@ -51,7 +51,7 @@ def noise(originals, rng):
     return originals + rng.normal(size=(len(LEVELS), *originals.shape))
 
 
-def run(folder, effect, order=None, labels=None, dimension=DIMENSION, neutral=None):
+def run(folder, effect, order=None, labels=None, dimension=DIMENSION, neutral=None, threads=1):
     """Tables of an effect, from stores whose rows are in `order`; as read, and their bytes."""
     folder.mkdir()
     clips = clip_index()
@@ -72,6 +72,7 @@ def run(folder, effect, order=None, labels=None, dimension=DIMENSION, neutral=No
         "wildcards": SimpleNamespace(model="m", effect="e", items=dict(model="m").items),
         "log": [],
         "rule": "test",
+        "threads": threads,
     }
     directions = folder / "directions.h5"
     fit_directions.main(
@@ -164,6 +165,14 @@ def test_a_saturated_fit_says_1_of_itself_and_leaves_the_rest_to_the_test(tmp_pa
         assert [row[name] for name in of_the_fit] == ["1.0"] * 5
         assert 0 <= float(row["r2_test_low"]) < float(row["r2_test_high"]) < 0.3
         assert float(row["r2_heldout_levels"]) < 0.1
+
+
+def test_the_number_of_processes_changes_no_byte(tmp_path):
+    _, expected = run(tmp_path / "a", noise)
+    _, found = run(tmp_path / "b", noise, threads=2)
+    assert found == expected
+    directions = [(tmp_path / name / "directions.h5").read_bytes() for name in "ab"]
+    assert directions[0] == directions[1]
 
 
 @pytest.mark.parametrize("effect", [translation, noise])
