@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import PUBLISHED, RECORDINGS, ROOT, chord, relative
+from conftest import PUBLISHED, RECORDINGS, ROOT
+from upstream import chord, relative
 
 from sensitivity.errors import InputError
 from sensitivity.models import load_model, model_info

@@ -250,6 +250,11 @@ class OpenL3(TorchModel):
 
         network = Network(read_weights(setup.weights))
         super().__init__(network, sha256_of(setup.weights), setup)
+        if self.device.type == "cpu":
+            import torch
+
+            # A third faster there. A GPU's fastest convolutions in float32 want channels first.
+            self.network.to(memory_format=torch.channels_last)
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
         """Mean over windows of each clip, (n, frames) float32, all of one length: (n, 512)."""

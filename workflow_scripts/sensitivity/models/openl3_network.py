@@ -7,6 +7,7 @@ time and frequency after the last convolution is pooled to its maximum.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -87,7 +88,6 @@ class Network(torch.nn.Module):
             layer.bias.data = torch.from_numpy(bias)
             layers.append(layer)
         self.layers = torch.nn.ModuleList(layers)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         n = N_AT_ONCE[windows.device.type]
@@ -99,16 +99,16 @@ class Network(torch.nn.Module):
         x = (log_mel * self._scale + self._offset)[:, None]
         n = N_AT_ONCE[x.device.type]
         for block in range(N_BLOCKS):
-            first, second = self.layers[2 * block : 2 * block + 2]
-            last = block == N_BLOCKS - 1
-
-            def convolve(x, first=first, second=second, last=last):
-                x = second(F.relu_(first(x)))
-                # The larger of two rectified values is the rectified larger one.
-                return x.amax(dim=(2, 3)) if last else F.relu_(F.max_pool2d(x, 2))
-
-            x = _in_parts(convolve, x, n << block)
+            x = _in_parts(partial(self._convolve, block), x, n << block)
         return x
+
+    def _convolve(self, block: int, x: torch.Tensor) -> torch.Tensor:
+        first, second = self.layers[2 * block : 2 * block + 2]
+        x = second(F.relu_(first(x)))
+        if block == N_BLOCKS - 1:
+            return x.amax(dim=(2, 3))
+        # The larger of two rectified values is the rectified larger one.
+        return F.relu_(F.max_pool2d(x, 2))
 
 
 def _in_parts(
