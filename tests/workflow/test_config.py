@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity.config import Settings, load_settings
+from sensitivity.config import load_settings, schema
 from sensitivity.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,4 +206,47 @@ def test_lowpass_above_nyquist_is_refused_with_the_config():
 
 def test_schema_is_what_the_model_generates():
     written = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))
-    assert written == Settings.model_json_schema(), "run `make schema`"
+    assert written == schema(), "run `make schema`"
+
+
+IMPORTED = {"experiment": "x", "embeddings": {"directory": "e", "split": "s.csv"}}
+IMPORT_REFUSED = [
+    ({"data": {"source": "demo"}}, "data: is of a run that starts from audio, and embeddings are"),
+    ({"protocol": {}}, "protocol: is of a run that starts from audio"),
+    ({"device": "cpu"}, "device: is of a run that starts from audio"),
+    ({"lables": []}, "lables: unknown key 'lables': did you mean 'labels'"),
+    ({"embeddings": None}, "embeddings: found None, expected the keys directory, split"),
+    ({"embeddings": {"directory": "e"}}, r"embeddings\.split: is missing.*config/embeddings\.yaml"),
+    (
+        {"embeddings": {"directory": "", "split": "s"}},
+        r"embeddings\.directory: found '', exp.* text",
+    ),
+    ({"embeddings": {"folder": "e"}}, r"embeddings\.folder: unknown key 'folder'"),
+    ({"models": {"openl3": {}}}, r"models: found {'openl3': {}}, expected a list"),
+    ({"models": ["../x"]}, r"models\.0: found '\.\./x', expected letters, digits"),
+    ({"models": []}, r"models: found \[\], expected at least 1"),
+    ({"models": ["clap", "clap"]}, "models: a model is repeated"),
+    ({"labels": ["cello"]}, r"labels: .*at least 2"),
+    ({"labels": ["cello", "cello"]}, "labels: a label is repeated"),
+    ({"labels": ["a", "b"], "figures": {"labels": ["c"]}}, r"figures\.labels: unknown label 'c'"),
+    ({"effects": {"lowpas": {}}}, "effects: unknown effect 'lowpas': did you mean 'lowpass'"),
+    ({"effects": {"gain": {"levels": [1]}}}, r"effects\.gain: 1 level, at least two"),
+    ({"effects": {"gain": {"levels": [1, 500]}}}, r"effects\.gain: gain 500 dB is outside"),
+    ({"effects": {"gain": {"extra": [1]}}}, r"effects\.gain\.extra: unknown key 'extra'"),
+    ({"effects": {"gain": {"levels": "a"}}}, r"gain\.levels: found 'a', expected .* or a list"),
+    ({"figures": {"style": {"auc": {"size": 3}}}}, r"figures\.style\.auc\.size: unknown key"),
+]
+
+
+@pytest.mark.parametrize(("keys", "message"), IMPORT_REFUSED)
+def test_a_bad_config_of_embeddings_is_refused_in_one_line(keys, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_settings({**IMPORTED, **keys}, "some.yaml")
+    text = str(caught.value)
+    assert text.startswith("some.yaml: ")
+    assert not [word for word in (*JARGON, "schema.json") if word in text]
+
+
+def test_a_run_on_embeddings_needs_their_place_and_the_split_alone():
+    settings = load_settings(IMPORTED, "some.yaml")
+    assert settings.data is None and settings.debiasing == load_settings(TINY, "t").debiasing

@@ -5,6 +5,7 @@ generated from here (``make schema``).
 """
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -177,17 +179,43 @@ def _form_of(levels: Any) -> str | None:
     return {Steps: "steps", Geometric: "geometric", list: "list"}.get(type(levels))
 
 
+FormOfLevels = Annotated[
+    Annotated[Steps, Tag("steps")]
+    | Annotated[Geometric, Tag("geometric")]
+    | Annotated[Levels, Tag("list")],
+    Discriminator(_form_of),
+]
+
+
 class EffectLevels(Section):
     """The levels of one effect."""
 
-    levels: Annotated[
-        Annotated[Steps, Tag("steps")]
-        | Annotated[Geometric, Tag("geometric")]
-        | Annotated[Levels, Tag("list")],
-        Discriminator(_form_of),
-    ] = Field(description=FORMS_OF_LEVELS)
+    levels: FormOfLevels = Field(description=FORMS_OF_LEVELS)
     extra: Levels = Field([], description="further levels, each a batch of its own")
     keep_audio: Levels = Field([], description="levels to keep as WAV files, to listen to")
+
+
+class FoundLevels(Section):
+    """The levels of one effect in embeddings made elsewhere."""
+
+    levels: FormOfLevels | None = Field(
+        None, description=f"{FORMS_OF_LEVELS}: each must be there; null: those that are there"
+    )
+
+
+class EmbeddingFiles(Section):
+    """Embeddings made elsewhere, in the layout of the authors' code."""
+
+    directory: str = Field(
+        min_length=1,
+        description="the folder of embeddings.h5 and embeddings_<effect>_<level>.h5, each with "
+        "irmas/<model>/features and irmas/<model>/keys",
+    )
+    split: str = Field(
+        min_length=1,
+        description="a CSV with the columns instrument, genre, file_name (the keys of the "
+        "embeddings), split (train or test) and optionally group",
+    )
 
 
 class Umap(Section):
@@ -285,25 +313,15 @@ class Settings(Section):
     @field_validator("effects")
     @classmethod
     def _effects_are_known(cls, effects: dict[str, EffectLevels]) -> dict[str, EffectLevels]:
-        for name in effects:
-            if name not in EFFECTS:
-                raise ValueError(_unknown(name, EFFECTS, "effect"))
-        return effects
+        return _known_effects(effects)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Settings":
         for name, options in self.models.items():
             resolve(name, options or {})
-        for key, labels, known in (
-            ("data.labels", self.data.labels or [], None),
-            ("labels", self.labels, self.data.labels),
-            ("figures.labels", self.figures.labels, self.labels),
-        ):
-            if len(set(labels)) != len(labels):
-                raise InputError(f"{key}: a label is repeated in {labels}: keep one")
-            for label in labels:
-                if known is not None and label not in known:
-                    raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+        check_labels("data.labels", self.data.labels or [])
+        check_labels("labels", self.labels, self.data.labels)
+        check_labels("figures.labels", self.figures.labels, self.labels)
         if isinstance(self.data, DemoData):
             # Both: the number needed doesn't grow evenly with that of labels (three need more
             # clips each than four), and the index checks the one, the analysis the other.
@@ -312,8 +330,7 @@ class Settings(Section):
                     check_label_counts(dict.fromkeys(labels, self.data.train))
                 except InputError as error:
                     raise InputError(f"data.train: {error}") from None
-        for kind, style in self.figures.style.items():
-            style_of(kind, style)
+        _check_styles(self.figures)
         for name in self.effects:
             self.levels(name)
             for level in self.kept_levels(name):
@@ -326,16 +343,7 @@ class Settings(Section):
 
     def grid(self, effect: str) -> list[str]:
         """Level strings of an effect's grid, without the extra levels."""
-        key, decimals = f"effects.{effect}.levels", effect_named(effect).decimals
-        levels = self.effects[effect].levels
-        if isinstance(levels, Steps):
-            grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
-        elif isinstance(levels, Geometric):
-            grid = level_text.geometric(*levels.geometric, decimals, key)
-        else:
-            grid = [level_text.level_string(level, decimals, key) for level in levels]
-        level_text.check_ascending(grid, key)
-        return grid
+        return _grid(effect, self.effects[effect].levels)
 
     def extra(self, effect: str) -> list[str]:
         """Level strings of an effect's extra levels."""
@@ -347,14 +355,7 @@ class Settings(Section):
     def levels(self, effect: str) -> list[str]:
         """All level strings of an effect, ascending."""
         levels = level_text.merge(self.grid(effect), self.extra(effect), f"effects.{effect}.extra")
-        samplerate, channels = self.data.samplerate, self.data.channels
-        for level in levels:
-            if reason := refusal(effect_named(effect), float(level), samplerate, channels):
-                raise InputError(f"effects.{effect}: {reason}")
-        if len(levels) < 2:
-            raise InputError(
-                f"effects.{effect}: {len(levels)} level, at least two are needed: add levels"
-            )
+        _check_levels(effect, levels, self.data.samplerate, self.data.channels)
         return levels
 
     def kept_levels(self, effect: str) -> list[str]:
@@ -366,20 +367,129 @@ class Settings(Section):
         ]
 
 
-def load_settings(config: dict, source: str) -> Settings:
-    """Check a configuration.
+class ImportSettings(Section):
+    """A whole experiment on embeddings made elsewhere: it starts from them instead of audio."""
+
+    experiment: Name = Field(description="name of the folder under results/")
+    embeddings: EmbeddingFiles = Field(description="the embeddings, and which clip is what")
+    labels: list[str] | None = Field(
+        None, min_length=2, description="labels that are analysed; null: all of the split"
+    )
+    effects: dict[str, FoundLevels | None] | None = Field(
+        None, min_length=1, description="effects that are analysed; null: all that are there"
+    )
+    models: list[Name] | None = Field(
+        None, min_length=1, description="models that are analysed; null: all that are there"
+    )
+    debiasing: Debiasing = Debiasing()
+    figures: Figures = Figures()
+
+    data: ClassVar[None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_of_embeddings(cls, given: Any) -> Any:
+        for key in given if isinstance(given, dict) else ():
+            if key in Settings.model_fields and key not in cls.model_fields:
+                text = "is of a run that starts from audio, and embeddings are given: remove one"
+                raise PydanticCustomError("unknown_key", "{text}", {"key": key, "text": text})
+        return given
+
+    @field_validator("effects")
+    @classmethod
+    def _effects_are_known(cls, effects: dict[str, Any] | None) -> dict[str, Any] | None:
+        return effects and _known_effects(effects)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "ImportSettings":
+        if self.models and len(set(self.models)) != len(self.models):
+            raise InputError(f"models: a model is repeated in {self.models}: keep one")
+        check_labels("labels", self.labels or [])
+        check_labels("figures.labels", self.figures.labels, self.labels)
+        _check_styles(self.figures)
+        for name, effect in (self.effects or {}).items():
+            if effect and effect.levels is not None:
+                self.levels(name)
+        return self
+
+    def levels(self, effect: str) -> list[str]:
+        """All level strings of an effect whose levels are given, ascending."""
+        levels = _grid(effect, self.effects[effect].levels)
+        _check_levels(effect, levels)
+        return levels
+
+
+def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
+    for name in effects:
+        if name not in EFFECTS:
+            raise ValueError(_unknown(name, EFFECTS, "effect"))
+    return effects
+
+
+def _grid(effect: str, levels: Steps | Geometric | Levels) -> list[str]:
+    """Level strings of a grid in any of its forms."""
+    key, decimals = f"effects.{effect}.levels", effect_named(effect).decimals
+    if isinstance(levels, Steps):
+        grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
+    elif isinstance(levels, Geometric):
+        grid = level_text.geometric(*levels.geometric, decimals, key)
+    else:
+        grid = [level_text.level_string(level, decimals, key) for level in levels]
+    level_text.check_ascending(grid, key)
+    return grid
+
+
+def _check_levels(
+    effect: str,
+    levels: Sequence[str],
+    samplerate: int | None = None,
+    channels: int | None = None,
+) -> None:
+    for level in levels:
+        if reason := refusal(effect_named(effect), float(level), samplerate, channels):
+            raise InputError(f"effects.{effect}: {reason}")
+    if len(levels) < 2:
+        raise InputError(
+            f"effects.{effect}: {len(levels)} level, at least two are needed: add levels"
+        )
+
+
+def check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None = None) -> None:
+    """Refuse a label that is repeated, or is none of the `known` ones; `key` is to blame."""
+    if len(set(labels)) != len(labels):
+        raise InputError(f"{key}: a label is repeated in {labels}: keep one")
+    for label in labels:
+        if known is not None and label not in known:
+            raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+
+
+def _check_styles(figures: Figures) -> None:
+    for kind, style in figures.style.items():
+        style_of(kind, style)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a configuration: of a run that starts from audio, or from embeddings."""
+    return TypeAdapter(Settings | ImportSettings).json_schema()
+
+
+def load_settings(config: dict, source: str) -> Settings | ImportSettings:
+    """Check a configuration; one with the key `embeddings` starts from these instead of audio.
 
     Raises
     ------
     InputError
         in one line: the file (`source`), the key, what is wrong with it, what was expected
     """
+    imports = isinstance(config, dict) and "embeddings" in config
     try:
-        return Settings.model_validate(config)
+        return (ImportSettings if imports else Settings).model_validate(config)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     except ValidationError as error:
-        raise InputError(f"{source}: {_describe(error.errors()[0])}") from None
+        example = "embeddings" if imports else "demo"
+        fault = _describe(error.errors()[0], f"config/{example}.yaml")
+        raise InputError(f"{source}: {fault}") from None
 
 
 # What pydantic's faults mean, by their type; the fields are those of the fault's context.
@@ -409,8 +519,11 @@ EXPECTED = {
 }
 
 
-def _describe(fault: dict) -> str:
-    """One of pydantic's faults as words: key, what is wrong, what would be right."""
+def _describe(fault: dict, example: str) -> str:
+    """One of pydantic's faults as words: key, what is wrong, what would be right.
+
+    `example` is a config file that has every key.
+    """
     kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
     path = _path(fault["loc"])
     if kind == "unknown_key":
@@ -423,7 +536,7 @@ def _describe(fault: dict) -> str:
     if kind == "unknown_key":
         return f"{key}: {context['text']}"
     if kind == "missing":
-        return f"{key}: is missing: add it (config/demo.yaml has an example)"
+        return f"{key}: is missing: add it ({example} has an example)"
     if kind == "value_error":
         return f"{key}: {context['error']}"
     expected = EXPECTED.get(kind, "what schemas/config.schema.json allows").format(**context)
