@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensitivity.config import Settings
+from sensitivity.effects import EFFECTS
 from sensitivity.errors import InputError
 from sensitivity.levels import (
     batch_levels,
@@ -138,6 +140,16 @@ def test_a_model_added_later_has_its_audio_rendered_under_another_name():
     assert [batch_levels(name) for name in later] == [["4", "6"], ["8", "10"], ["12"]]
     assert plan_batches(GRID, [], 2, later, taken=before) == later
     assert plan_batches(GRID, [], 2, [], taken=before + later)[0] == "4_6r3"
+
+
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
+def test_a_parts_name_is_not_too_long_for_a_file_system(effect):
+    """With as many levels as `levels_per_job` may be, while it is written (`files.replacing`)."""
+    most = Settings.model_fields["levels_per_job"].metadata
+    n_levels = next(bound.le for bound in most if hasattr(bound, "le"))
+    longest = max((f"{level:.{effect.decimals}f}" for level in (effect.low, effect.high)), key=len)
+    name = f".{batch_name([longest] * n_levels, 99)}.01234567.h5.part"
+    assert len(name.encode()) <= 255
 
 
 def test_batch_names_say_their_levels():

@@ -6,6 +6,7 @@ what depends on it.
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from sensitivity import models
 from sensitivity.styles import STYLES
 
+ROOT = Path(__file__).resolve().parents[2]
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc"}
 SENSITIVITY = {
     "fit_directions",
@@ -300,6 +302,21 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
             else str(path / "__init__.py")
             for path in paths
         }, rule
+
+
+def test_the_papers_run_is_planned_in_seconds(project):
+    """108 levels x 3 models in batches of 4; the clips of IRMAS are no inputs of their own."""
+    shutil.copy2(ROOT / "config.yaml", project.folder)
+    before = os.times()
+    done = project.snakemake("--dry-run", "--quiet", "rules", configfile="config.yaml")
+    after = os.times()
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.M))
+    assert (counts["render_effect"], counts["embed_clips"]) == ("28", str(3 * 28))
+    assert int(counts["total"]) < 300
+    # Processor time, whatever else runs; 3 s on the machine of docs/cost.md, most of it imports.
+    spent = after.children_user + after.children_system
+    assert spent - before.children_user - before.children_system < 12
 
 
 def imported_modules(script: Path) -> set[str]:
