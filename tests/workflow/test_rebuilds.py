@@ -27,6 +27,8 @@ SENSITIVITY = {
     "draw_correlation",
     "draw_spectra",
     "draw_samplewise",
+    "draw_dimensionality",
+    "draw_principal_angles",
     "draw_table1",
 }
 TRAJECTORIES = {"fit_trajectories", "draw_trajectories"}
