@@ -2,8 +2,10 @@
 
 import hashlib
 import pickle
+import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import librosa
@@ -11,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import ROOT
+from conftest import PUBLISHED, ROOT
 from upstream import chord, relative
 
 from sensitivity.errors import InputError
-from sensitivity.models import load_model, panns, torch_model, write_initial
+from sensitivity.models import load_model, model_info, panns, torch_model, write_initial
 from sensitivity.models.initial import pink_noise
 
 # Loads the checkpoint in argv[1] and embeds, where nothing can be run or fetched.
@@ -49,7 +51,8 @@ def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_pa
     for name, samplerate, seconds in [("long", 48000, 4.5), ("low", 22050, 2)]:
         soundfile.write(tmp_path / f"{name}.wav", chord(seconds, samplerate, 5), samplerate)
     paths = [*clips, *sorted(tmp_path.iterdir())]
-    upstream = audio_tagging(checkpoint_path=str(checkpoint("panns")), device="cpu")
+    with torch.serialization.safe_globals(torch_model.array_types()):  # it was written for torch 1
+        upstream = audio_tagging(checkpoint_path=str(checkpoint("panns")), device="cpu")
     model = load_model("panns", {}, checkpoint("panns"))
     assert upstream.classes_num == 527
     prepared = []
@@ -63,6 +66,26 @@ def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_pa
         signal, _ = librosa.load(path, sr=32000, mono=True)
         _, expected = upstream.inference(signal[None, :])
         assert relative(embedding, expected[0]) <= 1e-5, path.name
+
+
+def test_published_weights_give_the_published_probabilities():
+    """The ten of the package's README, whose recording is not ours to carry."""
+    recording = PUBLISHED / "R9_ZSCveAHg_7s.wav"  # in panns_inference's repository, resources/
+    weights = PUBLISHED / model_info("panns").weights_file
+    for path in (weights, recording):
+        if not path.exists():
+            pytest.skip(f"no {path.name} in resources/weights or the folder $SENSITIVITY_WEIGHTS")
+    readme = str(metadata("panns-inference").get_payload())
+    expected = [
+        float(value) for value in re.findall(r"^[A-Z].*: (0\.\d{3})$", readme, re.MULTILINE)
+    ]
+    assert len(expected) == 10
+    model = load_model("panns", {}, weights)
+    audio, samplerate = soundfile.read(recording, dtype="float32", always_2d=True)
+    with torch.inference_mode():
+        batch = torch.from_numpy(model.prepare(audio, samplerate)[None])
+        found = model.network(batch)["clipwise_output"][0].sort(descending=True).values[:10]
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # they are from a GPU of 2020
 
 
 def test_a_batch_embeds_as_single_clips_do(model):

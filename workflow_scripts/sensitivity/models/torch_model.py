@@ -128,11 +128,8 @@ def read_checkpoint(path: str | os.PathLike) -> Any:
     """
     import torch
 
-    # Older checkpoints hold, beside the weights, NumPy arrays of the training's state.
-    arrays = [np.ndarray, np.dtype, np.core.multiarray._reconstruct, np.core.multiarray.scalar]
-    dtypes = [type(np.dtype(code)) for code in np.typecodes["All"]]
     try:
-        with torch.serialization.safe_globals([*arrays, *dtypes]):
+        with torch.serialization.safe_globals(array_types()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: put the published weights there") from None
@@ -141,6 +138,12 @@ def read_checkpoint(path: str | os.PathLike) -> Any:
             f"{path}: {_not_weights(path, error)}: delete it and run again, or put the published "
             "weights there"
         ) from None
+
+
+def array_types() -> list[Callable]:
+    """What NumPy arrays are unpickled with: old checkpoints hold some, the training's state."""
+    made_by = np.core.multiarray._reconstruct, np.core.multiarray.scalar
+    return [np.ndarray, np.dtype, *made_by, *{type(np.dtype(c)) for c in np.typecodes["All"]}]
 
 
 def _not_weights(path: str | os.PathLike, error: Exception) -> str:
