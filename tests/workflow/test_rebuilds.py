@@ -19,7 +19,7 @@ from sensitivity import models
 from sensitivity.styles import STYLES
 
 ROOT = Path(__file__).resolve().parents[2]
-DEBIASING = {"classify", "tabulate_debiasing", "draw_auc"}
+DEBIASING = {"classify", "tabulate_debiasing", "draw_auc", "draw_auc_gain", "draw_verdicts"}
 SENSITIVITY = {
     "fit_directions",
     "correlate",
@@ -32,7 +32,16 @@ SENSITIVITY = {
     "draw_table1",
 }
 TRAJECTORIES = {"fit_trajectories", "draw_trajectories"}
-ANALYSIS = SENSITIVITY | DEBIASING | TRAJECTORIES
+DISPLACEMENT = {"measure_displacement", "tabulate_displacement", "draw_displacement"}
+ANALYSIS = DISPLACEMENT | SENSITIVITY | DEBIASING | TRAJECTORIES
+# What is put together of all effects.
+TOGETHER = {
+    "tabulate_displacement",
+    "tabulate_sensitivity",
+    "tabulate_debiasing",
+    "draw_table1",
+    "draw_verdicts",
+}
 STORES = {"assemble_effect", "assemble_model"}
 EMBEDDING = {"render_effect", "embed_clips"}
 
@@ -169,11 +178,7 @@ def test_an_extra_level_is_the_only_one_embedded(again):
     assert {(job["model"], job["batch"]) for job in planned["embed_clips"]} == {
         (model, "-5.0") for model in ("musicnn", "musicnn-untrained", "logmel")
     }
-    for rule in EMBEDDING | ANALYSIS - {
-        "tabulate_sensitivity",
-        "tabulate_debiasing",
-        "draw_table1",
-    }:
+    for rule in EMBEDDING | ANALYSIS - TOGETHER:
         assert {job["effect"] for job in planned[rule]} == {"gain"}, rule
 
 
