@@ -10,10 +10,21 @@ if not config:
 
 
 include: "rules/common.smk"
-include: "rules/dataset.smk"
-include: "rules/effects.smk"
-include: "rules/weights.smk"
-include: "rules/embeddings.smk"
+
+
+if IMPORTED:
+
+    include: "rules/imports.smk"
+
+else:
+
+    include: "rules/dataset.smk"
+    include: "rules/effects.smk"
+    include: "rules/weights.smk"
+    include: "rules/embeddings.smk"
+
+
+include: "rules/stores.smk"
 include: "rules/displacement.smk"
 include: "rules/sensitivity.smk"
 include: "rules/debiasing.smk"

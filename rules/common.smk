@@ -14,7 +14,7 @@ from snakemake.io import report as reported
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import comparison, dataset, irmas, levels, models, paper
+from sensitivity import comparison, dataset, embedding_files, findings, irmas, levels, models, paper
 from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
@@ -47,6 +47,11 @@ def config_source() -> str:
 
 SOURCE = checked(config_source)
 settings = checked(load_settings, config, SOURCE)
+# A run starts from audio, or from embeddings that were made elsewhere.
+IMPORTED = settings.data is None
+if IMPORTED:
+    settings = checked(embedding_files.complete, settings)
+DEMO = not IMPORTED and settings.data.source == "demo"
 EFFECTS = sorted(settings.effects)
 MODEL_NAMES = sorted(settings.models)
 LABELS = settings.labels
@@ -70,11 +75,10 @@ FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_g
 EFFECT_FIGURES = ("dimensionality", "principal_angles", "displacement", "verdicts")
 # Processes that share out the labels of a model and effect; the demo's labels take less time than
 # a process takes to start.
-LABEL_PROCESSES = 1 if settings.data.source == "demo" else 4
+LABEL_PROCESSES = 1 if DEMO else 4
 RESULTS = f"results/{settings.experiment}"
-DEMO = settings.data.source == "demo"
 DEMO_FOLDER = f"{RESULTS}/clips"
-IRMAS = settings.data.source == "irmas"
+IRMAS = not IMPORTED and settings.data.source == "irmas"
 LOCAL_FOLDER = IRMAS and os.path.isdir(settings.data.local or "")
 PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
 
@@ -291,8 +295,9 @@ def check_labels() -> None:
                 raise InputError(f"{settings.data.split}: {error}") from None
 
 
-AUDIO = audio_files()
-checked(check_labels)
+if not IMPORTED:
+    AUDIO = audio_files()
+    checked(check_labels)
 
 
 def environment_of(wildcards) -> str:
@@ -441,6 +446,8 @@ def all_stores() -> list[str]:
 
 
 def all_kept_audio() -> list[str]:
+    if IMPORTED:
+        return []
     return [
         f"{RESULTS}/audio_kept/{effect}/{level}"
         for effect in EFFECTS
@@ -496,6 +503,15 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 
 def clips_words() -> str:
     """Where the clips come from, for the report."""
+    if IMPORTED:
+        clips = embedding_files.clips_of(embedding_files.split_rows(settings), LABELS)
+        leaking = len(findings.leaking_groups(clips))
+        warning = f"; {leaking} recordings are in both (clips_report.csv)" if leaking else ""
+        given = settings.embeddings
+        return (
+            f"embeddings made elsewhere, in {given.directory}; split into training and test clips "
+            f"by {given.split}{warning}"
+        )
     data = settings.data
     if DEMO:
         return (
@@ -512,5 +528,5 @@ config["run"] = {
     "labels": LABELS,
     "effects": [effect_words(effect) for effect in EFFECTS],
     "models": [models.title(model) for model in MODEL_NAMES],
-    "protocol": settings.protocol.model_dump(),
+    "protocol": None if IMPORTED else settings.protocol.model_dump(),
 }

@@ -128,6 +128,8 @@ def main(path: str) -> None:
     try:
         with open(path, encoding="utf-8") as file:
             settings = load_settings(yaml.safe_load(file) or {}, path)
+        if settings.data is None:
+            raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
         print("\n".join(plan(settings, path)))
     except FileNotFoundError:
         sys.exit(f"error: {path}: no such config file")

@@ -29,7 +29,9 @@ from sensitivity.models import resolve
 from sensitivity.protocol import METHODS, check_label_counts
 from sensitivity.styles import style_of
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+# Of what becomes part of a path.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Levels = list[float | str]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 

@@ -51,18 +51,25 @@ def find(paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool) -> list[Fi
         for path in set(paths) - {clip.path for clip in clips if clip.split}
     ]
     first_of_audio: dict[str, Clip] = {}
-    splits_of_group = defaultdict(set)
-    for clip in clips:
-        splits_of_group[clip.group].add(clip.split)
+    leaking = leaking_groups(clips)
     for clip in sorted(clips, key=lambda clip: clip.clip):
         found = list(_irmas_findings(clip)) if is_irmas else []
         first = first_of_audio.setdefault(clip.sha256, clip)
-        if first is not clip:
+        # Of embeddings made elsewhere there is no audio, and no hash of it.
+        if clip.sha256 and first is not clip:
             found.append(("repeated audio", f"the same as {first.clip}"))
-        if clip.split and {"train", "test"} <= splits_of_group[clip.group]:
+        if clip.split and clip.group in leaking:
             found.append(("leak", f"group {clip.group} is in training and test"))
         findings += [Finding(clip.clip, clip.path, kind, detail) for kind, detail in found]
     return sorted(findings, key=lambda found: (found.clip, list(MEANINGS).index(found.finding)))
+
+
+def leaking_groups(clips: Iterable[Clip]) -> set[str]:
+    """The groups of which clips are in training and clips are in test."""
+    splits_of_group = defaultdict(set)
+    for clip in clips:
+        splits_of_group[clip.group].add(clip.split)
+    return {group for group, splits in splits_of_group.items() if {"train", "test"} <= splits}
 
 
 def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:

@@ -11,7 +11,7 @@ from sensitivity.audio import inspect_file
 from sensitivity.clips import Clip
 from sensitivity.dataset import SplitRow, describe
 from sensitivity.errors import InputError
-from sensitivity.protocol import check_label_counts
+from sensitivity.protocol import check_label_counts, check_split
 
 # One fold of four is the test set, as in the authors' code.
 FOLDS = 4
@@ -154,17 +154,3 @@ def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]
         for name in names
         if name in in_test or name in kept
     ]
-
-
-def check_split(clips: Sequence[Clip]) -> None:
-    """Refuse a split that the analysis could not use, naming the label."""
-    train = Counter(clip.label for clip in clips if clip.split == "train")
-    test = Counter(clip.label for clip in clips if clip.split == "test")
-    for label in sorted(set(train) | set(test)):
-        for split, counts in (("training", train), ("test", test)):
-            if not counts[label]:
-                raise InputError(
-                    f"label {label}: no {split} clip in the split: add clips or leave the "
-                    "label out through data.labels"
-                )
-    check_label_counts(dict(train))

@@ -53,6 +53,8 @@ def refusal(settings: "Settings") -> str:
     The paper's own run has its clips (IRMAS, the published split), its labels, its protocol, and
     at least one of its models and of its effects at all of the paper's levels.
     """
+    if settings.data is None:
+        return "its embeddings were made elsewhere"
     data, protocol = settings.data, settings.protocol
     if data.source != "irmas":
         return f"data.source is {data.source}, the paper's clips are irmas"

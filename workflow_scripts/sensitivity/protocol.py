@@ -5,6 +5,7 @@ with numpy exists.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from sensitivity.clips import Clip
@@ -68,6 +69,19 @@ def check_label_counts(counts: Mapping[str, int]) -> None:
             f"label {smallest}: {counts[smallest]} training clips, a classifier among "
             f"{len(counts)} labels needs at least {needed}: add clips of it or leave it out"
         )
+
+
+def check_split(clips: Sequence[Clip]) -> None:
+    """Refuse a split that the analysis could not use, naming the label."""
+    train = Counter(clip.label for clip in clips if clip.split == "train")
+    test = Counter(clip.label for clip in clips if clip.split == "test")
+    for label in sorted(set(train) | set(test)):
+        for split, counts in (("training", train), ("test", test)):
+            if not counts[label]:
+                raise InputError(
+                    f"label {label}: no {split} clip in the split: add clips or leave the label out"
+                )
+    check_label_counts(dict(train))
 
 
 def classifier_clips(clips_by_label: Mapping[str, Sequence[str]], label: str) -> list[str]:

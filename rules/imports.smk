@@ -1,0 +1,75 @@
+# Embeddings made elsewhere in, clips.csv and one HDF5 store for each model and effect out.
+FOLDER = embedding_files.folder_of(settings.embeddings.directory)
+ORIGINALS_FILE = str(FOLDER / embedding_files.ORIGINALS)
+LEVEL_FILES = embedding_files.level_files(FOLDER, EFFECTS)
+
+
+rule index_embeddings:
+    input:
+        split=settings.embeddings.split,
+        library=library("index_embeddings"),
+    output:
+        clips="<results>/clips.csv",
+        report="<results>/clips_report.csv",
+    log:
+        "<logs>/index_embeddings.log",
+    benchmark:
+        "<benchmarks>/index_embeddings.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        labels=LABELS,
+    message:
+        "Indexing the clips of the split"
+    script:
+        "../workflow_scripts/index_embeddings.py"
+
+
+rule import_original:
+    input:
+        originals=ORIGINALS_FILE,
+        clips="<results>/clips.csv",
+        library=library("import_original"),
+    output:
+        "<results>/embeddings/{model}/original.h5",
+    log:
+        "<logs>/embeddings/{model}/original.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/original.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    message:
+        "Importing {wildcards.model}'s embeddings of the original clips"
+    script:
+        "../workflow_scripts/import_original.py"
+
+
+rule import_effect:
+    input:
+        files=lambda wildcards: [
+            LEVEL_FILES[wildcards.effect][level] for level in levels_of(wildcards.effect)
+        ],
+        originals=ORIGINALS_FILE,
+        clips="<results>/clips.csv",
+        library=library("import_effect"),
+    output:
+        "<results>/embeddings/{model}/{effect}.h5",
+    log:
+        "<logs>/embeddings/{model}/{effect}/import.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/{effect}/import.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        levels=lambda wildcards: levels_of(wildcards.effect),
+        unit=lambda wildcards: effect_named(wildcards.effect).unit,
+    message:
+        "Importing {wildcards.model}'s embeddings of {wildcards.effect}"
+    script:
+        "../workflow_scripts/import_effect.py"

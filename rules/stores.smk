@@ -1,0 +1,22 @@
+# A model's stores in one file, for people; no rule reads it.
+
+
+rule assemble_model:
+    input:
+        original="<results>/embeddings/{model}/original.h5",
+        effects=expand("<results>/embeddings/{{model}}/{effect}.h5", effect=EFFECTS),
+        library=library("assemble_model"),
+    output:
+        "<results>/embeddings/{model}.h5",
+    log:
+        "<logs>/embeddings/{model}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+    message:
+        "Assembling {wildcards.model}'s store"
+    script:
+        "../workflow_scripts/assemble_model.py"

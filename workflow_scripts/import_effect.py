@@ -1,0 +1,22 @@
+"""Bring a model's embeddings of the clips at all levels of an effect into a store."""
+
+from sensitivity.clips import in_split, read_clips
+from sensitivity.embedding_import import attributes, read_levels
+from sensitivity.logs import configure_logging
+from sensitivity.store import write_store
+
+
+def main(snakemake) -> None:
+    """Write the store of an effect."""
+    log = configure_logging(snakemake, packages=("numpy", "h5py"))
+    model, effect, params = snakemake.wildcards.model, snakemake.wildcards.effect, snakemake.params
+    files = list(snakemake.input.files)
+    clips = [clip.clip for clip in in_split(read_clips(snakemake.input.clips))]
+    originals, embeddings = read_levels(snakemake.input.originals, files, model, clips)
+    log.info("%d levels of %d clips, %d dimensions", *embeddings.shape)
+    found = attributes(model, clips, originals, files, effect, params.unit)
+    write_store(snakemake.output[0], embeddings, clips, list(params.levels), found)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,21 @@
+"""Bring a model's embeddings of the clips without an effect into a store."""
+
+from sensitivity.clips import in_split, read_clips
+from sensitivity.embedding_import import attributes, read_embeddings
+from sensitivity.logs import configure_logging
+from sensitivity.store import write_store
+
+
+def main(snakemake) -> None:
+    """Write the store of a model's originals."""
+    log = configure_logging(snakemake, packages=("numpy", "h5py"))
+    model, file = snakemake.wildcards.model, snakemake.input.originals
+    clips = [clip.clip for clip in in_split(read_clips(snakemake.input.clips))]
+    embeddings, frames = read_embeddings(file, model, clips)
+    log.info("%d clips of %d to %d frames", len(clips), frames.min(), frames.max())
+    found = attributes(model, clips, embeddings, [file])
+    write_store(snakemake.output[0], embeddings, clips, attributes=found)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,22 @@
+"""Index the clips that embeddings made elsewhere are of, by the split alone."""
+
+from sensitivity import findings
+from sensitivity.clips import write_clips
+from sensitivity.dataset import read_split
+from sensitivity.embedding_files import clips_of
+from sensitivity.logs import configure_logging
+
+
+def main(snakemake) -> None:
+    """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
+    log = configure_logging(snakemake)
+    clips = clips_of(read_split(snakemake.input.split), snakemake.params.labels)
+    findings.write_findings(snakemake.output.report, findings.find([], clips, is_irmas=False))
+    write_clips(snakemake.output.clips, clips)
+    log.info("%d clips in the split %s", len(clips), snakemake.input.split)
+    if leaking := findings.leaking_groups(clips):
+        log.warning("%d groups (recordings) are in training and test", len(leaking))
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
