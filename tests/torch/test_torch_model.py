@@ -1,16 +1,39 @@
-"""What models on PyTorch share: settings, batches, and which files they refuse to read."""
+"""What models on PyTorch share: settings, batches, what they refuse to read, what they leave be."""
 
 import builtins
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
 from sensitivity.errors import InputError
 from sensitivity.models import Setup, torch_model
 from sensitivity.models.torch_model import TorchModel, import_bare, read_checkpoint
+
+# Loads model argv[1] with checkpoint argv[2] and embeds, where nothing can be run or fetched.
+LOAD_ALONE = """
+import os, socket, subprocess, sys
+
+popen = subprocess.Popen
+
+def refuse(*args, **options):
+    if args == ("lscpu",):  # NumPy and joblib ask it for the CPU
+        return popen(*args, **options)
+    raise SystemExit(f"tried to run or fetch: {args}")
+
+os.system = os.popen = subprocess.Popen = socket.socket.connect = socket.getaddrinfo = refuse
+import numpy as np
+from sensitivity.models import clap, load_model, panns
+assert "torch" not in sys.modules, "imported before load"
+model = load_model(sys.argv[1], {}, sys.argv[2], protocol={"clap_input": "mono"})
+model.embed([model.prepare(np.zeros((44100, 2), np.float32), 44100)])
+for package in ("panns_inference", "msclap", "matplotlib", "transformers"):
+    assert package not in sys.modules, package
+"""
 
 
 class Sums(TorchModel):
@@ -126,6 +149,17 @@ def test_a_module_is_imported_without_its_package(tmp_path, monkeypatch):
     assert not [name for name in sys.modules if name.startswith("noisy")]
     with pytest.raises(InputError, match=r"package absent: .*envs/torch\.yaml"):
         import_bare("absent.module")
+
+
+@pytest.mark.parametrize("model", ["panns", "clap"])
+def test_loading_runs_fetches_and_writes_nothing(model, untrained, tmp_path):
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "workflow_scripts")}
+    command = [sys.executable, "-W", "error::UserWarning", "-c", LOAD_ALONE, model]
+    result = subprocess.run(
+        [*command, str(untrained(model))], env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_initial_weights_leave_the_callers_generator_alone():
