@@ -18,7 +18,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report test lint bench bench-models bench-scale plan envs schema clean
+.PHONY: help demo report compare test lint bench bench-models bench-scale plan envs schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,13 @@ demo: .venv/.ready ## run the whole workflow on rendered demo data, then say whe
 report: .venv/.ready ## make the report of the demo's results again
 	@$(SNAKEMAKE) --configfile config/demo.yaml --report $(DEMO)/.report.html
 	@mv $(DEMO)/.report.html $(DEMO)/report.html
+
+compare: .venv/.ready ## set two experiments side by side that have been run (A=paper B=paper_clean)
+	@if [ -z "$(A)" ] || [ -z "$(B)" ]; then \
+	    echo "error: name two experiments: make compare A=paper B=paper_clean" >&2; exit 1; fi
+	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG) -- \
+	    $(addprefix results/comparisons/$(A)/$(B)/,summary.csv r2.pdf auc.pdf)
+	@echo "The comparison: $(CURDIR)/results/comparisons/$(A)/$(B)/"
 
 test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)
