@@ -27,7 +27,7 @@ from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
 from sensitivity.models import resolve
 from sensitivity.protocol import METHODS, check_label_counts
-from sensitivity.styles import style_of
+from sensitivity.styles import STYLES, style_of
 
 # Of what becomes part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -233,19 +233,9 @@ class Figures(Section):
 
     labels: list[str] = Field([], description="labels that also get single-label figures")
     umap: Umap = Umap()
-    style: dict[
-        Literal[
-            "trajectories",
-            "correlation",
-            "spectra",
-            "auc",
-            "samplewise",
-            "table1",
-            "paper_table1",
-            "paper_auc",
-        ],
-        dict[str, Any],
-    ] = Field({}, description="a kind of figure: its style keys (docs/figures.md)")
+    style: dict[Literal[tuple(STYLES)], dict[str, Any]] = Field(
+        {}, description="a kind of figure: its style keys (docs/figures.md)"
+    )
 
 
 class Classifier(Section):
