@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
+from sensitivity import models
 from sensitivity.files import replacing
 
 # Widths of a column and of a page of an IEEE conference paper.
@@ -80,14 +81,8 @@ def rc_of(style: Mapping) -> dict:
     }
 
 
-def is_control(model: str) -> bool:
-    """Whether a model is a control: untrained or handcrafted (spec section 4)."""
-    return model.endswith("-untrained") or model == "logmel"
-
-
-def model_title(model: str) -> str:
-    """A model's name as figures show it: controls say that they are."""
-    return f"{model} (control)" if is_control(model) else model
+# A model's name as figures show it: the registry says which are controls.
+model_title = models.title
 
 
 def model_looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:
