@@ -14,7 +14,8 @@ from snakemake.io import report as reported
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import comparison, dataset, embedding_files, findings, irmas, levels, models, paper
+from sensitivity import comparison, dataset, embedding_files, findings, import_settings, irmas
+from sensitivity import levels, models, paper
 from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
@@ -50,7 +51,7 @@ settings = checked(load_settings, config, SOURCE)
 # A run starts from audio, or from embeddings that were made elsewhere.
 IMPORTED = settings.data is None
 if IMPORTED:
-    settings = checked(embedding_files.complete, settings)
+    settings = checked(import_settings.complete, settings)
 DEMO = not IMPORTED and settings.data.source == "demo"
 EFFECTS = sorted(settings.effects)
 MODEL_NAMES = sorted(settings.models)
@@ -504,7 +505,7 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 def clips_words() -> str:
     """Where the clips come from, for the report."""
     if IMPORTED:
-        clips = embedding_files.clips_of(embedding_files.split_rows(settings), LABELS)
+        clips = embedding_files.clips_of(import_settings.split_rows(settings), LABELS)
         leaking = len(findings.leaking_groups(clips))
         warning = f"; {leaking} recordings are in both (clips_report.csv)" if leaking else ""
         given = settings.embeddings

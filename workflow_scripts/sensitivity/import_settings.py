@@ -1,0 +1,94 @@
+"""What the config of a run on embeddings made elsewhere leaves open, from the files that there are.
+
+Read by the Snakefile alone, before any environment is built.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from sensitivity.config import NAME, FoundLevels, ImportSettings, check_labels
+from sensitivity.dataset import SplitRow, read_split
+from sensitivity.embedding_files import (
+    DATASET,
+    ORIGINALS,
+    PREFIX,
+    clips_of,
+    folder_of,
+    level_files,
+)
+from sensitivity.errors import InputError
+from sensitivity.hdf5_names import group_names
+from sensitivity.protocol import check_split
+
+
+def complete(settings: ImportSettings) -> ImportSettings:
+    """The settings with what they leave open filled in: models, effects, levels and labels.
+
+    Raises
+    ------
+    InputError
+        naming key or file: no such folder or split, a level without a file, fewer than two levels,
+        a model's name that can't be one here, a label that the split lacks or has too little of
+    """
+    folder = folder_of(settings.embeddings.directory)
+    models = settings.models or group_names(folder / ORIGINALS, DATASET)
+    for model in models:
+        if not re.fullmatch(NAME, model):
+            raise InputError(
+                f"{folder / ORIGINALS}: model {model!r} is not named with letters, digits, - and _ "
+                "alone: name those to analyse in `models`, or rename its group in every file"
+            )
+    if not models:
+        raise InputError(f"{folder / ORIGINALS}: no model below {DATASET}: expected one or more")
+    return settings.model_copy(
+        update={
+            "models": models,
+            "effects": _found_effects(settings, folder),
+            "labels": _found_labels(settings),
+        }
+    )
+
+
+def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLevels]:
+    files = level_files(folder, settings.effects)
+    if settings.effects is None and not files:
+        raise InputError(
+            f"embeddings.directory: no {PREFIX}<effect>_<level>.h5 in {folder}: add the effects' "
+            "embeddings"
+        )
+    effects = {}
+    for effect, given in (settings.effects or dict.fromkeys(files)).items():
+        there = list(files.get(effect, ()))
+        wanted = there if given is None or given.levels is None else settings.levels(effect)
+        missing = [level for level in wanted if level not in there]
+        if missing or len(wanted) < 2:
+            lacking = f"level {', '.join(missing)}" if missing else "two levels, which are needed"
+            raise InputError(
+                f"effects.{effect}: {folder} lacks {lacking} (there are "
+                f"{', '.join(there) or 'none'}): add {PREFIX}<effect>_<level>.h5, or leave out "
+                + ("these levels" if missing else "the effect")
+            )
+        effects[effect] = FoundLevels(levels=wanted)
+    return effects
+
+
+def _found_labels(settings: ImportSettings) -> list[str]:
+    rows = split_rows(settings)
+    known = sorted({row.label for row in rows})
+    labels = settings.labels or known
+    check_labels("labels", labels, known)
+    check_labels("figures.labels", settings.figures.labels, labels)
+    try:
+        check_split(clips_of(rows, labels))
+    except InputError as error:
+        raise InputError(f"{settings.embeddings.split}: {error}") from None
+    return labels
+
+
+def split_rows(settings: ImportSettings) -> list[SplitRow]:
+    """The rows of the split."""
+    split = settings.embeddings.split
+    if not os.path.isfile(split):
+        raise InputError(f"embeddings.split: {split} does not exist: give the split's CSV file")
+    return read_split(split)
