@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     import resampy
 
 from sensitivity.errors import InputError
+from sensitivity.files import sha256_of
 from sensitivity.models import kaiser_best, load_model, write_initial
 from sensitivity.models import openl3 as ours
 from sensitivity.models.initial import pink_noise
@@ -233,6 +234,12 @@ def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
         write_initial("openl3-untrained", {"seed": seed}, tmp_path / f"{seed}.h5")
     assert (tmp_path / "7.h5").read_bytes() == untrained.read_bytes()
     assert (tmp_path / "8.h5").read_bytes() != untrained.read_bytes()
+
+
+def test_untrained_weights_are_the_same_on_every_machine(untrained):
+    # Found with oneDNN on and off, and with kernels of OpenBLAS and NumPy for SSE, AVX2, AVX-512.
+    expected = "b4f9310d8f28d0a99ebbffd36f1960e295ecfadfe8bcb844730a71443f6b90e2"
+    assert sha256_of(untrained) == expected
 
 
 def test_weights_that_are_not_openl3s_are_refused(untrained, tmp_path):
