@@ -52,8 +52,8 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
             continue
         if effect not in EFFECTS:
             raise InputError(
-                f"{path}: effect {name!r} is unknown, the effects are {', '.join(EFFECTS)}: name "
-                "those to analyse in `effects`, or move the file elsewhere"
+                f"{path}: of no known effect, expected {PREFIX}<effect>_<level>.h5 of "
+                f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move the file away"
             )
         level = level_string(text, effect_named(effect).decimals, str(path))
         if reason := refusal(effect_named(effect), float(level)):

@@ -1,0 +1,273 @@
+"""A run that starts from embeddings made elsewhere: what it finds, plans, computes and refuses."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from sensitivity.config import load_settings
+from sensitivity.embedding_files import level_files
+from sensitivity.errors import InputError
+from sensitivity.import_settings import complete
+from sensitivity.paper import refusal
+
+ORACLE = Path(__file__).resolve().parents[2].parent / "shared" / "oracle"
+needs_oracle = pytest.mark.skipif(
+    not ORACLE.is_dir(), reason="the oracle isn't beside the checkout"
+)
+TOLERANCE = 1e-9
+METHODS = {"none": "none", "cca": "global_cca", "cca_samplewise_svd": "samplewise_cca_svd"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Files of the right names; what is in them is read by jobs alone."""
+    names = ["embeddings", "embeddings_gain_-40.0", "embeddings_gain_5", "embeddings_gain_-2.50"]
+    names += ["embeddings_lowpass_cheby_1600.000", "embeddings_lowpass_18333.333"]
+    for name in names:
+        (tmp_path / f"{name}.h5").touch()
+    rows = [("instrument", "genre", "file_name", "split")]
+    for label in ("oboe", "tuba"):
+        rows += [(label, "", f"{label}{number}", "train") for number in range(3)]
+        rows += [(label, "", f"{label}3.wav", "test")]
+    write_split(tmp_path, rows)
+    return tmp_path
+
+
+def write_split(folder, rows):
+    with open(folder / "split.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def completed(folder, **keys):
+    embeddings = {"directory": str(folder), "split": str(folder / "split.csv")}
+    config = {"experiment": "x", "models": ["mine"], "embeddings": embeddings, **keys}
+    return complete(load_settings(config, "some.yaml"))
+
+
+def test_everything_found_is_analysed_levels_ascending(folder):
+    found = completed(folder)
+    assert {effect: found.levels(effect) for effect in found.effects} == {
+        "gain": ["-40.0", "-2.5", "5.0"],
+        "lowpass": ["1600.000", "18333.333"],
+    }
+    assert (found.models, found.labels) == (["mine"], ["oboe", "tuba"])
+    assert refusal(found) == "its embeddings were made elsewhere"
+
+
+def test_the_folder_around_the_embeddings_will_do_too(folder):
+    inner = folder / "embeddings"
+    inner.mkdir()
+    for path in folder.glob("*.h5"):
+        path.rename(inner / path.name)
+    assert completed(folder).levels("lowpass") == ["1600.000", "18333.333"]
+
+
+def test_effects_and_levels_can_be_chosen(folder):
+    (folder / "embeddings_chorus_1.h5").touch()
+    found = completed(folder, effects={"gain": {"levels": [-40, 5]}, "lowpass": None})
+    assert found.levels("gain") == ["-40.0", "5.0"]
+    assert found.levels("lowpass") == ["1600.000", "18333.333"]
+    files = level_files(folder, {"gain"})
+    assert files["gain"]["-2.5"] == str(folder / "embeddings_gain_-2.50.h5")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"effects": {"gain": {"levels": [-40, 0, 5]}}},
+            r"effects\.gain: .* lacks level 0\.0 \(th",
+        ),
+        ({"effects": {"reverb": {}}}, r"effects\.reverb: .* lacks two levels.*\(there are none\)"),
+        ({"labels": ["oboe", "tubo"]}, r"labels: unknown label 'tubo': did you mean 'tuba'"),
+        ({"figures": {"labels": ["horn"]}}, r"figures\.labels: unknown label 'horn'"),
+        ({"models": None}, r"embeddings\.h5: not an HDF5 file"),
+        (
+            {"embeddings": {"directory": "elsewhere", "split": "s.csv"}},
+            r"embeddings\.directory: no embeddings\.h5 in elsewhere",
+        ),
+    ],
+)
+def test_keys_that_do_not_fit_the_files_are_refused(folder, keys, message):
+    with pytest.raises(InputError, match=message):
+        completed(folder, **keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("embeddings_chorus_1.h5", r"chorus_1\.h5: of no known effect.*`effects`"),
+        ("embeddings_old.h5", r"old\.h5: of no known effect, expected embeddings_<effect>"),
+        ("embeddings_gain_loud.h5", r"gain_loud\.h5: 'loud' is not a number"),
+        ("embeddings_gain_nan.h5", r"gain_nan\.h5: 'nan' is not finite"),
+        ("embeddings_gain_0.123.h5", r"gain_0\.123\.h5: level 0\.123 has more than the 1 decimals"),
+        ("embeddings_gain_500.h5", r"gain_500\.h5: gain 500 dB is outside"),
+        ("embeddings_bitcrush_4.5.h5", r"bitcrush_4\.5\.h5: level 4\.5 has more than the 0"),
+        ("embeddings_gain_5.0.h5", r"gain_5\.h5: .*gain_5\.0\.h5 is of level 5\.0 too: keep one"),
+        (
+            "embeddings_lowpass_1600.h5",
+            r"lowpass_cheby_1600\.000\.h5: .* is of level 1600\.000 too",
+        ),
+        ("embeddings_reverb_0.1.h5", r"effects\.reverb: .* lacks two levels.*\(there are 0\.10\)"),
+    ],
+)
+def test_files_whose_names_cannot_be_used_are_refused(folder, name, message):
+    (folder / name).touch()
+    with pytest.raises(InputError, match=message):
+        completed(folder)
+
+
+def test_a_folder_without_effects_is_refused(folder):
+    for path in folder.glob("embeddings_*.h5"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"no embeddings_<effect>_<level>\.h5 in "):
+        completed(folder)
+
+
+def test_a_split_that_cannot_be_used_is_refused(folder):
+    header = ("instrument", "genre", "file_name", "split")
+    train = [(label, "", f"{label}{n}", "train") for label in ("oboe", "tuba") for n in range(3)]
+    for rows, message in (
+        ([header, *train], r"split\.csv: label oboe: no test clip"),
+        (
+            [header, *train[1:], ("oboe", "", "a", "test"), ("tuba", "", "b", "test")],
+            r"split\.csv: label oboe: 2 training clips",
+        ),
+        ([header[:3]], r"split\.csv: no column split"),
+    ):
+        write_split(folder, rows)
+        with pytest.raises(InputError, match=message):
+            completed(folder)
+    (folder / "split.csv").unlink()
+    with pytest.raises(InputError, match=r"embeddings\.split: .*split\.csv does not exist"):
+        completed(folder)
+
+
+def write_config(project, **keys):
+    embeddings = {
+        "directory": str(ORACLE / "inputs" / "embeddings"),
+        "split": str(ORACLE / "inputs" / "train_test_split.csv"),
+    }
+    project.write_config({"experiment": "oracle", "embeddings": embeddings, **keys})
+
+
+def test_a_refusal_is_one_line_of_the_run(project, folder):
+    embeddings = {"directory": str(folder), "split": str(folder / "split.csv")}
+    project.write_config({"experiment": "x", "embeddings": embeddings})
+    done = project.snakemake("--dry-run")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert f"error: {folder}/embeddings.h5: not an HDF5 file" in done.stderr
+
+
+@needs_oracle
+def test_all_that_there_is_gets_planned_and_no_audio(project):
+    write_config(project)
+    jobs = project.planned()
+    assert {job["model"] for job in jobs["import_original"]} == {"openl3", "panns"}
+    pairs = {(job["model"], job["effect"]) for job in jobs["import_effect"]}
+    assert pairs == {(m, e) for m in ("openl3", "panns") for e in ("bitcrush", "lowpass")}
+    assert not {"index_clips", "render_effect", "embed_original", "embed_clips"} & set(jobs)
+    settings = complete(load_settings(project.read_config(), "tiny.yaml"))
+    assert [len(settings.levels(effect)) for effect in ("bitcrush", "lowpass")] == [12, 31]
+    assert len(settings.labels) == 11
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """The oracle's embeddings of one model and effect, analysed to the report."""
+    from conftest import copy_checkout
+
+    project = copy_checkout(tmp_path_factory.mktemp("imported") / "project")
+    write_config(
+        project,
+        models=["panns"],
+        effects={"bitcrush": {"levels": {"start": 4, "stop": 15, "step": 1}}},
+        debiasing={"methods": list(METHODS.values()), "svd_thresholds": [0.4]},
+        figures={"umap": {"clips": 3}},
+    )
+    project.run()
+    return project
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def expected(name):
+    wanted = {"model": "panns", "effect": "bitcrush"}
+    rows = rows_of(ORACLE / "expected" / f"{name}.csv")
+    return [row for row in rows if wanted.items() <= row.items()]
+
+
+@needs_oracle
+def test_the_authors_r2(imported):
+    tables = imported.path("results/oracle/tables")
+    for table, key, theirs in (
+        ("global_r2", "label", "instrument"),
+        ("samplewise_r2", "clip", "file_name"),
+    ):
+        found = {row[key]: float(row["r2"]) for row in rows_of(tables / f"{table}.csv")}
+        wanted = {row[theirs]: float(row["r2"]) for row in expected(table)}
+        assert found.keys() == wanted.keys() and len(wanted) >= 11
+        assert max(abs(found[name] - wanted[name]) for name in wanted) <= TOLERANCE
+
+
+@needs_oracle
+def test_the_authors_auc_of_a_converged_optimum(imported):
+    keys = ("label", "method", "threshold", "train", "test")
+    found = {
+        tuple(row[key] for key in keys): row
+        for row in rows_of(imported.path("results/oracle/tables/auc.csv"))
+    }
+    compared = 0
+    for row in expected("auc"):
+        if row["method"] not in METHODS or row["threshold"] not in ("", "0.4"):
+            continue
+        key = (row["instrument"], METHODS[row["method"]], row["threshold"])
+        ours = found[(*key, *(level_of(row[end]) for end in ("train", "test")))]
+        assert abs(float(ours["roc_auc"]) - float(row["roc_auc_exact"])) <= TOLERANCE
+        assert float(ours["best_c"]) == pytest.approx(float(row["best_C_exact"]))
+        compared += 1
+    # Two labels; on originals, and for each level three pairs of training and test.
+    assert compared == 2 * len(METHODS) * (1 + 3 * 12)
+
+
+def level_of(text: str) -> str:
+    return "original" if text.startswith("orig") else f"{float(text):.0f}"
+
+
+@needs_oracle
+def test_every_table_and_figure_of_a_run_on_audio_is_there(imported):
+    from test_tables import SPECIFIED
+
+    results = imported.path("results/oracle")
+    tables = {path.stem for path in results.glob("tables/*.csv")}
+    assert tables == {*SPECIFIED, "displacement_order"} - {"paper_comparison"}
+    kinds = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
+    stems = [f"{kind}_panns_bitcrush" for kind in kinds]
+    stems += [f"{kind}_bitcrush" for kind in ("dimensionality", "displacement", "verdicts")]
+    for stem in (*stems, "table1"):
+        assert (results / "figures" / f"{stem}.pdf").stat().st_size > 1000
+        assert (results / "figures" / f"{stem}.png").exists()
+    assert (results / "embeddings" / "panns.h5").exists()
+    assert imported.planned() == {}
+
+
+@needs_oracle
+def test_the_report_says_where_the_embeddings_are_from(imported):
+    imported.run("--report", "report.html")
+    text = imported.path("report.html").read_text(encoding="utf-8")
+    assert "embeddings made elsewhere, in " in text
+    assert "6 recordings are in both" in text
+    assert "audio reaches the models" not in text and "Undefined" not in text
+
+
+@needs_oracle
+def test_recordings_in_both_parts_are_reported(imported):
+    rows = rows_of(imported.path("results/oracle/clips_report.csv"))
+    assert {row["finding"] for row in rows} == {"leak"}
+    assert len({row["detail"] for row in rows}) == 6
+    log = imported.path("logs/oracle/index_embeddings.log").read_text(encoding="utf-8")
+    assert "WARNING 6 groups" in log
