@@ -60,8 +60,8 @@ class Embeddings:
     def clips(self, label: int, n: int, levels) -> np.ndarray:
         """Originals and the same clips at each of `levels`, float32 (1 + levels, n, d)."""
         originals = self.mean + self.centres[label] + self.noise(n)
-        course = (1 + 0.3 * self.rng.normal(size=(n, 4))) @ self.shared + 0.5 * self.noise(n)
-        bend = 0.4 * self.noise(n)
+        course = (1 + 0.3 * self.rng.normal(size=(n, 4))) @ self.shared / 12 + 0.7 * self.noise(n)
+        bend = 0.7 * self.noise(n)
         found = [originals]
         for level in levels:
             strength = 1 - level / N_LEVELS

@@ -134,7 +134,9 @@ def classify_label(
     levels = [level for level, skip in zip(data.levels, data.neutral, strict=True) if not skip]
     names = [ORIGINAL, *levels]
     areas, gains = [], []
-    for number, points in enumerate([data.originals(tests), *data.effected(tests)[~data.neutral]]):
+    effected = data.effected(tests)
+    shown = [data.originals(tests), *(effected[row] for row in np.flatnonzero(~data.neutral))]
+    for number, points in enumerate(shown):
         points = points.astype(np.float64)
         for position in range(len(names)) if number == 0 else (0, number):
             scores = trained.scores(points, (position,))

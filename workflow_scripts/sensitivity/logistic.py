@@ -24,10 +24,11 @@ ERROR = 1e-10
 MAX_ITERATIONS = 200
 # Below this bound on its rate of contraction the plain fixed point beats Newton's method.
 CONTRACTION = 0.3
-# A Hessian's factor serves further steps while each is this much shorter than the one before, once
-# steps are this short against |w|: a step then costs a fifth of one with a factor of its own.
-STALE_RATE = 0.1
-STALE_STEP = 2e-3
+# A Hessian's factor serves while curvatures, which it was made of, have changed by less than this
+# share: a step with it costs a fifth of one with a factor of its own.
+STALE = 0.2
+# Steps shrink slower than this only far from the optimum, or if the precision is too little.
+SLOW = 0.3
 
 
 def balanced_weights(positive: np.ndarray) -> np.ndarray:
@@ -84,13 +85,16 @@ def fit(
     signs = np.where(positive, 1.0, -1.0)
     weights = balanced_weights(positive)
     duals = np.empty((len(penalties), len(positive)))
+    quick = kernel.astype(np.float32)
+    largest = min(np.trace(kernel), np.abs(kernel).sum(axis=1).max())
     for index, penalty in enumerate(penalties):
         bounds = penalty * weights
         # At the smallest of C's every a is half its bound.
         candidates = [*duals[max(0, index - 2) : index], *(guess[index] for guess in guesses)]
         candidates = np.stack(candidates or [bounds * signs / 2])
         start = _best_combination(kernel, signs, bounds, candidates)
-        duals[index] = _optimum(kernel, root, signs, bounds, start)
+        contraction = bounds.max() * largest / 4
+        duals[index] = _optimum(kernel, quick, root, signs, bounds, contraction, start)
     return duals
 
 
@@ -120,38 +124,45 @@ def _best_combination(kernel, signs, bounds, candidates) -> np.ndarray:
         if not objective < lowest:
             break
         shares, gain, lowest = trial, lowest - objective, objective
-        if gain < 1e-5 * lowest:
+        if gain < 1e-4 * lowest:
             break
     return shares @ candidates
 
 
-def _optimum(kernel, root, signs, bounds, start) -> np.ndarray:
+def _optimum(kernel, quick, root, signs, bounds, contraction, start) -> np.ndarray:
     """The duals (n,) that minimise ``|w|^2 / 2 + sum(bounds * log(1 + exp(-signs * R w)))``.
 
     Newton's method with step halving. With v^2 the curvatures of the losses, the inverse Hessian
     is, by Woodbury's identity, ``I - R' v (I + v K v)^-1 v R``: no product of matrices is needed to
-    set it up. Where the curvatures are so small that it is nearly I, it is taken as I.
+    set it up. Where the curvatures are so small that it is nearly I, it is taken as I. It is
+    factored in single precision, from `quick`, while steps shrink: what they lead to depends on
+    the gradient alone, which is of double precision. `contraction` bounds the rate at which the
+    plain fixed point converges.
     """
-    lengths = np.sqrt(np.diagonal(kernel))
-    largest = min(lengths @ lengths, np.abs(kernel).sum(axis=1).max())
-    contraction = bounds.max() * largest / 4
+    squares = np.diagonal(kernel)
+    lengths = np.sqrt(squares)
     contracting = contraction <= CONTRACTION
     weights = start @ root
-    factor = None
-    stale = not contracting
+    factor = made_of = None
     before = EPS  # no step before the first: it says nothing of the rate
     for _ in range(MAX_ITERATIONS):
         fitted = root @ weights
         probability = expit(-signs * fitted)
         slopes = bounds * signs * probability
-        gradient = weights - slopes @ root
-        if stale:
-            curvature = np.sqrt(bounds * probability * (1 - probability))
-            factor = _factor(kernel, curvature)
         duals = slopes
-        if factor is not None:
-            inner, _ = linalg.lapack.dpotrs(factor, curvature * (root @ gradient), lower=1)
-            duals = slopes + curvature * inner
+        gradient = weights - slopes @ root
+        fresh = False
+        if not contracting:
+            curvature = bounds * probability * (1 - probability)
+            if factor is not None:
+                change = np.abs(curvature - made_of) * squares / (1 + made_of * squares)
+            if factor is None or change.max() > STALE:
+                fresh, made_of, scale = True, curvature, np.sqrt(curvature)
+                factor = _factor(quick, scale)
+                if factor is None:
+                    quick = kernel
+                    factor = _factor(quick, scale)
+            duals = slopes + scale * _solve(factor, scale * (root @ gradient))
         step = duals @ root - weights
         norm, size = np.linalg.norm(weights), np.linalg.norm(step)
         length = 1.0
@@ -159,27 +170,45 @@ def _optimum(kernel, root, signs, bounds, start) -> np.ndarray:
             length = _step_length(root, signs, bounds, weights, fitted, step, gradient)
         weights = weights + length * step
         # What made the last step short need not be what is left: the rate has a least value.
-        rate = np.clip(size / before, contraction if contracting else STALE_RATE / 10, 0.9)
+        rate = np.clip(size / before, contraction if contracting else 0.01, 0.9)
         rounding = 4 * EPS * np.abs(slopes) @ lengths
         if length == 1 and size * min(1.0, rate / (1 - rate)) <= ERROR * norm + rounding:
             break
-        stale = not contracting and (rate > STALE_RATE or size > STALE_STEP * norm or length < 1)
+        if before > EPS and (rate > SLOW or length < 1):
+            factor = None
+            if fresh and size < 1e-3 * norm:
+                quick = kernel
         before = size
     else:
         log.warning("a logistic regression stopped short of its optimum")
     return duals
 
 
-def _factor(kernel: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-    """Cholesky factor of I + diag(v) K diag(v), v = `curvature`."""
+def _factor(kernel: np.ndarray, curvature: np.ndarray) -> np.ndarray | None:
+    """Cholesky factor of I + diag(v) K diag(v), v = `curvature`, in the precision of the kernel.
+
+    None where single precision is too little for one.
+    """
+    curvature = curvature.astype(kernel.dtype)
     system = kernel * curvature
     system *= curvature[:, None]
     system[np.diag_indices(len(system))] += 1.0
+    single = kernel.dtype == np.float32
+    decompose = linalg.lapack.spotrf if single else linalg.lapack.dpotrf
     # Symmetric, so its transpose is the column-major matrix that LAPACK can overwrite.
-    factor, info = linalg.lapack.dpotrf(system.T, lower=1, clean=0, overwrite_a=1)
-    if info:
+    factor, info = decompose(system.T, lower=1, clean=0, overwrite_a=1)
+    if info and not single:
         raise linalg.LinAlgError(f"dpotrf returned {info}: a Gram matrix is not positive")
-    return factor
+    return None if info else factor
+
+
+def _solve(factor: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Solve with a factor of `_factor`, in its precision; the target is scaled to fit it."""
+    if factor.dtype == np.float64:
+        return linalg.lapack.dpotrs(factor, target, lower=1)[0]
+    scale = np.abs(target).max() or 1.0
+    scaled = (target / scale).astype(np.float32)
+    return scale * linalg.lapack.spotrs(factor, scaled, lower=1)[0].astype(np.float64)
 
 
 def _step_length(root, signs, bounds, weights, fitted, step, gradient) -> float:
