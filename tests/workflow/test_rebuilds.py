@@ -292,7 +292,10 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
     lines += project.run("--dry-run").splitlines()
     declared = [json.loads(line[9:]) for line in lines if line.startswith("DECLARED ")]
     scripts = {path.stem: path for path in project.path("workflow_scripts").glob("*.py")}
-    assert {rule for rule, _, _ in declared} == set(scripts)
+    # In a run from embeddings made elsewhere alone.
+    imports = project.path("rules/imports.smk").read_text(encoding="utf-8")
+    imports = set(re.findall(r"workflow_scripts/(\w+)\.py", imports))
+    assert {rule for rule, _, _ in declared} == set(scripts) - imports
     folder = project.path("workflow_scripts")
     picked = {"embed_original", "embed_clips", "initialise_model"}
     imported = {rule: imported_modules(path) for rule, path in scripts.items()}
