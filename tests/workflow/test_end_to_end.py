@@ -93,18 +93,21 @@ def test_kept_audio_is_there_to_listen_to(finished):
 
 
 def test_parts_of_another_protocol_are_refused(again):
-    """As if they had been copied from another run: Snakemake knows nothing of them."""
-    shutil.rmtree(again.path(".snakemake"))
-    for store in again.path("results/tiny/embeddings").glob("logmel/gain.h5"):
-        store.unlink()
+    """As if they had been copied from another run, under this one's names: Snakemake can't know."""
     config = again.read_config()
     config["protocol"] = {"audio": "float32"}
     again.write_config(config)
-    part = "results/tiny/embeddings/logmel/gain.h5"
-    done = again.snakemake(part, "--rerun-triggers", "mtime")
+    store = "results/tiny/embeddings/logmel/gain.h5"
+    (identity,) = {job["identity"] for job in again.planned(store)["embed_clips"]}
+    for part in again.path("results/tiny/embeddings/logmel/gain").glob("*.h5"):
+        batch = part.name.rsplit(".", 2)[0]
+        part.rename(part.with_name(f"{batch}.{identity}.h5"))
+    shutil.rmtree(again.path(".snakemake"))
+    again.path(store).unlink()
+    done = again.snakemake(store, "--rerun-triggers", "mtime")
     assert done.returncode != 0
     assert "attribute protocol is" in done.stdout + done.stderr
-    assert not again.path(part).exists()
+    assert not again.path(store).exists()
 
 
 def test_provenance_names_what_made_the_embeddings(finished):
