@@ -143,7 +143,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float]:
 
     def gains():
         resampled = bootstrap.areas(trained.scores(tests, (0,)))
-        gain_statistics(areas[0] - areas[0, 0], resampled - resampled[0])
+        gain_statistics(areas[0] - areas[0, 0], resampled - resampled[0], bootstrap.n_groups)
 
     gain_s, _ = seconds(gains)
     gain_s /= len(bases)

@@ -21,7 +21,8 @@ def test_a_resamples_area_is_that_of_its_clips_repeated(seed, n_clips, n_groups,
     scores = rng.integers(n_values, size=(2, n_clips)) / 7
     bootstrap = verdicts.PairedBootstrap(positive, groups, counts)
     areas = bootstrap.areas(scores)
-    assert bootstrap.n_groups == len({g for g, own in zip(groups, positive, strict=True) if own})
+    sides = [{g for g, own in zip(groups, positive, strict=True) if own == side} for side in (0, 1)]
+    assert bootstrap.n_groups == min(map(len, sides))
     for resample, count in enumerate(counts):
         drawn = np.repeat(np.arange(n_clips), count)
         if len(set(positive[drawn])) < 2:
@@ -34,17 +35,18 @@ def test_a_resamples_area_is_that_of_its_clips_repeated(seed, n_clips, n_groups,
 
 def test_interval_and_p_value_of_known_resamples():
     resampled = np.stack([np.linspace(-0.1, 0.3, 401), np.zeros(401)])
-    found = verdicts.gain_statistics(np.array([0.1, 0.0]), resampled)
+    found = verdicts.gain_statistics(np.array([0.1, 0.0]), resampled, 4)
     np.testing.assert_allclose(found["low"], [-0.09, 0], atol=1e-12)
     np.testing.assert_allclose(found["high"], [0.29, 0], atol=1e-12)
     spread = resampled[0].std(ddof=1)
-    np.testing.assert_allclose(found["p"], [2 * stats.norm.sf(0.1 / spread), 1.0])
+    np.testing.assert_allclose(found["p"], [2 * stats.t.sf(0.1 / spread, 3), 1.0])
     lacking = np.concatenate([resampled, np.full((2, 50), np.nan)], axis=1)
-    again = verdicts.gain_statistics(np.array([0.1, 0.0]), lacking)
+    again = verdicts.gain_statistics(np.array([0.1, 0.0]), lacking, 4)
     for name, values in found.items():
         np.testing.assert_array_equal(values, again[name])
-    undefined = verdicts.gain_statistics(np.array([0.1]), np.full((1, 9), np.nan))
-    assert all(np.isnan(values).all() for values in undefined.values())
+    for undefined, n_groups in ((np.full((2, 9), np.nan), 4), (resampled, 1)):
+        nothing = verdicts.gain_statistics(np.array([0.1, 0.0]), undefined, n_groups)
+        assert all(np.isnan(values).all() for values in nothing.values())
 
 
 def test_correction_is_scipys():
@@ -103,7 +105,7 @@ def test_noise_is_found_to_do_neither_and_a_better_classifier_to_help():
     areas = np.array([roc_auc_score(positive, row) for row in scores])
     gain = areas[1:] - areas[0]
     resampled = bootstrap.areas(scores)
-    found = verdicts.gain_statistics(gain, resampled[1:] - resampled[0])
+    found = verdicts.gain_statistics(gain, resampled[1:] - resampled[0], bootstrap.n_groups)
     rows = rows_of(gain, found["p"])
     verdicts.adjust(rows)
     assert sum(row["p_adjusted"] <= 0.05 for row in rows[:-1]) <= 5

@@ -143,7 +143,7 @@ def classify_label(
             area = roc_auc(is_label, scores)
             gain = area - area[0]
             resampled = bootstrap.areas(scores)
-            found = gain_statistics(gain, resampled - resampled[0])
+            found = gain_statistics(gain, resampled - resampled[0], bootstrap.n_groups)
             for (method, threshold), basis in methods.items():
                 cell = {
                     "label": label,

@@ -76,7 +76,7 @@ def displacement_figure(
         if effect.neutral_rank is not None:
             panel.axvline(effect.neutral, color=look.GREY, linewidth=0.7, linestyle=":", zorder=0)
         if column == "cka":
-            panel.set_ylim(None, 1.02)
+            panel.set_ylim(top=1 + 0.05 * (1 - panel.get_ylim()[0]))
         else:
             panel.set_ylim(bottom=0)
         panel.locator_params(axis="y", nbins=4)

@@ -9,7 +9,7 @@ corrected for their number.
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import stdtr
 
 from sensitivity.protocol import ORIGINAL
 from sensitivity.statistics import INTERVAL
@@ -42,7 +42,8 @@ class PairedBootstrap:
             _, starts, sizes = np.unique(groups[clips], return_index=True, return_counts=True)
             weights = counts[:, clips[starts]].astype(np.float64)
             self._sides.append((clips, starts, weights, weights @ sizes))
-        self.n_groups = len(self._sides[0][1])
+        # Of the label or of the rest, whichever has fewer: what limits every interval.
+        self.n_groups = min(len(starts) for _, starts, _, _ in self._sides)
 
     def areas(self, scores: np.ndarray) -> np.ndarray:
         """AUC of scores (V, n) in every resample, (V, B); NaN in one that lacks a class."""
@@ -60,22 +61,25 @@ class PairedBootstrap:
         return found
 
 
-def gain_statistics(gain: np.ndarray, resampled: np.ndarray) -> dict[str, np.ndarray]:
+def gain_statistics(
+    gain: np.ndarray, resampled: np.ndarray, n_groups: int
+) -> dict[str, np.ndarray]:
     """95 % interval and p-value of gains (V,), given the same in B resamples (V, B).
 
     The interval holds the resamples' percentiles. The two-sided p-value of no gain takes the
-    resamples' standard deviation as the gain's standard error: unlike the share of resamples
-    beyond 0 it isn't limited to 1/B, which a correction for thousands of cells would need.
-    Resamples without a class (NaN) are left out; NaN where fewer than two are left.
+    resamples' standard deviation as the gain's standard error, in Student's t with n_groups - 1
+    degrees of freedom: unlike the share of resamples beyond 0 it isn't limited to 1/B, which a
+    correction for thousands of cells would need, and it is cautious where groups are few.
+    Resamples without a class (NaN) are left out. All NaN for a single group.
     """
     kept = resampled[:, ~np.isnan(resampled).any(axis=0)]
-    if kept.shape[1] < 2:
+    if n_groups < 2 or kept.shape[1] < 2:
         nothing = np.full(len(gain), np.nan)
         return {"low": nothing, "high": nothing, "p": nothing}
     low, high = np.quantile(kept, INTERVAL, axis=1)
     spread = kept.std(axis=1, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(gain == 0, 1.0, 2 * ndtr(-np.abs(gain) / spread))
+        p = np.where(gain == 0, 1.0, 2 * stdtr(n_groups - 1, -np.abs(gain) / spread))
     return {"low": low, "high": high, "p": p}
 
 
