@@ -1,8 +1,9 @@
 """Resampling as resampy 0.2.2 does it with its filter ``kaiser_best``, in polyphase form.
 
 resampy interpolates its filter anew for every output sample; at a rational ratio of rates the same
-few phases come back, so here each is made once. For 44.1 to 48 kHz that is 30 times faster, and
-differs by 1e-10 of the signal: resampy adds up its time step's rounding, this does not.
+few phases come back, so here each is made once: 44.1 to 48 kHz takes a sixth of the time. Most
+rates come within 5e-8 of the signal's norm of resampy, which adds up its time step's rounding; see
+`polyphase_filter` for those above 48 kHz that do not.
 """
 
 from functools import lru_cache
@@ -30,7 +31,9 @@ def polyphase_filter(up: int, down: int) -> np.ndarray:
     """The filter at `up` points to an input sample, its centre in the middle: (2 n up + 1,).
 
     Interpolated linearly as in resampy; and as there, where the band has to become narrower, the
-    table's step from one input sample to the next is cut to whole points.
+    table's step from one input sample to the next is cut to whole points. Where that cuts much, as
+    for 88.2 to 48 kHz, a sample's weight jumps as it passes an output sample, resampy's rounding
+    decides which side it is on, and the two differ by 1e-4.
     """
     scale = min(1.0, up / down)
     table = half_filter() * scale
