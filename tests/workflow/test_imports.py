@@ -1,6 +1,7 @@
 """A run that starts from embeddings made elsewhere: what it finds, plans, computes and refuses."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sensitivity.config import ImportSettings, load_settings
 from sensitivity.embedding_files import level_files
 from sensitivity.errors import InputError
 from sensitivity.import_settings import complete
-from sensitivity.paper import refusal
+from sensitivity.paper import LEVELS, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 ORACLE = ROOT.parent / "shared" / "oracle"
@@ -85,9 +86,9 @@ def test_effects_and_levels_can_be_chosen(folder):
     [
         (
             {"effects": {"gain": {"levels": [-40, 0, 5]}}},
-            r"effects\.gain: .* lacks level 0\.0 \(th",
+            r"effects\.gain: .* no file of level 0\.0: add",
         ),
-        ({"effects": {"reverb": {}}}, r"effects\.reverb: .* lacks two levels.*\(there are none\)"),
+        ({"effects": {"reverb": {}}}, r"effects\.reverb: .* has files of 0 level"),
         ({"labels": ["oboe", "tubo"]}, r"labels: unknown label 'tubo': did you mean 'tuba'"),
         ({"figures": {"labels": ["horn"]}}, r"figures\.labels: unknown label 'horn'"),
         ({"models": None}, r"embeddings\.h5: not an HDF5 file"),
@@ -117,13 +118,32 @@ def test_keys_that_do_not_fit_the_files_are_refused(folder, keys, message):
             "embeddings_lowpass_1600.h5",
             r"lowpass_cheby_1600\.000\.h5: .* is of level 1600\.000 too",
         ),
-        ("embeddings_reverb_0.1.h5", r"effects\.reverb: .* lacks two levels.*\(there are 0\.10\)"),
+        ("embeddings_reverb_0.1.h5", r"effects\.reverb: .* has files of 1 level"),
     ],
 )
 def test_files_whose_names_cannot_be_used_are_refused(folder, name, message):
     (folder / name).touch()
     with pytest.raises(InputError, match=message):
         completed(folder)
+
+
+@pytest.mark.parametrize("effect", LEVELS)
+def test_a_level_that_the_papers_grid_has_lost_is_missed(folder, effect):
+    for path in folder.glob("embeddings_*.h5"):
+        path.unlink()
+    for level in LEVELS[effect]:
+        (folder / f"embeddings_{effect}_{level}.h5").touch()
+    assert completed(folder).levels(effect) == LEVELS[effect]
+    lost = LEVELS[effect][5]
+    (folder / f"embeddings_{effect}_{lost}.h5").unlink()
+    with pytest.raises(InputError, match=rf"effects\.{effect}: .* no file of level {lost}: add"):
+        completed(folder)
+    rest = [level for level in LEVELS[effect] if level != lost]
+    assert completed(folder, effects={effect: {"levels": rest}}).levels(effect) == rest
+    (folder / f"embeddings_{effect}_{LEVELS[effect][0]}.h5").unlink()
+    for level in rest[1 : 1 + len(rest) // 2]:  # so few that they are a choice
+        (folder / f"embeddings_{effect}_{level}.h5").unlink()
+    assert completed(folder).levels(effect) == rest[1 + len(rest) // 2 :]
 
 
 def test_a_folder_without_effects_is_refused(folder):
@@ -166,6 +186,28 @@ def test_a_refusal_is_one_line_of_the_run(project, folder):
     done = project.snakemake("--dry-run")
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert f"error: {folder}/embeddings.h5: not an HDF5 file" in done.stderr
+
+
+@needs_oracle
+def test_a_file_cut_short_ends_the_run_in_one_line(project):
+    folder = project.path("embeddings")
+    folder.mkdir()
+    for path in (ORACLE / "inputs" / "embeddings").glob("embeddings*.h5"):
+        if "lowpass" not in path.name:
+            shutil.copyfile(path, folder / path.name)
+    cut = folder / "embeddings_bitcrush_7.h5"
+    cut.write_bytes(cut.read_bytes()[:100_000])
+    split = str(ORACLE / "inputs" / "train_test_split.csv")
+    project.write_config(
+        {"experiment": "cut", "embeddings": {"directory": "embeddings", "split": split}}
+    )
+    store = "results/cut/embeddings/panns/bitcrush.h5"
+    done = project.snakemake(store)
+    log = project.path("logs/cut/embeddings/panns/bitcrush/import.log").read_text(encoding="utf-8")
+    (line,) = (line for line in log.splitlines() if " ERROR " in line)
+    assert "embeddings/embeddings_bitcrush_7.h5: not a readable HDF5 file (" in line
+    assert done.returncode != 0 and line in done.stderr
+    assert "Traceback" not in log and not project.path(store).exists()
 
 
 @needs_oracle

@@ -5,6 +5,7 @@ Read by the Snakefile alone, before any environment is built.
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sensitivity.config import NAME, FoundLevels, ImportSettings, check_labels
@@ -19,6 +20,7 @@ from sensitivity.embedding_files import (
 )
 from sensitivity.errors import InputError
 from sensitivity.hdf5_names import group_names
+from sensitivity.paper import LEVELS
 from sensitivity.protocol import check_split
 
 
@@ -60,17 +62,33 @@ def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLev
     effects = {}
     for effect, given in (settings.effects or dict.fromkeys(files)).items():
         there = list(files.get(effect, ()))
-        wanted = there if given is None or given.levels is None else settings.levels(effect)
-        missing = [level for level in wanted if level not in there]
-        if missing or len(wanted) < 2:
-            lacking = f"level {', '.join(missing)}" if missing else "two levels, which are needed"
+        if given is None or given.levels is None:
+            wanted = there
+            missing = _lost_levels(effect, there)
+            remedy = f"or give those to analyse in effects.{effect}.levels"
+        else:
+            wanted = settings.levels(effect)
+            missing = [level for level in wanted if level not in there]
+            remedy = "or leave these levels out"
+        if missing:
             raise InputError(
-                f"effects.{effect}: {folder} lacks {lacking} (there are "
-                f"{', '.join(there) or 'none'}): add {PREFIX}<effect>_<level>.h5, or leave out "
-                + ("these levels" if missing else "the effect")
+                f"effects.{effect}: {folder} has no file of level {', '.join(missing)}: add "
+                f"{PREFIX}<effect>_<level>.h5, {remedy}"
+            )
+        if len(wanted) < 2:
+            raise InputError(
+                f"effects.{effect}: {folder} has files of {len(wanted)} level(s), at least two are "
+                f"needed: add {PREFIX}<effect>_<level>.h5, or leave the effect out"
             )
         effects[effect] = FoundLevels(levels=wanted)
     return effects
+
+
+def _lost_levels(effect: str, there: Sequence[str]) -> list[str]:
+    """What most of the paper's levels, and none but those, lack of them: files that got lost."""
+    grid = LEVELS[effect]
+    missing = [level for level in grid if level not in there]
+    return missing if set(there) <= set(grid) and len(missing) < len(there) else []
 
 
 def _found_labels(settings: ImportSettings) -> list[str]:
