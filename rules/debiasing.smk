@@ -18,8 +18,9 @@ rule classify:
         "<benchmarks>/analysis/{model}/{effect}/classify.tsv"
     conda:
         "../envs/analysis.yaml"
+    threads: LABEL_PROCESSES
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, threads: 500 + 1000 * threads,
     params:
         model="{model}",
         effect="{effect}",

@@ -17,7 +17,7 @@ rule initialise_model:
     conda:
         initial_environment_of
     resources:
-        mem_mb=2000,
+        mem_mb=5000,
     params:
         model="{model}",
         options=lambda wildcards: {"seed": int(wildcards.seed)},
