@@ -12,8 +12,9 @@ checked(sources.check_local_weights, settings.models, SOURCE)
 # no published hash is pinned in resources/weights.lock.
 rule fetch_weights:
     input:
-        local=lambda wildcards: sources.local_weights(settings.models, wildcards.file),
-        library=library("fetch_weights"),
+        # Ancient: weights that are there were verified and are not made again (see `weights_of`).
+        local=lambda wildcards: ancient(sources.local_weights(settings.models, wildcards.file)),
+        library=ancient(library("fetch_weights")),
     output:
         "<resources>/weights/{file}",
     log:
@@ -28,8 +29,8 @@ rule fetch_weights:
         "../envs/audio.yaml"
     resources:
         mem_mb=500,
-    params:
-        url=lambda wildcards: settings.mirrors.get(sources.weights_source(wildcards.file).name),
+        # Where from, which is no parameter: another mirror has the same file.
+        url=lambda wildcards: settings.mirrors.get(sources.weights_source(wildcards.file).name, ""),
     message:
         "Fetching {wildcards.file}"
     script:

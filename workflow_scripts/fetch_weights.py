@@ -20,7 +20,7 @@ def main(snakemake) -> None:
     path = fetch(
         source,
         resources / "downloads",
-        url=snakemake.params.url,
+        url=snakemake.resources.url or None,
         local=next(iter(snakemake.input.local), None),
         lock=resources / "weights.lock",
     )

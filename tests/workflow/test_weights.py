@@ -152,7 +152,7 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes) -> None:
         SimpleNamespace(
             input=SimpleNamespace(local=[str(packed)]),
             output=[str(tmp_path / "resources/weights/openl3_audio_mel128_music-v0_4_0.h5")],
-            params=SimpleNamespace(url=None),
+            resources=SimpleNamespace(url=""),
         )
     )
 
