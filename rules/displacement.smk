@@ -33,7 +33,7 @@ rule tabulate_displacement:
         library=library("tabulate_displacement"),
     output:
         displacement="<results>/tables/displacement.csv",
-        displacement_order="<results>/tables/displacement_order.csv",
+        displacement_order=downloadable("displacement_order", "1. Impact (section II)"),
     log:
         "<logs>/tables/displacement.log",
     benchmark:

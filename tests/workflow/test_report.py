@@ -15,6 +15,7 @@ SECTIONS = {
     "4. Debiasing (section IV)": ("auc", "auc_gain"),
 }
 TABLES = {
+    "displacement_order.csv": "1. Impact (section II)",
     "global_r2.csv": "2. Correlation (section III)",
     "table1.csv": "2. Correlation (section III)",
     "dimensionality.csv": "3. Dimensionality (section III)",
