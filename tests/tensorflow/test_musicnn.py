@@ -194,7 +194,7 @@ def test_untrained_backends_agree_also_where_a_scale_is_negative(calibrated):
 
 
 def test_untrained_weights_follow_the_seed_and_read_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(ours, "N_CALIBRATION_CLIPS", 2)
+    monkeypatch.setattr(ours, "N_PINK_CLIPS", 2)
     options = {"seed": 7}
     path = tmp_path / "weights.npz"
     write_initial("musicnn-untrained", options, path)
