@@ -78,5 +78,15 @@ def fit_trajectories(
         n_jobs=1,
     )
     with _seeded_eigsh(seed):
-        fitted = reducer.fit_transform(points).reshape(n_levels, n_clips, 2)
-    return fitted, reducer.transform(np.ascontiguousarray(originals, dtype=np.float32))
+        fitted = reducer.fit_transform(points)
+    starts = np.empty((n_clips, 2), dtype=np.float32)
+    # An original that equals as many points as UMAP takes for neighbours lies where they do: UMAP
+    # would read beyond an array's end to place it, and get NaN now and then (0.5.12).
+    originals = np.ascontiguousarray(originals, dtype=np.float32)
+    equals = [((points - original) ** 2).sum(axis=1) == 0 for original in originals]
+    alone = np.array([equal.sum() < reducer.n_neighbors for equal in equals])
+    for clip in np.flatnonzero(~alone):
+        starts[clip] = fitted[equals[clip]].mean(axis=0)
+    if alone.any():
+        starts[alone] = reducer.transform(originals[alone])
+    return fitted.reshape(n_levels, n_clips, 2), starts
