@@ -41,6 +41,32 @@ def test_roc_auc_is_scikit_learns_to_the_last_bit(positive, seed, n_values):
     assert found.tolist() == [roc_auc_score(positive, row) for row in scores]
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**16), st.floats(1e-6, 10), st.booleans())
+def test_an_order_is_certain_only_if_no_error_of_that_size_changes_the_auc(seed, share, equal):
+    rng = np.random.default_rng(seed)
+    positive = np.arange(12) % 3 == 0
+    points = rng.normal(size=(12, 4))
+    if equal:
+        points[1] = points[0]
+    training = rng.normal(size=(9, 4))
+    duals = rng.normal(size=9)
+    certain = classification._order_is_certain(positive, points @ points.T, training @ points.T)
+    scores = points @ (weights := duals @ training)
+    gap = np.abs(np.subtract.outer(scores[positive], scores[~positive])).min()
+    furthest = np.linalg.norm(points[:, None] - points, axis=-1).max()
+    error = share * gap / furthest
+    # Each error that brings a positive and a negative together the fastest.
+    ways = [a - b for a in points[positive] for b in points[~positive] if (a != b).any()]
+    ways = np.array([sign * error * way / np.linalg.norm(way) for way in ways for sign in (1, -1)])
+    moved = classification.roc_auc(positive, (weights + ways) @ points.T)
+    if certain(duals, error):
+        assert (moved == roc_auc_score(positive, scores)).all()
+    # The bound on distances is at most twice the largest.
+    assert certain(duals, error) or share > 0.49 or equal
+    assert not (equal and certain(duals, error))
+
+
 def samples(n_samples=31, dimension=20, n_sets=2, seed=0, spread=1.5):
     rng = np.random.default_rng(seed)
     positive = np.arange(n_samples) < n_samples // 2

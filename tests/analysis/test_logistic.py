@@ -126,6 +126,33 @@ def test_guesses_and_the_root_change_no_optimum():
             assert apart <= 1e-9 * np.linalg.norm(expected @ rows)
 
 
+@pytest.mark.parametrize("scale", [0.01, 1, 30])
+def test_a_caller_is_told_a_true_bound_and_can_settle_for_less(scale):
+    points, positive = draw(n_samples=60, dimension=30, n_problems=1, scale=scale)
+    kernel = grams(points)[0] + 1
+    rows = np.concatenate([points[0], np.ones((60, 1))], axis=1)
+    told = []
+
+    def settled(dual, error):
+        told.append((dual.copy(), error))
+        return False
+
+    for penalty in PENALTIES:
+        expected = logistic.fit(kernel, rows, positive, [penalty])
+        told.clear()
+        found = logistic.fit(kernel, rows, positive, [penalty], settled=settled)
+        np.testing.assert_array_equal(found, expected)
+        assert told
+        for dual, error in told:
+            apart = np.linalg.norm((dual - expected[0]) @ rows)
+            assert apart <= error + 1e-9 * np.linalg.norm(expected[0] @ rows)
+    first = []
+    found = logistic.fit(
+        kernel, rows, positive, PENALTIES, settled=lambda dual, error: not first.append(dual)
+    )
+    np.testing.assert_array_equal(found, np.array(first))
+
+
 def test_root_of_dependent_samples_has_their_rank():
     points, _ = draw(n_samples=30, dimension=60, n_problems=1)
     points[0, [7, 19]] = points[0, 3]

@@ -19,7 +19,9 @@ from sensitivity.protocol import METHODS
 MODELS = ("logmel", "musicnn", "musicnn-untrained")
 LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
 LABELS = ("cello", "flute", "violin")
-KINDS = ("trajectories", "correlation", "spectra", "samplewise", "auc")
+KINDS = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
+# Of these an effect has one figure, with every model.
+SHARED_KINDS = ("dimensionality", "principal_angles", "displacement", "verdicts")
 VARIANTS = [(method, "") for method in METHODS if method != "samplewise_cca_svd"]
 VARIANTS += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
 
@@ -79,7 +81,9 @@ def test_every_figure_is_there_as_pdf_and_png(finished):
         f"{kind}_{model}_{effect}{ending}"
         for kind, model, effect in itertools.product(KINDS, MODELS, LEVELS)
         for ending in ("", "_cello")
-    } | {"table1"}
+    }
+    stems |= {f"{kind}_{effect}" for kind, effect in itertools.product(SHARED_KINDS, LEVELS)}
+    stems.add("table1")
     folder = finished.path("results/tiny/figures")
     assert {path.name for path in folder.iterdir()} == {
         f"{stem}.{format}" for stem in stems for format in ("pdf", "png")

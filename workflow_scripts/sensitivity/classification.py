@@ -1,6 +1,6 @@
 """One-against-rest classifiers on debiased embeddings (section IV of the paper)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,6 +55,7 @@ def train(
     solver : see `logistic.fit`
     """
     n_sets, n_samples, dimension = training_sets.shape
+    ones = np.ones((n_samples, 1))
     shape = (n_sets, len(bases))
     result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
     folds = list(StratifiedKFold(FOLDS).split(positive, positive))
@@ -66,14 +67,13 @@ def train(
         gram = points @ points.T
         for variant, basis in enumerate(bases):
             # Equal samples get equal inner products, so that their scores tie.
-            kernel = project_out_gram(gram, points, basis)[first][:, first] + 1.0
-            root = (
-                np.concatenate([project_out(points, basis), np.ones((n_samples, 1))], axis=1)
-                if dimension < n_samples
-                else root_of(kernel)
-            )
+            kernel = project_out_gram(gram, points, basis)[first].take(first, axis=1)
+            kernel += 1.0
+            samples = None
+            if dimension < n_samples:
+                samples = np.concatenate([project_out(points, basis), ones], axis=1)
             similar = earlier[variant] + (earlier[0][-1:] if variant else [])
-            best, tied, duals = _train_one(kernel, root, positive, folds, first, solver, similar)
+            best, tied, duals = _train_one(kernel, samples, positive, folds, first, solver, similar)
             earlier[variant] = [*earlier[variant][-1:], duals]
             weights = duals[-1][0] @ points
             result.weights[index, variant] = weights - (weights @ basis.T) @ basis
@@ -83,7 +83,7 @@ def train(
 
 def _train_one(
     kernel: np.ndarray,
-    root: np.ndarray,
+    samples: np.ndarray | None,
     positive: np.ndarray,
     folds: Sequence,
     first: np.ndarray,
@@ -94,7 +94,8 @@ def _train_one(
 
     Parameters
     ----------
-    kernel, root : (n, n) and (n, r), see `logistic.fit`
+    kernel : (n, n), see `logistic.fit`
+    samples : (n, d + 1), of the kernel, for where they are more than dimensions
     folds : pairs of training and validation indices
     first : (n,), see `first_equal_rows`
     similar : what this function returned for similar problems
@@ -102,24 +103,59 @@ def _train_one(
     The mean is the plain one of `roc_auc`'s values and the first strict maximum wins, so that C
     is the one scikit-learn's functions choose, to the last bit.
     """
+
+    def root(inner, rows):
+        many = samples is not None and samples.shape[1] < len(inner)
+        return samples[rows] if many else root_of(inner)
+
     areas = np.empty((len(folds), len(PENALTIES)))
     duals: Duals = []
     together = np.zeros((len(PENALTIES), len(positive)))
     for fold, (rows, validation) in enumerate(folds):
-        inner = kernel[rows][:, rows]
+        inner = kernel[rows].take(rows, axis=1)
         guesses = [other[fold] for other in similar]
-        duals.append(fit(inner, root[rows], positive[rows], PENALTIES, solver, guesses))
+        cross = kernel[rows].take(validation, axis=1) - 1.0
+        settled = _order_is_certain(
+            positive[validation], kernel[validation].take(validation, axis=1), cross
+        )
+        duals.append(
+            fit(inner, root(inner, rows), positive[rows], PENALTIES, solver, guesses, settled)
+        )
         together[:, rows] += duals[fold] / (len(folds) - 1)
         # The intercept is left out, as it changes no order. The rounding of a matrix product may
         # differ between equal samples: they take the score of the first of them.
-        scores = duals[fold] @ (kernel[rows][:, validation] - 1.0)
+        scores = duals[fold] @ cross
         _, position, same = np.unique(first[validation], return_index=True, return_inverse=True)
         areas[fold] = roc_auc(positive[validation], scores[:, position[same]])
     means = areas.mean(axis=0)
     best = int(means.argmax())
     guesses = [together[[best]], *(other[-1] for other in similar)]
-    duals.append(fit(kernel, root, positive, PENALTIES[best : best + 1], solver, guesses))
+    whole = root(kernel, slice(None))
+    duals.append(fit(kernel, whole, positive, PENALTIES[best : best + 1], solver, guesses))
     return PENALTIES[best], int((means >= means.max() - TIE).sum()), duals
+
+
+def _order_is_certain(positive: np.ndarray, kernel: np.ndarray, cross: np.ndarray) -> Callable:
+    """A function that tells whether no better solution can change the AUC (see `logistic.fit`).
+
+    Parameters
+    ----------
+    positive : (v,), bool, of the validation samples
+    kernel : (v, v), their inner products
+    cross : (n, v), theirs with the training samples
+    """
+    radius = np.sqrt((np.diagonal(kernel) + kernel[0, 0] - 2 * kernel[0]).max())
+
+    def certain(duals: np.ndarray, error: float) -> bool:
+        # No two scores shift against each other by more than the error times the samples'
+        # distance: a positive stays above, or below, a negative that is further from it.
+        scores = duals @ cross
+        order = np.argsort(scores)
+        hits = positive[order]
+        gaps = np.diff(scores[order])[hits[1:] != hits[:-1]]
+        return gaps.min() > 2 * radius * error
+
+    return certain
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
