@@ -180,13 +180,15 @@ def test_tables_can_be_saved(seen, finished, table):
 def test_search_and_labels_filter(page, seen):
     go_home(page)
     page.evaluate("document.querySelector('nav input').focus()")
-    page.call("Input.insertText", text="re:auc_.*_cello")
+    page.call("Input.insertText", text="re:samplewise_.*_cello")
     page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r")
     page.wait_for("document.querySelectorAll('nav tbody tr').length > 0")
     # A label of which each of two values is in half of the rows is a switch instead of a column.
-    assert [cells[:3] for cells in page.evaluate(CELLS)] == [[m, "auc", "cello"] for m in MODELS]
+    assert [cells[:3] for cells in page.evaluate(CELLS)] == [
+        [m, "samplewise", "cello"] for m in MODELS
+    ]
     page.evaluate("document.querySelector('nav input[value=reverb]').click()")
-    figure = seen["4. Debiasing (section IV)"][MODELS[0], "reverb", "auc", "cello"]
+    figure = seen["3. Dimensionality (section III)"][MODELS[0], "reverb", "samplewise", "cello"]
     assert look_at(page, 0)["source"] == figure["source"]
 
 
