@@ -11,8 +11,6 @@ import subprocess
 import threading
 import time
 
-import pytest
-
 from sensitivity import tables
 from sensitivity.protocol import METHODS
 
