@@ -251,7 +251,10 @@ def resolve(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key == "batch_size" and value != AUTO and (type(value) is not int or value < 1):
             raise InputError(f"{where}: is {value!r}, expected auto or a whole number from 1 up")
         if key == "weights" and value is not None and (type(value) is not str or not value):
-            raise InputError(f"{where}: is {value!r}, expected the path of {info.weights_file}")
+            raise InputError(
+                f"{where}: is {value!r}, expected the path of "
+                f"{info.weights_file}, or null to download it"
+            )
     return {key: options.get(key, default) for key, default in defaults.items()}
 
 
