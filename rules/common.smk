@@ -74,8 +74,9 @@ TABLES = (
 FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
 # Of these an effect has one figure, with every model and label.
 EFFECT_FIGURES = ("dimensionality", "principal_angles", "displacement", "verdicts")
-# Processes that share out the labels of a model and effect; the demo's labels take less time than
-# a process takes to start.
+# Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
+# paper's size (`--set-threads classify=11` for more); the demo's labels take less time than a
+# process takes to start.
 LABEL_PROCESSES = 1 if DEMO else 4
 RESULTS = f"results/{settings.experiment}"
 DEMO_FOLDER = f"{RESULTS}/clips"

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import correlate
 import fit_directions
@@ -45,6 +46,17 @@ def own_ways(originals, rng):
     """Every clip moves its own way."""
     steps = np.arange(1, len(LEVELS) + 1)[:, None, None]
     return originals + steps * rng.normal(size=originals.shape)
+
+
+def rotations(originals, rng):
+    """Every clip turns about axes of its own, further with the level."""
+    turned = np.empty((len(LEVELS), *originals.shape))
+    for clip, point in enumerate(originals.astype(np.float64)):
+        turn = rng.normal(size=(len(point), len(point)))
+        turn = (turn - turn.T) / np.sqrt(2 * len(point))
+        for level in range(len(LEVELS)):
+            turned[level, clip] = expm(0.1 * (level + 1) * turn) @ point
+    return turned
 
 
 def noise(originals, rng):
@@ -146,6 +158,15 @@ def test_clips_that_move_each_their_own_way_need_many_directions(tmp_path):
     assert (column(sizes, "mean_displacement_share") < 0.2).all()
     # Each clip by itself goes straight on.
     np.testing.assert_allclose(column(tables["samplewise_r2"], "r2_heldout_levels"), 1)
+
+
+def test_clips_that_turn_each_about_its_own_axes_need_many_directions(tmp_path):
+    tables, _ = run(tmp_path / "a", rotations)
+    rows, sizes = tables["global_r2"], tables["dimensionality"]
+    assert (column(rows, "r2_test") < 0.3).all()
+    assert (column(sizes, "participation_ratio") > 5).all()
+    assert (column(sizes, "n_directions_90") > 5).all()
+    assert (column(sizes, "mean_displacement_share") < 0.2).all()
 
 
 def test_noise_is_no_more_than_its_null(tmp_path):

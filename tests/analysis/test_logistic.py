@@ -1,7 +1,5 @@
 """The logistic optimum against scikit-learn's solvers and its own optimality condition."""
 
-import logging
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +8,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from sensitivity import logistic
+from sensitivity.errors import InputError
 from sensitivity.protocol import PENALTIES
 
 
@@ -163,15 +162,27 @@ def test_root_of_dependent_samples_has_their_rank():
         np.testing.assert_allclose(root @ root.T, kernel, atol=1e-12 * kernel.max())
 
 
-def test_samples_that_are_all_the_same_give_a_flat_classifier(caplog):
+def test_samples_that_are_all_the_same_give_a_flat_classifier():
     positive = np.arange(12) < 6
     for value in (0.0, 1 / 3):
         points = np.full((1, 12, 50), value)
-        with caplog.at_level(logging.WARNING):
-            duals = fit(grams(points), positive, np.array(PENALTIES))
+        duals = fit(grams(points), positive, np.array(PENALTIES))
         assert np.isfinite(duals).all()
         np.testing.assert_allclose((grams(points) + 1) @ duals[0].T, 0, atol=1e-6)
-    assert not caplog.records
+
+
+def test_what_is_not_the_optimum_is_not_returned(monkeypatch):
+    monkeypatch.setattr(logistic, "MAX_ITERATIONS", 2)
+    points, positive = draw()
+    with pytest.raises(InputError, match="not at its optimum after 2 steps"):
+        fit(grams(points), positive, np.array(PENALTIES))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e4, 1e7])
+def test_any_scale_reaches_its_optimum(scale):
+    points, positive = draw(scale=scale)
+    for dual, penalty in zip(fit(grams(points), positive, PENALTIES)[0], PENALTIES, strict=True):
+        assert distance(points[0], positive, dual, penalty) <= 1e-9
 
 
 def test_class_weights_are_scikit_learns():

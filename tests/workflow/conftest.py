@@ -33,7 +33,7 @@ class Project:
         return yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
 
     def write_config(self, config: dict) -> None:
-        self.config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
     def start(
         self, *arguments: str, configfile: str | None = "tiny.yaml", **options

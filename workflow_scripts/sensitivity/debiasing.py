@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -17,6 +15,10 @@ from sensitivity.errors import InputError
 from sensitivity.protocol import METHODS, ORIGINAL, THRESHOLD_METHOD, classifier_clips
 from sensitivity.statistics import N_RESAMPLES, generator, resampled_groups
 from sensitivity.verdicts import PairedBootstrap, adjust, gain_statistics
+from sensitivity.workers import in_order
+
+# Far below the least difference of AUCs of any number of clips, far above their rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,8 @@ def classify_effect(
         settings=settings,
         groups=groups,
     )
-    workers = min(workers, len(data.labels))
-    if workers > 1:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-            found = list(pool.map(job, data.labels))
-    else:
-        found = [job(label) for label in data.labels]
+    workers = min(workers, len(data.labels)) if workers > 1 else 0
+    found = list(in_order(job, zip(data.labels, strict=True), workers, 2 * workers))
     areas, gains = ([row for rows in part for row in rows] for part in zip(*found, strict=True))
     adjust(gains)
     return areas, gains
@@ -142,6 +140,7 @@ def classify_label(
             scores = trained.scores(points, (position,))
             area = roc_auc(is_label, scores)
             gain = area - area[0]
+            gain[np.abs(gain) < ROUNDING] = 0.0
             resampled = bootstrap.areas(scores)
             found = gain_statistics(gain, resampled - resampled[0], bootstrap.n_groups)
             for (method, threshold), basis in methods.items():

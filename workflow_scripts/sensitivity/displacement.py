@@ -116,6 +116,8 @@ def order_with_level(rows: list[dict]) -> dict:
     found = {"n_levels": len(rows)}
     for name in ("cosine", "euclidean", "frechet", "cka"):
         values = np.array([row.get(name, np.nan) for row in rows])
+        if name in ("cosine", "cka"):  # of order 1: less is rounding, and has no order
+            values = np.round(values, 12)
         constant = np.isnan(values).any() or (values == values[0]).all()
         rho = np.nan if constant else stats.spearmanr(np.arange(len(rows)), values).statistic
         found[f"spearman_{name}"] = float(rho)

@@ -70,7 +70,7 @@ def training_columns(effected: np.ndarray, along: np.ndarray, groups: list[str],
     low, high = r2_interval(along, groups, generator(*seed, "train"))
     return {
         "r2_null_mean": null.mean(),
-        "r2_null_high": np.quantile(null, HIGH),
+        "r2_null_high": np.quantile(null, HIGH, method="higher"),
         "r2_low": low,
         "r2_high": high,
         "n_groups": len(set(groups)),
@@ -85,7 +85,7 @@ def test_columns(along: np.ndarray, groups: list[str], seed) -> dict:
         "r2_test": global_r2(along, saturated=False),
         "r2_test_low": low,
         "r2_test_high": high,
-        "r2_test_null_high": np.quantile(null, HIGH),
+        "r2_test_null_high": np.quantile(null, HIGH, method="higher"),
         "n_groups_test": len(set(groups)),
     }
 

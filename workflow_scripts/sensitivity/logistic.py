@@ -7,7 +7,6 @@ inner products matter: each problem is solved in the coordinates of a square roo
 ``K = <x_i, x_j> + 1 = R R'``, n numbers a problem, whatever the dimension of x.
 """
 
-import logging
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -15,13 +14,15 @@ import numpy as np
 from scipy import linalg
 from scipy.special import expit
 
-log = logging.getLogger(__name__)
+from sensitivity.errors import InputError
 
 SOLVERS = ("exact", "liblinear")
 EPS = np.finfo(np.float64).eps
 # Iterations end when what is left, by the rate at which steps shrink, is this short against |w|.
 ERROR = 1e-10
 MAX_ITERATIONS = 200
+# After so many single precision may be what is in the way, far from the optimum too.
+MANY_ITERATIONS = 30
 # Below this bound on its rate of contraction the plain fixed point beats Newton's method.
 CONTRACTION = 0.3
 # A Hessian's factor serves while curvatures, which it was made of, have changed by less than this
@@ -72,8 +73,8 @@ def fit(
     root : (n, r), R with ``R R' = kernel``: those samples, or `root_of` where that is smaller
     positive : (n,), bool
     penalties : (M,), the C's, ascending: each starts from the ones before
-    solver : ``exact`` (the optimum to 1e-9 or better) or ``liblinear`` (scikit-learn's, at its
-        default tolerance)
+    solver : ``exact`` (the optimum to 1e-9 or better unless `settled`) or ``liblinear``
+        (scikit-learn's, at its default tolerance)
     guesses : duals (M, n) of similar problems: change how soon the optimum is found, not which
     settled : told duals (n,) and a bound on how far their w is from the optimum's, whether they
         do already: saves the exact solver the way to the optimum
@@ -81,6 +82,11 @@ def fit(
     Returns
     -------
     duals : (M, n), the a above: a sample's decision value is ``(<x, x_i> + 1) @ a``
+
+    Raises
+    ------
+    InputError
+        where the optimum isn't reached: no worse one is returned
     """
     if solver == "liblinear":
         return _liblinear(kernel, positive, penalties)
@@ -154,15 +160,16 @@ def _optimum(kernel, quick, root, signs, bounds, contraction, start, settled) ->
     factor = made_of = None
     duals, norm, size, length = start, 1.0, 0.0, 1.0
     before = EPS  # no step before the first: it says nothing of the rate
-    for _ in range(MAX_ITERATIONS):
+    for iteration in range(MAX_ITERATIONS):
         fitted = root @ weights
         probability = expit(-signs * fitted)
         slopes = bounds * signs * probability
         gradient = weights - slopes @ root
         # After a whole step the weights are those of the duals. The gradient is at least as long
         # as the way from them to the optimum, the objective being |w|^2 / 2 and more.
+        rounding = 4 * EPS * np.abs(slopes) @ lengths
         near = length == 1 and size < 1e-2 * norm
-        if near and settled and settled(duals, np.linalg.norm(gradient)):
+        if near and settled and settled(duals, np.linalg.norm(gradient) + rounding):
             break
         duals = slopes
         fresh = False
@@ -185,16 +192,19 @@ def _optimum(kernel, quick, root, signs, bounds, contraction, start, settled) ->
         weights = weights + length * step
         # What made the last step short need not be what is left: the rate has a least value.
         rate = np.clip(size / before, contraction if contracting else 0.01, 0.9)
-        rounding = 4 * EPS * np.abs(slopes) @ lengths
         if length == 1 and size * min(1.0, rate / (1 - rate)) <= ERROR * norm + rounding:
             break
         if before > EPS and (rate > SLOW or length < 1):
             factor = None
-            if fresh and size < 1e-3 * norm:
+            if fresh and (size < 1e-3 * norm or iteration > MANY_ITERATIONS):
                 quick = kernel, root
         before = size
     else:
-        log.warning("a logistic regression stopped short of its optimum")
+        raise InputError(
+            f"a logistic regression is not at its optimum after {MAX_ITERATIONS} steps: embeddings "
+            f"of {lengths.min():.3g} to {lengths.max():.3g} in length; leave that model out, or "
+            "set debiasing.solver: liblinear"
+        )
     return duals
 
 

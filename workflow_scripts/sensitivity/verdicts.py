@@ -86,8 +86,9 @@ def gain_statistics(
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Adjusted p-values (n,): calling those up to q findings has a false discovery rate of q.
 
-    Benjamini and Hochberg 1995; it holds for independent tests and for positively dependent ones,
-    as those of neighbouring levels are (Benjamini and Yekutieli 2001).
+    Benjamini and Hochberg 1995. It is proved for independent tests and for one-sided, positively
+    dependent ones (Benjamini and Yekutieli 2001), and expected to hold for these: two-sided, of
+    neighbouring levels, and of methods that share one classifier without debiasing.
     """
     order = np.argsort(p, kind="stable")
     scaled = p[order] * len(p) / np.arange(1, len(p) + 1)

@@ -1,4 +1,4 @@
-"""Clips read and prepared in processes of their own, ahead of the model that embeds them."""
+"""Work shared out to processes: clips prepared ahead of a model, labels of an analysis."""
 
 import multiprocessing
 import os
@@ -48,8 +48,8 @@ def in_order(
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise InputError(
-            f"one of {n_processes} processes that prepare clips was killed, probably because "
-            "memory ran out: free memory, or run with fewer --cores"
+            f"one of {n_processes} worker processes was killed, probably because memory ran out: "
+            "free memory, or run with fewer --cores"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
