@@ -235,6 +235,7 @@ rule draw_table1:
 rule draw_displacement:
     input:
         displacement=per_model("displacement.csv"),
+        displacement_order=per_model("displacement_order.csv"),
         library=library("draw_displacement"),
     output:
         png=drawn_of_effect("displacement", "1. Impact (section II)"),

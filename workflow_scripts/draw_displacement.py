@@ -1,4 +1,4 @@
-"""Draw how far one effect moves each model's embeddings, against its level."""
+"""Draw how far one effect moves each model's embeddings, against its level and in order."""
 
 import matplotlib
 
@@ -14,11 +14,17 @@ def main(snakemake) -> None:
     configure_logging(snakemake, packages=("matplotlib",))
     params = snakemake.params
     style = style_of("displacement", params.style)
-    rows = [
-        row for path in snakemake.input.displacement for row in read_table(path, "displacement")
-    ]
+    files = snakemake.input
+    rows, orders = (
+        [row for path in paths for row in read_table(path, table)]
+        for table, paths in (
+            ("displacement", files.displacement),
+            ("displacement_order", files.displacement_order),
+        )
+    )
+    effect = EffectAxis.of(params.effect)
     with matplotlib.rc_context(rc_of(style)):
-        figure = displacement_figure(params.models, EffectAxis.of(params.effect), style, rows)
+        figure = displacement_figure(params.models, effect, style, rows, orders)
         save_figure(figure, snakemake.output)
 
 

@@ -13,7 +13,7 @@ import draw_auc_gain
 import draw_displacement
 import draw_verdicts
 from sensitivity.displacement_figures import displacement_figure
-from sensitivity.figure_style import EffectAxis, rc_of
+from sensitivity.figure_style import GREY, EffectAxis, model_looks, rc_of
 from sensitivity.gain_figures import auc_gain_figure, verdicts_figure
 from sensitivity.styles import style_of
 from sensitivity.tables import write_table
@@ -51,8 +51,19 @@ def displacements(model, labels, effect):
             value = (1 + index) * number / len(effect["levels"])
             yield {
                 "model": model, "effect": effect["name"], "level": level, "label": label,
-                "cosine": 0.01 * value, "relative": 0.3 * value, "cka": 1 - 0.01 * value,
+                "cosine": 0.01 * value, "euclidean": 6 * value, "relative": 0.3 * value,
+                "frechet": (4 * value) ** 2, "cka": 1 - 0.01 * value,
             }  # fmt: skip
+
+
+def orders(model, labels, effect):
+    """Rows of table displacement_order: the cosine's differ by label, CKA's is not defined."""
+    for index, label in enumerate(labels):
+        yield {
+            "model": model, "effect": effect["name"], "label": label,
+            "spearman_cosine": 1 - 0.5 * index / len(labels), "spearman_euclidean": 1.0,
+            "spearman_frechet": -1.0, "spearman_cka": None, "n_levels": len(effect["levels"]),
+        }  # fmt: skip
 
 
 def draw(kind, labels, effect, **given):
@@ -66,8 +77,11 @@ def draw(kind, labels, effect, **given):
             rows = as_read(row for model in MODELS for row in gains(model, labels, effect))
             figure = verdicts_figure(MODELS, effect["name"], style, as_read(verdict_rows(rows)))
         else:
-            rows = as_read(row for model in MODELS for row in displacements(model, labels, effect))
-            figure = displacement_figure(MODELS, axis, style, rows)
+            rows, ranks = (
+                as_read(row for model in MODELS for row in make(model, labels, effect))
+                for make in (displacements, orders)
+            )
+            figure = displacement_figure(MODELS, axis, style, rows, ranks)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -119,12 +133,41 @@ def test_verdict_bars_are_shares_of_cells():
 
 def test_displacement_lines_are_means_and_bands_ranges_over_labels():
     figure = draw("displacement", IRMAS[:3], effect_params("lowpass", 6))
-    cosine, relative, cka = figure.axes
+    cosine, relative, frechet, cka = figure.axes[:4]
     np.testing.assert_allclose(cosine.lines[0].get_ydata(), 0.02 * np.arange(6) / 6)
     np.testing.assert_allclose(cka.lines[0].get_ydata(), 1 - 0.02 * np.arange(6) / 6)
     band = relative.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx(0.9 * 5 / 6)
     assert cosine.get_ylim()[0] == 0
+    # sqrt(frechet) = 4 v where the distance between labels is 6 v / 0.3 v = 20; 0 where v is.
+    np.testing.assert_allclose(frechet.lines[0].get_ydata(), 0.2 * 2 * np.arange(6) / 6)
+
+
+def test_frechet_and_relative_displacement_need_a_distance_between_labels():
+    effect = effect_params("lowpass", 6)
+    rows = as_read({**row, "relative": None} for row in displacements("clap", ["cello"], effect))
+    style = style_of("displacement", {})
+    with matplotlib.rc_context(rc_of(style)):
+        figure = displacement_figure(["clap"], EffectAxis.of(effect), style, rows, [])
+    assert [len(panel.lines) for panel in figure.axes[:4]] == [1, 0, 0, 1]
+
+
+def test_orders_with_the_level_are_means_and_ranges_over_labels():
+    panel = draw("displacement", IRMAS[:2], effect_params("lowpass", 6)).axes[4]
+    names = [text.get_text() for text in panel.get_yticklabels()]
+    ranges = [
+        line for line in panel.lines if line.get_linestyle() == "-" and line.get_color() != GREY
+    ]
+    means = [line for line in panel.lines if line.get_marker() not in ("None", "")]
+    found = {
+        (names[round(y)], mean.get_color()): (mean.get_xdata()[0], *bar.get_xdata())
+        for mean, bar in zip(means, ranges, strict=True)
+        for y in mean.get_ydata()
+    }
+    colours = [colour for colour, _ in model_looks(MODELS).values()]
+    expected = {"cosine": (0.875, 0.75, 1), "Euclidean": (1, 1, 1), "Fréchet": (-1, -1, -1)}
+    assert found == {(name, colour): expected[name] for name in expected for colour in colours}
+    assert names == [*expected, "CKA"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,9 +177,11 @@ def test_scripts_write_every_figure(tmp_path, kind):
         "auc_gain": draw_auc_gain, "verdicts": draw_verdicts, "displacement": draw_displacement,
     }[kind]  # fmt: skip
     make = displacements if kind == "displacement" else gains
-    paths = []
+    paths, order_paths = [], []
     for model in MODELS[:2]:
         paths.append(str(tmp_path / f"{model}.csv"))
+        order_paths.append(str(tmp_path / f"{model}_order.csv"))
+        write_table(order_paths[-1], "displacement_order", orders(model, IRMAS[:2], effect))
         rows = make(model, IRMAS[:2], effect)
         if kind == "verdicts":
             rows = verdict_rows(as_read(rows))
@@ -147,7 +192,9 @@ def test_scripts_write_every_figure(tmp_path, kind):
     outputs = [str(tmp_path / f"{stem}.{ending}") for stem in stems for ending in ("png", "pdf")]
     script.main(
         SimpleNamespace(
-            input=SimpleNamespace(**{kind: paths[0] if kind == "verdicts" else paths}),
+            input=SimpleNamespace(
+                displacement_order=order_paths, **{kind: paths[0] if kind == "verdicts" else paths}
+            ),
             output=outputs,
             params=SimpleNamespace(
                 models=MODELS[:2], labels=IRMAS[:2], single_labels=["cello"], style={},
