@@ -1,5 +1,6 @@
 """Build the clip index: every file looked at once, every clip in its split."""
 
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from sensitivity.protocol import check_label_counts, check_split
 # One fold of four is the test set, as in the authors' code.
 FOLDS = 4
 SPLIT_SEED = 20220419
+
+log = logging.getLogger(__name__)
 
 
 def index_clips(
@@ -60,10 +63,12 @@ def index_clips(
     else:
         split = [row for row in split if labels is None or row.label in labels]
         if missing := [row.clip for row in split if row.clip not in files]:
+            # Thousands are no line to read, but whoever completes the folder needs each of them.
+            log.error("clips of the split without an audio file: %s", ", ".join(missing))
             few = ", ".join(missing[:3])
             raise InputError(
-                f"{few}: in the split, but there is no such audio file ({len(missing)} missing in "
-                "all): complete the folder or the split"
+                f"{few}: in the split, but there is no such audio file ({len(missing)} missing, "
+                "all named in the log of index_clips): complete the folder or the split"
             )
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     names = sorted(files if keep_unsplit else rows, key=files.get)
