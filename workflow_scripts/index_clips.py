@@ -26,7 +26,7 @@ def main(snakemake) -> None:
             f"{split_file[0]}: not the authors' split, whose SHA-256 is {params.split_sha256}: "
             "delete it and run again, or name a split of your own in data.split"
         )
-    clips = index_clips(
+    clips, silent = index_clips(
         paths=paths,
         split=read_split(split_file[0]) if split_file else None,  # empty: generated
         labels=params.labels,
@@ -34,7 +34,7 @@ def main(snakemake) -> None:
         channels=params.channels,
         keep_unsplit=params.keep_unsplit,
     )
-    found = findings.find(paths, clips, params.irmas)
+    found = findings.find(paths, clips, params.irmas, silent)
     findings.write_findings(snakemake.output.report, found)
     write_clips(snakemake.output.clips, clips)
     log.info(

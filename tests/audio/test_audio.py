@@ -133,7 +133,7 @@ def test_a_sound_file_is_inspected(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(np.full((100, 2), 0.5), samplerate=48000))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert inspect_file(path) == (100, 48000, 2, digest)
+    assert inspect_file(path) == (100, 48000, 2, digest, False)
 
 
 @needs_recordings
@@ -144,8 +144,8 @@ def test_a_sound_file_is_inspected(tmp_path):
 )  # fmt: skip
 def test_real_recordings_are_read(name, seconds):
     path = RECORDINGS / name
-    frames, samplerate, channels, digest = inspect_file(path)
-    assert (samplerate, channels) == (44100, 1)
+    frames, samplerate, channels, digest, silent = inspect_file(path)
+    assert (samplerate, channels, silent) == (44100, 1, False)
     assert frames / samplerate == pytest.approx(seconds, rel=0.03)
     audio = read_clip(clip_of(path, frames, channels, digest))
     expected = soundfile.read(path, dtype="float32", always_2d=True)[0]

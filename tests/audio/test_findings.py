@@ -87,6 +87,13 @@ def test_the_same_audio_twice_is_reported_once():
     assert kinds([second, first]) == [("repeated audio", "the same as [cel][cla]0001__1")]
 
 
+def test_silence_outside_the_split_is_reported():
+    quiet = clip("cel/[cel][cla]0001__2.wav", split="")
+    found = find([], [clip(), quiet], True, silent={quiet.clip})
+    detail = "not embedded, a carried reverb passes through it"
+    assert [(f.clip, f.finding, f.detail) for f in found] == [(quiet.clip, "silence", detail)]
+
+
 def test_the_table_is_sorted_and_readable(tmp_path):
     clips = [clip("cel/[cel][cla]0009__1.wav", label="x", split="", duration_s=1.0), clip(genre="")]
     found = find([entry.path for entry in clips], clips, True)

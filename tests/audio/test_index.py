@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensitivity.clips import by_split_row, in_split, read_clips, write_clips
-from sensitivity.dataset import describe, find_audio, read_split
+from sensitivity.dataset import SplitRow, describe, find_audio, read_split
 from sensitivity.errors import InputError
 from sensitivity.index import generate_split, index_clips
 from sensitivity.protocol import classifier_clips
@@ -40,9 +40,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def index(folder, split=None, **options):
+def index_with_silence(folder, split=None, **options):
     wanted = {"labels": None, "samplerate": None, "channels": None, "keep_unsplit": False}
     return index_clips(find_audio(folder), split, **{**wanted, **options})
+
+
+def index(folder, split=None, **options):
+    clips, silent = index_with_silence(folder, split, **options)
+    assert not silent
+    return clips
 
 
 def write_split(path, rows, columns=("instrument", "genre", "file_name", "split")):
@@ -251,6 +257,24 @@ def test_a_file_that_is_no_clip_is_refused_by_name(folder, kind):
     with pytest.raises(InputError, match=r"0005__2\.wav") as caught:
         index(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", broken_files())
+def test_outside_the_split_silence_alone_is_no_error(folder, kind):
+    outside = folder / "cel" / "[cel][cla]0005__2.wav"
+    split = [
+        SplitRow(clip.clip, clip.label, clip.genre, clip.split, clip.group)
+        for clip in index(folder)
+        if clip.clip != outside.stem
+    ]
+    broken_files()[kind](outside)
+    assert len(index(folder, split)) == len(split)  # nothing passes through it
+    if kind == "silent":
+        clips, silent = index_with_silence(folder, split, keep_unsplit=True)
+        assert silent == {outside.stem} and not any(c.split for c in clips if c.clip in silent)
+    else:
+        with pytest.raises(InputError, match=r"0005__2\.wav"):
+            index(folder, split, keep_unsplit=True)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ LEVELS = {
 
 
 def index_of(path, name, split, row=0):
-    frames, samplerate, channels, digest = inspect_file(path)
+    frames, samplerate, channels, digest, _ = inspect_file(path)
     return Clip(
         name, str(path), "cello", "", name, split, frames / samplerate, samplerate, channels,
         digest, frames, row,

@@ -94,11 +94,11 @@ def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
     return decode(content, full_scale)[0]
 
 
-def inspect_file(path: str | Path) -> tuple[int, int, int, str]:
-    """Frames, sample rate in Hz, channels and SHA-256 of an audio file fit to be a clip.
+def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, int, int, str, bool]:
+    """Frames, sample rate in Hz, channels, SHA-256 and silence of a file fit to be a clip.
 
-    Raises `InputError` for a file that is missing, not audio, empty, silent, or that holds samples
-    which are not numbers.
+    Raises `InputError` for a file that is missing, not audio, empty, or that holds samples which
+    are not numbers, and for a silent one unless it `may_be_silent`.
     """
     try:
         content = Path(path).read_bytes()
@@ -120,10 +120,11 @@ def inspect_file(path: str | Path) -> tuple[int, int, int, str]:
         raise InputError(f"{path}: audio of zero length, expected samples: {remedy}")
     if not np.isfinite(audio).all():
         raise InputError(f"{path}: has samples that are NaN or infinite: {remedy}")
-    if not audio.any():
+    silent = not audio.any()
+    if silent and not may_be_silent:
         raise InputError(f"{path}: is silent (every sample is 0): {remedy}")
     frames, channels = audio.shape
-    return frames, samplerate, channels, hashlib.sha256(content).hexdigest()
+    return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
 
 
 class AudioBatchWriter:

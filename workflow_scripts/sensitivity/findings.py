@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -19,6 +19,7 @@ MEANINGS = {
     "name": "not named as IRMAS names its clips",
     "contradiction": "the name says something else than the split or the folder",
     "duration": "not as long as IRMAS's clips",
+    "silence": "every sample is 0 of a clip outside the split",
     "repeated audio": "the same file under two names",
     "leak": "of a group that is in training and test",
 }
@@ -37,7 +38,9 @@ class Finding:
 COLUMNS = tuple(field.name for field in fields(Finding))
 
 
-def find(paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool) -> list[Finding]:
+def find(
+    paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool, silent: Collection[str] = ()
+) -> list[Finding]:
     """All findings about an index and the audio files it was made from, sorted by clip.
 
     Parameters
@@ -45,6 +48,7 @@ def find(paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool) -> list[Fi
     paths : every audio file there is
     clips : the index
     is_irmas : the files claim to be IRMAS's: names, folders and durations are checked as well
+    silent : ids of the clips that are silent
     """
     findings = [
         Finding(Path(path).stem, path, "extra", "not embedded")
@@ -54,6 +58,8 @@ def find(paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool) -> list[Fi
     leaking = leaking_groups(clips)
     for clip in sorted(clips, key=lambda clip: clip.clip):
         found = list(_irmas_findings(clip)) if is_irmas else []
+        if clip.clip in silent:
+            found.append(("silence", "not embedded, a carried reverb passes through it"))
         first = first_of_audio.setdefault(clip.sha256, clip)
         # Of embeddings made elsewhere there is no audio, and no hash of it.
         if clip.sha256 and first is not clip:

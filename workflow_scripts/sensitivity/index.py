@@ -28,8 +28,11 @@ def index_clips(
     samplerate: int | None,
     channels: int | None,
     keep_unsplit: bool,
-) -> list[Clip]:
-    """Index the files at `paths`.
+) -> tuple[list[Clip], set[str]]:
+    """Index the files at `paths`; the index, and the ids of those of its clips that are silent.
+
+    Only a clip outside the split may be: nothing is measured on it, and a carried reverb passes
+    through silence as through anything else.
 
     Parameters
     ----------
@@ -72,9 +75,12 @@ def index_clips(
             )
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     names = sorted(files if keep_unsplit else rows, key=files.get)
-    clips = []
+    clips, silent_clips = [], set()
     for name in tqdm(names, desc="clips", unit="clip", disable=None):
-        frames, rate, count, sha256 = inspect_file(files[name])
+        number, row = rows.get(name, (-1, None))
+        frames, rate, count, sha256, silent = inspect_file(files[name], may_be_silent=row is None)
+        if silent:
+            silent_clips.add(name)
         samplerate, channels = samplerate or rate, channels or count
         if (rate, count) != (samplerate, channels):
             raise InputError(
@@ -82,7 +88,6 @@ def index_clips(
                 f"{channels} of every clip: convert the file, or set data.samplerate and "
                 "data.channels"
             )
-        number, row = rows.get(name, (-1, None))
         label, genre, group = describe(files[name])
         if row is not None:
             label, genre = row.label, row.genre or genre
@@ -104,7 +109,7 @@ def index_clips(
             )
         )
     check_split(clips)
-    return clips
+    return clips, silent_clips
 
 
 def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]:
