@@ -33,6 +33,7 @@ def main(snakemake) -> None:
         samplerate=params.samplerate,
         channels=params.channels,
         keep_unsplit=params.keep_unsplit,
+        irmas_folder=params.irmas and params.local_folder,
     )
     found = findings.find(paths, clips, params.irmas, silent)
     findings.write_findings(snakemake.output.report, found)

@@ -11,6 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensitivity import irmas
 from sensitivity.clips import by_split_row, in_split, read_clips, write_clips
 from sensitivity.dataset import SplitRow, describe, find_audio, read_split
 from sensitivity.errors import InputError
@@ -215,6 +216,27 @@ def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(InputError, match=r"data\.folder: .*flu cannot be read \(Permission denied"):
         find_audio(folder)
+
+
+def test_a_truncated_clip_of_irmas_is_refused_in_the_split(folder, monkeypatch):
+    monkeypatch.setattr(irmas, "DURATION_S", 0.1)
+    split = [
+        SplitRow(clip.clip, clip.label, clip.genre, clip.split, clip.group)
+        for clip in index(folder, irmas_folder=True)
+    ]
+    cut = folder / "cel" / "[cel][cla]0005__2.wav"
+    cut.write_bytes(cut.read_bytes()[:-1000])  # its header still says 800 frames of 4 bytes
+    with pytest.raises(InputError) as refused:
+        index(folder, split, irmas_folder=True)
+    assert str(refused.value) == (
+        f"{cut}: 0.069 s, IRMAS's clips are 0.1 s: "
+        "restore the file from IRMAS-TrainingData.zip, or name that as data.local"
+    )
+    without = [row for row in split if row.clip != cut.stem]
+    assert len(index(folder, without, keep_unsplit=True, irmas_folder=True)) == len(
+        list(folder.glob("*/*.wav"))
+    )
+    assert index(folder, split)  # clips of other data have any length
 
 
 def test_a_clip_id_that_is_taken_is_refused(folder):

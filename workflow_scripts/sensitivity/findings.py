@@ -11,9 +11,6 @@ from sensitivity import irmas
 from sensitivity.clips import Clip
 from sensitivity.files import replacing
 
-# A resampled or re-encoded copy may be off by a few samples.
-DURATION_TOLERANCE_S = 0.01
-
 MEANINGS = {
     "extra": "not in the split, or of a label that data.labels leaves out",
     "name": "not named as IRMAS names its clips",
@@ -93,8 +90,8 @@ def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:
     folder = os.path.basename(os.path.dirname(clip.path))
     if name is not None and irmas.LABELS.get(folder) != name.label:
         yield "contradiction", f"label {name.label} by its name, in the folder {folder}"
-    if abs(clip.duration_s - irmas.DURATION_S) > DURATION_TOLERANCE_S:
-        yield "duration", f"{clip.duration_s:.3f} s, expected {irmas.DURATION_S:.0f} s"
+    if not irmas.is_whole(clip.duration_s):
+        yield "duration", f"{clip.duration_s:.3f} s, expected {irmas.DURATION_S:g} s"
 
 
 def write_findings(path: str | Path, findings: Iterable[Finding]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sensitivity import irmas
 from sensitivity.audio import inspect_file
 from sensitivity.clips import Clip
 from sensitivity.dataset import SplitRow, describe
@@ -28,6 +29,7 @@ def index_clips(
     samplerate: int | None,
     channels: int | None,
     keep_unsplit: bool,
+    irmas_folder: bool = False,
 ) -> tuple[list[Clip], set[str]]:
     """Index the files at `paths`; the index, and the ids of those of its clips that are silent.
 
@@ -41,12 +43,14 @@ def index_clips(
     labels : labels to embed, None for all
     samplerate, channels : of every clip; None for the first sorted clip's
     keep_unsplit : index the clips outside the split too (a carried reverb passes through them)
+    irmas_folder : the files are somebody's copy of IRMAS: its clips in the split have its length
 
     Raises
     ------
     InputError
         naming the file or label: a duplicate clip id, a clip of the split without a file, a file
-        that is no valid clip, another sample rate or channel count, too few clips of a label
+        that is no valid clip, another sample rate or channel count, another
+        length than IRMAS's, too few clips of a label
     """
     files: dict[str, str] = {}
     for path in sorted(paths):
@@ -87,6 +91,12 @@ def index_clips(
                 f"{files[name]}: {rate} Hz, {count} channels, expected {samplerate} Hz and "
                 f"{channels} of every clip: convert the file, or set data.samplerate and "
                 "data.channels"
+            )
+        # No hash of a single clip is published; in an archive of the right hash all are right.
+        if irmas_folder and row is not None and not irmas.is_whole(frames / rate):
+            raise InputError(
+                f"{files[name]}: {frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s: "
+                "restore the file from IRMAS-TrainingData.zip, or name that as data.local"
             )
         label, genre, group = describe(files[name])
         if row is not None:

@@ -35,6 +35,8 @@ COUNTS = {
     "voi": 778,
 }
 DURATION_S = 3.0
+# A resampled or re-encoded copy may be off by a few samples.
+DURATION_TOLERANCE_S = 0.01
 # What the archive unpacks to, and where the label folders are inside it.
 FOLDER = "IRMAS-TrainingData"
 LICENCE = (
@@ -79,6 +81,11 @@ def parse_name(stem: str) -> ClipName | None:
     if tags[0] not in LABELS or tags[-1] not in GENRES:
         return None
     return ClipName(LABELS[tags[0]], GENRES[tags[-1]], match[2])
+
+
+def is_whole(duration_s: float) -> bool:
+    """Whether a clip is as long as all of IRMAS's. A truncated WAV reads as a shorter one."""
+    return abs(duration_s - DURATION_S) <= DURATION_TOLERANCE_S
 
 
 def clip_path(member: str) -> str | None:
