@@ -317,16 +317,18 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
 def test_the_papers_run_is_planned_in_seconds(project):
     """108 levels x 3 models in batches of 4; the clips of IRMAS are no inputs of their own."""
     shutil.copy2(ROOT / "config.yaml", project.folder)
-    before = os.times()
-    done = project.snakemake("--dry-run", "--quiet", "rules", configfile="config.yaml")
-    after = os.times()
+    spent = []
+    for _ in range(2):
+        before = sum(os.times()[2:4])  # of child processes, for themselves and in the system
+        done = project.snakemake("--dry-run", "--quiet", "rules", configfile="config.yaml")
+        spent.append(sum(os.times()[2:4]) - before)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.M))
     assert (counts["render_effect"], counts["embed_clips"]) == ("28", str(3 * 28))
     assert int(counts["total"]) < 300
-    # Processor time, whatever else runs; 3 s on the machine of docs/cost.md, most of it imports.
-    spent = after.children_user + after.children_system
-    assert spent - before.children_user - before.children_system < 12
+    # Processor time, whatever else runs, and the better of two, as a busy machine makes that longer
+    # too; 3 s on the machine of docs/cost.md, most of it imports.
+    assert min(spent) < 6
 
 
 def imported_modules(script: Path) -> set[str]:
