@@ -75,8 +75,8 @@ if PUBLISHED_SPLIT:
             "../workflow_scripts/download_split.py"
 
 
-# IRMAS and its published split are pinned by their hashes, and every clip by its own when it is
-# read: `ancient`, so that unpacking the archive anew does not embed anything anew.
+# IRMAS's archive and its published split are pinned by their hashes, and every clip, once it is
+# indexed, by its own: `ancient`, so that unpacking the archive anew does not embed anything anew.
 rule index_clips:
     input:
         audio=ancient(AUDIO) if IRMAS else AUDIO,
