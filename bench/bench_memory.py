@@ -1,0 +1,171 @@
+# environment: analysis
+"""Peak memory of sections III and IV at the paper's largest size: PANNs under reverb.
+
+The rules' own scripts run on random embeddings of 4834 clips at 34 levels, d = 2048, each in a
+process of its own with as many workers as its rule takes. Printed: the peak resident memory of the
+script's process and of the largest of its workers, what all can take together at most (pages they
+share counted in each), and what the rule asks Snakemake for.
+
+Where labels are shared out among workers, only two of the eleven are gone through, in data that
+hold all clips: a worker needs no more for the next. (But the main process of fit_directions reads
+the originals of all labels, which is 0.1 GiB more.) The first label has a dimension twice and two
+equal principal displacements, so that its fits fall back to singular value decompositions, which
+need most memory.
+"""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow_scripts"))
+
+N_LABELS, N_TRAIN, N_CLIPS, N_LEVELS, DIMENSION = 11, 288, 4834, 34, 2048
+PROCESSES = 4  # LABEL_PROCESSES of rules/common.smk
+N_LABELS_DONE = 2
+MODEL, EFFECT = "panns", "reverb"
+FEW = ("none", "global_cca")
+# What is run: the script, the methods it is given, the file of rules that has its rule.
+JOBS = {
+    "fit_directions": ("fit_directions", (), "sensitivity"),
+    "correlate": ("correlate", (), "sensitivity"),
+    "classify, all methods": ("classify", None, "debiasing"),
+    "classify, two methods": ("classify", FEW, "debiasing"),
+    "measure_displacement": ("measure_displacement", (), "displacement"),
+}
+OUTPUTS = {
+    "fit_directions": ("directions",),
+    "correlate": ("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles",
+                  "projections"),
+    "classify": ("auc", "auc_gain", "n_directions"),
+    "measure_displacement": ("displacement", "displacement_order"),
+}  # fmt: skip
+
+
+def write(folder: Path) -> None:
+    """Write the clip index and the two stores."""
+    import numpy as np
+
+    from sensitivity.clips import Clip, write_clips
+    from sensitivity.store import write_store
+
+    def clip(index: int) -> Clip:
+        split, label = "train" if index < N_LABELS * N_TRAIN else "test", f"{index % N_LABELS:02}"
+        name = f"{index:05}"
+        return Clip(name, "", label, "", f"{index // 33}", split, 0.0, 0, 0, "", 0, index)
+
+    clips = [clip(index) for index in range(N_CLIPS)]
+    write_clips(folder / "clips.csv", clips)
+    names = [clip.clip for clip in clips]
+    random = np.random.default_rng(0)
+    shape = (N_CLIPS, DIMENSION)
+    centres = random.standard_normal((N_LABELS, DIMENSION), np.float32)
+    originals = random.standard_normal(shape, np.float32)
+    originals += 0.1 * centres[np.arange(N_CLIPS) % N_LABELS]
+    course = random.standard_normal(shape, np.float32)
+    effected = np.empty((N_LEVELS, *shape), np.float32)
+    signs = 20.0 * (-1.0) ** np.arange(len(course[::N_LABELS]))
+    course[::N_LABELS, 2], course[::N_LABELS, 3] = signs, np.repeat(signs, 2)[: len(signs)]
+    for level, points in enumerate(effected):
+        points[:] = random.standard_normal(shape, np.float32)
+        points *= 0.1
+        points += originals + course * np.float32(level / N_LEVELS)
+    for points in (originals, *effected):
+        points[::N_LABELS, 1] = points[::N_LABELS, 0]
+    write_store(folder / "original.h5", originals, names, attributes={"model": MODEL})
+    levels = [f"{0.01 + 0.03 * level:.2f}" for level in range(N_LEVELS)]
+    attributes = {"model": MODEL, "effect": EFFECT}
+    write_store(folder / "effect.h5", effected, names, levels, attributes)
+
+
+def run_script(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
+    """Run a rule's script as Snakemake would."""
+    from sensitivity.protocol import METHODS
+
+    script = import_module(name)
+    if name != "measure_displacement":
+        open_effect = script.open_effect
+
+        def open_few(*given):
+            data = open_effect(*given)
+            return replace(data, labels=data.labels[:N_LABELS_DONE])
+
+        script.open_effect = open_few
+    outputs = {output: folder / f"{output}.csv" for output in OUTPUTS[name]}
+    script.main(
+        SimpleNamespace(
+            input=SimpleNamespace(
+                store=folder / "effect.h5",
+                original=folder / "original.h5",
+                clips=folder / "clips.csv",
+                directions=folder / "directions.csv",
+            ),
+            output=list(outputs.values()) if name == "fit_directions" else outputs,
+            params=SimpleNamespace(
+                labels=None,
+                neutral=None,
+                methods=METHODS if methods is None else methods,
+                thresholds=[0.4],
+                solver="exact",
+            ),
+            wildcards=SimpleNamespace(
+                model=MODEL, effect=EFFECT, items={"model": MODEL, "effect": EFFECT}.items
+            ),
+            threads=PROCESSES,
+            log=[],
+            rule=name,
+        )
+    )
+
+
+def child(*arguments: str) -> str:
+    """What this file prints when run with `arguments`, in a process whose memory starts afresh."""
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr[-4000:])
+    return done.stdout
+
+
+def rule_of(name: str, rules: str) -> tuple[int, float]:
+    """How many workers rule `name` takes, and the GiB that it asks for, by its mem_mb."""
+    text = (ROOT / "rules" / f"{rules}.smk").read_text(encoding="utf-8")
+    amount = re.search(rf"rule {name}:.*?mem_mb=([^\n]*),", text, re.DOTALL)[1]
+    fixed, *each = (int(number) for number in re.findall(r"\d+", amount))
+    return PROCESSES * len(each), (fixed + PROCESSES * sum(each)) * 1e6 / 2**30
+
+
+def main() -> None:
+    """Print a line a job."""
+    with TemporaryDirectory() as folder:
+        child("write", folder)
+        print(f"{N_CLIPS} clips, {N_LEVELS} levels, d = {DIMENSION}; peak memory in GiB")
+        print(f"{'':<24}{'main':>6}{'workers':>12}{'at most':>9}{'asked':>7}{'wall':>8}")
+        for job, (name, _, rules) in JOBS.items():
+            start = time.perf_counter()
+            own, largest = (kib / 2**20 for kib in json.loads(child(job, folder)))
+            wall = time.perf_counter() - start
+            n_workers, asked = rule_of(name, rules)
+            workers = f"{n_workers} x {largest:.2f}" if n_workers else ""
+            total = own + n_workers * largest
+            note = "" if total <= asked else "  rule asks for too little"
+            print(f"{job:<24}{own:6.2f}{workers:>12}{total:9.2f}{asked:7.2f}{wall:6.0f} s{note}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        main()
+    elif sys.argv[1] == "write":
+        write(Path(sys.argv[2]))
+    else:
+        run_script(*JOBS[sys.argv[1]][:2], Path(sys.argv[2]))
+        peaks = [resource.getrusage(who).ru_maxrss for who in
+                 (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]  # fmt: skip
+        print(json.dumps(peaks))
