@@ -52,6 +52,9 @@ rule embed_original:
         model="{model}",
         options=options_of,
         protocol=lambda wildcards: model_protocol(wildcards.model, None),
+        # Of what isn't published the lock file has the hash. That is no input: pinning another
+        # model's weights must embed nothing again.
+        published=lambda wildcards: sources.published_weights(wildcards.model),
         identity=lambda wildcards: identity_of(wildcards.model),
     message:
         "Embedding the original clips with {wildcards.model}"
@@ -88,6 +91,7 @@ rule embed_clips:
         unit=lambda wildcards: effect_named(wildcards.effect).unit,
         levels=lambda wildcards: levels.batch_levels(wildcards.batch),
         protocol=lambda wildcards: model_protocol(wildcards.model, wildcards.effect),
+        published=lambda wildcards: sources.published_weights(wildcards.model),
     message:
         "Embedding {wildcards.effect} at {wildcards.batch} with {wildcards.model}"
     script:

@@ -9,7 +9,7 @@ checked(sources.check_local_weights, settings.models, SOURCE)
 
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
 # in resources/downloads, so running it again, for another mirror say, downloads nothing; what has
-# no published hash is pinned in resources/weights.lock.
+# no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
 rule fetch_weights:
     input:
         # Ancient: weights that are there were verified and are not made again (see `weights_of`).

@@ -3,6 +3,7 @@
 from sensitivity.clips import in_split, read_clips
 from sensitivity.embedding import embedder, store_attributes
 from sensitivity.logs import configure_logging
+from sensitivity.pins import check_weights
 from sensitivity.store import write_store
 
 
@@ -12,15 +13,18 @@ def main(snakemake) -> None:
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))
     options, protocol = dict(params.options), dict(params.protocol)
+    weights = next(iter(snakemake.input.weights), None)
     with embedder(
         params.model,
         options,
         protocol,
-        next(iter(snakemake.input.weights), None),
+        weights,
         device=snakemake.resources.device,
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
     ) as chosen:
+        if params.published:
+            check_weights(weights, chosen.model.weights_sha256, **params.published)
         attributes = store_attributes(chosen.model, params.model, options, clips, protocol)
         log.info("%s", attributes)
         embeddings = chosen.embed_original(clips)

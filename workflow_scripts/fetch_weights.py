@@ -1,8 +1,8 @@
-"""Put a model's published weights where the models look for them, verified."""
+"""Put a model's published weights where the models look for them, verified and known again."""
 
 from pathlib import Path
 
-from sensitivity.download import fetch, gunzip, place
+from sensitivity.download import fetch, gunzip, pin_unpacked, place
 from sensitivity.logs import configure_logging
 from sensitivity.sources import weights_source
 
@@ -16,16 +16,18 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake)
     output = Path(snakemake.output[0])
     resources = output.parents[1]
-    source = weights_source(output.name)
+    source, lock = weights_source(output.name), resources / "weights.lock"
     path = fetch(
         source,
         resources / "downloads",
         url=snakemake.resources.url or None,
         local=next(iter(snakemake.input.local), None),
-        lock=resources / "weights.lock",
+        lock=lock,
     )
-    if path.suffix == ".gz" and output.suffix != ".gz":
+    # Of the name that it is published under: a local file may have any.
+    if source.file_name == f"{output.name}.gz":
         gunzip(path, output, HDF5, MAX_BYTES)
+        pin_unpacked(source, output, lock)
     else:
         place(path, output)
     log.info("%s: %d bytes from %s", output, output.stat().st_size, path)

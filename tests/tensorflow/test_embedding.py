@@ -59,7 +59,13 @@ class Named(dict):
 
 def job(folder: Path, output: str, batch_size: int | str = "auto", **changes) -> SimpleNamespace:
     params = Named(
-        model="logmel", options={}, effect="gain", unit="dB", levels=LEVELS, protocol=PROTOCOL
+        model="logmel",
+        options={},
+        effect="gain",
+        unit="dB",
+        levels=LEVELS,
+        protocol=PROTOCOL,
+        published={},
     )
     return SimpleNamespace(
         input=Named(audio=folder / "0.h5", clips=folder / "clips.csv", weights=[]),

@@ -10,12 +10,14 @@ from file_server import cut, serving, whole
 
 import fetch_weights
 from sensitivity.errors import InputError
-from sensitivity.sources import SOURCES
+from sensitivity.pins import check_weights
+from sensitivity.sources import SOURCES, published_weights
 
 CLAP = "resources/weights/CLAP_weights_2023.pth"
 # To the workflow any zip file may be CLAP's checkpoint: what is in it is for the model to read.
 FIRST = b"PK\x03\x04 as it was published"
 SECOND = b"PK\x03\x04 as it is now"
+OPENL3 = "resources/weights/openl3_audio_mel128_music-v0_4_0.h5"
 HDF5 = b"\x89HDF\r\n\x1a\n and the rest"
 
 
@@ -138,9 +140,9 @@ def test_a_config_that_can_not_be_is_refused_first(project, config, keys, messag
     assert message in failed(project, "--dry-run", CLAP)
 
 
-def fetch_made_up(monkeypatch, tmp_path, content: bytes) -> None:
+def fetch_made_up(monkeypatch, tmp_path, content: bytes, name: str = "mine.h5.gz") -> None:
     """Run the script for OpenL3, whose packed file is `content` and the one expected."""
-    packed = tmp_path / "mine.h5.gz"
+    packed = tmp_path / name
     packed.write_bytes(content)
     source = replace(
         SOURCES["openl3"], hash_kind="sha256", digest=hashlib.sha256(content).hexdigest()
@@ -151,18 +153,110 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes) -> None:
     fetch_weights.main(
         SimpleNamespace(
             input=SimpleNamespace(local=[str(packed)]),
-            output=[str(tmp_path / "resources/weights/openl3_audio_mel128_music-v0_4_0.h5")],
+            output=[str(tmp_path / OPENL3)],
             resources=SimpleNamespace(url=""),
         )
     )
 
 
 def test_openl3_is_unpacked(monkeypatch, tmp_path):
-    fetch_made_up(monkeypatch, tmp_path, gzip.compress(HDF5))
-    made = tmp_path / "resources/weights/openl3_audio_mel128_music-v0_4_0.h5"
-    assert made.read_bytes() == HDF5
+    for name in ("mine.h5.gz", "renamed"):
+        fetch_made_up(monkeypatch, tmp_path, gzip.compress(HDF5), name)
+        made = tmp_path / OPENL3
+        assert made.read_bytes() == HDF5
+        made.unlink()
+
+
+def test_what_openl3_unpacks_to_is_pinned(monkeypatch, tmp_path):
+    packed = gzip.compress(HDF5)
+    for _ in range(2):
+        fetch_made_up(monkeypatch, tmp_path, packed)
+    lock = tmp_path / "resources/weights.lock"
+    (line,) = lock.read_text(encoding="utf-8").splitlines()[1:]
+    digest = hashlib.sha256(HDF5).hexdigest()
+    assert line.startswith(f"openl3_audio_mel128_music-v0_4_0.h5 {digest} {len(HDF5)} ")
+    check_weights(tmp_path / OPENL3, digest, **published_weights("openl3"))
+
+    with pytest.raises(
+        InputError, match=r"v0_4_0\.h5: has changed: .* delete the line of .*h5 there"
+    ):
+        fetch_made_up(monkeypatch, tmp_path, gzip.compress(HDF5 + b"more"))
 
 
 def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="holds another kind of file"):
         fetch_made_up(monkeypatch, tmp_path, gzip.compress(b"another"))
+
+
+# What is used
+
+
+def test_which_weights_are_published_with_a_hash():
+    panns = {"file_name": "Cnn14_mAP=0.431.pth", "sha256": SOURCES["panns"].digest}
+    assert published_weights("panns") == panns
+    assert published_weights("clap") == {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
+    openl3 = {"file_name": "openl3_audio_mel128_music-v0_4_0.h5.gz", "sha256": ""}
+    assert published_weights("openl3") == openl3
+    for model in ("panns-untrained", "musicnn", "logmel"):
+        assert published_weights(model) == {}
+
+
+def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):
+    weights, lock = tmp_path / "weights", tmp_path / "weights.lock"
+    first, second = (hashlib.sha256(content).hexdigest() for content in (FIRST, SECOND))
+
+    def refused(file: str, **published: str) -> str:
+        with pytest.raises(InputError) as caught:
+            check_weights(weights / file, first, **published)
+        return str(caught.value)
+
+    clap = {"file_name": "clap.pth", "sha256": ""}
+    never = f"clap.pth: was never verified, expected its SHA-256 in {lock}: "
+    assert f"{never}move it to {tmp_path / 'downloads'} and run" in refused("clap.pth", **clap)
+    lock.write_text(f"# files\nother.pth {second} 3\n", encoding="utf-8")
+    assert never in refused("clap.pth", **clap)
+    packed = refused("openl3.h5", file_name="openl3.h5.gz", sha256="")
+    assert "openl3.h5: was never verified" in packed and ": delete it and run again" in packed
+    lock.write_text(f"clap.pth {second} 3\n", encoding="utf-8")
+    changed = f"clap.pth: its SHA-256 is {first}, expected {second} (pinned in {lock}): delete it"
+    assert changed in refused("clap.pth", **clap)
+    lock.write_text(f"clap.pth {first} 3\n", encoding="utf-8")
+    check_weights(weights / "clap.pth", first, **clap)
+
+    # What is published goes before what is pinned.
+    published = {"file_name": "clap.pth", "sha256": second}
+    assert f"expected {second} (published)" in refused("clap.pth", **published)
+    check_weights(weights / "clap.pth", second, **published)
+
+
+def test_a_job_embeds_with_verified_weights_alone(project, config):
+    """CLAP's untrained checkpoint in place of the published one, which has no published hash."""
+    initial = project.path("workflow_scripts/sensitivity/models/initial.py")
+    text = initial.read_text(encoding="utf-8").replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 2")
+    initial.write_text(text, encoding="utf-8")
+    config(models={"clap-untrained": {}})
+    store = "results/tiny/embeddings/clap/original.h5"
+    project.run(store.replace("clap", "clap-untrained"), "--until", "initialise_model")
+    (untrained,) = project.path("resources/weights").glob("clap-untrained_*.pth")
+    config(models={"clap": {}})
+    log, lock = project.path("logs/tiny/embeddings/clap/original.log"), "resources/weights.lock"
+
+    untrained.rename(project.path(CLAP))
+    failed(project, store)
+    assert "ERROR resources/weights/CLAP_weights_2023.pth: was never verified" in log.read_text()
+    assert not project.path(lock).exists()
+
+    project.path("resources/downloads").mkdir()
+    project.path(CLAP).rename(project.path("resources/downloads/CLAP_weights_2023.pth"))
+    project.run(store)
+    pinned = project.path(lock).read_text(encoding="utf-8")
+
+    # What is pinned for others embeds nothing again.
+    project.path(lock).write_text(f"{pinned}other.pth {'0' * 64} 3 today here\n", encoding="utf-8")
+    assert project.planned(store) == {}
+
+    digest = hashlib.sha256(project.path(CLAP).read_bytes()).hexdigest()
+    project.path(lock).write_text(pinned.replace(digest, "0" * 64), encoding="utf-8")
+    project.path(store).unlink()
+    failed(project, store)
+    assert f"its SHA-256 is {digest}, expected {'0' * 64} (pinned in {lock})" in log.read_text()

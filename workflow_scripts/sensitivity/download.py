@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
+from sensitivity.pins import read_pins
 from sensitivity.sources import Source, is_loopback, url_refusal
 
 log = logging.getLogger(__name__)
@@ -386,8 +387,28 @@ def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None
     the file. No rule's output: it must outlast whatever is made again. The kernel's lock on it
     lets jobs of several runs pin at the same time.
     """
-    if source.hash_kind != "lock":
-        return
+    if source.hash_kind == "lock":
+        _pin_as(source.file_name, path, origin, lock, source.reported)
+
+
+def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLike) -> None:
+    """Pin the SHA-256 of what a verified file of a source was unpacked to, under its own name.
+
+    The published hash is of the packed file, so nothing else could tell what becomes of this one.
+    Raises `InputError` where another is pinned.
+    """
+    path = Path(path)
+    try:
+        _pin_as(path.name, path, f"unpacked from {source.file_name}", lock)
+    except _Unfit as error:
+        kept = path.parents[1] / "downloads" / source.file_name
+        raise InputError(f"{path}: {error}: {_by_hand(source, kept, lock)}") from None
+
+
+def _pin_as(
+    name: str, path: Path, origin: str, lock: str | os.PathLike, reported: str = ""
+) -> None:
+    """Pin a file under a name; `reported` is the SHA-256 that others have published."""
     found, size = digest_of(path, "sha256"), path.stat().st_size
     lock = Path(lock)
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -395,37 +416,22 @@ def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         text = file.read()
-        pinned = _pins(lock, text).get(source.file_name)
+        pinned = read_pins(lock, text).get(name)
         if pinned is None:
             today = datetime.now(UTC).date().isoformat()
             start = "" if text else f"{LOCK_HEADER}\n"
             gap = "\n" if text and not text.endswith("\n") else ""
-            file.write(f"{start}{gap}{source.file_name} {found} {size} {today} {origin}\n")
+            file.write(f"{start}{gap}{name} {found} {size} {today} {origin}\n")
             log.info("%s: no published hash, pinned SHA-256 %s in %s", path, found, lock)
-            if source.reported and found != source.reported:
+            if reported and found != reported:
                 log.warning(
-                    "%s is not the file that others have: they report SHA-256 %s",
-                    source.file_name,
-                    source.reported,
+                    "%s is not the file that others have: they report SHA-256 %s", name, reported
                 )
         elif pinned != found:
             raise _Unfit(
                 f"has changed: its SHA-256 is {found}, {lock} has {pinned}; if the change is "
-                f"meant, delete the line of {source.file_name} there, else"
+                f"meant, delete the line of {name} there, else"
             )
-
-
-def _pins(lock: Path, text: str) -> dict[str, str]:
-    """Pinned file names to SHA-256."""
-    pins = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("#") or not line.strip():
-            continue
-        fields = line.split()
-        if len(fields) < 2 or not re.fullmatch("[0-9a-f]{64}", fields[1]):
-            raise InputError(f"{lock}, line {number}: expected a file and its SHA-256: delete it")
-        pins[fields[0]] = fields[1]
-    return pins
 
 
 def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
@@ -434,7 +440,7 @@ def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
     if source.digest:
         facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")
     elif lock and Path(lock).exists():
-        pinned = _pins(Path(lock), Path(lock).read_text(encoding="utf-8"))
+        pinned = read_pins(lock, Path(lock).read_text(encoding="utf-8"))
         facts += [f"pinned SHA-256 {pinned[name]}" for name in pinned if name == source.file_name]
     if not facts:
         reported = f"; others report SHA-256 {source.reported}" if source.reported else ""

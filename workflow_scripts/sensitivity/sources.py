@@ -132,6 +132,19 @@ def weights_source(weights_file: str) -> Source:
     raise KeyError(weights_file)
 
 
+def published_weights(model: str) -> dict[str, str]:
+    """How a model's downloaded weights are published; nothing of a model that has none.
+
+    ``file_name``, and ``sha256`` of the file that the model reads, empty where none is published.
+    """
+    info = MODELS[model]
+    if info.untrained or info.weights != "download":
+        return {}
+    source = weights_source(info.weights_file)
+    of_this_file = source.hash_kind == "sha256" and source.file_name == info.weights_file
+    return {"file_name": source.file_name, "sha256": source.digest if of_this_file else ""}
+
+
 def local_weights(models: Mapping[str, Mapping | None], weights_file: str) -> list[str]:
     """The file that a config's `models` name in place of a download of weights; none: no file."""
     path = (models.get(weights_source(weights_file).name) or {}).get("weights")
