@@ -1,5 +1,6 @@
 """CLAP equals msclap's own wrapper, both networks and both protocols; its crop is seeded."""
 
+import logging
 import pickle
 import random
 
@@ -138,7 +139,9 @@ def test_prepare_goes_to_worker_processes(models):
 @pytest.mark.parametrize("model", VERSIONS)
 def test_the_other_versions_weights_are_refused(model, untrained):
     (other,) = set(VERSIONS) - {model}
-    with pytest.raises(InputError, match=f"not the weights of CLAP {VERSIONS[model]} .*Missing"):
+    with pytest.raises(
+        InputError, match=f"not the weights of CLAP {VERSIONS[model]} .*size mismatch"
+    ):
         load(model, untrained(other))
 
 
@@ -162,6 +165,59 @@ def test_the_rest_of_a_checkpoint_is_left_out(untrained, models, tmp_path):
     assert both.weights_sha256 != ours.weights_sha256
     prepared = [ours.prepare(chord(1), 44100)]
     np.testing.assert_array_equal(both.embed(prepared), ours.embed(prepared))
+
+
+def test_names_that_upstream_ignores_may_be_more_or_computed_ones_fewer(
+    untrained, models, tmp_path, caplog
+):
+    """As msclap loads them, ``strict=False``, as long as nothing learnt is missing."""
+    caplog.set_level(logging.INFO)
+    ours = models["clap", "mono"]
+    prepared = [ours.prepare(chord(1), 44100)]
+    contents = torch_model.read_checkpoint(untrained("clap"))
+    weights = contents["model"]
+    block = "audio_encoder.base.htsat.layers.0.blocks.1"
+    weights[f"{block}.attn.unknown"] = torch.zeros(3)
+    for name in (
+        f"{block}.attn_mask",
+        f"{block}.attn.relative_position_index",
+        "audio_encoder.base.htsat.bn0.num_batches_tracked",
+        "audio_encoder.base.htsat.spectrogram_extractor.stft.conv_real.weight",
+        "audio_encoder.base.htsat.logmel_extractor.melW",
+    ):
+        del weights[name]
+    torch.save(contents, tmp_path / "weights.pth")
+    lenient = load("clap", tmp_path / "weights.pth", "mono")
+    np.testing.assert_array_equal(lenient.embed(prepared), ours.embed(prepared))
+    assert "1 entries that CLAP 2023 does not have are ignored" in caplog.text
+
+    for name in (
+        f"{block}.attn.qkv.weight",
+        "audio_encoder.base.htsat.bn0.running_mean",
+        "audio_encoder.projection.layer_norm.bias",
+    ):
+        torch.save(
+            {"model": {key: value for key, value in weights.items() if key != name}},
+            tmp_path / "weights.pth",
+        )
+        lost = name.removeprefix("audio_encoder.")
+        with pytest.raises(InputError, match=rf"not the weights of CLAP 2023 .*Missing: {lost}"):
+            load("clap", tmp_path / "weights.pth")
+
+    weights[f"{block}.attn.qkv.weight"] = torch.zeros(3, 3)
+    torch.save(contents, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=r"CLAP 2023 .*size mismatch for .*attn\.qkv\.weight"):
+        load("clap", tmp_path / "weights.pth")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("model", VERSIONS)
+def test_a_gpu_embeds_as_the_cpu_does(model, models, untrained):
+    on_cpu = models[model, "mono"]
+    protocol = {"clap_input": "mono"}
+    on_gpu = load_model(model, {}, untrained(model), device="cuda:0", protocol=protocol)
+    prepared = [on_gpu.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate((3, 1, 9))]
+    assert relative(on_gpu.embed(prepared), on_cpu.embed(prepared)) <= 1e-5
 
 
 def test_untrained_weights_follow_the_seed_and_read_back(untrained, tmp_path, monkeypatch):

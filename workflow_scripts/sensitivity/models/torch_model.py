@@ -6,6 +6,7 @@ processes, is imported without it.
 
 import importlib
 import importlib.util
+import logging
 import os
 import pickle
 import re
@@ -161,11 +162,28 @@ def _not_weights(path: str | os.PathLike, error: Exception) -> str:
 
 
 def load_weights(
-    network: "torch.nn.Module", weights: object, path: str | os.PathLike, model: str
+    network: "torch.nn.Module",
+    weights: object,
+    path: str | os.PathLike,
+    model: str,
+    strict: bool = True,
 ) -> None:
-    """Put a checkpoint's weights into a network whose they must be, each name and shape of them."""
+    """Put a checkpoint's weights into a network whose they must be, each name and shape of them.
+
+    Not `strict`, as some packages load theirs: names that the network hasn't got are left out, and
+    what it computes when it is built (masks, indices, counters, the frozen filters of a front end)
+    may be missing. What was learnt, running statistics included, never may.
+    """
     try:
-        network.load_state_dict(weights)
+        missing, extra = network.load_state_dict(weights, strict=strict)
+        learnt = {name for name, value in network.named_parameters() if value.requires_grad}
+        lost = [name for name in missing if name in learnt or ".running_" in name]
+        if lost:
+            raise RuntimeError(f"Missing: {', '.join(lost)}")
+        if extra:
+            logging.info(
+                "%s: %d entries that %s does not have are ignored", path, len(extra), model
+            )
     except (AttributeError, RuntimeError, TypeError) as error:
         raise InputError(
             f"{path}: not the weights of {model} ({' '.join(str(error).split())[:300]}): "
