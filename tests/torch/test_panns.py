@@ -12,10 +12,12 @@ import pytest
 import soundfile
 import torch
 from conftest import PUBLISHED
+from torch.utils.mkldnn import MkldnnConv2d
 from upstream import chord, relative
 
 from sensitivity.errors import InputError
 from sensitivity.models import load_model, model_info, panns, torch_model, write_initial
+from sensitivity.models.cnn14 import speed_up
 from sensitivity.models.initial import pink_noise
 
 
@@ -75,6 +77,32 @@ def test_a_batch_embeds_as_single_clips_do(model):
     np.testing.assert_allclose(model.embed(prepared[::-1])[::-1], batch, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(model.embed(prepared), batch)
     assert relative(batch[0], batch[2]) > 1e-3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_embeds_as_the_cpu_does(model, untrained):
+    on_gpu = load_model("panns", {}, untrained("panns"), device="cuda:0")
+    prepared = [on_gpu.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate((1, 1, 0.4))]
+    assert relative(on_gpu.embed(prepared), model.embed(prepared)) <= 1e-5
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_what_is_faster_computes_the_same(model, untrained, device):
+    """Also what is left of it for a GPU, which a CPU can compute, too."""
+    checkpoint = torch_model.read_checkpoint(untrained("panns"))["model"]
+    networks = [panns.network().eval() for _ in range(2)]
+    for cnn14 in networks:
+        cnn14.load_state_dict(checkpoint)
+    whole, faster = networks
+    speed_up(faster, device)
+    in_onednns_layout = [isinstance(m, MkldnnConv2d) for m in faster.modules()]
+    assert any(in_onednns_layout) == (device == "cpu")
+    clips = [model.prepare(chord(2, seed=seed), 44100) for seed in range(3)]
+    batch = torch.from_numpy(np.stack(clips))
+    with torch.inference_mode():
+        found, expected = (cnn14(batch)["embedding"].numpy() for cnn14 in (faster, whole))
+    for row, wanted in zip(found, expected, strict=True):
+        assert relative(row, wanted) <= 1e-5
 
 
 def test_short_mono_and_other_rates(model):
