@@ -25,6 +25,7 @@ def main(snakemake) -> None:
             device=snakemake.resources.device,
             batch_size=snakemake.resources.batch_size,
             threads=snakemake.threads,
+            longest_s=max(clip.frames / clip.samplerate for clip in clips),
         ) as chosen,
     ):
         if params.published:

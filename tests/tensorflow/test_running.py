@@ -99,6 +99,22 @@ def test_other_errors_of_a_model_are_not_taken_for_a_full_gpu():
         embed_each(Broken(), numbered(3), 4)
 
 
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"), True),
+        (RuntimeError("cuFFT error: CUFFT_INTERNAL_ERROR"), False),
+        (ValueError("CUFFT_ALLOC_FAILED"), False),
+    ],
+)
+def test_a_full_gpu_is_known_by_whichever_library_says_so(error, full):
+    assert devices.out_of_memory(error) == full
+
+
 @pytest.mark.parametrize("n_processes", [0, 1, 3])
 def test_workers_do_not_show(n_processes):
     found = list(
@@ -170,14 +186,31 @@ def test_workers_end_with_a_job_that_is_killed(tmp_path):
     assert not Path(f"/proc/{worker}").exists()
 
 
-def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused(monkeypatch):
+def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused(monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(devices, "gpu_names", lambda: [])
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "absent")
     for wanted, uses_gpu in (("auto", True), ("cpu", True), ("cuda", False)):
         with devices.chosen(wanted, uses_gpu) as device:
             assert device == "cpu"
+    assert not caplog.records
     refused = pytest.raises(InputError, match=r"^device: is cuda, but PyTorch sees no GPU")
     with refused, devices.chosen("cuda", True):
         pass
+
+
+def test_a_gpu_that_pytorch_does_not_see_is_warned_of(monkeypatch, tmp_path, caplog):
+    cuda = SimpleNamespace(is_available=lambda: False)
+    torch = SimpleNamespace(cuda=cuda, __version__="2.13.0+cpu")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
+    (tmp_path / "version").touch()
+    for wanted, uses_gpu in (("cpu", True), ("auto", False)):
+        with devices.chosen(wanted, uses_gpu):
+            assert not caplog.records
+    with devices.chosen("auto", True) as device:
+        assert device == "cpu"
+    (warning,) = caplog.messages
+    assert "PyTorch 2.13.0+cpu sees no GPU" in warning and "`device: cuda` refuses" in warning
 
 
 def test_each_job_has_a_gpu_of_its_own_and_waits_for_one(monkeypatch, tmp_path):
@@ -205,3 +238,18 @@ def test_batches_are_sized_to_the_gpu(monkeypatch):
         assert devices.batch_size("auto", Model(), "cuda:0") == size
     assert devices.batch_size("auto", Model(), "cpu") == Model.batch_size
     assert devices.batch_size(5, Model(), "cuda:0") == 5
+
+
+def test_batches_of_long_clips_are_smaller(monkeypatch):
+    cuda = SimpleNamespace(mem_get_info=lambda device: (10**9, 10**9))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    for seconds, on_gpu, on_cpu in (
+        (1, 256, 3),
+        (3, 256, 3),
+        (6, 128, 1),
+        (30, 25, 1),
+        (9e3, 1, 1),
+    ):
+        assert devices.batch_size("auto", Model(), "cuda:0", seconds) == on_gpu
+        assert devices.batch_size("auto", Model(), "cpu", seconds) == on_cpu
+    assert devices.batch_size(5, Model(), "cuda:0", 30) == 5

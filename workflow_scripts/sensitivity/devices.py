@@ -17,6 +17,12 @@ CPU = "cpu"
 MEMORY_SHARE = 0.7
 # No network gets faster by more clips at once, and each prepared clip is in memory.
 MAX_BATCH_SIZE = 256
+# Batches are sized for clips of this length; longer ones take more memory in proportion.
+USUAL_S = 3.0
+# There where NVIDIA's driver is loaded, whatever PyTorch was built for.
+DRIVER = Path("/proc/driver/nvidia/version")
+# What CUDA and its libraries (cuBLAS, cuDNN, cuFFT) say of memory that PyTorch didn't allocate.
+MEMORY_FULL = ("CUDA error: out of memory", "ALLOC_FAILED")
 WAIT_S = 1.0
 
 
@@ -30,6 +36,7 @@ def chosen(wanted: str, uses_gpu: bool) -> Iterator[str]:
     uses_gpu : whether the model can run on a GPU
 
     A GPU is this job's alone among the jobs of this user; where all are taken, waits for one.
+    `auto` on the CPU of a machine with NVIDIA's driver is warned of: it was hardly meant.
     Raises `InputError` where a GPU is wanted and there is none.
     """
     names = gpu_names() if uses_gpu and wanted != CPU else []
@@ -38,6 +45,16 @@ def chosen(wanted: str, uses_gpu: bool) -> Iterator[str]:
             raise InputError(
                 "device: is cuda, but PyTorch sees no GPU on this machine (nvidia-smi should list "
                 "one, and CUDA_VISIBLE_DEVICES must not hide it): correct that, or set it to auto"
+            )
+        if uses_gpu and wanted == AUTO and DRIVER.exists():
+            import torch
+
+            logging.warning(
+                "on the CPU: this machine has NVIDIA's driver (%s), but PyTorch %s sees no GPU: "
+                "nvidia-smi should list one, CUDA_VISIBLE_DEVICES must not hide it, and PyTorch "
+                "must be built for CUDA; `device: cuda` refuses to run instead",
+                DRIVER,
+                torch.__version__,
             )
         yield CPU
         return
@@ -86,21 +103,30 @@ def description(device: str) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})"
 
 
-def batch_size(wanted: int | str, model: EmbeddingModel, device: str) -> int:
-    """Clips in a batch: as `wanted`, or for ``auto`` the best on a CPU, what fits on a GPU."""
+def batch_size(
+    wanted: int | str, model: EmbeddingModel, device: str, longest_s: float = USUAL_S
+) -> int:
+    """Clips in a batch: as `wanted`, or for ``auto`` the best on a CPU, what fits on a GPU.
+
+    Of ``auto`` fewer, in proportion, where the longest clip has more than 3 s: this machine's
+    memory holds a batch and the one that is prepared meanwhile.
+    """
     if wanted != AUTO:
         return wanted
-    if device == CPU:
-        return model.batch_size
-    import torch
+    size = model.batch_size
+    if device != CPU:
+        import torch
 
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(MAX_BATCH_SIZE, int(MEMORY_SHARE * free) // model.clip_bytes))
+        free, _ = torch.cuda.mem_get_info(device)
+        size = min(MAX_BATCH_SIZE, int(MEMORY_SHARE * free) // model.clip_bytes)
+    return max(1, int(size * USUAL_S / max(USUAL_S, longest_s)))
 
 
 def out_of_memory(error: Exception) -> bool:
     """Whether this is PyTorch's word that a GPU's memory is full; PyTorch need not be there."""
-    return type(error).__name__ == "OutOfMemoryError"
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in MEMORY_FULL)
 
 
 def free_memory() -> None:

@@ -157,6 +157,7 @@ def embedder(
     device: str,
     batch_size: int | str,
     threads: int,
+    longest_s: float,
 ) -> Iterator[Embedder]:
     """Load a model on the device there is for it, held while the context lasts.
 
@@ -168,10 +169,11 @@ def embedder(
     device : ``auto``, ``cpu`` or ``cuda``
     batch_size : clips, or ``auto``
     threads : that the network has on a CPU; processes that prepare clips for a GPU
+    longest_s : seconds of the longest clip, to which ``auto`` sizes batches
     """
     with devices.chosen(device, uses_gpu(name, options)) as place, threadpool_limits(threads):
         model = load_model(name, options, weights, threads, place, protocol)
-        size = devices.batch_size(batch_size, model, place)
+        size = devices.batch_size(batch_size, model, place, longest_s)
         logging.info("%s on %s, %d clips at a time", name, devices.description(place), size)
         yield Embedder(model, size, 0 if place == devices.CPU else threads)
 
