@@ -147,7 +147,7 @@ def test_an_error_in_a_worker_is_the_one_line():
 
 def test_a_killed_worker_is_an_error_and_no_hang():
     items = [(1,), (98,), *((index,) for index in range(20))]
-    with pytest.raises(InputError, match=r"one of 2 processes that prepare clips was killed"):
+    with pytest.raises(InputError, match=r"one of 2 worker processes was killed"):
         list(in_order(Preparation(read, prepare, 1), items, 2, 4))
 
 
