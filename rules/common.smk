@@ -103,6 +103,11 @@ wildcard_constraints:
 
 
 @functools.cache
+def carried(name: str) -> str:
+    """A file of the checkout, in whichever folder Snakemake runs (`--directory`)."""
+    return os.path.relpath(Path(workflow.basedir, name))
+
+
 def library(script: str, *chosen: str) -> list[str]:
     """A script and the library modules that it imports, directly or through each other.
 

@@ -331,6 +331,14 @@ def test_the_papers_run_is_planned_in_seconds(project):
     assert min(spent) < 6
 
 
+def test_it_is_planned_in_another_folder_too(project, tmp_path):
+    """`--directory` puts results elsewhere; scripts and the paper's numbers stay here."""
+    config = str(ROOT / "config.yaml")
+    done = project.snakemake("--dry-run", "--directory", str(tmp_path), configfile=config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tabulate_paper_comparison" in done.stdout + done.stderr
+
+
 def imported_modules(script: Path) -> set[str]:
     """Names of the library's modules that a script imports, found with the standard library's
     module finder: an implementation other than the Snakefile's own."""
