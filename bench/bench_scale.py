@@ -81,9 +81,8 @@ def measure(train: int, test: int) -> tuple[dict[str, list[float]], int, float]:
         watcher.start()
         start = time.perf_counter()
         try:
-            snakemake(
-                folder, "--configfile", "scale.yaml", "--", "results/scale/embeddings/logmel.h5"
-            )
+            file = str(folder / "scale.yaml")
+            snakemake(folder, "--configfile", file, "--", "results/scale/embeddings/logmel.h5")
         finally:
             stop.set()
             watcher.join()
