@@ -159,8 +159,8 @@ def main() -> None:
                 flush=True,
             )
         render(cores)
-        with AudioBatch(outputs / "batch.h5") as batch:
-            _, cpu = timed(lambda: [batch.clip(p, i) for i in range(N_CLIPS) for p in range(6)])
+        batch = AudioBatch(outputs / "batch.h5")
+        _, cpu = timed(lambda: [batch.clip(p, i) for i in range(N_CLIPS) for p in range(6)])
         print(f"reading a batch back, level by level of a clip: {6 * N_CLIPS / cpu:.0f}/s")
 
 

@@ -24,17 +24,17 @@ from sensitivity.models import UNTRAINED, dimension  # noqa: E402
 # Seconds a 3 s stereo clip (docs/cost.md).
 RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}
 EMBED_S = {
-    "openl3": 2.7,
-    "panns": 0.15,
-    "clap": 0.27,
-    "clap_2022": 0.34,
+    "openl3": 2.5,
+    "panns": 0.13,
+    "clap": 0.2,
+    "clap_2022": 0.3,
     "musicnn": 0.025,
     "logmel": 0.008,
 }
 # A classifier with its cross-validation: measured at 48 and 568 training rows.
-CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.002, 48, 1.62
-# Section III's statistics and dimensionality of a label, by levels and dimension.
-STATISTICS_S = 1.1e-4
+CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.0057, 48, 0.9
+# All else of the analysis: a label and level, by the dimension (288 training clips a label).
+STATISTICS_S, STATISTICS_POWER = 7e-6, 1.65
 # Start-up of Python and its imports, which is most of a small job.
 JOB_S = 2.0
 FIGURE_S = 4.0
@@ -104,7 +104,8 @@ def plan(settings: Settings, source: str) -> list[str]:
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)
     each = CLASSIFY_S * (trained / CLASSIFY_CLIPS) ** CLASSIFY_POWER
     analysis = each * variants * (n_levels + n_effects) * n_labels * n_models
-    analysis += STATISTICS_S * n_levels * sum(dimensions.values()) * n_labels
+    sizes = sum(d**STATISTICS_POWER for d in dimensions.values())
+    analysis += STATISTICS_S * n_levels * n_labels * sizes
     n_jobs = n_models * n_effects * 5 + 10
     other = n_jobs * JOB_S + (10 * n_effects + 1) * FIGURE_S
     total = rendering + embedding + analysis + other
@@ -123,7 +124,7 @@ def plan(settings: Settings, source: str) -> list[str]:
     lines += [
         f"       embeddings       {megabytes(stores)}",
         f"time   rendering        {shown(rendering)} of one core",
-        f"       embedding        {shown(embedding)}",
+        f"       embedding        {shown(embedding)} (on a GPU less: not measured)",
         f"       analysis         {shown(analysis)}",
         f"       everything else  {shown(other)}",
         f"       in all           {shown(total)}; about {shown(total / cores)} on this machine's "

@@ -15,19 +15,17 @@ def main(snakemake) -> None:
     clips = in_split(read_clips(snakemake.input.clips))
     options, protocol = dict(params.options), dict(params.protocol)
     weights = next(iter(snakemake.input.weights), None)
-    with (
-        AudioBatch(snakemake.input.audio) as audio,
-        embedder(
-            params.model,
-            options,
-            protocol,
-            weights,
-            device=snakemake.resources.device,
-            batch_size=snakemake.resources.batch_size,
-            threads=snakemake.threads,
-            longest_s=max(clip.frames / clip.samplerate for clip in clips),
-        ) as chosen,
-    ):
+    audio = AudioBatch(snakemake.input.audio)
+    with embedder(
+        params.model,
+        options,
+        protocol,
+        weights,
+        device=snakemake.resources.device,
+        batch_size=snakemake.resources.batch_size,
+        threads=snakemake.threads,
+        longest_s=max(clip.frames / clip.samplerate for clip in clips),
+    ) as chosen:
         if params.published:
             check_weights(weights, chosen.model.weights_sha256, **params.published)
         check_audio(audio, params.effect, list(params.levels), protocol)

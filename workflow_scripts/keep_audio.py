@@ -25,9 +25,9 @@ def main(snakemake) -> None:
             rendered,
             threads=snakemake.threads,
         )
-        with AudioBatch(rendered) as batch:
-            write_wavs(batch, 0, folder)
-            log.info("%d files in %s", len(batch.clips), folder)
+        batch = AudioBatch(rendered)
+        write_wavs(batch, 0, folder)
+        log.info("%d files in %s", len(batch.clips), folder)
     finally:
         rendered.unlink(missing_ok=True)
 

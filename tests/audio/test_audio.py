@@ -2,6 +2,8 @@ import errno
 import hashlib
 import io
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -216,15 +218,15 @@ def write_random(path, audio="pcm16", clips=CLIPS):
 @pytest.mark.parametrize("audio", ["pcm16", "float32"])
 def test_a_batch_is_read_back_as_written(tmp_path, audio):
     written = write_random(tmp_path / "batch.h5", audio)
-    with AudioBatch(tmp_path / "batch.h5") as batch:
-        assert (batch.levels, batch.clips) == (("1", "2"), ("a", "b", "c"))
-        assert (batch.samplerate, batch.channels, batch.effect) == (44100, 2, "gain")
-        assert batch.protocol == {"audio": audio, "reverb_state": "reset"}
-        for (level, index), samples in written.items():
-            expected = from_pcm16(to_pcm16(samples)) if audio == "pcm16" else samples.astype("f4")
-            got = batch.clip(level, index)
-            assert got.dtype == np.float32
-            np.testing.assert_array_equal(got, expected)
+    batch = AudioBatch(tmp_path / "batch.h5")
+    assert (batch.levels, batch.clips) == (("1", "2"), ("a", "b", "c"))
+    assert (batch.samplerate, batch.channels, batch.effect) == (44100, 2, "gain")
+    assert batch.protocol == {"audio": audio, "reverb_state": "reset"}
+    for (level, index), samples in written.items():
+        expected = from_pcm16(to_pcm16(samples)) if audio == "pcm16" else samples.astype("f4")
+        got = batch.clip(level, index)
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got, expected)
     assert os.listdir(tmp_path) == ["batch.h5"]
 
 
@@ -271,14 +273,50 @@ def test_a_file_that_is_no_batch_is_refused(tmp_path):
         AudioBatch(path)
 
 
+def test_a_batch_cut_short_is_no_shorter_clip(tmp_path):
+    write_random(tmp_path / "batch.h5")
+    batch = AudioBatch(tmp_path / "batch.h5")
+    os.truncate(tmp_path / "batch.h5", os.path.getsize(tmp_path / "batch.h5") - 2)
+    batch.samples(0, 0)
+    with pytest.raises(InputError, match=r"batch.h5: ends before its audio does: delete it"):
+        batch.samples(1, 2)
+    os.remove(tmp_path / "batch.h5")
+    with pytest.raises(InputError, match=r"batch.h5: cannot be read \(No such file"):
+        batch.samples(0, 0)
+
+
+def test_reading_a_batch_takes_no_memory_for_what_was_read(tmp_path):
+    """A batch at the paper's size is 10 GB; a job that embeds it asks for 4."""
+    # 20 s of stereo at two levels: 7 MB in pieces of 0.2.
+    clips = [replace(CLIPS[0], clip=f"c{n}", frames=44100) for n in range(20)]
+    protocol = {"audio": "pcm16", "reverb_state": "reset"}
+    with writing_batch(
+        tmp_path / "batch.h5", levels=["1", "2"], clips=clips, effect="gain", protocol=protocol
+    ):
+        pass
+
+    def resident() -> int:
+        """KiB of this process's memory, mapped files included."""
+        status = Path("/proc/self/status").read_text()
+        return sum(int(kib) for kib in re.findall(r"^Rss(?:Anon|File):\s+(\d+) kB", status, re.M))
+
+    batch = AudioBatch(tmp_path / "batch.h5")
+    batch.samples(0, 0)
+    before = resident()
+    for level in range(2):
+        for index in range(len(clips)):
+            batch.samples(level, index)
+    assert resident() - before < 1000
+
+
 @pytest.mark.parametrize(("audio", "subtype"), [("pcm16", "PCM_16"), ("float32", "FLOAT")])
 def test_kept_audio_is_the_batch(tmp_path, audio, subtype):
     write_random(tmp_path / "batch.h5", audio)
     folder = tmp_path / "kept" / "2"
-    with AudioBatch(tmp_path / "batch.h5") as batch:
-        write_wavs(batch, 1, folder)
-        for index, clip in enumerate(batch.clips):
-            assert soundfile.info(folder / f"{clip}.wav").subtype == subtype
-            samples = soundfile.read(folder / f"{clip}.wav", dtype="float32")[0]
-            np.testing.assert_array_equal(samples, batch.clip(1, index))
+    batch = AudioBatch(tmp_path / "batch.h5")
+    write_wavs(batch, 1, folder)
+    for index, clip in enumerate(batch.clips):
+        assert soundfile.info(folder / f"{clip}.wav").subtype == subtype
+        samples = soundfile.read(folder / f"{clip}.wav", dtype="float32")[0]
+        np.testing.assert_array_equal(samples, batch.clip(1, index))
     assert os.listdir(tmp_path / "kept") == ["2"]

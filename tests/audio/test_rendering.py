@@ -65,10 +65,10 @@ def clips(tmp_path_factory):
 
 def rendered(clips, effect, levels, protocol, path, **options):
     render_batch(clips, EFFECTS[effect], levels, protocol, path, **options)
-    with AudioBatch(path) as batch:
-        assert batch.levels == tuple(levels)
-        assert batch.clips == tuple(clip.clip for clip in in_split(clips))
-        return [[batch.samples(p, i) for i in range(len(batch.clips))] for p in range(len(levels))]
+    batch = AudioBatch(path)
+    assert batch.levels == tuple(levels)
+    assert batch.clips == tuple(clip.clip for clip in in_split(clips))
+    return [[batch.samples(p, i) for i in range(len(batch.clips))] for p in range(len(levels))]
 
 
 def assert_equal(ours, expected):
@@ -289,8 +289,8 @@ def test_the_rendering_script(tmp_path, clips):
         snakemake_for(tmp_path, clips, output, effect="gain", levels=["-3.0"], protocol=PAPER)
     )
     expected = rendered(clips, "gain", ["-3.0"], PAPER, tmp_path / "expected.h5")
-    with AudioBatch(output) as batch:
-        assert_equal([[batch.samples(0, i) for i in range(len(batch.clips))]], expected)
+    batch = AudioBatch(output)
+    assert_equal([[batch.samples(0, i) for i in range(len(batch.clips))]], expected)
 
 
 def test_the_script_that_keeps_audio(tmp_path, clips):

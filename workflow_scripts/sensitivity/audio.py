@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -215,11 +214,12 @@ def writing_batch(
 
 
 class AudioBatch:
-    """A file of effected audio, read clip by clip; a context manager.
+    """A file of effected audio, read clip by clip.
 
     ``levels`` and ``clips`` are the names in order, ``protocol`` what the audio was made under,
     ``package_versions`` what it was made with.
-    Nothing of the audio is read before `clip` asks for it.
+    Nothing of the audio is read before `clip` asks for it, and nothing is kept: mapped into
+    memory, a batch of levels would count as this process's by the time it is read.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -241,25 +241,21 @@ class AudioBatch:
             ) from None
         self.channels = self._layout[1][2]
 
-    def __enter__(self) -> "AudioBatch":
-        return self
-
-    def __exit__(self, *error) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.__dict__.pop("_audio", None)
-
-    @cached_property
-    def _audio(self) -> np.ndarray:
-        dtype, shape, offset = self._layout
-        return np.memmap(self.path, dtype, "r", offset, shape)
-
     def samples(self, level_index: int, clip_index: int) -> np.ndarray:
         """The stored samples of a clip, (frames, channels) int16 or float32."""
+        dtype, (_, n_frames, channels), start = self._layout
         first, last = self._offsets[clip_index : clip_index + 2]
-        return np.array(self._audio[level_index, first:last])
+        start += (level_index * n_frames + first) * channels * dtype.itemsize
+        size = (last - first) * channels
+        try:
+            found = np.fromfile(self.path, dtype, size, offset=start)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror or error}): run again"
+            ) from None
+        if len(found) < size:
+            raise InputError(f"{self.path}: ends before its audio does: delete it and run again")
+        return found.reshape(-1, channels)
 
     def clip(self, level_index: int, clip_index: int) -> np.ndarray:
         """The clip at that level, (frames, channels) float32."""
