@@ -210,8 +210,10 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
     assert len(names) == 12
     project.run("--cores", "1", *(f"results/tiny/tables/{table}.csv" for table in names))
     for table in names:
-        expected = [row for row in rows_of(finished, table) if row["model"] != "musicnn"]
-        assert rows_of(project, table) == expected
+        path = f"results/tiny/tables/{table}.csv"
+        first, *lines = finished.path(path).read_bytes().splitlines()
+        expected = [first, *(line for line in lines if not line.startswith(b"musicnn,"))]
+        assert project.path(path).read_bytes().splitlines() == expected, table
     for effect in LEVELS:
         store = f"results/tiny/embeddings/logmel/{effect}.h5"
         assert project.path(store).read_bytes() == finished.path(store).read_bytes()
