@@ -102,12 +102,12 @@ wildcard_constraints:
     level=r"-?[0-9.]+",
 
 
-@functools.cache
 def carried(name: str) -> str:
     """A file of the checkout, in whichever folder Snakemake runs (`--directory`)."""
     return os.path.relpath(Path(workflow.basedir, name))
 
 
+@functools.cache
 def library(script: str, *chosen: str) -> list[str]:
     """A script and the library modules that it imports, directly or through each other.
 
