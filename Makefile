@@ -14,11 +14,22 @@ ifneq ($(words $(CURDIR)),1)
 $(error this folder's path has a blank in it, which Snakemake cannot activate environments under: move it to a path without)
 endif
 
+# A folder that `make wheels` filled takes the place of the package index: pip's settings and uv's,
+# which reads none of pip's.
+ifdef WHEELS
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELS))
+export UV_NO_INDEX := 1
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+endif
+NO_PACKAGES = echo "error: the packages of $< can't be had, pip or uv says why above: where there is no network, \
+make wheels on a machine that has one, copy its folder wheels here, and: make WHEELS=wheels $(MAKECMDGOALS)" >&2; exit 1
+
 # As if .venv were activated: Snakemake finds conda, real or the stand-in, on PATH.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare test lint bench bench-models bench-scale plan envs schema clean
+.PHONY: help demo report compare test lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,8 +74,14 @@ bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 m
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
 	@$(RUN) python tools/plan.py $(CONFIG)
 
+missing: .venv/.ready ## what a config's run lacks, and where it goes (CONFIG=my.yaml): for machines without a network
+	@$(RUN) python tools/missing.py $(CONFIG)
+
 envs: .venv/.ready ## build every environment of envs/ and print where it is
 	@$(RUN) python tools/stacks.py
+
+wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=wheels` where there is no network
+	@$(RUN) python tools/wheels.py
 
 schema: .venv/.ready ## write the config's JSON schema from its model
 	@$(RUN) python tools/write_schema.py
@@ -80,12 +97,13 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@echo "Setting up the workflow's own environment in .venv"
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)"
-	@.venv/bin/uv pip install --quiet --python .venv --requirement $<
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
+	    2>&1 | sed '/^WARNING: Retrying/d' >&2 || { $(NO_PACKAGES); }
+	@.venv/bin/uv pip install --quiet --python .venv --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
 	@touch $@
 
-.test-tools/.ready: .venv/.ready
+.test-tools/.ready: tools/requirements.txt .venv/.ready
 	@rm -rf .test-tools
-	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint tools/requirements.txt pytest hypothesis
+	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest hypothesis || { $(NO_PACKAGES); }
 	@touch $@

@@ -36,6 +36,10 @@ include: "rules/comparison.smk"
 report: "report/workflow.rst"
 
 
+onerror:
+    say_what_is_missing()
+
+
 rule all:
     default_target: True
     input:

@@ -20,6 +20,7 @@ from sensitivity.demo_music import demo_clips
 from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
+from sensitivity.missing import missing_downloads
 from sensitivity.protocol import check_label_counts
 
 
@@ -527,6 +528,16 @@ def clips_words() -> str:
         )
     audio = "IRMAS's training set" if IRMAS else f"audio of {data.folder}"
     return f"{audio}; split into training and test clips: {data.split}"
+
+
+def say_what_is_missing() -> None:
+    """After a failure, every download that the run still lacks, not only the one that failed first.
+
+    Downloads come first (`priority`), so where one is left, one could not be had.
+    """
+    made = [output for job in workflow.dag.needrun_jobs() for output in job.output]
+    for line in missing_downloads(made, settings):
+        print(f"missing: {line}", file=sys.stderr)
 
 
 # For the report's front page: report/workflow.rst sees the config and nothing else.

@@ -38,6 +38,7 @@ if IRMAS and not LOCAL_FOLDER:
             "<logs>/download_irmas.log",
         benchmark:
             "<benchmarks>/download_irmas.tsv"
+        priority: 100
         localrule: True
         conda:
             "../envs/audio.yaml"
@@ -62,6 +63,7 @@ if PUBLISHED_SPLIT:
             "<logs>/download_split.log",
         benchmark:
             "<benchmarks>/download_split.tsv"
+        priority: 100
         localrule: True
         conda:
             "../envs/audio.yaml"

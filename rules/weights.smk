@@ -23,6 +23,8 @@ rule fetch_weights:
         "<benchmarks>/weights/{file}.tsv"
     wildcard_constraints:
         file="|".join(re.escape(name) for name in sources.weights_files()),
+    # Before anything else: where there is no network, that shows at once.
+    priority: 100
     localrule: True
     # It needs the standard library alone; this environment is one that every experiment has.
     conda:

@@ -10,16 +10,13 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
+import config_file
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "workflow_scripts"))
-
-from sensitivity import dataset  # noqa: E402  (needs the path set above)
-from sensitivity.clips import in_split, read_clips  # noqa: E402
-from sensitivity.config import Settings, load_settings, model_options  # noqa: E402
-from sensitivity.errors import InputError  # noqa: E402
-from sensitivity.models import UNTRAINED, dimension  # noqa: E402
+from sensitivity import dataset
+from sensitivity.clips import in_split, read_clips
+from sensitivity.config import Settings, model_options
+from sensitivity.errors import InputError
+from sensitivity.models import UNTRAINED, dimension
 
 # Seconds a 3 s stereo clip (docs/cost.md).
 RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}
@@ -136,15 +133,12 @@ def plan(settings: Settings, source: str) -> list[str]:
 
 
 def main(path: str) -> None:
+    settings = config_file.read(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            settings = load_settings(yaml.safe_load(file) or {}, path)
         if settings.data is None:
             raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
         print("\n".join(plan(settings, path)))
-    except FileNotFoundError:
-        sys.exit(f"error: {path}: no such config file")
-    except (InputError, yaml.YAMLError) as error:
+    except InputError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

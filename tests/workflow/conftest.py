@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from offline import WITHOUT_NETWORK
 
 ROOT = Path(__file__).resolve().parents[2]
 CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data")
@@ -18,9 +19,13 @@ CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report
 
 @dataclass
 class Project:
-    """A copy of the checkout below a temporary folder, which shares the built environments."""
+    """A copy of the checkout below a temporary folder, which shares the built environments.
+
+    `through` is a command that Snakemake is run by, as for a network namespace.
+    """
 
     folder: Path
+    through: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -39,7 +44,7 @@ class Project:
         self, *arguments: str, configfile: str | None = "tiny.yaml", **options
     ) -> subprocess.Popen:
         """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+        command = [*self.through, sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--configfile", configfile] if configfile else []
         command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -105,8 +110,12 @@ def project(tmp_path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """A copy in which the tiny experiment has run; not to be changed (see `again`)."""
+    """A copy in which the tiny experiment has run; not to be changed (see `again`).
+
+    It ran without any network where a namespace is to be had: see test_offline.py.
+    """
     project = copy_checkout(tmp_path_factory.mktemp("finished") / "project")
+    project.through = WITHOUT_NETWORK
     project.run()
     return project
 

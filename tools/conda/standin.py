@@ -144,6 +144,12 @@ def main(arguments: list[str]) -> int:
         print(f"conda stand-in: {refusal}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
+        print(
+            f"conda stand-in: {call.prefix} is not built, uv says why above: where there is no "
+            "network, `make wheels` on a machine that has one, copy its folder wheels here, and "
+            "`make envs WHEELS=wheels`; `make missing CONFIG=file` lists all that a run lacks",
+            file=sys.stderr,
+        )
         return error.returncode
     return 0
 

@@ -86,22 +86,48 @@ def fetch(
     """
     kept = Path(folder, source.file_name)
     try:
-        if local is not None:
-            path, subject = Path(local), f"{source.key}: {local}"
-            if not path.is_file():
-                raise _Unfit("is no file")
-        elif kept.exists():
-            path, subject = kept, f"{kept}, kept from before"
-        else:
+        if local is None and not kept.exists():
             subject = f"{source.file_name}: {url or source.url}"
             _download(source, url or source.url, kept, lock, timeout_s, pause_s)
             return kept
+        path, subject = _in_place(source, kept, local)
         log.info("verifying %s", path)
         _verify(path, source)
         _pin(source, path, "given as a file", lock)
     except (_Unfit, OSError) as error:
         raise InputError(f"{subject}: {error}: {_by_hand(source, kept, lock)}") from None
     return path
+
+
+def lack(
+    source: Source,
+    folder: str | os.PathLike,
+    local: str | os.PathLike | None = None,
+    lock: str | os.PathLike | None = None,
+) -> str:
+    """One line on what `fetch` would have to download, or refuse; empty: the file is there.
+
+    It downloads, writes and pins nothing. Arguments as of `fetch`.
+    """
+    kept = Path(folder, source.file_name)
+    path, subject = _in_place(source, kept, local)
+    if local is None and not kept.exists():
+        return f"{source.file_name}: is not there: {_by_hand(source, kept, lock)}"
+    try:
+        _verify(path, source)
+        pinned = _pinned(source, lock)
+        if pinned and pinned != digest_of(path, "sha256"):
+            raise _Unfit("is not the file whose SHA-256 is pinned")
+    except (_Unfit, OSError) as error:
+        return f"{subject}: {error}: {_by_hand(source, kept, lock)}"
+    return ""
+
+
+def _in_place(source: Source, kept: Path, local: str | os.PathLike | None) -> tuple[Path, str]:
+    """The file that takes the place of a download, and what errors call it."""
+    if local is None:
+        return kept, f"{kept}, kept from before"
+    return Path(local), f"{source.key}: {local}"
 
 
 def place(path: str | os.PathLike, target: str | os.PathLike) -> None:
@@ -367,6 +393,8 @@ def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
 
 def _verify(path: Path, source: Source) -> None:
     """Refuse a file that isn't the source's."""
+    if not path.is_file():
+        raise _Unfit("is no file")
     with open(path, "rb") as file:
         start = file.read(64)
     size = path.stat().st_size
@@ -434,14 +462,20 @@ def _pin_as(
             )
 
 
+def _pinned(source: Source, lock: str | os.PathLike | None) -> str:
+    """The SHA-256 that is pinned of what has no published hash; empty where none is."""
+    if source.digest or not lock or not Path(lock).exists():
+        return ""
+    return read_pins(lock, Path(lock).read_text(encoding="utf-8")).get(source.file_name, "")
+
+
 def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
     """What to do where the workflow can't."""
     facts = [] if source.size is None else [f"{source.size:,} bytes"]
     if source.digest:
         facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")
-    elif lock and Path(lock).exists():
-        pinned = read_pins(lock, Path(lock).read_text(encoding="utf-8"))
-        facts += [f"pinned SHA-256 {pinned[name]}" for name in pinned if name == source.file_name]
+    elif pinned := _pinned(source, lock):
+        facts.append(f"pinned SHA-256 {pinned}")
     if not facts:
         reported = f"; others report SHA-256 {source.reported}" if source.reported else ""
         facts.append(f"no hash is published{reported}")

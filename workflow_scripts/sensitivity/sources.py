@@ -126,10 +126,15 @@ def weights_files() -> list[str]:
 
 def weights_source(weights_file: str) -> Source:
     """What a model's weights (`ModelInfo.weights_file`) are made from: the same file, or packed."""
-    for source in SOURCES.values():
-        if source.file_name in (weights_file, f"{weights_file}.gz"):
-            return source
+    if source := source_of(weights_file):
+        return source
     raise KeyError(weights_file)
+
+
+def source_of(made: str) -> Source | None:
+    """What a file or folder below ``resources`` is downloaded as: itself, or packed."""
+    names = (made, f"{made}.gz", f"{made}.zip")
+    return next((source for source in SOURCES.values() if source.file_name in names), None)
 
 
 def published_weights(model: str) -> dict[str, str]:

@@ -1,0 +1,236 @@
+"""Without any network: what has everything runs, what lacks something says what, all of it."""
+
+import gzip
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project
+from offline import NAMESPACE, needs_namespace
+from test_conda_standin import environment_without_conda
+from test_irmas_run import ARCHIVE, SPLIT_FILE, expecting_mini, replace_in
+
+from sensitivity.download import digest_of
+from sensitivity.sources import SOURCES
+
+pytestmark = needs_namespace
+FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", "panns", "clap")}
+DOWNLOADS = "resources/downloads"
+
+
+def with_tools(project: Project) -> Project:
+    """Add what `make missing` runs, and let it find the built environments without an option."""
+    shutil.copytree(ROOT / "tools", project.path("tools"))
+    with open(project.path("profiles/default/config.yaml"), "a", encoding="utf-8") as profile:
+        profile.write(f"\nconda-prefix: {ROOT / '.snakemake' / 'conda'}\n")
+    return project
+
+
+def missing(project: Project) -> tuple[int, list[str]]:
+    """The exit status and the lines of `make missing`, without a network."""
+    done = subprocess.run(
+        [*NAMESPACE, sys.executable, project.path("tools/missing.py"), "tiny.yaml"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode in (0, 1) and not done.stderr, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_the_namespace_has_no_network_at_all():
+    connect = "import socket; socket.create_connection(('127.0.0.1', 9), 5)"
+    done = subprocess.run(
+        [*NAMESPACE, sys.executable, "-c", connect], capture_output=True, text=True
+    )
+    assert "Network is unreachable" in done.stderr
+
+
+def test_an_experiment_and_its_report_need_none(finished, again):
+    """The tiny experiment, with everything but downloads: what `finished` ran, from clips on."""
+    assert finished.through == NAMESPACE
+    assert finished.path("results/tiny/tables/verdicts.csv").exists()
+    again.through = NAMESPACE
+    again.run("--report", "report.html")
+    page = again.path("report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?https?:", page)
+    with_tools(again)
+    assert missing(again) == (0, ["nothing is missing"])
+
+
+WEIGHTS = {
+    "openl3": gzip.compress(b"\x89HDF\r\n\x1a\n of OpenL3"),
+    "panns": b"PANNs",
+    "clap": b"PK\x03\x04 of CLAP",
+}
+
+
+@pytest.fixture
+def papers(project) -> Project:
+    """The paper's data and weights in miniature, whose hashes the workflow expects, nowhere yet.
+
+    Weights are not real: fetching them looks at hashes and first bytes. That the models then embed
+    without a network, test_paper_models.py and test_weights.py show.
+    """
+    expecting_mini(project)
+    library = project.path("workflow_scripts/sensitivity")
+    replace_in(library / "download.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
+    project.path("made").write_bytes(WEIGHTS["openl3"])
+    replace_in(
+        library / "sources.py",
+        (SOURCES["openl3"].digest, digest_of(project.path("made"), "git_blob")),
+        (SOURCES["panns"].digest, hashlib.sha256(WEIGHTS["panns"]).hexdigest()),
+        ("size=327_428_481", f"size={len(WEIGHTS['panns'])}"),
+    )
+    models = {name: {} for name in (*WEIGHTS, "logmel")}
+    project.write_config(project.read_config() | {"models": models})
+    project.through = NAMESPACE
+    return with_tools(project)
+
+
+def bring(project: Project, *names: str) -> None:
+    """Put files where a run looks for them."""
+    contents = {"irmas": ARCHIVE, "split": SPLIT_FILE, **WEIGHTS}
+    project.path(DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (project.path(DOWNLOADS) / FILES[name]).write_bytes(contents[name])
+
+
+def test_the_papers_data_and_weights_need_none_where_their_files_are(papers):
+    bring(papers, *FILES)
+    assert missing(papers) == (0, ["nothing is missing"])
+    targets = [f"resources/weights/{FILES[name].removesuffix('.gz')}" for name in WEIGHTS]
+    papers.run("results/mini/embeddings/logmel/original.h5", *targets)
+    assert all(papers.path(target).exists() for target in targets)
+    # What was unpacked and copied need not be kept.
+    shutil.rmtree(papers.path(DOWNLOADS))
+    assert missing(papers) == (0, ["nothing is missing"])
+
+
+def test_where_nothing_is_each_missing_file_is_one_line_and_where_it_goes(papers):
+    status, lines = missing(papers)
+    assert status == 1 and len(lines) == len(FILES)
+    for (name, file), line in zip(FILES.items(), lines, strict=True):
+        source = SOURCES[name]
+        assert line.startswith(f"{file}: is not there: fetch {source.url} by hand (")
+        assert f" and put it at {DOWNLOADS}/{file}, or set {source.key} in the config" in line
+
+    # The run says the same, last on the screen, whichever download failed first.
+    done = papers.snakemake()
+    assert done.returncode != 0 and "Traceback" not in done.stdout + done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("missing: ")]
+    assert said == [f"missing: {line}" for line in lines]
+    assert "is there a network?" in done.stderr
+    assert not papers.path("results/mini/clips.csv").exists()
+
+    # What was brought is no longer listed; what isn't the right file is.
+    bring(papers, "irmas", "split", "clap")
+    (papers.path(DOWNLOADS) / FILES["openl3"]).write_bytes(b"cut short")
+    papers.path("my.pth").write_bytes(b"of something else")
+    config = papers.read_config()
+    config["models"]["panns"] = {"weights": "my.pth"}
+    papers.write_config(config)
+    status, (openl3, panns) = missing(papers)
+    assert status == 1
+    assert openl3.startswith(f"{DOWNLOADS}/{FILES['openl3']}, kept from before: its git blob id is")
+    assert panns.startswith("models.panns.weights: my.pth: has 17 bytes, expected 5: fetch https:")
+
+
+def test_environments_that_are_not_built_are_one_line_each(project, tmp_path):
+    with_tools(project)
+    replace_in(project.path("profiles/default/config.yaml"), (r"conda-prefix: .*", ""))
+    status, lines = missing(project)
+    assert status == 1
+    assert [line.split(": is not built: ")[0] for line in lines] == [
+        "envs/analysis.yaml",
+        "envs/audio.yaml",
+        "envs/tensorflow.yaml",
+    ]
+    assert all("`make envs WHEELS=folder`" in line for line in lines)
+
+
+def bare(folder: Path, **variables) -> dict[str, str]:
+    """The environment of a machine that has no packages kept, and no source of any."""
+    kept = {k: v for k, v in environment_without_conda().items() if not k.startswith(("PIP", "UV"))}
+    kept = {name: value for name, value in kept.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    settings = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_CACHE_DIR": "1", "UV_NO_CONFIG": "1"}
+    return kept | settings | {"UV_CACHE_DIR": str(folder / "cache")} | variables
+
+
+CREATE = ("conda", "env", "create", "--quiet", "--no-default-packages")
+
+
+def test_an_environment_that_can_not_be_built_says_how_to_bring_it(tmp_path):
+    prefix = tmp_path / "built_"
+    done = subprocess.run(
+        [*NAMESPACE, *CREATE, "--file", ROOT / "envs" / "audio.yaml", "--prefix", prefix],
+        env=bare(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and not prefix.exists()
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"conda stand-in: {prefix} is not built")
+    assert "`make envs WHEELS=wheels`" in last and "`make missing CONFIG=file`" in last
+    assert not [line for line in done.stderr.splitlines()[:-1] if "conda stand-in" in line]
+
+
+@pytest.fixture
+def unset(tmp_path) -> Path:
+    """A checkout in which `make` has made nothing."""
+    folder = tmp_path / "checkout"
+    (folder / "tools" / "conda" / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "tools" / "requirements.txt").write_text("uv==1.0\n")
+    return folder
+
+
+def test_without_the_workflows_own_packages_make_says_how_to_bring_them(unset, tmp_path):
+    done = subprocess.run(
+        [*NAMESPACE, "make", "demo"],
+        cwd=unset,
+        env=bare(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and not (unset / ".venv" / ".ready").exists()
+    *pip, said, failed = done.stderr.splitlines()
+    assert said.startswith("error: the packages of tools/requirements.txt can't be had")
+    assert said.endswith("make WHEELS=wheels demo") and failed.startswith("make: ***")
+    assert pip and all(line.startswith("ERROR: ") for line in pip)
+
+
+def write_uv(folder: Path) -> Path:
+    """A wheel of a program `uv` that notes what it is told."""
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "uv-1.0-py3-none-any.whl", "w") as wheel:
+        program = zipfile.ZipInfo("uv-1.0.data/scripts/uv")
+        program.external_attr = 0o100755 << 16
+        wheel.writestr(program, '#!/bin/sh\necho "$UV_NO_INDEX $UV_FIND_LINKS $*" >> uv.txt\n')
+        info = "uv-1.0.dist-info"
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return folder
+
+
+def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
+    wheels = write_uv(unset / "my_wheels")
+    done = subprocess.run(
+        [*NAMESPACE, "make", ".venv/.ready", "WHEELS=my_wheels"],
+        cwd=unset,
+        env=bare(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    said = (unset / "uv.txt").read_text()
+    assert (
+        said
+        == f"1 {wheels} pip install --quiet --python .venv --requirement tools/requirements.txt\n"
+    )
