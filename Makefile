@@ -19,7 +19,7 @@ endif
 ifdef WHEELS
 export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
-export UV_NO_INDEX := 1
+export UV_OFFLINE := 1
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 endif
 NO_PACKAGES = echo "error: the packages of $< can't be had, pip or uv says why above: where there is no network, \

@@ -25,7 +25,9 @@ def fetch(python: str | Path, post_deploy: Path, folder: Path) -> None:
     text = post_deploy.read_text(encoding="utf-8") if post_deploy.exists() else ""
     pinned = "".join(REQUIREMENTS.findall(text))
     own = {normalised(NAME.match(line)[0]) for line in pinned.splitlines()}
-    frozen = subprocess.check_output([python, "-m", "pip", "list", "--format=freeze"], text=True)
+    frozen = subprocess.check_output(
+        [python, "-I", "-m", "pip", "list", "--format=freeze"], text=True
+    )
     listed = [line for line in frozen.splitlines() if normalised(NAME.match(line)[0]) not in own]
     _pip(python, "wheel", "\n".join(listed), "--wheel-dir", folder)
     if pinned:
@@ -38,7 +40,7 @@ def _pip(python: str | Path, action: str, requirements: str, *options: str | Pat
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(requirements)
         file.flush()
-        command = [python, "-m", "pip", action, "--quiet", "--disable-pip-version-check"]
+        command = [python, "-I", "-m", "pip", action, "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", *options, "--requirement", file.name]
         if subprocess.run(command).returncode:
             sys.exit("error: not every package could be fetched: pip says why above")

@@ -60,7 +60,7 @@ def create(file: Path, prefix: Path, links: object, **variables) -> subprocess.C
     return run_conda(
         *("env", "create", "--quiet", "--no-default-packages"),
         *("--file", file, "--prefix", prefix),
-        **{"PIP_FIND_LINKS": links, "UV_NO_INDEX": "1", "UV_NO_CONFIG": "1"} | variables,
+        **{"PIP_FIND_LINKS": links, "UV_OFFLINE": "1", "UV_NO_CONFIG": "1"} | variables,
     )
 
 
@@ -145,7 +145,6 @@ def test_killed_build_is_built_anew(tmp_path):
             [CONDA, "env", "create", "--file", file, "--prefix", prefix],
             env=environment_without_conda(
                 PIP_FIND_LINKS=f"http://127.0.0.1:{silent.getsockname()[1]}/",
-                UV_NO_INDEX=1,
                 UV_NO_CONFIG=1,
             ),
             start_new_session=True,
@@ -191,7 +190,7 @@ def test_snakemake_runs_a_script_in_an_environment_it_builds(tmp_path):
         ["snakemake", "--cores", "1", "--software-deployment-method", "conda"],
         cwd=tmp_path,
         env=environment_without_conda(
-            PIP_FIND_LINKS=write_wheel(tmp_path / "links"), UV_NO_INDEX=1, UV_NO_CONFIG=1
+            PIP_FIND_LINKS=write_wheel(tmp_path / "links"), UV_OFFLINE=1, UV_NO_CONFIG=1
         ),
         capture_output=True,
         text=True,

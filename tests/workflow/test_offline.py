@@ -205,22 +205,26 @@ def test_without_the_workflows_own_packages_make_says_how_to_bring_them(unset, t
     assert pip and all(line.startswith("ERROR: ") for line in pip)
 
 
-def write_uv(folder: Path) -> Path:
-    """A wheel of a program `uv` that notes what it is told."""
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "uv-1.0-py3-none-any.whl", "w") as wheel:
-        program = zipfile.ZipInfo("uv-1.0.data/scripts/uv")
-        program.external_attr = 0o100755 << 16
-        wheel.writestr(program, '#!/bin/sh\necho "$UV_NO_INDEX $UV_FIND_LINKS $*" >> uv.txt\n')
-        info = "uv-1.0.dist-info"
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1.0\n")
+def write_wheel(folder: Path, name: str, version: str = "1.0", program: str = "") -> Path:
+    """Make a wheel that holds nothing, or one program of its name."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        if program:
+            file = zipfile.ZipInfo(f"{name}-{version}.data/scripts/{name}")
+            file.external_attr = 0o100755 << 16
+            wheel.writestr(file, program)
+        info = f"{name}-{version}.dist-info"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
-    return folder
+    return path
 
 
 def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
-    wheels = write_uv(unset / "my_wheels")
+    program = '#!/bin/sh\necho "$UV_OFFLINE $UV_FIND_LINKS $*" >> uv.txt\n'
+    folder = write_wheel(unset / "my_wheels", "uv", program=program).parent
     done = subprocess.run(
         [*NAMESPACE, "make", ".venv/.ready", "WHEELS=my_wheels"],
         cwd=unset,
@@ -229,8 +233,34 @@ def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    said = (unset / "uv.txt").read_text()
-    assert (
-        said
-        == f"1 {wheels} pip install --quiet --python .venv --requirement tools/requirements.txt\n"
-    )
+    told = "pip install --quiet --python .venv --requirement tools/requirements.txt"
+    assert (unset / "uv.txt").read_text() == f"1 {folder} {told}\n"
+
+
+def test_what_an_environment_has_is_fetched_as_wheels(tmp_path, monkeypatch):
+    """Of the package itself, of pip, and by its hash of what the post-deploy script brings."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import wheels
+
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "built"], check=True)
+    python = tmp_path / "built" / "bin" / "python"
+    pip = [python, "-m", "pip"]
+    version = subprocess.check_output([*pip, "--version"], text=True).split()[1]
+    subprocess.run([*pip, "uninstall", "--quiet", "--yes", "setuptools"], check=True)
+    links = tmp_path / "links"
+    made = [write_wheel(links, "probe"), write_wheel(links, "pip", version)]
+    own = write_wheel(links, "own")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    subprocess.run([*pip, "install", "--quiet", "probe", "own"], check=True)
+
+    script = tmp_path / "stack.post-deploy.sh"
+    digest = hashlib.sha256(own.read_bytes()).hexdigest()
+    script.write_text(f"pip install <<'EOR'\nown==1.0 --hash=sha256:{digest}\nEOR\n")
+    wheels.fetch(python, script, tmp_path / "wheels")
+    fetched = {path.name: path.read_bytes() for path in (tmp_path / "wheels").iterdir()}
+    assert fetched == {path.name: path.read_bytes() for path in [*made, own]}
+
+    script.write_text(f"pip install <<'EOR'\nown==1.0 --hash=sha256:{'0' * 64}\nEOR\n")
+    with pytest.raises(SystemExit, match="error: not every package could be fetched"):
+        wheels.fetch(python, script, tmp_path / "again")
