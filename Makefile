@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare test lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,14 @@ compare: .venv/.ready ## set two experiments side by side that have been run (A=
 	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG) -- \
 	    $(addprefix results/comparisons/$(A)/$(B)/,summary.csv r2.pdf auc.pdf)
 	@echo "The comparison: $(CURDIR)/results/comparisons/$(A)/$(B)/"
+
+verify: .venv/.ready ## compare all files of a finished run with its manifest (CONFIG=config/demo.yaml, or results/NAME)
+	@$(RUN) python tools/verify.py $(CONFIG)
+
+tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=yes deletes exactly that
+	@if [ -n "$(DELETE)" ] && [ "$(DELETE)" != yes ]; then \
+	    echo "error: DELETE is '$(DELETE)', expected yes" >&2; exit 1; fi
+	@$(RUN) python tools/tidy.py $(CONFIG) $(if $(DELETE),--delete)
 
 test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)

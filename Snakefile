@@ -31,6 +31,7 @@ include: "rules/debiasing.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/comparison.smk"
+include: "rules/manifest.smk"
 
 
 report: "report/workflow.rst"
@@ -48,4 +49,5 @@ rule all:
         all_comparisons(),
         all_stores(),
         all_kept_audio(),
+        "<results>/manifest.json",
     localrule: True

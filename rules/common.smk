@@ -2,6 +2,7 @@
 import ast
 import functools
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -15,9 +16,9 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from sensitivity import comparison, dataset, embedding_files, findings, import_settings, irmas
-from sensitivity import levels, models, paper
+from sensitivity import levels, manifest, models, paper, sources
 from sensitivity.demo_music import demo_clips
-from sensitivity.config import load_settings, model_options
+from sensitivity.config import canonical, load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
 from sensitivity.missing import missing_downloads
@@ -71,6 +72,12 @@ TABLES = (
     "verdicts",
     "displacement",
     "displacement_order",
+)
+# What is in an effect's folder of a model's analysis.
+ANALYSIS = (
+    *("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles"),
+    *("auc", "auc_gain", "n_directions", "displacement", "displacement_order"),
+    *("projections", "trajectories"),
 )
 FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
 # Of these an effect has one figure, with every model and label.
@@ -303,8 +310,13 @@ def check_labels() -> None:
                 raise InputError(f"{settings.data.split}: {error}") from None
 
 
-if not IMPORTED:
-    AUDIO = audio_files()
+# What a run reads that it didn't make: audio, or embeddings, and a split.
+if IMPORTED:
+    AUDIO, AUDIO_FOLDERS, SPLIT = [], [], [settings.embeddings.split]
+else:
+    AUDIO, SPLIT = audio_files(), split_file()
+    # Where audio that no manifest has would be part of the next run.
+    AUDIO_FOLDERS = AUDIO if IRMAS else [] if DEMO else [settings.data.folder]
     checked(check_labels)
 
 
@@ -317,7 +329,10 @@ def initial_environment_of(wildcards) -> str:
 
 
 def parts_of_effect(wildcards) -> list[str]:
-    model, effect = wildcards.model, wildcards.effect
+    return parts_of(wildcards.model, wildcards.effect)
+
+
+def parts_of(model: str, effect: str) -> list[str]:
     return [
         f"{RESULTS}/embeddings/{model}/{effect}/{batch}.{identity_of(model, effect)}.h5"
         for batch in batches_of(model, effect)
@@ -474,6 +489,87 @@ def all_figures() -> list[str]:
     return expand(
         "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
     )
+
+
+def kept_outputs(wildcards) -> list[str]:
+    """Everything below the results folder that a run makes and keeps, but for its manifest."""
+    pairs = {"model": MODEL_NAMES, "effect": EFFECTS}
+    stores = expand("<results>/embeddings/{model}/{effect}.h5", **pairs)
+    stores += expand("<results>/embeddings/{model}/original.h5", model=MODEL_NAMES)
+    if not IMPORTED:
+        for model, effect in itertools.product(MODEL_NAMES, EFFECTS):
+            stores += parts_of(model, effect)
+    return [
+        *expand("<results>/{index}.csv", index=("clips", "clips_report")),
+        *stores,
+        *expand("<results>/directions/{model}/{effect}.h5", **pairs),
+        *expand("<results>/analysis/{model}/{effect}/{table}.csv", table=ANALYSIS, **pairs),
+        "<results>/tables/provenance.json",
+        *all_tables(),
+        *all_figures(),
+        *all_comparisons(),
+        *all_stores(),
+        *all_kept_audio(),
+    ]
+
+
+def all_weights() -> list[str]:
+    """The files of weights that a run's models read."""
+    files = [] if IMPORTED else map(weights_file, MODEL_NAMES)
+    return sorted({file for file in files if file})
+
+
+def downloaded_models() -> list[str]:
+    """The models whose weights are published, and not made here."""
+    return [] if IMPORTED else [name for name in MODEL_NAMES if sources.published_weights(name)]
+
+
+def pinned_weights() -> list[str]:
+    """The weights of which no hash is published: the lock file has it."""
+    published = {name: sources.published_weights(name)["sha256"] for name in downloaded_models()}
+    return sorted({weights_file(name) for name, sha256 in published.items() if not sha256})
+
+
+def downloads_of_run() -> dict[str, str]:
+    """Paths of what a run downloads, or has from a file in its place, and the sources' names."""
+    given = {}
+    if IRMAS and not LOCAL_FOLDER:
+        given["irmas"] = [settings.data.local] if settings.data.local else []
+    if PUBLISHED_SPLIT:
+        given["split"] = []
+    for name in downloaded_models():
+        file = models.model_info(name).weights_file
+        given[sources.weights_source(file).name] = sources.local_weights(settings.models, file)
+    kept = {name: f"resources/downloads/{sources.SOURCES[name].file_name}" for name in given}
+    return {(local or [kept[name]])[0]: name for name, local in given.items()}
+
+
+def given_embeddings() -> list[str]:
+    """The files of embeddings made elsewhere that a run reads."""
+    if not IMPORTED:
+        return []
+    folder = embedding_files.folder_of(settings.embeddings.directory)
+    files = embedding_files.level_files(folder, EFFECTS)
+    read = [files[effect][level] for effect in EFFECTS for level in levels_of(effect)]
+    return [str(folder / embedding_files.ORIGINALS), *read]
+
+
+def published_numbers() -> list[str]:
+    """The paper's numbers, where the run is set beside them."""
+    found = sorted(Path(workflow.basedir, "data", "paper").glob("*.csv"))
+    return [carried(path) for path in found] if all_comparisons() else []
+
+
+def stacks_of_run() -> list[str]:
+    """The software stacks that a run needs."""
+    if IMPORTED:
+        return ["analysis"]
+    stacks = {"analysis", "audio"}
+    for name in MODEL_NAMES:
+        info = models.model_info(name)
+        stacks.add(models.environment(name, model_options(settings, name)))
+        stacks |= {info.initial_environment} if info.untrained else set()
+    return sorted(stacks)
 
 
 def of_the_papers_run(path: str):

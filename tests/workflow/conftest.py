@@ -14,7 +14,10 @@ import yaml
 from offline import WITHOUT_NETWORK
 
 ROOT = Path(__file__).resolve().parents[2]
-CARRIED = ("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data")
+CARRIED = (
+    *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
+    "tools",
+)
 
 
 @dataclass
@@ -71,7 +74,11 @@ class Project:
         return done.stdout + done.stderr
 
     def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
-        """What a run would do: the wildcards of each planned job, by rule (dry run)."""
+        """What a run would do: the wildcards of each planned job, by rule (dry run).
+
+        The manifest follows whatever a whole run makes: it is listed where it is all there is to
+        do, and else has to be planned and is left out.
+        """
         text = self.run("--dry-run", *arguments)
         jobs = defaultdict(list)
         for rule, body in re.findall(
@@ -82,6 +89,9 @@ class Project:
             reason = re.search(r"^    reason: (.*)$", body, re.M)
             jobs[rule].append({**dict(pairs), "reason": reason[1] if reason else ""})
         jobs.pop("all", None)
+        if set(jobs) - {"write_manifest"}:
+            manifest = jobs.pop("write_manifest", [])
+            assert len(manifest) == (not arguments), "the manifest follows a whole run, once"
         return dict(jobs)
 
 
@@ -100,6 +110,14 @@ def copy_checkout(folder: Path) -> Project:
         path.write_text(re.sub(r"\n +message:\n +\".*\"", "", text), encoding="utf-8")
     shutil.copy2(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "tiny.yaml")
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def pythons() -> dict[str, str]:
+    """The Python of each stack, its environment built."""
+    command = [sys.executable, ROOT / "tools" / "stacks.py"]
+    said = subprocess.check_output(command, text=True)
+    return dict(line.split("\t") for line in said.splitlines())
 
 
 @pytest.fixture

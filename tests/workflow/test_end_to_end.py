@@ -219,6 +219,93 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
         assert project.path(store).read_bytes() == finished.path(store).read_bytes()
 
 
+def test_another_order_of_everything_gives_the_same_manifest(finished, project):
+    """One core, keys and jobs the other way round: each table, store and figure by its hash."""
+    config = {key: value for key, value in reversed(project.read_config().items())}
+    for key in ("models", "effects", "data"):
+        config[key] = dict(reversed(config[key].items()))
+    project.write_config(config)
+    late = [f"results/tiny/embeddings/{model}/reverb.h5" for model in MODELS]
+    late += ["results/tiny/figures/verdicts_reverb.pdf"]
+    project.run("--cores", "1", "--scheduler", "greedy", "--prioritize", *late)
+    first, second = (
+        json.loads(run.path("results/tiny/manifest.json").read_text(encoding="utf-8"))
+        for run in (finished, project)
+    )
+    # One by one before all together, so that a failure names what differs.
+    assert first["outputs"].keys() == second["outputs"].keys()
+    assert len(first["outputs"]) > 150
+    for name, entry in first["outputs"].items():
+        assert second["outputs"][name] == entry, name
+    assert second == first
+    rendered = [
+        next(project.path(f"logs/tiny/audio/{effect}").iterdir()).stat().st_mtime_ns
+        for effect in ("reverb", "gain")
+    ]
+    assert rendered[0] < rendered[1], "the order was not another one"
+
+
+# Relative L2 distance of an embedding computed alone from the same in a batch (docs/protocol.md).
+SAME_EMBEDDING = 1e-6
+# What that leaves of the tables' values here.
+SAME_CELL = 1e-5
+DISTANCES = """
+import sys, h5py, numpy as np
+for path in sys.argv[3:]:
+    with h5py.File(f"{sys.argv[1]}/{path}") as a, h5py.File(f"{sys.argv[2]}/{path}") as b:
+        one, other = (np.asarray(file["embeddings"], np.float64) for file in (a, b))
+    norms = np.linalg.norm(one, axis=-1)
+    print((np.linalg.norm(one - other, axis=-1) / norms).max())
+"""
+
+
+def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project, pythons):
+    """Clips one at a time on two threads, against 16 at a time on one."""
+    config = project.read_config()
+    config["models"] = {"musicnn": {"batch_size": 1}, "logmel": {"batch_size": 1}}
+    config["effects"] = {"gain": config["effects"]["gain"]}
+    project.write_config(config)
+    models, folder = ("logmel", "musicnn"), "results/tiny/analysis"
+    names = ("global_r2", "samplewise_r2", "spectra", "auc", "auc_gain", "displacement")
+    threaded = ("embed_original", "embed_clips", "fit_directions", "correlate", "classify")
+    project.run(
+        *(f"{folder}/{model}/gain/{name}.csv" for model in models for name in names),
+        "--set-threads",
+        *(f"{rule}=2" for rule in threaded),
+    )
+    log = next(project.path("logs/tiny/embeddings/musicnn/gain").glob("*.????????.log"))
+    assert "musicnn on the CPU, 1 clips at a time" in log.read_text(encoding="utf-8")
+
+    stores = [f"results/tiny/embeddings/musicnn/{name}.h5" for name in ("original", "gain")]
+    command = [pythons["analysis"], "-I", "-c", DISTANCES, finished.folder, project.folder, *stores]
+    distances = [float(each) for each in subprocess.check_output(command, text=True).split()]
+    assert max(distances) <= SAME_EMBEDDING
+    for name in ("original", "gain"):
+        store = f"results/tiny/embeddings/logmel/{name}.h5"
+        assert project.path(store).read_bytes() == finished.path(store).read_bytes()
+    for model in models:
+        for name in names:
+            path = f"{folder}/{model}/gain/{name}.csv"
+            first, second = (
+                list(csv.reader(run.path(path).read_text(encoding="utf-8").splitlines()))
+                for run in (finished, project)
+            )
+            if model == "logmel":
+                assert second == first, name
+            assert_close(first, second, name)
+
+
+def assert_close(first: list[list[str]], second: list[list[str]], name: str) -> None:
+    """Of two tables the text is the same, and numbers are to a tolerance."""
+    assert len(first) == len(second)
+    for row, other in zip(first, second, strict=True):
+        for one, two in zip(row, other, strict=True):
+            try:
+                assert abs(float(one) - float(two)) <= SAME_CELL, (name, row, other)
+            except ValueError:
+                assert one == two, (name, row, other)
+
+
 def test_an_interrupted_run_resumes(project):
     """Stopped in the middle as Ctrl-C does, then run again: what was finished is not redone."""
     config = project.read_config()

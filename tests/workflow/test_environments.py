@@ -61,14 +61,6 @@ def post_deployed(stack: str) -> list[str]:
     return [line for line in lines if PIN.match(line)]
 
 
-@pytest.fixture(scope="session")
-def pythons() -> dict[str, str]:
-    """The Python of each stack, its environment built."""
-    command = [sys.executable, ROOT / "tools" / "stacks.py"]
-    said = subprocess.check_output(command, text=True)
-    return dict(line.split("\t") for line in said.splitlines())
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_conda_brings_python_and_pip_alone(stack):
     *from_conda, rest = read_yaml(stack)["dependencies"]

@@ -85,8 +85,30 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(again):
 
 
 def test_how_embeddings_are_computed_recomputes_nothing(again):
+    """But for the manifest, which has the whole config."""
     change(again, device="cpu", models__musicnn={"batch_size": 3}, models__logmel={"batch_size": 1})
+    planned = again.planned()
+    assert set(planned) == {"write_manifest"}
+    assert "Params have changed" in planned["write_manifest"][0]["reason"]
+
+
+def test_the_order_of_a_configs_keys_is_no_change(again):
+    config = again.read_config()
+    again.write_config(dict(reversed(config.items())))
     assert again.planned() == {}
+
+
+@pytest.mark.parametrize("name", ["Snakefile", "rules/figures.smk", "envs/torch.yaml"])
+def test_code_that_no_job_depends_on_rewrites_the_manifest_alone(again, name):
+    edit(again, name)
+    planned = again.planned()
+    assert set(planned) == {"write_manifest"}
+    assert name in planned["write_manifest"][0]["reason"]
+
+
+def test_a_lost_manifest_is_written_again_alone(again):
+    again.path("results/tiny/manifest.json").unlink()
+    assert set(again.planned()) == {"write_manifest"}
 
 
 @pytest.mark.parametrize(

@@ -558,3 +558,11 @@ def _unknown(name: object, known, kind: str) -> str:
 def model_options(settings: Settings, name: str) -> dict:
     """A model's options with the registry's defaults filled in."""
     return resolve(name, settings.models[name] or {})
+
+
+def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:
+    """The settings as JSON types, defaults filled in, models' too: equal where runs should be."""
+    found = settings.model_dump(mode="json")
+    if isinstance(settings, Settings):
+        found["models"] = {name: model_options(settings, name) for name in settings.models}
+    return found

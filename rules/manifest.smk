@@ -1,0 +1,37 @@
+# Last of a run: what it was made of and what it made, in hashes (`make verify` compares them). A
+# report is made after the run, and isn't in it.
+rule write_manifest:
+    input:
+        outputs=kept_outputs,
+        clips="<results>/clips.csv",
+        # Ancient, where what they are made of is: their hashes are known without their time stamps.
+        audio=ancient(AUDIO) if IRMAS else AUDIO,
+        split=ancient(SPLIT) if PUBLISHED_SPLIT else SPLIT,
+        weights=[ancient(file) for file in all_weights()],
+        embeddings=given_embeddings(),
+        published_numbers=published_numbers(),
+        code=[os.path.relpath(file) for file in manifest.code_files(workflow.basedir)],
+        library=library("write_manifest"),
+    output:
+        "<results>/manifest.json",
+    log:
+        "<logs>/write_manifest.log",
+    benchmark:
+        "<benchmarks>/write_manifest.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 4
+    resources:
+        mem_mb=1000,
+    params:
+        # As text, so that the order of its keys is no change.
+        config=json.dumps(canonical(settings), sort_keys=True),
+        stacks=stacks_of_run(),
+        downloads=downloads_of_run(),
+        pinned=pinned_weights(),
+        folders=AUDIO_FOLDERS,
+        root=os.path.relpath(workflow.basedir),
+    message:
+        "Writing down what was made of what"
+    script:
+        "../workflow_scripts/write_manifest.py"

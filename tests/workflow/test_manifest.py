@@ -1,0 +1,339 @@
+"""What a run's manifest says, and what `make verify` finds when a file is another one."""
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sensitivity import manifest
+from sensitivity.clips import Clip
+from sensitivity.sources import SOURCES
+
+STAMP = ".snakemake_timestamp"
+
+
+def verify(project, given: str = "tiny.yaml") -> subprocess.CompletedProcess:
+    command = [sys.executable, "tools/verify.py", given]
+    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+
+
+def differences(done: subprocess.CompletedProcess) -> set[tuple[str, str]]:
+    """The lines of a verification as kind and path; they are told once each."""
+    assert not done.stderr, done.stderr
+    lines = [line for line in done.stdout.splitlines()[:-1] if not line.startswith("note: ")]
+    found = {tuple(line.split(": ")[:2]) for line in lines}
+    assert len(found) == len(lines)
+    assert all(line.count(": ") >= 2 and line.split(": ", 2)[2] for line in lines)
+    return found
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def read(project) -> dict:
+    return json.loads(project.path("results/tiny/manifest.json").read_text(encoding="utf-8"))
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_file_of_the_results_is_in_the_manifest(finished):
+    """One that a new rule makes has to be added to `kept_outputs`."""
+    found, results = read(finished), finished.path("results/tiny")
+    there = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
+    there = {name for name in there if Path(name).name != STAMP} - {"manifest.json", "report.html"}
+    clips = {name for name in there if name.startswith("clips/")}
+    assert set(found["outputs"]) == there - clips
+    assert {f"results/tiny/{name}" for name in clips} == {
+        *found["inputs"]["clips"],
+        *found["inputs"]["split"],
+    }
+    for name, entry in found["outputs"].items():
+        path = results / name
+        assert entry == {"bytes": path.stat().st_size, "sha256": sha256(path)}, name
+
+
+def test_it_says_what_the_run_was_made_of(finished):
+    found = read(finished)
+    with open(finished.path("results/tiny/clips.csv"), encoding="utf-8", newline="") as file:
+        clips = {row["path"]: {"sha256": row["sha256"]} for row in csv.DictReader(file)}
+    assert found["inputs"]["clips"] == clips and len(clips) == 27
+    (weights,) = finished.path("resources/weights").iterdir()
+    assert found["inputs"]["weights"][f"resources/weights/{weights.name}"]["sha256"] == sha256(
+        weights
+    )
+    assert found["protocol"]["reverb_state"] == "carried"
+    settings = found["config"]["settings"]
+    # As it is computed, not only as it is written: defaults are filled in.
+    assert settings["models"]["musicnn"]["layer"] == "mean_pool"
+    assert settings["debiasing"]["svd_thresholds"] == [0.3, 0.4, 0.5]
+    code = found["code"]["files"]
+    assert {"Snakefile", "rules/common.smk", "envs/audio.post-deploy.sh"} < set(code)
+    scripts = {str(path) for path in finished.path("workflow_scripts").rglob("*.py")}
+    assert {name for name in code if name.startswith("workflow_scripts/")} == {
+        str(Path(path).relative_to(finished.folder)) for path in scripts
+    }
+    stacks = found["environments"]
+    assert set(stacks) == {"analysis", "audio", "tensorflow"}
+    assert stacks["analysis"]["packages"]["numpy"] == "2.4.6"
+    assert stacks["tensorflow"]["packages"]["musicnn"] == "0.1.0"
+    assert set(stacks["audio"]["files"]) == {"envs/audio.yaml", "envs/audio.post-deploy.sh"}
+
+
+def test_a_finished_run_is_as_its_manifest_says(finished):
+    done = verify(finished)
+    assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
+    (line,) = done.stdout.splitlines()
+    assert ": 0 changed, 0 missing, 0 not in the manifest; " in line
+    assert verify(finished, "results/tiny/").stdout == done.stdout
+
+
+def test_each_changed_missing_and_added_file_is_named(again):
+    results, finished_clips = "results/tiny", sorted(again.path("results/tiny/clips").glob("*.wav"))
+    (weights,) = again.path("resources/weights").iterdir()
+    part = next(again.path(f"{results}/embeddings/logmel/gain").glob("5.0.*.h5"))
+    changed = [
+        f"{results}/tables/auc.csv",
+        f"{results}/tables/provenance.json",
+        f"{results}/embeddings/logmel/reverb.h5",
+        f"{results}/embeddings/musicnn.h5",
+        f"{results}/embeddings/musicnn/original.h5",
+        f"{results}/directions/logmel/gain.h5",
+        f"{results}/figures/table1.pdf",
+        f"{results}/figures/auc_logmel_gain.png",
+        f"{results}/clips/split.csv",
+        f"{results}/audio_kept/reverb/0.10/{finished_clips[2].name}",
+        str(finished_clips[0].relative_to(again.folder)),
+        str(weights.relative_to(again.folder)),
+        str(part.relative_to(again.folder)),
+    ]
+    missing = [
+        f"{results}/tables/table1.csv",
+        f"{results}/analysis/logmel/gain/auc.csv",
+        str(finished_clips[1].relative_to(again.folder)),
+        f"{results}/audio_kept/reverb/0.10/{finished_clips[3].name}",
+    ]
+    added = [
+        f"{results}/notes.txt",
+        f"{results}/embeddings/logmel/gain/.5.0.01234567.h5.part",
+        f"{results}/audio_kept/reverb/0.10/mine.wav",
+        f"{results}/clips/mine.wav",
+    ]
+    for name in changed:
+        flip(again.path(name))
+    for name in missing:
+        again.path(name).unlink()
+    for name in added:
+        again.path(name).write_text("mine")
+    again.path(f"{results}/report.html").write_text("made after the run")
+    done = verify(again)
+    assert done.returncode == 1
+    assert differences(done) == {
+        *(("changed", name) for name in changed),
+        *(("missing", name) for name in missing),
+        *(("not in the manifest", name) for name in added),
+    }
+    assert ": 13 changed, 4 missing, 4 not in the manifest; " in done.stdout.splitlines()[-1]
+
+
+def test_what_verify_advises_makes_the_same_bytes(again):
+    """Delete what it says, and run again."""
+    kept, original = "results/tiny/audio_kept/reverb/0.10", read(again)
+    flip(again.path("results/tiny/tables/auc.csv"))
+    flip(again.path("results/tiny/figures/table1.png"))
+    next(again.path(kept).glob("*.wav")).unlink()
+    for line in verify(again).stdout.splitlines()[:-1]:
+        path, advice = line.split(": ", 2)[1:]
+        folder = path.startswith(kept)
+        assert advice == f"delete {kept if folder else 'it'} and run again"
+        shutil.rmtree(again.path(kept)) if folder else again.path(path).unlink()
+    assert set(again.planned()) == {"keep_audio", "tabulate_debiasing", "draw_table1"}
+    again.run()
+    assert verify(again).returncode == 0
+    assert read(again) == original
+
+
+def test_other_code_and_another_config_are_notes(again):
+    script = again.path("workflow_scripts/classify.py")
+    script.write_text(script.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    again.path("rules/debiasing.smk").unlink()
+    again.path("workflow_scripts/sensitivity/new.py").touch()
+    config = again.read_config()
+    again.write_config(dict(reversed(config.items())))
+    done = verify(again)
+    assert done.returncode == 0 and done.stdout.count("note: ") == 1
+    assert "3 files differ (rules/debiasing.smk, workflow_scripts/classify.py, " in done.stdout
+    again.write_config({**config, "levels_per_job": 3})
+    done = verify(again)
+    assert done.returncode == 0 and done.stdout.count("note: ") == 2
+    assert "note: tiny.yaml is not the config that these results were made from" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (None, "does not exist: it is written at the end of a run"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"schema_version": 1}', "is damaged"),
+    ],
+)
+def test_no_or_no_whole_manifest_is_one_line(project, content, said):
+    path = project.path("results/tiny/manifest.json")
+    if content:
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    done = verify(project)
+    assert done.returncode == 1 and not done.stdout
+    assert len(done.stderr.splitlines()) == 1 and said in done.stderr
+
+
+def test_a_config_that_is_none_is_one_line(project):
+    for text in ("experiment: [", "experiment: ../other", "models: {}", "- 1"):
+        project.config_file.write_text(text)
+        done = verify(project)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, text
+        assert done.stderr.startswith("error: tiny.yaml: ")
+
+
+# Of a run as the paper's: a folder that was unpacked, downloads, weights known by the lock file.
+FOLDER, LOCK = "resources/IRMAS-TrainingData", "resources/weights.lock"
+CLAP, PANNS = "resources/weights/CLAP_weights_2023.pth", "resources/weights/Cnn14_mAP=0.431.pth"
+ZIP = "resources/downloads/IRMAS-TrainingData.zip"
+CLAP_DOWNLOAD = "resources/downloads/CLAP_weights_2023.pth"
+
+
+@pytest.fixture
+def downloaded(tmp_path, monkeypatch):
+    """The manifest of a run on downloads, and its files, below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    files = {name: name.encode() for name in (CLAP, PANNS, ZIP, "results/x/clips.csv")}
+    files |= {CLAP_DOWNLOAD: CLAP.encode()}
+    files |= {f"{FOLDER}/{name}": name.encode() for name in ("cel/a.wav", "cel/b.wav", "READ.txt")}
+    pins = f"{Path(CLAP).name} {hashlib.sha256(CLAP.encode()).hexdigest()}\nother {'0' * 64}\n"
+    for name, content in (files | {LOCK: pins.encode()}).items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content)
+    values = ["a", f"{FOLDER}/cel/a.wav", "cello", "", "a", "train", 1.0, 1, 1]
+    clip = Clip(*values, sha256(Path(values[1])), 1, 0)
+    inputs = manifest.describe_audio([FOLDER], [clip], 2)
+    inputs["weights"] = manifest.hash_files([CLAP, PANNS], 2)
+    irmas = {"hash_kind": "md5", "sha256": hashlib.md5(ZIP.encode()).hexdigest()}
+    clap = {"hash_kind": "lock", "sha256": inputs["weights"][CLAP]["sha256"]}
+    found = {
+        "experiment": "x",
+        "config": {},
+        "code": {"sha256": "", "files": {}},
+        "inputs": inputs | {"downloads": {ZIP: irmas, CLAP_DOWNLOAD: clap}},
+        "folders": [FOLDER],
+        "pinned": [CLAP],
+        "outputs": {"clips.csv": {"bytes": 1, "sha256": sha256(Path("results/x/clips.csv"))}},
+    }
+    manifest.write("results/x/manifest.json", found)
+    return manifest.read("results/x/manifest.json")
+
+
+def compared(found: dict) -> list[tuple[str, str, str]]:
+    later = ("manifest.json",)
+    listed = manifest.compare(found, "results/x", LOCK, later, 2)
+    return [(each.kind, each.path, each.role) for each in listed]
+
+
+def test_of_the_downloads_all_is_compared(downloaded):
+    assert set(downloaded["inputs"]["clips"]) == {f"{FOLDER}/cel/a.wav"}
+    assert set(downloaded["inputs"]["other_audio"]) == {f"{FOLDER}/cel/b.wav", f"{FOLDER}/READ.txt"}
+    assert compared(downloaded) == []
+
+
+@pytest.mark.parametrize(
+    "path, role",
+    [
+        (f"{FOLDER}/cel/a.wav", "clips"),
+        (f"{FOLDER}/cel/b.wav", "other_audio"),
+        (f"{FOLDER}/READ.txt", "other_audio"),
+        (PANNS, "weights"),
+        (ZIP, "downloads"),
+        (CLAP_DOWNLOAD, "downloads"),
+        ("results/x/clips.csv", "outputs"),
+    ],
+)
+def test_one_flipped_bit_of_what_was_downloaded_is_found(downloaded, path, role):
+    flip(Path(path))
+    assert compared(downloaded) == [("changed", path, role)]
+    Path(path).unlink()
+    # Of a download that was unpacked or copied, nothing is missing.
+    assert compared(downloaded) == ([] if role == "downloads" else [("missing", path, role)])
+
+
+def test_audio_that_was_added_to_the_unpacked_folder_is_found(downloaded):
+    Path(f"{FOLDER}/cel/c.wav").touch()
+    assert compared(downloaded) == [("not in the manifest", f"{FOLDER}/cel/c.wav", "other_audio")]
+    shutil.rmtree(FOLDER)
+    assert {kind for kind, *_ in compared(downloaded)} == {"missing"}
+
+
+def test_another_pin_is_found_and_another_files_is_not(downloaded):
+    lock = Path(LOCK)
+    pins = lock.read_text()
+    lock.write_text(pins.replace("other 0", "other 1"))
+    assert compared(downloaded) == []
+    lock.write_text(pins.replace(" ", " 0", 1).replace("0\nother", "\nother"))
+    assert compared(downloaded) == [("changed", LOCK, "pins")]
+    for text in ("other " + "0" * 64, "nonsense"):
+        lock.write_text(text)
+        assert compared(downloaded) == [("changed", LOCK, "pins")], text
+    lock.unlink()
+    assert compared(downloaded) == [("missing", LOCK, "pins")]
+
+
+def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
+    """As the rule's script writes it, of sources with a published hash and of one without."""
+    import write_manifest
+
+    downloads = {ZIP: "irmas", CLAP_DOWNLOAD: "clap"}
+    given = SimpleNamespace(
+        input=Inputs(
+            outputs=["results/x/clips.csv"], audio=[FOLDER], clips="index.csv", weights=[CLAP]
+        ),
+        output=["results/x/new.json"],
+        params=SimpleNamespace(
+            config='{"experiment": "x"}',
+            stacks=[],
+            downloads=downloads,
+            pinned=[CLAP],
+            folders=[FOLDER],
+            root=".",
+        ),
+        threads=1,
+        log=[],
+        rule="write_manifest",
+        wildcards={},
+    )
+    Path("index.csv").write_text(",".join(Clip.__dataclass_fields__) + "\n")
+    write_manifest.main(given)
+    found = manifest.read("results/x/new.json")["inputs"]["downloads"]
+    assert found == {
+        ZIP: {"hash_kind": "md5", "sha256": SOURCES["irmas"].digest},
+        CLAP_DOWNLOAD: {"hash_kind": "lock", "sha256": sha256(Path(CLAP))},
+    }
+
+
+class Inputs(SimpleNamespace):
+    """Input files by their name, none of those that aren't given."""
+
+    def __getattr__(self, name: str) -> list:
+        return []
+
+    def __getitem__(self, name: str) -> list:
+        return getattr(self, name)

@@ -1,0 +1,241 @@
+"""List what an experiment's config asks for no more, with sizes; delete it on request.
+
+Usage: tidy.py CONFIG [--delete]
+
+What is asked for are the outputs, logs and benchmarks of Snakemake's own plan of the config. A file
+that isn't among them is the workflow's where Snakemake has a record of making it, or where it is
+named as a rule's log or benchmark is, or as a file that a killed job left half-written. All others
+are listed apart and never deleted. With --delete exactly the files listed go, and folders that are
+empty then.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import stacks
+from experiments import MADE_LATER, ROOT, read_config, shown, size
+from snakemake.api import SnakemakeApi
+from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile, strip_wildcard_constraints
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    Quietness,
+    ResourceSettings,
+)
+
+from sensitivity import manifest
+from sensitivity.errors import InputError
+
+WEIGHTS = "resources/weights"
+CONDA = ".snakemake/conda"
+PART = re.compile(r"\..+\.part")
+BATCH = re.compile(r".+\.([0-9a-f]{8})\.h5")
+ENVIRONMENT = re.compile(r"([0-9a-f]{32}_?)(\.[a-z._-]+)?")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Snakemake plans for a config.
+
+    Attributes
+    ----------
+    wanted : every output, log and benchmark; of an output that is a folder, the folder
+    logs : what the names of logs and benchmarks look like, whatever the config has
+    rule_of : the name of the rule that made a file, by Snakemake's records; None for no record
+    """
+
+    wanted: frozenset[str]
+    logs: tuple[re.Pattern, ...]
+    rule_of: Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list: a file, or a folder of which `files` are the workflow's."""
+
+    path: str
+    why: str
+    files: tuple[str, ...] = field(default=())
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(os.lstat(file).st_size for file in self.files)
+
+
+def plan_of(config: str) -> Plan:
+    """Have Snakemake plan a config, up-to-date jobs included; nothing is run."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        planned = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[Path(config)]),
+            snakefile=ROOT / "Snakefile",
+        )
+        # No other public call builds the plan and runs nothing.
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                planned.dag(DAGSettings()).summary()
+        except WorkflowError as error:
+            raise InputError(f"{config}: Snakemake can't plan it: {error}") from None
+        workflow = planned._workflow
+    wanted = set()
+    for job in workflow.dag.jobs:
+        wanted |= {str(file) for file in (*job.output, *job.log)}
+        wanted |= {str(job.benchmark)} if job.benchmark else set()
+    rules = list(workflow.rules)
+    names = {str(name) for rule in rules for name in (*rule.log, rule.benchmark) if name}
+    patterns = tuple(re.compile(_any_wildcards(name)) for name in sorted(names))
+
+    def rule_of(path: str) -> str | None:
+        return workflow.persistence.rule(IOFile(path, rule=rules[0]))
+
+    return Plan(frozenset(wanted), patterns, rule_of)
+
+
+def _any_wildcards(name: str) -> str:
+    """A regular expression of a file name's wildcards with any value."""
+    return re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(strip_wildcard_constraints(name)))
+
+
+def leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
+    """Entries of the experiment's folders: the workflow's own, and others."""
+    ours, others = [], []
+    current = {
+        (os.path.dirname(path), match[1])
+        for path in plan.wanted
+        if (match := BATCH.fullmatch(os.path.basename(path)))
+    }
+    folders: dict[str, list[str]] = {}
+    for top in ("results", "logs", "benchmarks"):
+        for path in below(f"{top}/{experiment}"):
+            parents = {str(parent) for parent in Path(path).parents}
+            if path in plan.wanted or parents & plan.wanted:
+                continue
+            if top == "results" and path in {f"{top}/{experiment}/{name}" for name in MADE_LATER}:
+                continue
+            made = next(filter(plan.rule_of, sorted(parents, key=len)), None)
+            if PART.fullmatch(os.path.basename(path)):
+                ours.append(Entry(path, "left by a job that was killed", (path,)))
+            elif top != "results" and any(name.fullmatch(path) for name in plan.logs):
+                ours.append(Entry(path, "of a job that is no longer planned", (path,)))
+            elif rule := plan.rule_of(path):
+                ours.append(Entry(path, _why(path, rule, current), (path,)))
+            elif made and path.endswith(".wav"):
+                folders.setdefault(made, []).append(path)
+            else:
+                others.append(Entry(path, "", (path,)))
+    for folder, files in folders.items():
+        stamp = f"{folder}/{manifest.TIMESTAMP}"
+        files += [stamp] if os.path.exists(stamp) else []
+        ours.append(Entry(folder, f"{len(files)} files of {plan.rule_of(folder)}", tuple(files)))
+    return ours, others
+
+
+def below(folder: str) -> list[str]:
+    """Every file below a folder, none where there is no such folder."""
+    return manifest.files_below(folder) if os.path.isdir(folder) else []
+
+
+def _why(path: str, rule: str, current: set[tuple[str, str]]) -> str:
+    match = BATCH.fullmatch(os.path.basename(path))
+    if rule != "embed_clips" or not match:
+        return f"of {rule}"
+    if (os.path.dirname(path), match[1]) in current:
+        return "levels that the config has no more, or another batch has"
+    return "other options, weights, protocol or code: reused if these are set back"
+
+
+def unused_weights(plan: Plan) -> Iterator[Entry]:
+    """Untrained weights that neither this config nor any experiment's manifest names.
+
+    Experiments share them, and one whose weights are gone is embedded again. So where an experiment
+    has no manifest that says which it uses, nothing is listed.
+    """
+    used = set()
+    for folder in Path("results").glob("*/"):
+        if (folder / "embeddings").is_dir():
+            try:
+                used |= set(manifest.read(folder / "manifest.json")["inputs"]["weights"])
+            except (InputError, KeyError):
+                print(f"weights are left out: {folder} has no manifest that says which it uses")
+                return
+    for path in below(WEIGHTS):
+        if PART.fullmatch(os.path.basename(path)):
+            yield Entry(path, "left by a job that was killed", (path,))
+        elif path not in plan.wanted | used and plan.rule_of(path) == "initialise_model":
+            yield Entry(path, "in no experiment's manifest: made again when asked for", (path,))
+
+
+def unused_environments() -> Iterator[Entry]:
+    """Environments of this checkout that no file of envs/ describes any more."""
+    if not os.path.isdir(CONDA):
+        return
+    used = {folder.name for folder in stacks.find().values()}
+    found: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(CONDA)):
+        match = ENVIRONMENT.fullmatch(name)
+        if match and match[1] not in used:
+            found.setdefault(match[1], []).append(f"{CONDA}/{name}")
+    for name, paths in found.items():
+        files = tuple(chain.from_iterable(map(manifest.files_below, paths)))
+        yield Entry(f"{CONDA}/{name}", "of earlier envs/: built again when asked for", files)
+
+
+def delete(entries: Iterable[Entry]) -> None:
+    """Delete the files of some entries, and the folders that are empty then."""
+    for entry in entries:
+        if entry.path.startswith(f"{CONDA}/"):
+            shutil.rmtree(entry.path, ignore_errors=True)  # links to folders in it, not their files
+        for file in entry.files:
+            Path(file).unlink(missing_ok=True)
+        for folder in {os.path.dirname(file) for file in entry.files} - {CONDA, WEIGHTS}:
+            with contextlib.suppress(OSError):  # not empty: what is in it stays
+                os.removedirs(folder)
+
+
+def show(entries: Iterable[Entry]) -> None:
+    for entry in sorted(entries, key=lambda entry: entry.path):
+        why = f"  ({entry.why})" if entry.why else ""
+        print(f"{size(entry.n_bytes):>10}  {shown(entry.path)}{why}")
+
+
+def main(config: str, deleting: bool) -> None:
+    """List what is left over of a config's experiment, and delete it if that is asked for."""
+    experiment = read_config(config)["experiment"]
+    if any(Path(".snakemake/locks").glob("*.lock")):
+        raise InputError(
+            "Snakemake is running here, or was killed: wait for it, or run `snakemake --unlock`"
+        )
+    plan = plan_of(config)
+    ours, others = leftovers(experiment, plan)
+    ours += [*unused_weights(plan), *unused_environments()]
+    show(ours)
+    total = size(sum(entry.n_bytes for entry in ours))
+    n_files = sum(len(entry.files) for entry in ours)
+    if others:
+        print("Not the workflow's, or without a record that it made them; never deleted here:")
+        show(others)
+    if deleting:
+        delete(ours)
+        print(f"{config}: deleted {n_files} files, {total}")
+    else:
+        hint = f": `make tidy CONFIG={config} DELETE=yes` deletes them" if ours else ""
+        print(f"{config}: {n_files} files that it asks for no more, {total}{hint}")
+
+
+if __name__ == "__main__":
+    try:
+        if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--delete"]):
+            raise InputError("give one config file, and --delete to delete what is listed")
+        main(sys.argv[1], "--delete" in sys.argv)
+    except InputError as error:
+        sys.exit(f"error: {error}")

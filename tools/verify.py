@@ -1,0 +1,128 @@
+"""Compare an experiment's files, what it was made from included, with its manifest.
+
+Usage: verify.py CONFIG, or verify.py results/EXPERIMENT
+
+Prints a line for each difference, with what to do, and a line of counts. The exit status is 1 where
+there is a difference. That the code or the config have changed since is a note, not a difference:
+the results are still what they were. Nothing is planned or run, and no environment is needed.
+"""
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from experiments import MADE_LATER, ROOT, read_config, shown, size
+
+from sensitivity import import_settings, manifest
+from sensitivity.config import canonical, load_settings
+from sensitivity.errors import InputError
+
+LOCK = "resources/weights.lock"
+GIVEN = "restore it, or run again to take it as it is"
+
+
+class Progress:
+    """On a terminal, how much has been read."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.read = total, 0
+
+    def __call__(self, n_bytes: int) -> None:
+        self.read += n_bytes
+        if sys.stderr.isatty():
+            text = f"\r{size(self.read)} of {size(self.total)} read"
+            print(text, end="\x1b[K", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def bytes_to_read(found: dict, folder: str) -> int:
+    """How much of what a manifest names is there."""
+    paths = [f"{folder}/{name}" for name in found["outputs"]]
+    paths += [path for section in found["inputs"].values() for path in section]
+    return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+
+
+def remedy(difference: manifest.Difference, found: dict) -> str:
+    """What to do about a difference."""
+    path, role = difference.path, difference.role
+    made = role == "outputs" or path.split(os.sep)[0] in ("results", "resources")
+    # Folders that are one output: Snakemake makes all of it or nothing.
+    whole = [each for each in found["folders"] if path.startswith(f"{each}{os.sep}")]
+    whole += [os.path.dirname(path)] if path.split(os.sep)[2:3] == ["audio_kept"] else []
+    if difference.kind == "not in the manifest":
+        if role == "outputs":
+            return "left by an earlier config (see `make tidy`), or not the workflow's"
+        return "move it away, or run again to take it in"
+    if role == "pins":
+        return f"{difference.entry}: restore the line or the file that this run was made with"
+    if role == "published_numbers":
+        return "restore it from git"
+    if role == "downloads":
+        return "delete it: it is fetched again when it is needed"
+    if made and whole:
+        return f"delete {shown(whole[0])} and run again"
+    if made:
+        return "run again" if difference.kind == "missing" else "delete it and run again"
+    return GIVEN
+
+
+def notes(found: dict, config: dict | None, source: str) -> list[str]:
+    """What is not as it was when the results were made, but is none of their files."""
+    lines = []
+    before, code = found["code"]["files"], manifest.code_version(manifest.code_files(ROOT), ROOT)
+    changed = sorted(name for name, _ in set(before.items()) ^ set(code["files"].items()))
+    changed = list(dict.fromkeys(changed))
+    if changed:
+        some = ", ".join(map(shown, changed[:5])) + (", ..." if len(changed) > 5 else "")
+        lines.append(
+            f"the code is another version now, {len(changed)} files differ ({some}): what a run "
+            "would compute now may differ from these results"
+        )
+    if config is not None:
+        try:
+            settings = load_settings(config, source)
+            if settings.data is None:
+                settings = import_settings.complete(settings)
+            same = canonical(settings) == found["config"].get("settings")
+        except InputError as error:
+            lines.append(f"the config can't be compared: {error}")
+        else:
+            if not same:
+                lines.append(f"{source} is not the config that these results were made from")
+    return lines
+
+
+def main(given: str) -> int:
+    """Verify the experiment of a config file, or of a folder; return the exit status."""
+    config = None if os.path.isdir(given) else read_config(given)
+    # As the manifest and Snakemake name it: from the folder above `results`.
+    folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
+    if not config and os.path.dirname(folder) != "results":
+        raise InputError(f"{given}: expected results/EXPERIMENT, from the folder of `results`")
+    found = manifest.read(Path(folder, "manifest.json"))
+    progress = Progress(bytes_to_read(found, folder))
+    threads = min(8, os.cpu_count() or 1)
+    differences = list(manifest.compare(found, folder, LOCK, MADE_LATER, threads, progress))
+    progress.close()
+    for each in differences:
+        print(f"{each.kind}: {shown(each.path)}: {remedy(each, found)}")
+    for line in notes(found, config, given):
+        print(f"note: {shown(line)}")
+    counts = Counter(each.kind for each in differences)
+    total = len(found["outputs"]) + sum(map(len, found["inputs"].values()))
+    said = ", ".join(f"{counts[kind]} {kind}" for kind in manifest.KINDS)
+    print(f"{folder}: {total} files in the manifest: {said}; {size(progress.read)} read")
+    return int(bool(differences))
+
+
+if __name__ == "__main__":
+    try:
+        if len(sys.argv) != 2:
+            raise InputError("give one config file, or results/EXPERIMENT")
+        sys.exit(main(sys.argv[1]))
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,49 @@
+"""Write down what a run was made of and what it made: hashes that can be compared later."""
+
+import json
+import sys
+from pathlib import Path
+
+from sensitivity import manifest
+from sensitivity.clips import read_clips
+from sensitivity.logs import configure_logging
+from sensitivity.sources import SOURCES
+
+ROLES = ("split", "weights", "embeddings", "published_numbers")
+
+
+def main(snakemake) -> None:
+    """Hash inputs, outputs, code and environments; of the clips take what the index found."""
+    log = configure_logging(snakemake)
+    given, params, threads = snakemake.input, snakemake.params, snakemake.threads
+    folder = Path(snakemake.output[0]).parent
+    kept = [file for path in given.outputs for file in manifest.files_below(path)]
+    outputs = manifest.hash_files(kept, threads)
+    inputs = manifest.describe_audio(given.audio, read_clips(given.clips), threads)
+    inputs |= {role: manifest.hash_files(given[role], threads) for role in ROLES}
+    weights = {Path(path).name: entry["sha256"] for path, entry in inputs["weights"].items()}
+    inputs["downloads"] = {}
+    for path, name in params.downloads.items():
+        source = SOURCES[name]
+        # What has no published hash is its own copy in the folder of weights, pinned there.
+        digest = source.digest or weights[source.file_name]
+        inputs["downloads"][path] = {"hash_kind": source.hash_kind, "sha256": digest}
+    config = json.loads(params.config)
+    found = {
+        "experiment": config["experiment"],
+        "protocol": config.get("protocol"),
+        "config": {"sha256": manifest.hash_text(config), "settings": config},
+        "code": manifest.code_version(given.code, params.root) | manifest.commit_of(params.root),
+        "environments": manifest.environments(params.stacks, params.root, sys.prefix),
+        "inputs": inputs,
+        "folders": params.folders,
+        "pinned": params.pinned,
+        "outputs": {str(Path(path).relative_to(folder)): outputs[path] for path in sorted(outputs)},
+    }
+    manifest.write(snakemake.output[0], found)
+    size = sum(entry["bytes"] for entry in outputs.values())
+    log.info("%d files of %d bytes, of code %s", len(outputs), size, found["code"]["sha256"])
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
