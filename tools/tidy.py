@@ -164,7 +164,7 @@ def unused_weights(plan: Plan) -> Iterator[Entry]:
     for folder in Path("results").glob("*/"):
         if (folder / "embeddings").is_dir():
             try:
-                used |= set(manifest.read(folder / "manifest.json")["inputs"]["weights"])
+                used |= set(manifest.read(folder / manifest.NAME)["inputs"]["weights"])
             except (InputError, KeyError):
                 print(f"weights are left out: {folder} has no manifest that says which it uses")
                 return

@@ -103,7 +103,7 @@ def main(given: str) -> int:
     folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
     if not config and os.path.dirname(folder) != "results":
         raise InputError(f"{given}: expected results/EXPERIMENT, from the folder of `results`")
-    found = manifest.read(Path(folder, "manifest.json"))
+    found = manifest.read(Path(folder, manifest.NAME))
     progress = Progress(bytes_to_read(found, folder))
     threads = min(8, os.cpu_count() or 1)
     differences = list(manifest.compare(found, folder, LOCK, MADE_LATER, threads, progress))

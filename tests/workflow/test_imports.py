@@ -1,6 +1,7 @@
 """A run that starts from embeddings made elsewhere: what it finds, plans, computes and refuses."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -303,6 +304,24 @@ def test_every_table_and_figure_of_a_run_on_audio_is_there(imported):
         assert (results / "figures" / f"{stem}.png").exists()
     assert (results / "embeddings" / "panns.h5").exists()
     assert imported.planned() == {}
+
+
+@needs_oracle
+def test_the_manifest_has_the_embeddings_that_were_given(imported):
+    from test_manifest import sha256, verify
+
+    text = imported.path("results/oracle/manifest.json").read_text(encoding="utf-8")
+    found = json.loads(text)
+    names = ["embeddings.h5", *(f"embeddings_bitcrush_{level}.h5" for level in range(4, 16))]
+    given = found["inputs"]["embeddings"]
+    assert {Path(path).name for path in given} == set(names)
+    assert all(entry["sha256"] == sha256(Path(path)) for path, entry in given.items())
+    assert [Path(path).name for path in found["inputs"]["split"]] == ["train_test_split.csv"]
+    assert found["inputs"]["clips"] == found["inputs"]["weights"] == {}
+    assert set(found["environments"]) == {"analysis"} and found["protocol"] is None
+    for given in ("tiny.yaml", "results/oracle"):
+        done = verify(imported, given)
+        assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stdout + done.stderr
 
 
 @needs_oracle

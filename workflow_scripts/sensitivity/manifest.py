@@ -22,6 +22,7 @@ from sensitivity.errors import InputError
 from sensitivity.files import replacing, sha256_of
 from sensitivity.pins import read_pins
 
+NAME = "manifest.json"
 SCHEMA_VERSION = 1
 _PARTS = {"config": dict, "experiment": str, "folders": list, "pinned": list}
 KINDS = ("changed", "missing", "not in the manifest")
@@ -234,7 +235,7 @@ def compare(
                 yield Difference(path, "changed", "downloads")
             hashed(os.path.getsize(path))
     yield from _other_pins(manifest, lock)
-    ignored = {os.path.join(folder, name) for name in made_later}
+    ignored = {os.path.join(folder, name) for name in (NAME, *made_later)}
     for path in sorted({*files_below(folder)} - {*expected} - ignored):
         yield Difference(path, "not in the manifest", "outputs")
     for given in manifest["folders"]:
