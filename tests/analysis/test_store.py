@@ -58,6 +58,25 @@ def test_same_arguments_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
 
 
+def test_a_models_store_has_no_times_in_it(tmp_path):
+    """A second between two runs would show in its bytes."""
+    write_store(tmp_path / "original.h5", embeddings()[0], CLIPS, None, ATTRIBUTES)
+    write_store(tmp_path / "gain.h5", embeddings(), CLIPS, LEVELS, ATTRIBUTES)
+    effects = {"gain": tmp_path / "gain.h5"}
+    assemble_model(tmp_path / "m.h5", tmp_path / "original.h5", effects)
+    timed = []
+    with h5py.File(tmp_path / "m.h5") as file:
+        file.visititems(
+            lambda name, item: (
+                timed.append((name, item.id.get_create_plist()))
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+        assert {name for name, _ in timed} > {"gain/embeddings", "original/embeddings"}
+        assert not [name for name, created in timed if created.get_obj_track_times()]
+
+
 def test_rows_come_in_the_wanted_order(tmp_path):
     path = tmp_path / "gain.h5"
     write_store(path, embeddings(), CLIPS, LEVELS, ATTRIBUTES)

@@ -96,3 +96,19 @@ def test_path_with_a_blank_is_refused_in_one_line(checkout):
     blank = checkout.rename(checkout.with_name("a checkout"))
     failed = make(blank, "demo")
     assert failed.returncode != 0 and failed.stderr.count("\n") == 1 and "blank" in failed.stderr
+
+
+def test_tidy_deletes_on_a_clear_yes_alone(checkout):
+    (checkout / "tools" / "tidy.py").write_text("import sys; print('tidy', *sys.argv[1:])\n")
+    assert "tidy config.yaml\n" in make(checkout, "tidy").stdout
+    said = make(checkout, "tidy", "CONFIG=my.yaml", "DELETE=yes").stdout
+    assert "tidy my.yaml --delete\n" in said
+    failed = make(checkout, "tidy", "DELETE=no")
+    assert failed.returncode != 0 and not failed.stdout
+    assert "DELETE is 'no', expected yes" in failed.stderr
+
+
+def test_verify_fails_as_its_tool_does(checkout):
+    (checkout / "tools" / "verify.py").write_text("import sys; sys.exit(sys.argv[1] == 'bad.yaml')")
+    assert make(checkout, "verify").returncode == 0
+    assert make(checkout, "verify", "CONFIG=bad.yaml").returncode != 0

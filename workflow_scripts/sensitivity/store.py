@@ -281,6 +281,8 @@ def assemble_model(
                 layout = h5py.VirtualLayout(data.shape, data.dtype)
                 relative = os.path.relpath(Path(store).resolve(), folder)
                 layout[...] = h5py.VirtualSource(relative, "embeddings", data.shape, data.dtype)
+                # As track_times=False, which this call doesn't have: equal stores have equal bytes.
+                layout.dcpl.set_obj_track_times(False)
                 group.create_virtual_dataset("embeddings", layout)
                 _write_text(group, "clips", _texts(source, "clips"))
                 if (levels := _levels(source)) is not None:
