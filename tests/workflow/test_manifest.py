@@ -179,6 +179,30 @@ def test_other_code_and_another_config_are_notes(again):
     assert "note: tiny.yaml is not the config that these results were made from" in done.stdout
 
 
+def test_the_commit_is_that_of_the_checkout_itself(tmp_path, monkeypatch):
+    def git(*arguments: str) -> str:
+        command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    unknown = {"commit": None, "clean": None}
+    assert manifest.commit_of(tmp_path) == unknown
+    git("init", "--quiet")
+    tracked = tmp_path / "copied" / "Snakefile"
+    tracked.parent.mkdir()
+    tracked.touch()
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    (tmp_path / "my.yaml").touch()
+    assert manifest.commit_of(tmp_path) == {"commit": git("rev-parse", "HEAD"), "clean": True}
+    tracked.write_text("edited")
+    assert manifest.commit_of(tmp_path)["clean"] is False
+    # Not of a repository that a copy without its own happens to lie in.
+    assert manifest.commit_of(tracked.parent) == unknown
+    monkeypatch.setenv("PATH", "")
+    assert manifest.commit_of(tmp_path) == unknown
+
+
 @pytest.mark.parametrize(
     "content, said",
     [
