@@ -273,13 +273,11 @@ def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project
     log = next(project.path("logs/tiny/embeddings/musicnn/gain").glob("*.????????.log"))
     assert "musicnn on the CPU, 1 clips at a time" in log.read_text(encoding="utf-8")
 
-    stores = [f"results/tiny/embeddings/musicnn/{name}.h5" for name in ("original", "gain")]
+    pairs = itertools.product(models, ("original", "gain"))
+    stores = [f"results/tiny/embeddings/{model}/{name}.h5" for model, name in pairs]
     command = [pythons["analysis"], "-I", "-c", DISTANCES, finished.folder, project.folder, *stores]
     distances = [float(each) for each in subprocess.check_output(command, text=True).split()]
-    assert max(distances) <= SAME_EMBEDDING
-    for name in ("original", "gain"):
-        store = f"results/tiny/embeddings/logmel/{name}.h5"
-        assert project.path(store).read_bytes() == finished.path(store).read_bytes()
+    assert len(distances) == 4 and max(distances) <= SAME_EMBEDDING
     for model in models:
         for name in names:
             path = f"{folder}/{model}/gain/{name}.csv"
@@ -287,8 +285,6 @@ def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project
                 list(csv.reader(run.path(path).read_text(encoding="utf-8").splitlines()))
                 for run in (finished, project)
             )
-            if model == "logmel":
-                assert second == first, name
             assert_close(first, second, name)
 
 
