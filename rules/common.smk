@@ -21,6 +21,7 @@ from sensitivity.config import load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
 from sensitivity.missing import missing_downloads
+from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
 
 
@@ -393,8 +394,7 @@ def drawn(kind: str, section: str) -> list:
     """The PNG files of one kind, each with its place and labels in the report."""
     figures = []
     for model in MODEL_NAMES:
-        for label in ("all", *SINGLE_LABELS):
-            ending = "" if label == "all" else f"_{label}"
+        for label, ending in (("all", ""), *((name, f"_{name}") for name in SINGLE_LABELS)):
             figures.append(
                 reported(
                     f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
@@ -540,11 +540,12 @@ def say_what_is_missing() -> None:
         print(f"missing: {line}", file=sys.stderr)
 
 
-# For the report's front page: report/workflow.rst sees the config and nothing else.
+# For the report's front page: report/workflow.rst sees the config and nothing else. As text: a path
+# or label that is markup must not become a link, or a piece of HTML, there.
 config["run"] = {
-    "clips": clips_words(),
-    "labels": LABELS,
+    "clips": rst_text(clips_words()),
+    "labels": [rst_text(label) for label in LABELS],
     "effects": [effect_words(effect) for effect in EFFECTS],
-    "models": [models.title(model) for model in MODEL_NAMES],
+    "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
     "protocol": None if IMPORTED else settings.protocol.model_dump(),
 }
