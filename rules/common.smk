@@ -463,7 +463,8 @@ def all_kept_audio() -> list[str]:
     ]
 
 
-def all_figures() -> list[str]:
+def named_figures() -> list[str]:
+    """Names without ending of all figures; refused where two would be one file."""
     stems = [
         stem.format(effect=effect)
         for kind in FIGURES
@@ -471,8 +472,18 @@ def all_figures() -> list[str]:
         for effect in EFFECTS
     ]
     stems += expand("{kind}_{effect}", kind=EFFECT_FIGURES, effect=EFFECTS)
+    for stem, count in Counter(stems).items():
+        if count > 1:
+            raise InputError(
+                f"{SOURCE}: two figures would be {stem}, of different models or labels: rename one "
+                "of them"
+            )
+    return [*stems, "table1"]
+
+
+def all_figures() -> list[str]:
     return expand(
-        "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
+        "<results>/figures/{stem}.{format}", stem=checked(named_figures), format=("pdf", "png")
     )
 
 

@@ -2,7 +2,7 @@
 
 A spreadsheet evaluates a cell that begins with one of a few characters (OWASP, CSV Injection), and
 clips and labels have names that others gave them. Such a cell gets an apostrophe in front, which
-spreadsheets take as the sign of text. Numbers, levels such as ``-40.0`` among them, stay as they are.
+spreadsheets take as the sign of text. Numbers, levels such as ``-40.0`` too, stay as they are.
 """
 
 import re
