@@ -1,4 +1,4 @@
-"""Weights that a stranger made: none runs code, reads another file or takes the machine's memory."""
+"""Weights that a stranger made: none runs code, reads another file or takes all memory."""
 
 import builtins
 import io
