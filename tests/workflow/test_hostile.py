@@ -143,6 +143,12 @@ def test_a_folder_of_a_name_that_would_act_stops_the_run_in_one_line(project, na
     assert line.isprintable() and "rename" in line
 
 
+def test_a_label_named_as_the_figures_of_all_is_one_like_others(project):
+    make_clips(project.path("audio"), {"oboe": "all", "tuba": "tuba"}, {"oboe": "o", "tuba": "t"})
+    project.write_config(experiment("x", "audio", ["all", "tuba"]))
+    assert len(project.planned()["draw_auc"]) == 1
+
+
 # Config files
 
 

@@ -13,6 +13,7 @@ from sensitivity import irmas
 from sensitivity.cells import escaped, unescaped
 from sensitivity.clips import Clip, read_clips, write_clips
 from sensitivity.dataset import find_audio, labels_of, read_split
+from sensitivity.embedding_files import level_files
 from sensitivity.errors import InputError
 from sensitivity.findings import Finding, write_findings
 from sensitivity.names import label_refusal, path_refusal, rst_text, text_refusal
@@ -214,3 +215,36 @@ def test_text_in_a_report_is_text(text):
     parts = publish_parts(f"- **Clips**: {rst_text(text)}.", writer="html")
     shown = parts["body"].split("</strong>: ")[1].split(".</li>")[0].split(".</p>")[0]
     assert html.unescape(shown) == text
+
+
+# What is no file
+
+
+def test_what_is_no_file_is_never_opened(tmp_path):
+    make_audio(tmp_path, "oboe/a.wav")
+    for make in (
+        os.mkfifo,
+        lambda path: os.symlink("/dev/zero", path),
+        lambda path: os.symlink("nowhere", path),
+    ):
+        make(tmp_path / "oboe" / "b.wav")
+        with pytest.raises(InputError, match=r"oboe/b\.wav is no file, but a broken link, pipe, "):
+            find_audio(tmp_path)
+        (tmp_path / "oboe" / "b.wav").unlink()
+    os.symlink("a.wav", tmp_path / "oboe" / "b.wav")
+    assert len(find_audio(tmp_path)) == 2
+
+
+def test_folders_that_lead_in_a_circle_are_not_followed(tmp_path):
+    """Each of two links in each of forty folders: 2 ** 40 paths."""
+    make_audio(tmp_path, "oboe/a.wav")
+    for name in ("one", "two"):
+        os.symlink(tmp_path, tmp_path / "oboe" / name)
+    with pytest.raises(InputError, match=r"oboe/one is a link to a folder that is there already"):
+        find_audio(tmp_path)
+
+
+def test_embeddings_that_are_no_file_are_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "embeddings_gain_5.0.h5")
+    with pytest.raises(InputError, match=r"gain_5\.0\.h5: is no file, but a link, pipe or folder"):
+        level_files(tmp_path, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from sensitivity.cells import unescaped_row
 from sensitivity.errors import InputError
 from sensitivity.irmas import parse_name
-from sensitivity.names import label_refusal, path_refusal, text_refusal
+from sensitivity.names import file_refusal, label_refusal, text_refusal
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 SPLITS = ("train", "test")
@@ -40,16 +40,22 @@ def find_audio(folder: str | Path) -> list[str]:
     Raises
     ------
     InputError
-        if the folder is missing, not a folder, or has no audio, or a folder below it can't be read;
-        naming the file, if its name can't be used
+        if the folder is missing, not a folder, or has no audio, or a folder below it can't be read
+        or is there twice by a link; naming the file, if its name can't be used or it is none
     """
     folder = Path(folder)
     if not os.path.exists(folder):
         raise InputError(f"data.folder: {folder} does not exist: give the folder of your audio")
     if not folder.is_dir():
         raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
-    paths = []
+    paths, seen = [], set()
     for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
+        # Links that lead in a circle would be followed until a path is too long to be one.
+        if (place := (os.stat(parent).st_dev, os.stat(parent).st_ino)) in seen:
+            raise InputError(
+                f"data.folder: {parent} is a link to a folder that is there already: remove it"
+            )
+        seen.add(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [
             os.path.join(parent, name)
@@ -62,7 +68,7 @@ def find_audio(folder: str | Path) -> list[str]:
             "give the folder of your audio"
         )
     for path in paths:
-        if reason := path_refusal(path):
+        if reason := file_refusal(path):
             raise InputError(f"data.folder: {path} {reason}: rename it or move it elsewhere")
     return sorted(paths)
 
