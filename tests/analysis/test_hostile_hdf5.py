@@ -2,6 +2,7 @@
 
 import os
 import struct
+from itertools import islice
 
 import h5py
 import numpy as np
@@ -198,7 +199,7 @@ def test_a_tree_that_refers_to_itself_again_and_again_ends(tmp_path):
     file = tmp_path / "tree"
     file.write_bytes(data)
     with open(file, "rb") as opened, pytest.raises(ValueError, match="a tree that is none"):
-        list(hdf5_names._leaves(opened, len(data) - size, set()))
+        list(islice(hdf5_names._leaves(opened, len(data) - size, set()), 1000))
 
 
 def test_a_name_without_end_is_not_read(tmp_path, monkeypatch):
