@@ -236,10 +236,9 @@ def test_what_is_no_file_is_never_opened(tmp_path):
 
 
 def test_folders_that_lead_in_a_circle_are_not_followed(tmp_path):
-    """Each of two links in each of forty folders: 2 ** 40 paths."""
+    """One is followed until its path is too long; of two there would be 2 ** 40 paths till then."""
     make_audio(tmp_path, "oboe/a.wav")
-    for name in ("one", "two"):
-        os.symlink(tmp_path, tmp_path / "oboe" / name)
+    os.symlink(tmp_path, tmp_path / "oboe" / "one")
     with pytest.raises(InputError, match=r"oboe/one is a link to a folder that is there already"):
         find_audio(tmp_path)
 
