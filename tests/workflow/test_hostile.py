@@ -91,7 +91,7 @@ def test_hostile_names_give_the_numbers_of_plain_ones(run, table):
 
 def test_nothing_was_run_and_nothing_lies_elsewhere(run):
     assert not [path for path in run.folder.rglob("PWNED*")]
-    kept = {path.name for path in run.path("results/hostile/audio_kept/bitcrush/4").iterdir()}
+    kept = {path.name for path in run.path("results/hostile/audio_kept/bitcrush/4").glob("[!.]*")}
     assert kept == {f"{CLIPS[label]}{n}.wav" for label in LABELS for n in range(8)}
     assert all(run.path(name).exists() for name in WANTED)
     assert run.planned(*WANTED) == {}
