@@ -97,7 +97,7 @@ schema: .venv/.ready ## write the config's JSON schema from its model
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools
 
-.venv/.ready: tools/requirements.txt
+.venv/.ready: tools/requirements.txt tools/yte/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
 	    echo "Python 3.11 is needed and '$(PYTHON)' is none: install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -109,6 +109,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	    2>&1 | sed '/^WARNING: Retrying/d' >&2 || { $(NO_PACKAGES); }
 	@.venv/bin/uv pip install --quiet --python .venv --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
+	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py
 	@touch $@
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready

@@ -22,6 +22,7 @@ from sensitivity.config import canonical, load_settings, model_options
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
 from sensitivity.missing import missing_downloads
+from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
 
 
@@ -408,8 +409,7 @@ def drawn(kind: str, section: str) -> list:
     """The PNG files of one kind, each with its place and labels in the report."""
     figures = []
     for model in MODEL_NAMES:
-        for label in ("all", *SINGLE_LABELS):
-            ending = "" if label == "all" else f"_{label}"
+        for label, ending in (("all", ""), *((name, f"_{name}") for name in SINGLE_LABELS)):
             figures.append(
                 reported(
                     f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
@@ -478,7 +478,8 @@ def all_kept_audio() -> list[str]:
     ]
 
 
-def all_figures() -> list[str]:
+def named_figures() -> list[str]:
+    """Names without ending of all figures; refused where two would be one file."""
     stems = [
         stem.format(effect=effect)
         for kind in FIGURES
@@ -486,8 +487,18 @@ def all_figures() -> list[str]:
         for effect in EFFECTS
     ]
     stems += expand("{kind}_{effect}", kind=EFFECT_FIGURES, effect=EFFECTS)
+    for stem, count in Counter(stems).items():
+        if count > 1:
+            raise InputError(
+                f"{SOURCE}: two figures would be {stem}, of different models or labels: rename one "
+                "of them"
+            )
+    return [*stems, "table1"]
+
+
+def all_figures() -> list[str]:
     return expand(
-        "<results>/figures/{stem}.{format}", stem=[*stems, "table1"], format=("pdf", "png")
+        "<results>/figures/{stem}.{format}", stem=checked(named_figures), format=("pdf", "png")
     )
 
 
@@ -636,11 +647,12 @@ def say_what_is_missing() -> None:
         print(f"missing: {line}", file=sys.stderr)
 
 
-# For the report's front page: report/workflow.rst sees the config and nothing else.
+# For the report's front page: report/workflow.rst sees the config and nothing else. As text: a path
+# or label that is markup must not become a link, or a piece of HTML, there.
 config["run"] = {
-    "clips": clips_words(),
-    "labels": LABELS,
+    "clips": rst_text(clips_words()),
+    "labels": [rst_text(label) for label in LABELS],
     "effects": [effect_words(effect) for effect in EFFECTS],
-    "models": [models.title(model) for model in MODEL_NAMES],
+    "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
     "protocol": None if IMPORTED else settings.protocol.model_dump(),
 }

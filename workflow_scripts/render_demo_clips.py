@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from sensitivity.cells import escaped
 from sensitivity.demo_music import compose, demo_clips
 from sensitivity.demo_synthesis import Player, find_soundfont, render, write_wav
 from sensitivity.files import replacing
@@ -39,7 +40,8 @@ def main(snakemake) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(SPLIT_COLUMNS)
-        writer.writerows((clip.label, clip.genre, clip.clip, clip.split) for clip in clips)
+        for clip in clips:
+            writer.writerow(map(escaped, (clip.label, clip.genre, clip.clip, clip.split)))
 
 
 if __name__ == "__main__":

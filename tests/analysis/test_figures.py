@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from sensitivity import figures
@@ -479,3 +480,17 @@ def test_shortening_keeps_both_ends():
     assert len(short) < 20
     assert short.startswith("an_")
     assert short.endswith("_7")
+
+
+@pytest.mark.parametrize("text", ["$x$", "a $ b", "$5 to $6", "$_$ and $^$", "$", "x_1^2 %s &"])
+def test_a_label_is_drawn_as_text_and_never_as_a_formula(text):
+    def drawn(shown: str, **options):
+        figure = Figure(figsize=(3, 0.5))
+        figure.text(0.1, 0.5, shown, **options)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba()).copy()
+
+    expected = drawn(text, parse_math=False)
+    assert expected.min() < 255
+    np.testing.assert_array_equal(drawn(shorten(text, 9, 7)), expected)

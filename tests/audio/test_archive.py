@@ -88,6 +88,11 @@ def test_what_an_earlier_run_left_is_replaced(tmp_path):
         ("c:/evil", "is an absolute path"),
         ("..\\evil", "has a backslash or control character"),
         ("a\nb", "has a backslash or control character"),
+        ("a\x1bb", "has a backslash or control character"),
+        ("a\u202eb", "has a backslash or control character"),
+        ("a{x}", "has a backslash or control character, or one of {}<>"),
+        ("cel/" + "a" * 256, "has a part of more than 255 bytes in its name"),
+        ("é" * 128 + "/a", "has a part of more than 255 bytes in its name"),
         ("", "is an absolute path"),
     ],
 )
@@ -176,6 +181,43 @@ def test_a_member_too_large_is_refused_before_anything_is_written(tmp_path):
 def test_members_too_large_together_are_refused(tmp_path):
     path = pack(tmp_path / "a.zip", [(f"part{i}", bytes(900_000)) for i in range(4)])
     refused(path, "would unpack to 0.0036 GB, at most 0.003 GB")
+
+
+def test_more_members_than_expected_are_refused(tmp_path):
+    """Empty ones: a folder full of files takes a disk's inodes without any bytes."""
+    path = pack(tmp_path / "a.zip", [(f"{number}/", b"") for number in range(11)])
+    refused(path, "has 11 members, at most 10 expected", most_members=10)
+    extract(path, tmp_path / "out", keep_all, **LIMITS, most_members=11)
+
+
+def test_an_archive_in_the_archive_is_a_file(tmp_path):
+    inner = pack(tmp_path / "inner.zip", [("bomb", bytes(2 * 10**6))])
+    path = pack(tmp_path / "a.zip", [("inner.zip", inner.read_bytes())])
+    extract(path, tmp_path / "out", keep_all, **LIMITS)
+    assert [file.name for file in (tmp_path / "out").rglob("*")] == ["inner.zip"]
+
+
+def test_members_that_share_their_bytes_are_noticed(tmp_path):
+    """One packed kernel with many names would unpack to a multiple of what is sent."""
+    path = pack(tmp_path / "a.zip", [("a", bytes(900_000)), ("b", bytes(900_000))])
+    content = bytearray(path.read_bytes())
+    second = content.index(b"PK\x01\x02", central_entry(content) + 4)
+    content[second + 42 : second + 46] = bytes(4)
+    path.write_bytes(content)
+    refused(path, "not a whole zip archive")
+
+
+def test_a_link_in_the_place_of_what_is_unpacked_is_not_followed(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("kept")
+    path = pack(tmp_path / "a.zip", [("a", b"a")])
+    for name in ("unpacked", ".unpacked.part"):
+        (tmp_path / name).symlink_to(elsewhere)
+        with pytest.raises(InputError, match="could not be unpacked there"):
+            extract(path, tmp_path / "unpacked", keep_all, **LIMITS)
+        assert [entry.name for entry in elsewhere.iterdir()] == ["kept"]
+        (tmp_path / name).unlink()
 
 
 def test_a_bomb_that_lies_about_its_size_is_noticed(tmp_path, monkeypatch):

@@ -1,8 +1,12 @@
 """MusiCNN equals its package, whatever the batch; its weights are the ones they should be."""
 
+import builtins
+import io
 import os
+import pickle
 import subprocess
 import sys
+import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -231,6 +235,30 @@ def test_untrained_weights_follow_the_seed_and_read_back(tmp_path, monkeypatch):
         load_model("musicnn-untrained", options, path)
     with pytest.raises(InputError, match="not an untrained model"):
         write_initial("musicnn", {}, path)
+
+
+class Runs:
+    """A pickle that would run code."""
+
+    def __reduce__(self):
+        return builtins.exec, ("raise SystemExit('code of weights was run')",)
+
+
+def test_weights_that_hold_code_or_claim_too_much_are_refused(tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{"a/b": np.array([Runs()], dtype=object)})
+    with pytest.raises(InputError, match=r"weights\.npz: not readable weights \(Object arrays"):
+        load_model("musicnn-untrained", {}, path)
+    path.write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(InputError, match=r"weights\.npz: not readable weights"):
+        load_model("musicnn-untrained", {}, path)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**9, 10**6)}
+    claim = io.BytesIO()
+    np.lib.format.write_array_header_1_0(claim, header)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.npy", claim.getvalue())
+    with pytest.raises(InputError, match=r"weights\.npz: not readable weights"):
+        load_model("musicnn-untrained", {}, path)
 
 
 def test_untrained_weights_are_the_same_on_every_machine():

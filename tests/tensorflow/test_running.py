@@ -253,3 +253,34 @@ def test_batches_of_long_clips_are_smaller(monkeypatch):
         assert devices.batch_size("auto", Model(), "cuda:0", seconds) == on_gpu
         assert devices.batch_size("auto", Model(), "cpu", seconds) == on_cpu
     assert devices.batch_size(5, Model(), "cuda:0", 30) == 5
+
+
+def test_another_users_folder_of_locks_is_not_used(tmp_path, monkeypatch):
+    """Anyone can make a folder of that name in /tmp first, or a link to one of this user's."""
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = tmp_path / f"embedding-sensitivity-{os.getuid()}"
+    assert devices._lock_folder() == folder == devices._lock_folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+    def refused() -> None:
+        message = rf"{folder}: is not this user's own folder, .* set TMPDIR"
+        with pytest.raises(InputError, match=message), devices._locked(["gpu"]):
+            pass
+
+    folder.chmod(0o777)
+    refused()
+    folder.chmod(0o700)
+    (tmp_path / "mine").mkdir(mode=0o700)
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "mine")
+    refused()
+    assert list((tmp_path / "mine").iterdir()) == []
+    folder.unlink()
+    folder.touch(mode=0o600)
+    refused()
+    folder.unlink()
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(devices.os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    folder.rename(tmp_path / f"embedding-sensitivity-{devices.os.getuid()}")
+    folder = tmp_path / f"embedding-sensitivity-{devices.os.getuid()}"
+    refused()

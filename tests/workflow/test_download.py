@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 import random
+import re
 import shutil
 import ssl
 import subprocess
@@ -12,7 +13,9 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from email.message import Message
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 from file_server import (
@@ -381,6 +384,35 @@ def test_no_other_address_is_asked(get, server, folder, address, reason):
     assert left_behind(folder) == {}
 
 
+def test_who_asked_by_https_is_not_sent_on_to_plain_http():
+    """Not to this machine either, whose services a server elsewhere has no business with."""
+    handler = download._Redirects()
+
+    def sent(start: str, end: str):
+        return handler.redirect_request(Request(start), None, 302, "Found", Message(), end)
+
+    for end in ("http://127.0.0.1/f", "http://localhost/f", "http://[::1]/f"):
+        with pytest.raises(download._Unfit, match=f"sends on to {re.escape(end)}, which is plain"):
+            sent("https://example.invalid/f", end)
+        assert sent("http://127.0.0.1/g", end).full_url == end
+    end = "https://other.invalid/f"
+    assert sent("https://example.invalid/f", end).full_url == end
+
+
+@pytest.mark.parametrize("name", ["../evil.bin", "/tmp/evil.bin", "thing.bin; touch x"])
+def test_what_a_file_is_called_is_not_the_servers_to_say(get, server, folder, name):
+    def answer(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.send_header("Content-Disposition", f'attachment; filename="{name}"')
+        handler.end_headers()
+        handler.wfile.write(CONTENT)
+
+    before = set(folder.parent.rglob("*"))
+    assert get(SOURCE, answer) == folder / "thing.bin"
+    assert set(folder.parent.rglob("*")) - before == {folder, folder / "thing.bin"}
+
+
 def test_no_file_is_read_for_a_server(get):
     refused(get, SOURCE, status(302, Location="file:///etc/passwd"))
     assert "is no address of a file" in refused(get, SOURCE, url="file:///etc/passwd")
@@ -519,6 +551,15 @@ def test_a_broken_lock_file_is_refused(get, tmp_path):
     (tmp_path / "weights.lock").write_text("# files\nthing.bin abc 3\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"weights.lock, line 2: expected a file and its SHA-256"):
         get(LOCKED, whole(CONTENT))
+
+
+def test_a_lock_file_that_pins_two_files_under_one_name_is_refused(get, tmp_path):
+    get(LOCKED, whole(CONTENT))
+    lock = tmp_path / "weights.lock"
+    with open(lock, "a", encoding="utf-8") as file:
+        file.write(f"thing.bin {hashlib.sha256(OTHER).hexdigest()} 300000 2026-11-23 elsewhere\n")
+    with pytest.raises(InputError, match=r"weights\.lock, line 3: pins thing\.bin to another SHA"):
+        get(LOCKED)
 
 
 def test_two_jobs_do_not_pin_two_files(tmp_path):

@@ -19,10 +19,12 @@ while [ $# -gt 1 ]; do [ "$1" != --report ] || echo report > "$2"; shift; done
 def checkout(tmp_path) -> Path:
     """A folder with the Makefile, a finished set-up, and a Snakemake that notes its calls."""
     folder = tmp_path / "checkout"
-    for name in ("tools", "report", "results/demo/tables", ".venv/bin"):
+    for name in ("tools/yte", "report", "results/demo/tables", ".venv/bin"):
         (folder / name).mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    for name in ("tools/requirements.txt", "results/demo/tables/table1.csv", ".venv/.ready"):
+    for name in ("tools/requirements.txt", "tools/yte/__init__.py"):
+        (folder / name).touch()
+    for name in ("results/demo/tables/table1.csv", ".venv/.ready"):
         (folder / name).touch()
     (folder / ".venv/bin/snakemake").write_text(SNAKEMAKE)
     (folder / ".venv/bin/snakemake").chmod(0o755)

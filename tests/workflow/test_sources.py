@@ -111,6 +111,10 @@ def test_addresses_that_are_fine(url):
         "https://host/a\nfile",
         "https://höst/file",
         " https://host/file",
+        "https://host/{x}",
+        "https://host/<b>",
+        "https://host/a\\b",
+        "https://host/`touch`",
     ],
 )
 def test_addresses_that_are_not(url):

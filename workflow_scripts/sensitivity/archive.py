@@ -13,8 +13,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from sensitivity.errors import InputError
+from sensitivity.names import text_refusal
 
 BLOCK = 2**20
+# What a file system allows.
+LONGEST_NAME = 255
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -24,6 +27,7 @@ def extract(
     target_of: Callable[[str], str | None],
     largest_file: int,
     largest_total: int,
+    most_members: int = 100_000,
 ) -> list[str]:
     """Unpack `archive` into `folder`, which is there whole at the end or not at all.
 
@@ -31,6 +35,7 @@ def extract(
     ----------
     target_of : path below `folder` for a member's name, or None to leave the member out
     largest_file, largest_total : bytes that a file, and all of them, may unpack to
+    most_members : files and folders that the archive may have, those left out counted
 
     Returns
     -------
@@ -48,6 +53,11 @@ def extract(
     shutil.rmtree(part, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as members:
+            if len(members.infolist()) > most_members:
+                raise InputError(
+                    f"{archive}: has {len(members.infolist())} members, at most {most_members} "
+                    "expected: such an archive is not unpacked, fetch it from its publisher"
+                )
             targets, left_out = _plan(archive, members, target_of)
             _check_sizes(archive, targets, largest_file, largest_total)
             part.mkdir(parents=True)
@@ -126,8 +136,10 @@ def _refusal(name: str, member: zipfile.ZipInfo) -> str | None:
     """What is wrong with a member, or None."""
     if not name or name.startswith("/") or re.match("[A-Za-z]:", name):
         return "is an absolute path"
-    if "\\" in name or any(unicodedata.category(character) == "Cc" for character in name):
-        return "has a backslash or control character in its name"
+    if "\\" in name or text_refusal(name):
+        return "has a backslash or control character, or one of {}<>, in its name"
+    if any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
+        return f"has a part of more than {LONGEST_NAME} bytes in its name"
     if {"", ".", ".."} & set(name.removesuffix("/").split("/")):
         return "leads out of the folder or has an empty part in its name"
     kind = stat.S_IFMT(member.external_attr >> 16)

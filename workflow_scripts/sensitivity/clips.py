@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from sensitivity.cells import escaped_row, unescaped_row
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
 
@@ -39,7 +40,8 @@ def write_clips(path: str | Path, clips: Iterable[Clip]) -> None:
     with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(clip) for clip in sorted(clips, key=lambda clip: clip.clip))
+        ordered = sorted(clips, key=lambda clip: clip.clip)
+        writer.writerows(escaped_row(asdict(clip)) for clip in ordered)
 
 
 def read_clips(path: str | Path) -> list[Clip]:
@@ -52,7 +54,8 @@ def read_clips(path: str | Path) -> list[Clip]:
                 "delete the file and run again"
             )
         kinds = {field.name: field.type for field in fields(Clip)}
-        return [Clip(**{key: kinds[key](value) for key, value in row.items()}) for row in reader]
+        rows = map(unescaped_row, reader)
+        return [Clip(**{key: kinds[key](value) for key, value in row.items()}) for row in rows]
 
 
 def in_split(clips: Iterable[Clip]) -> list[Clip]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -26,12 +27,22 @@ from sensitivity.effects import EFFECTS, effect_named, refusal
 from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
 from sensitivity.models import resolve
+from sensitivity.names import text_refusal
 from sensitivity.protocol import METHODS, check_label_counts
 from sensitivity.styles import STYLES, style_of
 
 # Of what becomes part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+
+
+def _usable(path: str) -> str:
+    if reason := text_refusal(path):
+        raise ValueError(f"{path!r} {reason}: rename it or move it elsewhere")
+    return path
+
+
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
 Levels = list[float | str]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
@@ -97,8 +108,8 @@ class FolderData(Section):
     """A folder of audio of your own, or of IRMAS."""
 
     source: Literal["folder"] = Field(description="audio files below a folder")
-    folder: str = Field(description="the folder, searched with all folders below it", min_length=1)
-    split: str = Field(
+    folder: FilePath = Field(description="the folder, searched with all folders below it")
+    split: FilePath = Field(
         "generated",
         description="`generated`, or a CSV with the columns instrument, genre, file_name, split "
         "(train or test) and optionally group",
@@ -116,15 +127,13 @@ class IrmasData(Section):
     """IRMAS's training set (https://doi.org/10.5281/zenodo.1290750), downloaded or a local copy."""
 
     source: Literal["irmas"] = Field(description="the paper's clips")
-    local: str | None = Field(
+    local: FilePath | None = Field(
         None,
-        min_length=1,
         description="IRMAS-TrainingData.zip, or the folder it unpacks to, on this machine; "
         "null: downloaded",
     )
-    split: str = Field(
+    split: FilePath = Field(
         "published",
-        min_length=1,
         description="`published` (the authors', downloaded), `generated`, or a CSV file",
     )
     labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
@@ -208,13 +217,11 @@ class FoundLevels(Section):
 class EmbeddingFiles(Section):
     """Embeddings made elsewhere, in the layout of the authors' code."""
 
-    directory: str = Field(
-        min_length=1,
+    directory: FilePath = Field(
         description="the folder of embeddings.h5 and embeddings_<effect>_<level>.h5, each with "
         "irmas/<model>/features and irmas/<model>/keys",
     )
-    split: str = Field(
-        min_length=1,
+    split: FilePath = Field(
         description="a CSV with the columns instrument, genre, file_name (the keys of the "
         "embeddings), split (train or test) and optionally group",
     )
@@ -484,6 +491,8 @@ def load_settings(config: dict, source: str) -> Settings | ImportSettings:
         raise InputError(f"{source}: {fault}") from None
 
 
+# Of a value that is no good; what YAML's aliases refer to is as long as one likes.
+LONGEST_SHOWN = 200
 # What pydantic's faults mean, by their type; the fields are those of the fault's context.
 EXPECTED = {
     "section": "{keys}",
@@ -532,7 +541,9 @@ def _describe(fault: dict, example: str) -> str:
     if kind == "value_error":
         return f"{key}: {context['error']}"
     expected = EXPECTED.get(kind, "what schemas/config.schema.json allows").format(**context)
-    return f"{key}: found {found!r}, expected {expected}"
+    shown = repr(found)
+    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+    return f"{key}: found {shown}, expected {expected}"
 
 
 def _path(location: tuple[str | int, ...]) -> list[str]:

@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensitivity.cells import unescaped_row
 from sensitivity.errors import InputError
 from sensitivity.irmas import parse_name
+from sensitivity.names import file_refusal, label_refusal, text_refusal
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 SPLITS = ("train", "test")
 SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
+# Besides the label, what of a row goes into tables and logs.
+SPLIT_TEXTS = ("file_name", "genre", "group")
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,21 @@ def find_audio(folder: str | Path) -> list[str]:
     ------
     InputError
         if the folder is missing, not a folder, or has no audio, or a folder below it can't be read
+        or is there twice by a link; naming the file, if its name can't be used or it is none
     """
     folder = Path(folder)
     if not os.path.exists(folder):
         raise InputError(f"data.folder: {folder} does not exist: give the folder of your audio")
     if not folder.is_dir():
         raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
-    paths = []
+    paths, seen = [], set()
     for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
+        # Links that lead in a circle would be followed until a path is too long to be one.
+        if (place := (os.stat(parent).st_dev, os.stat(parent).st_ino)) in seen:
+            raise InputError(
+                f"data.folder: {parent} is a link to a folder that is there already: remove it"
+            )
+        seen.add(place)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [
             os.path.join(parent, name)
@@ -56,6 +67,9 @@ def find_audio(folder: str | Path) -> list[str]:
             f"data.folder: no audio file ({', '.join(EXTENSIONS)}) below {folder}: "
             "give the folder of your audio"
         )
+    for path in paths:
+        if reason := file_refusal(path):
+            raise InputError(f"data.folder: {path} {reason}: rename it or move it elsewhere")
     return sorted(paths)
 
 
@@ -84,7 +98,7 @@ def read_split(path: str | Path) -> list[SplitRow]:
     ------
     InputError
         naming the file and the row, for a file that is missing or can't be read, a missing column,
-        an unknown split, a clip twice
+        an unknown split, a clip twice, a name that can't be used
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -96,7 +110,7 @@ def read_split(path: str | Path) -> list[SplitRow]:
                     f"{', '.join(SPLIT_COLUMNS)} and optionally group"
                 )
             rows, seen = [], set()
-            for number, row in enumerate(reader, start=2):
+            for number, row in enumerate(map(unescaped_row, reader), start=2):
                 name = row["file_name"] or ""
                 clip = Path(name).stem if name.lower().endswith(EXTENSIONS) else name
                 if not clip or not row["instrument"]:
@@ -112,6 +126,12 @@ def read_split(path: str | Path) -> list[SplitRow]:
                     raise InputError(
                         f"{path}, line {number}: clip {clip} is there twice: delete one of the rows"
                     )
+                for what, reason in (
+                    ("label", label_refusal(row["instrument"])),
+                    *((name, text_refusal(str(row.get(name) or ""))) for name in SPLIT_TEXTS),
+                ):
+                    if reason:
+                        raise InputError(f"{path}, line {number}: the {what} {reason}: rename it")
                 seen.add(clip)
                 rows.append(
                     SplitRow(
@@ -137,10 +157,20 @@ def read_split(path: str | Path) -> list[SplitRow]:
 
 
 def labels_of(paths: Iterable[str], split: list[SplitRow] | None) -> list[str]:
-    """The labels there are, by the split file where there is one, else by the clips' names."""
+    """The labels there are, by the split file where there is one, else by the clips' names.
+
+    Raises `InputError` for a folder whose name can't be a label.
+    """
     if split is not None:
         return sorted({row.label for row in split})
-    return sorted({describe(path)[0] for path in paths})
+    labels = {describe(path)[0]: path for path in paths}
+    for label, path in labels.items():
+        if reason := label_refusal(label):
+            raise InputError(
+                f"data.folder: {path}: its folder's name, which is its label, {reason}: rename the "
+                "folder, or give data.split"
+            )
+    return sorted(labels)
 
 
 def digest(value: object) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -75,8 +76,7 @@ def gpu_names() -> list[str]:
 @contextmanager
 def _locked(names: Sequence[str]) -> Iterator[int]:
     """Hold the lock of the first of the GPUs that is free; its index."""
-    folder = Path(tempfile.gettempdir(), f"embedding-sensitivity-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _lock_folder()
     waiting = False
     while True:
         for index, name in enumerate(names):
@@ -92,6 +92,21 @@ def _locked(names: Sequence[str]) -> Iterator[int]:
             logging.info("waiting for a GPU: other jobs use all %d", len(names))
             waiting = True
         time.sleep(WAIT_S)
+
+
+def _lock_folder() -> Path:
+    """This user's folder of locks on this machine, which anyone else could have made before."""
+    folder = Path(tempfile.gettempdir(), f"embedding-sensitivity-{os.getuid()}")
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    mine = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not (stat.S_ISDIR(found.st_mode) and mine):
+        raise InputError(
+            f"{folder}: is not this user's own folder, in which jobs lock GPUs: remove it or have "
+            "it removed, or set TMPDIR to a folder of your own"
+        )
+    return folder
 
 
 def description(device: str) -> str:

@@ -357,7 +357,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to addresses that would be accepted in the first place."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if reason := url_refusal(newurl):
+        reason = url_refusal(newurl)
+        if not reason and req.type == "https" and urlsplit(newurl).scheme != "https":
+            # Plain HTTP is for who starts on this machine, not for who is sent here from elsewhere.
+            reason = "is plain HTTP, expected https://... as before"
+        if reason:
             raise _Unfit(f"the server sends on to {newurl}, which {reason}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -55,6 +55,8 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
                 f"{path}: of no known effect, expected {PREFIX}<effect>_<level>.h5 of "
                 f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move the file away"
             )
+        if not path.is_file():
+            raise InputError(f"{path}: is no file, but a link, pipe or folder: move it away")
         level = level_string(text, effect_named(effect).decimals, str(path))
         if reason := refusal(effect_named(effect), float(level)):
             raise InputError(f"{path}: {reason}")

@@ -12,6 +12,7 @@ import numpy as np
 from sensitivity.embedding_files import DATASET
 from sensitivity.errors import InputError
 from sensitivity.files import sha256_of
+from sensitivity.hdf5_content import member
 from sensitivity.models import control
 
 
@@ -35,7 +36,7 @@ def read_embeddings(
     ------
     InputError
         naming the file: no HDF5 file or a damaged one, a model, dataset or clip that is missing,
-        another type or shape, a value that isn't finite
+        another type or shape, a value that isn't finite, content that lies in another file
     """
     try:
         with h5py.File(path, "r") as file:
@@ -66,14 +67,15 @@ def read_embeddings(
 
 def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Sequence[str]]:
     """Features and keys of a model, their types and shapes checked."""
-    models = file.get(DATASET)
-    if not isinstance(models, h5py.Group) or not isinstance(models.get(model), h5py.Group):
+    models = member(file, DATASET, path)
+    group = member(models, model, path) if isinstance(models, h5py.Group) else None
+    if not isinstance(group, h5py.Group):
         there = ", ".join(models) if isinstance(models, h5py.Group) else ""
         raise InputError(
             f"{path}: no group {DATASET}/{model} (models there: {there or 'none'}): add the "
             "model's embeddings or leave it out of `models`"
         )
-    features, keys = (models[model].get(name) for name in ("features", "keys"))
+    features, keys = (member(group, name, path) for name in ("features", "keys"))
     for name, data in (("features", features), ("keys", keys)):
         if not isinstance(data, h5py.Dataset):
             raise InputError(f"{path}: no dataset {DATASET}/{model}/{name}: add it")

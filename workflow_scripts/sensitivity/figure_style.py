@@ -91,15 +91,16 @@ def model_looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def shorten(text: str, width_in: float, size_pt: float) -> str:
-    """`text` with its middle left out where it is wider than `width_in` inches.
+    """`text` with its middle left out where it is wider than `width_in` inches, to be drawn.
 
-    The width is an estimate, 0.62 em a character: measuring would draw the figure twice.
+    The width is an estimate, 0.62 em a character: measuring would draw the figure twice. A dollar
+    sign is one, and begins no formula.
     """
     room = max(7, int(width_in * 72 / (0.62 * size_pt)))
-    if len(text) <= room:
-        return text
-    head = (room - 3) // 2
-    return f"{text[: room - 3 - head]}...{text[len(text) - head :]}"
+    if len(text) > room:
+        head = (room - 3) // 2
+        text = f"{text[: room - 3 - head]}...{text[len(text) - head :]}"
+    return text.replace("$", r"\$")
 
 
 def format_level(value: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from sensitivity import irmas
+from sensitivity.cells import escaped_row
 from sensitivity.clips import Clip
 from sensitivity.files import replacing
 
@@ -99,4 +100,4 @@ def write_findings(path: str | Path, findings: Iterable[Finding]) -> None:
     with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(finding) for finding in findings)
+        writer.writerows(escaped_row(asdict(finding)) for finding in findings)

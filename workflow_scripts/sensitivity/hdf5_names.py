@@ -8,7 +8,7 @@ are read by h5py, and by nothing else.
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,9 @@ UNDEFINED = 2**64 - 1
 LINK_INFO, LINK, CONTINUATION, SYMBOL_TABLE = 0x02, 0x06, 0x10, 0x11
 # A header has a handful; more means that they lead in a circle.
 MAX_CHUNKS = 1000
+# Of a structure that names links, and of a name; more is made to exhaust who reads it.
+MAX_BYTES = 16 * 2**20
+MAX_NAME = 1024
 
 
 class _UnknownLayout(Exception):
@@ -42,7 +45,7 @@ def group_names(path: str | os.PathLike, group: str) -> list[str]:
             for name in group.split("/"):
                 if name not in links:
                     raise InputError(
-                        f"{path}: no group {group}, found {', '.join(sorted(links)) or 'nothing'}: "
+                        f"{path}: no group {group}, found {_some(links) or 'nothing'}: "
                         f"expected the authors' layout, {group}/<model>/features and keys"
                     )
                 links = _links(file, links[name])
@@ -59,8 +62,14 @@ def group_names(path: str | os.PathLike, group: str) -> list[str]:
         raise InputError(f"{path}: cut short or damaged ({error}): copy it again") from None
 
 
+def _some(names: Iterable[str]) -> str:
+    """Names for a line, of hundreds the first."""
+    names = sorted(names)
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
 def _read(file: BinaryIO, address: int, size: int) -> bytes:
-    if not 0 <= size <= os.fstat(file.fileno()).st_size - address:
+    if not 0 <= size <= min(MAX_BYTES, os.fstat(file.fileno()).st_size - address):
         raise ValueError(f"no {size} bytes at {address}")
     file.seek(address)
     return file.read(size)
@@ -111,7 +120,11 @@ def _messages(file: BinaryIO, address: int) -> Iterator[tuple[int, bytes]]:
         chunks = [(address + 16, struct.unpack_from("<I", start, 8)[0])]
         head = struct.Struct("<HHB3x")
         frame = 0
+    left = MAX_BYTES
     for at, size in chunks:
+        left -= size
+        if left < 0:
+            raise ValueError("a header without an end")
         data, position = _read(file, at, size), 0
         while position + head.size <= len(data):
             kind, length, _ = head.unpack_from(data, position)
@@ -144,22 +157,29 @@ def _symbols(file: BinaryIO, tree: int, heap: int) -> dict[str, int]:
     size, _, at = struct.unpack_from("<QQQ", _read(file, heap, 32), 8)
     names = _read(file, at, size)
     found = {}
-    for node in _leaves(file, tree):
+    for node in _leaves(file, tree, set()):
         (count,) = struct.unpack_from("<H", _read(file, node, 8), 6)
         for entry in struct.iter_unpack("<QQ24x", _read(file, node + 8, 40 * count)):
             offset, target = entry
-            found[names[offset : names.index(0, offset)].decode()] = target
+            end = names.index(0, offset, offset + MAX_NAME)
+            found[names[offset:end].decode()] = target
     return found
 
 
-def _leaves(file: BinaryIO, node: int, below: int = 256) -> Iterator[int]:
-    """Addresses of a B-tree's symbol nodes; `below` is the level of the node above."""
+def _leaves(file: BinaryIO, node: int, seen: set[int], below: int = 256) -> Iterator[int]:
+    """Addresses of a B-tree's symbol nodes; `below` is the level of the node above.
+
+    No node is in a tree twice: a file of a few kilobytes would have it walked for years.
+    """
     start = _read(file, node, 24)
     level, count = struct.unpack_from("<BH", start, 5)
     if start[:4] != b"TREE" or level >= below:
         raise ValueError("a tree that is none")
     for _, child in struct.iter_unpack("<QQ", _read(file, node + 24, 16 * count)):
+        if child in seen:
+            raise ValueError("a tree that is none")
+        seen.add(child)
         if level == 0:
             yield child
         else:
-            yield from _leaves(file, child, level)
+            yield from _leaves(file, child, seen, level)

@@ -36,10 +36,11 @@ def complete(settings: ImportSettings) -> ImportSettings:
     folder = folder_of(settings.embeddings.directory)
     models = settings.models or group_names(folder / ORIGINALS, DATASET)
     for model in models:
-        if not re.fullmatch(NAME, model):
+        if not re.fullmatch(NAME, model) or len(model) > 64:
             raise InputError(
                 f"{folder / ORIGINALS}: model {model!r} is not named with letters, digits, - and _ "
-                "alone: name those to analyse in `models`, or rename its group in every file"
+                "alone, at most 64 of them: name those to analyse in `models`, or rename its group "
+                "in every file"
             )
     if not models:
         raise InputError(f"{folder / ORIGINALS}: no model below {DATASET}: expected one or more")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sensitivity.errors import InputError
+from sensitivity.names import file_refusal
 
 LABELS = {
     "cel": "cello",
@@ -109,7 +110,8 @@ def find_clips(folder: str | Path) -> list[str]:
     Raises
     ------
     InputError
-        if a label's folder is missing, can't be read, or has not as many clips as IRMAS
+        if a label's folder is missing, can't be read, or has not as many clips as IRMAS, or if a
+        clip's name can't be used
     """
     root = Path(folder)
     if (root / FOLDER).is_dir():
@@ -126,4 +128,7 @@ def find_clips(folder: str | Path) -> list[str]:
         if len(names) != expected:
             raise InputError(f"{root / tag}: {len(names)} clips, IRMAS has {expected}: {_REMEDY}")
         paths += [os.path.join(root, tag, name) for name in names]
+    for path in paths:
+        if reason := file_refusal(path):
+            raise InputError(f"{path}: {reason}: restore it, or the folder")
     return sorted(paths)

@@ -18,6 +18,11 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
         fields = line.split()
         if len(fields) < 2 or not re.fullmatch("[0-9a-f]{64}", fields[1]):
             raise InputError(f"{lock}, line {number}: expected a file and its SHA-256: delete it")
+        if pins.get(fields[0], fields[1]) != fields[1]:
+            raise InputError(
+                f"{lock}, line {number}: pins {fields[0]} to another SHA-256 than a line before: "
+                "delete the wrong one"
+            )
         pins[fields[0]] = fields[1]
     return pins
 

@@ -189,7 +189,8 @@ def url_refusal(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is no address, expected https://..."
-    if not url.isascii() or any(character <= " " for character in url):
+    # The others belong to no address (RFC 3986), and braces are Snakemake's.
+    if not url.isascii() or any(character <= " " or character in '"<>\\^`{|}' for character in url):
         return "has a character that addresses do not have: write it as %XX"
     if parts.scheme not in ("http", "https") or not host:
         return "is no address of a file, expected https://..."

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sensitivity.cells import escaped, unescaped_row
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
 
@@ -139,11 +140,11 @@ def write_table(path: str | Path, table: str, rows: Iterable[Mapping]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            writer.writerow([format_value(row.get(column)) for column in columns])
+            writer.writerow([escaped(format_value(row.get(column))) for column in columns])
 
 
 def read_table(path: str | Path, table: str) -> list[dict[str, str]]:
-    """Read a table written by `write_table`; cells stay text."""
+    """Read a table written by `write_table`; cells stay text, as it was before it was escaped."""
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS[table]:
@@ -151,7 +152,7 @@ def read_table(path: str | Path, table: str) -> list[dict[str, str]]:
                 f"{path}: the columns are {reader.fieldnames}, expected {list(COLUMNS[table])}: "
                 "delete the file and run again"
             )
-        return list(reader)
+        return [unescaped_row(row) for row in reader]
 
 
 def concatenate(parts: Iterable[str | Path], path: str | Path, table: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sensitivity.errors import InputError
+from sensitivity.names import text_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,6 +256,8 @@ def resolve(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
                 f"{where}: is {value!r}, expected the path of "
                 f"{info.weights_file}, or null to download it"
             )
+        if key == "weights" and value is not None and (reason := text_refusal(value)):
+            raise InputError(f"{where}: {value!r} {reason}: rename it or move it elsewhere")
     return {key: options.get(key, default) for key, default in defaults.items()}
 
 

@@ -99,7 +99,7 @@ def read_weights(path: str | os.PathLike) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
             weights = dict(file)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, MemoryError) as error:
         raise InputError(
             f"{path}: not readable weights ({error}): delete it and run again"
         ) from None

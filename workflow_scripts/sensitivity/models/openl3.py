@@ -129,11 +129,13 @@ def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
     """
     import h5py
 
+    from sensitivity.hdf5_content import member
+
     try:
         with h5py.File(path) as file:
-            layers = [file[name] for name in file.attrs["layer_names"]]
+            layers = [member(file, name, path) for name in _names(file.attrs["layer_names"])]
             found = [
-                (name, np.asarray(layer[name], np.float32))
+                (name, np.asarray(member(layer, name, path), np.float32))
                 for layer in layers
                 for name in _names(layer.attrs["weight_names"])
             ]

@@ -1,0 +1,249 @@
+"""Names from strangers: which are refused where they come in, and what becomes of the others."""
+
+import csv
+import html
+import os
+import random
+import string
+
+import pytest
+from docutils.core import publish_parts
+
+from sensitivity import irmas
+from sensitivity.cells import escaped, unescaped
+from sensitivity.clips import Clip, read_clips, write_clips
+from sensitivity.dataset import find_audio, labels_of, read_split
+from sensitivity.embedding_files import level_files
+from sensitivity.errors import InputError
+from sensitivity.findings import Finding, write_findings
+from sensitivity.names import label_refusal, path_refusal, rst_text, text_refusal
+from sensitivity.tables import read_table, write_table
+
+# Each is refused wherever it is in a name.
+HIDDEN = ["\n", "\r", "\t", "\0", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\udcff"]
+MEANINGFUL = ["{input}", "{", "}", "<b>", "<", ">", "</script><script>"]
+# What a shell, a formula, a format string, a glob or markup would take for its own, and text.
+PLAIN = [
+    "; touch x", "$(touch x)", "`touch x`", "a'b\"c", "-rf", "--help", "=1+1", "+1", "@SUM(A1)",
+    "a b", "$x$", "cost $5", "*?[a]", "a&b", "a|b", "%s", "~", "#", "!", "x_", "a:b", "*emph*",
+    "`link`_", "|sub|", "cafe\u0301", "caf\u00e9", "\u05e9\u05dc\u05d5\u05dd", "\u97f3\u697d",
+]  # fmt: skip
+FORMULAS = [
+    "=1+1",
+    "+x",
+    "-x",
+    "@SUM(A1)",
+    "=cmd|'/c calc'!A0",
+    "'=1",
+    "''-x",
+    "-1_0",
+    "\t=1",
+    "\r=",
+]
+NUMBERS = ["-40.0", "+5", "-1e-05", "-inf", "-nan", "0.5", "-.5", "-3."]
+
+
+@pytest.mark.parametrize("piece", [*HIDDEN, *MEANINGFUL])
+def test_what_no_name_may_hold(piece):
+    for refusal in (text_refusal, path_refusal, label_refusal):
+        assert refusal(f"a{piece}b")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_other_text_is_only_text(name):
+    assert text_refusal(name) == path_refusal(f"/data/{name}.wav") == label_refusal(name) == ""
+
+
+@pytest.mark.parametrize(
+    "label", ["", " a", "a ", ".", "..", ".a", "a/b", "a\\b", "a" * 129, "é" * 65]
+)
+def test_labels_are_parts_of_file_names(label):
+    assert label_refusal(label)
+
+
+def test_names_fit_a_file_system():
+    assert path_refusal("/data/" + "a" * 200 + ".wav") == ""
+    assert "200 bytes" in path_refusal("/data/" + "a" * 201 + ".wav")
+    assert "200 bytes" in path_refusal("/data/" + "é" * 101 + ".wav")
+
+
+@pytest.mark.parametrize("piece", [*HIDDEN, "\n" * 3])
+def test_a_refusal_is_one_line_without_control_characters(piece):
+    text = str(InputError(f"a{piece}b: refused"))
+    assert text.isprintable() and text.endswith("b: refused") and text.encode()
+
+
+def make_audio(folder, name: str) -> None:
+    path = os.path.join(os.fspath(folder), name)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "wb").close()
+    except (OSError, ValueError) as error:  # of NUL, or a file system that takes UTF-8 alone
+        pytest.skip(f"no such file can be made here ({error})")
+
+
+@pytest.mark.parametrize("piece", [piece for piece in (*HIDDEN, *MEANINGFUL) if "\0" not in piece])
+def test_a_file_or_folder_of_such_a_name_is_refused_when_clips_are_listed(tmp_path, piece):
+    make_audio(tmp_path, "good/a.wav")
+    make_audio(tmp_path, f"good/x{piece}y.wav")
+    with pytest.raises(InputError, match=r"^data\.folder: .* in it.*: rename it") as caught:
+        find_audio(tmp_path)
+    assert str(caught.value).isprintable()
+    other = tmp_path / "other"
+    make_audio(other, f"x{piece}y/a.wav")
+    with pytest.raises(InputError, match=r"^data\.folder: .* in it.*: rename it"):
+        find_audio(other)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_names_are_listed_and_folders_are_labels(tmp_path, name):
+    make_audio(tmp_path, f"{name}/{name}.wav")
+    paths = find_audio(tmp_path)
+    assert paths == [str(tmp_path / name / f"{name}.wav")]
+    assert labels_of(paths, None) == [name]
+
+
+def test_a_folder_that_cannot_be_a_label_is_refused(tmp_path):
+    make_audio(tmp_path, " cello/a.wav")
+    with pytest.raises(InputError, match=r" cello/a\.wav: its folder's name, which is its label, "):
+        labels_of(find_audio(tmp_path), None)
+
+
+def write_split(path, **row):
+    row = {
+        "instrument": "oboe",
+        "genre": "",
+        "file_name": "a",
+        "split": "train",
+        "group": "",
+        **row,
+    }
+    with open(path, "w", encoding="utf-8", newline="", errors="surrogateescape") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    return path
+
+
+@pytest.mark.parametrize("column", ["instrument", "genre", "file_name", "group"])
+@pytest.mark.parametrize("piece", [*HIDDEN, *MEANINGFUL])
+def test_a_split_with_such_names_is_refused(tmp_path, column, piece):
+    path = write_split(tmp_path / "split.csv", **{column: f"a{piece}b"})
+    with pytest.raises(
+        InputError, match=r"split\.csv(, line 2: the |: not a CSV file in UTF-8)"
+    ) as caught:
+        read_split(path)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("label", ["../x", "a/b", ".hidden", "x" * 200])
+def test_a_split_with_a_label_that_leads_elsewhere_is_refused(tmp_path, label):
+    with pytest.raises(InputError, match=r"split\.csv, line 2: the label .*: rename it"):
+        read_split(write_split(tmp_path / "split.csv", instrument=label))
+
+
+def test_a_copy_of_irmas_with_another_name_in_it_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(irmas, "COUNTS", {"cel": 1})
+    make_audio(tmp_path, "cel/[cel][cla]{x}0001__1.wav")
+    with pytest.raises(InputError, match=r"0001__1\.wav: has \{ in it"):
+        irmas.find_clips(tmp_path)
+
+
+# Formulas in cells
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_gets_an_apostrophe_and_loses_it_again(text):
+    assert escaped(text) == f"'{text}"
+    assert unescaped(escaped(text)) == text
+
+
+@pytest.mark.parametrize("value", [*NUMBERS, "", "cello", "'tis", "a=b", "1-2", 3, -4.5, None])
+def test_numbers_and_ordinary_text_stay_as_they_are(value):
+    assert escaped(value) == value and unescaped(value) == value
+
+
+def test_any_text_is_read_back():
+    chance = random.Random(5)
+    for _ in range(20_000):
+        text = "".join(
+            chance.choices("'=+-@\t\r\n1.e" + string.ascii_letters[:3], k=chance.randint(0, 5))
+        )
+        assert unescaped(escaped(text)) == text
+        cell = escaped(text)
+        assert not cell.startswith(("=", "@", "\t", "\r", "\n"))
+        if cell.startswith(("+", "-")):
+            float(cell)
+
+
+def cells_of(path) -> set[str]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return {cell for row in csv.reader(file) for cell in row}
+
+
+@pytest.mark.parametrize("name", ["=1+1", "-x", "@a", "+b", "'=c"])
+def test_no_file_of_the_workflow_has_a_formula_and_all_read_back(tmp_path, name):
+    clip = Clip(name, name, name, name, name, "train", 1.0, 8000, 1, "00", 8000, -1)
+    write_clips(tmp_path / "clips.csv", [clip])
+    assert read_clips(tmp_path / "clips.csv") == [clip]
+
+    rows = [{"model": name, "effect": "gain", "clip": name, "label": name, "r2": -0.5}]
+    write_table(tmp_path / "table.csv", "samplewise_r2", rows)
+    (row,) = read_table(tmp_path / "table.csv", "samplewise_r2")
+    assert (row["clip"], row["label"], row["r2"]) == (name, name, "-0.5")
+
+    write_findings(tmp_path / "findings.csv", [Finding(name, name, "name", name)])
+    split = tmp_path / "split.csv"
+    write_split(split, instrument=escaped(name), file_name=escaped(name), group=escaped(name))
+    (row,) = read_split(split)
+    assert (row.label, row.clip, row.group) == (name, name, name)
+    for file in tmp_path.glob("*.csv"):
+        assert name not in cells_of(file) and f"'{name}" in cells_of(file)
+
+
+# Markup
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *PLAIN, "`x <javascript:alert(1)>`_", "https://evil.example", "**b**", ".. raw:: html",
+        "a | b", ":role:`x`", "x__", "\\", "[1]_", "..", "- item",
+    ],
+)  # fmt: skip
+def test_text_in_a_report_is_text(text):
+    parts = publish_parts(f"- **Clips**: {rst_text(text)}.", writer="html")
+    shown = parts["body"].split("</strong>: ")[1].split(".</li>")[0].split(".</p>")[0]
+    assert html.unescape(shown) == text
+
+
+# What is no file
+
+
+def test_what_is_no_file_is_never_opened(tmp_path):
+    make_audio(tmp_path, "oboe/a.wav")
+    for make in (
+        os.mkfifo,
+        lambda path: os.symlink("/dev/zero", path),
+        lambda path: os.symlink("nowhere", path),
+    ):
+        make(tmp_path / "oboe" / "b.wav")
+        with pytest.raises(InputError, match=r"oboe/b\.wav is no file, but a broken link, pipe, "):
+            find_audio(tmp_path)
+        (tmp_path / "oboe" / "b.wav").unlink()
+    os.symlink("a.wav", tmp_path / "oboe" / "b.wav")
+    assert len(find_audio(tmp_path)) == 2
+
+
+def test_folders_that_lead_in_a_circle_are_not_followed(tmp_path):
+    """One is followed until its path is too long; of two there would be 2 ** 40 paths till then."""
+    make_audio(tmp_path, "oboe/a.wav")
+    os.symlink(tmp_path, tmp_path / "oboe" / "one")
+    with pytest.raises(InputError, match=r"oboe/one is a link to a folder that is there already"):
+        find_audio(tmp_path)
+
+
+def test_embeddings_that_are_no_file_are_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "embeddings_gain_5.0.h5")
+    with pytest.raises(InputError, match=r"gain_5\.0\.h5: is no file, but a link, pipe or folder"):
+        level_files(tmp_path, None)
