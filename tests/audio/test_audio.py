@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import io
+import itertools
 import os
 import re
 from dataclasses import replace
@@ -292,8 +293,9 @@ def test_reading_a_batch_takes_no_memory_for_what_was_read(tmp_path):
     protocol = {"audio": "pcm16", "reverb_state": "reset"}
     with writing_batch(
         tmp_path / "batch.h5", levels=["1", "2"], clips=clips, effect="gain", protocol=protocol
-    ):
-        pass
+    ) as writer:
+        for level, index in itertools.product(range(2), range(len(clips))):
+            writer.write(level, index, np.zeros((44100, 2)))
 
     def resident() -> int:
         """KiB of this process's memory, mapped files included."""
