@@ -112,7 +112,7 @@ def test_missing_truncated_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"gain\.h5.*no checksum.*delete"):
         read_store(path)
     for version, expected in (("1", "schema_version is 1, expected 2"), ("2", "damaged")):
-        with h5py.File(path, **checksums.FORMAT) as file:
+        with checksums.creating(path) as file:
             file.attrs["schema_version"] = version
         checksums.seal(path)
         with pytest.raises(InputError, match=rf"gain\.h5.*{expected}.*delete"):

@@ -200,9 +200,10 @@ def writing_batch(
     offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
     shape = (len(levels), int(offsets[-1]), channels)
     crc32 = np.zeros((len(levels), len(clips)), "<u4")
-    try:
-        with replacing(path) as part:
-            with h5py.File(part, **checksums.FORMAT) as file:
+    # Not `lasting`: it is read at once and deleted, and no power cut makes wrong audio of it.
+    with replacing(path, lasting=False) as part:
+        try:
+            with checksums.creating(part) as file:
                 options = {"dtype": h5py.string_dtype(), "track_times": False}
                 file.create_dataset("levels", data=list(levels), **options)
                 file.create_dataset("clips", data=[clip.clip for clip in clips], **options)
@@ -225,12 +226,12 @@ def writing_batch(
             finally:
                 os.close(descriptor)
             checksums.seal(part, (start, stop))
-    except OSError as error:
-        size = int(np.prod(shape)) * dtype.itemsize / 1e9
-        raise InputError(
-            f"{path}: {size:.3g} GB of audio could not be written "
-            f"({error.strerror or error}): free that much disk or lower levels_per_job"
-        ) from error
+        except OSError as error:
+            size = int(np.prod(shape)) * dtype.itemsize / 1e9
+            raise InputError(
+                f"{path}: {size:.3g} GB of audio could not be written "
+                f"({error.strerror or error}): free that much disk or lower levels_per_job"
+            ) from error
 
 
 def _allocate(

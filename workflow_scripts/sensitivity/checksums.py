@@ -7,22 +7,64 @@ the large data of a file stands in its first 512 bytes, HDF5's user block, and i
 HDF5 sees the file; the large data have one for each row, compared as the rows are read.
 """
 
+import io
 import json
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import h5py
 import numpy as np
 
 BLOCK = 512
-# How a file that will be sealed is created.
-FORMAT = {"mode": "w", "libver": ("v110", "v110"), "userblock_size": BLOCK}
 PIECE = 2**20
 
 
 class DamagedError(Exception):
     """A file's content isn't what was written."""
+
+
+class _Disk(io.FileIO):
+    """A file for HDF5 to write, which keeps what goes wrong to itself.
+
+    HDF5 can't close a file that it failed to write, and crashes the process as it ends.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        super().__init__(path, "w+")
+        self.error: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and not self.error:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
+
+
+@contextmanager
+def creating(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Create an HDF5 file, to be sealed when it is complete. Raises `OSError` of a full disk."""
+    with _Disk(path) as disk:
+        try:
+            options = {"libver": ("v110", "v110"), "userblock_size": BLOCK}
+            with h5py.File(disk, "w", **options) as file:
+                yield file
+        finally:
+            if disk.error:
+                raise disk.error
 
 
 def span(data: h5py.Dataset) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def write_directions(
 ) -> None:
     """Write (label, clip ids, directions) one after the other; attributes are kept as JSON."""
     with replacing(path) as part:
-        with h5py.File(part, **checksums.FORMAT) as file:
+        with checksums.creating(part) as file:
             _write(file, fitted, attributes)
         checksums.seal(part)
 

@@ -116,7 +116,7 @@ def _write(
 def _written(path: str | os.PathLike) -> Iterator[h5py.File]:
     """Write a file with checksums; `embeddings`, if it has any of its own, by their rows."""
     with replacing(path) as part:
-        with h5py.File(part, **checksums.FORMAT) as file:
+        with checksums.creating(part) as file:
             yield file
             apart = [checksums.span(file["embeddings"])] if "embeddings" in file else []
         checksums.seal(part, *apart)
