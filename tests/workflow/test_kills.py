@@ -112,10 +112,11 @@ class Killer:
         self.killed: Counter = Counter()
         self.runs = 0
 
-    def run(self, *arguments: str, group: bool = False, repeated: bool = False) -> None:
+    def run(self, *arguments: str, group: bool = False, repeated: bool = False) -> int:
         """Run once, killing jobs that are due; with `group` all of Snakemake at the first.
 
         Nothing that was finished before is touched, unless the run was told to (`repeated`).
+        Returns the run's status.
         """
         self.runs += 1
         before = {} if repeated else finished_files(self.project)
@@ -130,7 +131,7 @@ class Killer:
                 for pid, rule in scripts_of(self.project).items():
                     if pid not in seen and self.due[rule] and rule not in seen.values():
                         share = self.generator.uniform(0.05, 0.8)
-                        moments[pid] = time.monotonic() + share * self.seconds[rule]
+                        moments[pid] = time.monotonic() + share * self.seconds.get(rule, 1)
                     seen.setdefault(pid, rule)
                 for pid in [pid for pid, moment in moments.items() if moment < time.monotonic()]:
                     del moments[pid]
@@ -152,6 +153,7 @@ class Killer:
         after = finished_files(self.project)
         changed = [name for name, made in before.items() if after.get(name) != made]
         assert not changed, f"run {self.runs} made again what was finished: {changed}"
+        return run.returncode
 
     def unlock(self) -> None:
         """What a user whose Snakemake was killed meets, and does."""
@@ -201,8 +203,8 @@ def test_killed_jobs_leave_no_trace_once_the_run_is_repeated(finished, project, 
         assert killer.runs < 3 * KILLS, f"not killed: {+due}"
         # Jobs may be done before their moment: where all is made, a rule's are made again.
         again = [] if project.planned() else ["--forcerun", *+due]
-        killer.run(*again, group=groups > 0, repeated=bool(again))
-        if groups:
+        status = killer.run(*again, group=groups > 0, repeated=bool(again))
+        if status == -signal.SIGKILL:
             groups -= 1
             killer.unlock()
     killer.run()
