@@ -37,9 +37,15 @@ def replacing(path: str | os.PathLike, lasting: bool = True) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         yield part
-        if lasting:
-            _flush(part)
-        os.replace(part, path)
+        try:
+            if lasting:
+                _flush(part)
+            os.replace(part, path)
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: another process writes it too, as a job may that outlived its run: "
+                "wait until it has ended and run again"
+            ) from None
         if lasting:
             _flush(path.parent)
     except BaseException as error:

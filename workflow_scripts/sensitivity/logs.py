@@ -54,7 +54,7 @@ def _one_line(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, MemoryError):
         return (
-            f"memory ran out ({error or 'MemoryError'}): free memory, or run fewer jobs at a time "
+            f"memory ran out ({str(error) or 'MemoryError'}): free memory, or run fewer jobs at a time "
             "with a smaller --cores"
         )
     if isinstance(error, OSError) and error.errno in files.REMEDIES:
