@@ -53,9 +53,10 @@ def _one_line(error: BaseException) -> str | None:
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, MemoryError):
+        reason = str(error) or "MemoryError"
         return (
-            f"memory ran out ({str(error) or 'MemoryError'}): free memory, or run fewer jobs at a time "
-            "with a smaller --cores"
+            f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "
+            "--cores"
         )
     if isinstance(error, OSError) and error.errno in files.REMEDIES:
         where = error.filename or "a file of this job (results, log or the temporary folder)"
