@@ -68,14 +68,15 @@ def test_damaged_files_are_refused_where_they_are_read_and_made_again(finished, 
     results = again.path(RESULTS)
     embeddings, directions = results / "embeddings", results / "directions"
     (part,) = (embeddings / "logmel/gain").glob("5.0.*.h5")
+    original = embeddings / "musicnn-untrained/original.h5"
     damaged = {
         part: f"{RESULTS}/embeddings/logmel/gain.h5",
-        embeddings / "logmel/original.h5": f"{RESULTS}/directions/logmel/reverb.h5",
+        original: f"{RESULTS}/directions/musicnn-untrained/gain.h5",
         embeddings / "logmel/reverb.h5": f"{RESULTS}/analysis/logmel/reverb/displacement.csv",
         directions / "musicnn/gain.h5": f"{RESULTS}/analysis/musicnn/gain/auc.csv",
     }
     cut(part, 0.9)
-    damage(embeddings / "logmel/original.h5", 0.6)
+    damage(original, 0.6)
     damage(embeddings / "logmel/reverb.h5", 0.02)
     damage(directions / "musicnn/gain.h5", 0.5)
     targets = [*damaged.values()]
