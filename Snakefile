@@ -36,6 +36,10 @@ include: "rules/comparison.smk"
 report: "report/workflow.rst"
 
 
+onstart:
+    checked(check_writable)
+
+
 onerror:
     say_what_is_missing()
 
