@@ -313,11 +313,20 @@ def assemble_model(
             group = file.create_group(name)
             with _opened(store) as source:
                 data = source["embeddings"]
-                layout = h5py.VirtualLayout(data.shape, data.dtype)
-                relative = os.path.relpath(Path(store).resolve(), folder)
-                layout[...] = h5py.VirtualSource(relative, "embeddings", data.shape, data.dtype)
-                group.create_virtual_dataset("embeddings", layout)
+                _refer(group, os.path.relpath(Path(store).resolve(), folder), data)
                 _copy_header(source, group)
+
+
+def _refer(group: h5py.Group, path: str, data: h5py.Dataset) -> None:
+    """Create the virtual dataset `embeddings` over all of `data`, which is in the file `path`.
+
+    As h5py's own function does, but without the time, which would make each file another.
+    """
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(data.shape)
+    layout.set_virtual(space, os.fsencode(path), b"embeddings", space)
+    h5py.h5d.create(group.id, b"embeddings", data.id.get_type(), space, layout)
 
 
 def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
