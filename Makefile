@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare verify tidy test lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-faults lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,6 +63,11 @@ tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=ye
 
 test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)
+
+test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny run, every kind, and finish it (20 minutes)
+	@$(RUN) python tools/stacks.py >/dev/null
+	@$(RUN) KILLS=60 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=.test-tools \
+	    python -P -m pytest -s tests/workflow/test_kills.py
 
 lint: .venv/.ready ## check formatting, Python and the workflow
 	$(RUN) snakefmt --check Snakefile rules tools

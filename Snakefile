@@ -37,6 +37,10 @@ include: "rules/manifest.smk"
 report: "report/workflow.rst"
 
 
+onstart:
+    checked(check_writable)
+
+
 onerror:
     say_what_is_missing()
 

@@ -111,6 +111,17 @@ wildcard_constraints:
     level=r"-?[0-9.]+",
 
 
+def check_writable() -> None:
+    """Refuse folders that may not be written: Snakemake's own word for that is a traceback."""
+    for folder in (RESULTS, f"logs/{settings.experiment}", f"benchmarks/{settings.experiment}"):
+        there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+        if not os.access(there, os.W_OK):
+            raise InputError(
+                f"{folder}: may not be written: make it writable (it may be on a read-only disk, or "
+                "another user's), or run in another folder with --directory"
+            )
+
+
 def carried(name: str) -> str:
     """A file of the checkout, in whichever folder Snakemake runs (`--directory`)."""
     return os.path.relpath(Path(workflow.basedir, name))

@@ -1,11 +1,14 @@
 """Embedding stores: what goes in comes out, and what doesn't belong is refused."""
 
 import os
+import time
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from sensitivity import checksums
 from sensitivity.errors import InputError
 from sensitivity.store import (
     assemble_effect,
@@ -42,7 +45,7 @@ def test_round_trip(tmp_path):
     assert store.embeddings.dtype == np.float32
     np.testing.assert_array_equal(store.embeddings, embeddings())
     assert (store.levels, store.clips) == (LEVELS, CLIPS)
-    assert store.attributes["schema_version"] == "1"
+    assert store.attributes["schema_version"] == "2"
     assert store.attributes["unit"] == "dB"
     assert read_header(path).clips == CLIPS
     write_store(path, embeddings()[0], CLIPS, None, ATTRIBUTES)
@@ -127,12 +130,14 @@ def test_missing_truncated_and_foreign_files_are_refused(tmp_path):
         read_store(path)
     with h5py.File(path, "w") as file:
         file["other"] = 1
-    with pytest.raises(InputError, match="schema_version"):
+    with pytest.raises(InputError, match=r"gain\.h5.*no checksum.*delete"):
         read_store(path)
-    with h5py.File(path, "w") as file:
-        file.attrs["schema_version"] = "1"
-    with pytest.raises(InputError, match=r"gain\.h5.*damaged"):
-        read_store(path)
+    for version, expected in (("1", "schema_version is 1, expected 2"), ("2", "damaged")):
+        with checksums.creating(path) as file:
+            file.attrs["schema_version"] = version
+        checksums.seal(path)
+        with pytest.raises(InputError, match=rf"gain\.h5.*{expected}.*delete"):
+            read_store(path)
 
 
 def write_parts(tmp_path) -> list:
@@ -187,6 +192,14 @@ def test_the_model_store_moves_as_a_folder_and_exports_whole(tmp_path, monkeypat
         "embeddings/logmel/original.h5",
         {"gain": "embeddings/logmel/gain.h5"},
     )
+    made = Path("embeddings/logmel.h5").read_bytes()
+    time.sleep(1.1)  # HDF5 can keep the second in which a dataset was made
+    assemble_model(
+        "embeddings/logmel.h5",
+        "embeddings/logmel/original.h5",
+        {"gain": "embeddings/logmel/gain.h5"},
+    )
+    assert Path("embeddings/logmel.h5").read_bytes() == made
     (tmp_path / "elsewhere").mkdir()
     moved = tmp_path / "elsewhere" / "moved"
     os.rename(folder, moved)
@@ -202,7 +215,16 @@ def test_the_model_store_moves_as_a_folder_and_exports_whole(tmp_path, monkeypat
 
     check(moved / "logmel.h5")
     export_store(moved / "logmel.h5", tmp_path / "alone.h5")
+    # HDF5 gives zeros where a virtual dataset's source is gone; the checksums tell.
+    with open(moved / "logmel/gain.h5", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    with pytest.raises(InputError, match=r"gain\.h5.*checksum.*delete"):
+        export_store(moved / "logmel.h5", tmp_path / "again.h5")
     os.rename(moved / "logmel/gain.h5", moved / "gain.h5")
     check(tmp_path / "alone.h5")
     with pytest.raises(InputError, match=r"logmel/gain\.h5.* missing"):
         export_store(moved / "logmel.h5", tmp_path / "again.h5")
+    assert not (tmp_path / "again.h5").exists()

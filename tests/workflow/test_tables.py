@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensitivity import tables
+from sensitivity.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFIED = {
@@ -105,3 +106,14 @@ def test_the_interval_of_a_mean_is_narrower_than_those_of_its_labels():
     # Four labels alike have half the interval of one.
     (summary,) = tables.summarise_r2([global_r2_row("1", "0.5", "0.2", "0.6")] * 4)
     assert summary["mean_test_low"] == pytest.approx(0.35)
+
+
+@pytest.mark.parametrize("lost", [1, 3, 9, 40])
+def test_a_table_cut_short_is_refused(tmp_path, lost):
+    path = tmp_path / "table1.csv"
+    rows = [{"model": "logmel", "effect": name, "mean": 0.5} for name in ("gain", "reverb")]
+    tables.write_table(path, "table1", rows)
+    assert len(tables.read_table(path, "table1")) == 2
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(InputError, match=r"table1\.csv: row [12] is not whole.* delete it"):
+        tables.read_table(path, "table1")

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 import soundfile
 
+from sensitivity import checksums
 from sensitivity.clips import Clip
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
@@ -133,7 +135,17 @@ class AudioBatchWriter:
     everything: what is written is a plain contiguous dataset.
     """
 
-    def __init__(self, descriptor: int, start: int, offsets: np.ndarray, channels: int, audio: str):
+    def __init__(
+        self,
+        descriptor: int,
+        start: int,
+        offsets: np.ndarray,
+        channels: int,
+        audio: str,
+        crc32: np.ndarray,
+    ) -> None:
+        """`crc32` (levels, clips) uint32 takes the CRC-32 of each clip that is written."""
+        self._crc32 = crc32
         self._descriptor = descriptor
         self._start = start
         self._offsets = offsets
@@ -154,10 +166,16 @@ class AudioBatchWriter:
             samples = np.ascontiguousarray(audio, DTYPES["float32"])
         frame = level_index * self._offsets[-1] + first
         position = self._start + int(frame) * self._channels * samples.itemsize
-        rest = memoryview(samples).cast("B")
-        while rest:  # one call writes at most 2 GiB
-            written = os.pwrite(self._descriptor, rest, position)
-            rest, position = rest[written:], position + written
+        self._crc32[level_index, clip_index] = zlib.crc32(samples)
+        _write_at(self._descriptor, position, samples)
+
+
+def _write_at(descriptor: int, position: int, array: np.ndarray) -> None:
+    """Write a contiguous array's bytes at a position of a file."""
+    rest = memoryview(array).cast("B")
+    while rest:  # one call writes at most 2 GiB
+        written = os.pwrite(descriptor, rest, position)
+        rest, position = rest[written:], position + written
 
 
 @contextmanager
@@ -174,43 +192,60 @@ def writing_batch(
 
     `clips` are those stored, in order; `package_versions` what they are made with. The whole file
     is allocated first, so that a disk without the room for it is noticed before anything is
-    rendered; that, too, is an `InputError`.
+    rendered; that, too, is an `InputError`. A dataset `crc32`, uint32
+    (levels, clips), has the CRC-32 of each clip's samples, and all else has one too (`checksums`).
     """
     samplerate, channels = clips[0].samplerate, clips[0].channels
     dtype = DTYPES[protocol["audio"]]
     offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
     shape = (len(levels), int(offsets[-1]), channels)
-    try:
-        with replacing(path) as part:
-            with h5py.File(part, "w") as file:
-                text = h5py.string_dtype()
-                file.create_dataset("levels", data=list(levels), dtype=text)
-                file.create_dataset("clips", data=[clip.clip for clip in clips], dtype=text)
-                file.create_dataset("offsets", data=offsets)
+    crc32 = np.zeros((len(levels), len(clips)), "<u4")
+    # Not `lasting`: it is read at once and deleted, and no power cut makes wrong audio of it.
+    with replacing(path, lasting=False) as part:
+        try:
+            with checksums.creating(part) as file:
+                options = {"dtype": h5py.string_dtype(), "track_times": False}
+                file.create_dataset("levels", data=list(levels), **options)
+                file.create_dataset("clips", data=[clip.clip for clip in clips], **options)
+                file.create_dataset("offsets", data=offsets, track_times=False)
                 file.attrs["samplerate"] = samplerate
                 file.attrs["effect"] = effect
                 file.attrs["protocol"] = json.dumps(protocol, sort_keys=True)
                 versions = json.dumps(package_versions or {}, sort_keys=True)
                 file.attrs["package_versions"] = versions
-                layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-                layout.set_layout(h5py.h5d.CONTIGUOUS)
-                layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-                layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-                kind, space = h5py.h5t.py_create(dtype), h5py.h5s.create_simple(shape)
-                start = h5py.h5d.create(file.id, b"audio", kind, space, layout).get_offset()
+                start_crc32, _ = _allocate(file, "crc32", crc32.shape, crc32.dtype)
+                start, stop = _allocate(file, "audio", shape, dtype)
             descriptor = os.open(part, os.O_WRONLY)
             try:
                 if hasattr(os, "posix_fallocate"):  # not on macOS
-                    os.posix_fallocate(descriptor, start, int(np.prod(shape)) * dtype.itemsize)
-                yield AudioBatchWriter(descriptor, start, offsets, channels, protocol["audio"])
+                    os.posix_fallocate(descriptor, start, stop - start)
+                yield AudioBatchWriter(
+                    descriptor, start, offsets, channels, protocol["audio"], crc32
+                )
+                _write_at(descriptor, start_crc32, crc32)
             finally:
                 os.close(descriptor)
-    except OSError as error:
-        size = int(np.prod(shape)) * dtype.itemsize / 1e9
-        raise InputError(
-            f"{path}: {size:.3g} GB of audio could not be written "
-            f"({error.strerror or error}): free that much disk or lower levels_per_job"
-        ) from error
+            checksums.seal(part, (start, stop))
+        except OSError as error:
+            size = int(np.prod(shape)) * dtype.itemsize / 1e9
+            raise InputError(
+                f"{path}: {size:.3g} GB of audio could not be written "
+                f"({error.strerror or error}): free that much disk or lower levels_per_job"
+            ) from error
+
+
+def _allocate(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[int, int]:
+    """Create a contiguous dataset with its room in the file: where it starts and ends."""
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.CONTIGUOUS)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    layout.set_obj_track_times(False)
+    kind, space = h5py.h5t.py_create(dtype), h5py.h5s.create_simple(shape)
+    data = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, layout))
+    return checksums.span(data)
 
 
 class AudioBatch:
@@ -225,6 +260,7 @@ class AudioBatch:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
+            checksums.check(self.path)
             with h5py.File(self.path, "r") as file:
                 self.levels = tuple(file["levels"].asstr()[:])
                 self.clips = tuple(file["clips"].asstr()[:])
@@ -233,9 +269,10 @@ class AudioBatch:
                 self.protocol = json.loads(file.attrs["protocol"])
                 self.package_versions = json.loads(file.attrs["package_versions"])
                 self._offsets = file["offsets"][:]
+                self._crc32 = file["crc32"][:]
                 dataset = file["audio"]
                 self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, checksums.DamagedError) as error:
             raise InputError(
                 f"{path}: not a file of effected audio ({error}): delete it and run again"
             ) from None
@@ -255,6 +292,11 @@ class AudioBatch:
             ) from None
         if len(found) < size:
             raise InputError(f"{self.path}: ends before its audio does: delete it and run again")
+        if zlib.crc32(found) != self._crc32[level_index, clip_index]:
+            raise InputError(
+                f"{self.path}: damaged, the samples of {self.clips[clip_index]} at "
+                f"{self.levels[level_index]} are not those written: delete it and run again"
+            )
         return found.reshape(-1, channels)
 
     def clip(self, level_index: int, clip_index: int) -> np.ndarray:

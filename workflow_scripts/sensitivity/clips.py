@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from sensitivity.cells import escaped_row, unescaped_row
-from sensitivity.errors import InputError
+from sensitivity.cells import escaped_row
+from sensitivity.csv_files import read_rows
 from sensitivity.files import replacing
 
 
@@ -46,16 +46,9 @@ def write_clips(path: str | Path, clips: Iterable[Clip]) -> None:
 
 def read_clips(path: str | Path) -> list[Clip]:
     """Read the index, in clip id order."""
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise InputError(
-                f"{path}: the columns are {reader.fieldnames}, expected {list(COLUMNS)}: "
-                "delete the file and run again"
-            )
-        kinds = {field.name: field.type for field in fields(Clip)}
-        rows = map(unescaped_row, reader)
-        return [Clip(**{key: kinds[key](value) for key, value in row.items()}) for row in rows]
+    kinds = {field.name: field.type for field in fields(Clip)}
+    rows = read_rows(path, COLUMNS)
+    return [Clip(**{key: kinds[key](value) for key, value in row.items()}) for row in rows]
 
 
 def in_split(clips: Iterable[Clip]) -> list[Clip]:

@@ -5,6 +5,7 @@ import platform
 import sys
 from importlib import metadata
 
+from sensitivity import files
 from sensitivity.errors import InputError
 
 
@@ -16,9 +17,21 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     snakemake : the object Snakemake injects; ``log``, ``rule`` and ``wildcards`` are used
     packages : distributions whose versions are worth a line in the log
 
-    An `InputError` ends the script with its one line and exit status 1; any other uncaught error
-    is a fault of the program and is logged with its traceback.
+    An `InputError`, and what the machine refuses (memory, a disk), end the script with one line
+    and exit status 1; any other uncaught error is a fault of the program and is logged with its
+    traceback.
     """
+    log = logging.getLogger(snakemake.rule)
+
+    def report_uncaught(kind, error, traceback) -> None:
+        if line := _one_line(error):
+            log.error("%s", line)
+        else:
+            log.critical("uncaught error", exc_info=(kind, error, traceback))
+
+    sys.excepthook = report_uncaught
+    # A log that can't be written, as its disk is full, must not bury the reason in tracebacks.
+    logging.raiseExceptions = False
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
@@ -28,17 +41,24 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
         handlers=handlers,
         force=True,
     )
-    log = logging.getLogger(snakemake.rule)
     wildcards = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
     log.info("%s (%s) on Python %s", snakemake.rule, wildcards, platform.python_version())
     for package in packages:
         log.info("%s %s", package, metadata.version(package))
-
-    def report_uncaught(kind, error, traceback) -> None:
-        if issubclass(kind, InputError):
-            log.error("%s", error)
-        else:
-            log.critical("uncaught error", exc_info=(kind, error, traceback))
-
-    sys.excepthook = report_uncaught
     return log
+
+
+def _one_line(error: BaseException) -> str | None:
+    """What to say of an error that is no fault of the program."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        reason = str(error) or "MemoryError"
+        return (
+            f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "
+            "--cores"
+        )
+    if isinstance(error, OSError) and error.errno in files.REMEDIES:
+        where = error.filename or "a file of this job (results, log or the temporary folder)"
+        return f"{where}: {error.strerror}: {files.REMEDIES[error.errno]}"
+    return None

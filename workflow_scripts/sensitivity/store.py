@@ -10,10 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from sensitivity import checksums
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Stores of one model and effect may only be put together where all of these agree. config_sha256
 # is left out: a part written before a level was added to the config is still the same data.
 IDENTITY = (
@@ -58,6 +59,9 @@ def write_store(
 ) -> None:
     """Write datasets `embeddings` (float32), `clips` and `levels` (UTF-8), and the attributes.
 
+    Beside them is a dataset `crc32`, uint32 (P, N) or (N,): the CRC-32 of each embedding's bytes.
+    All else has a checksum too (`checksums`); whatever reads a store here compares both.
+
     Parameters
     ----------
     embeddings : (P, N, d), or (N, d) without `levels`
@@ -87,13 +91,14 @@ def _write(
     """Write a store level by level: `rows` yields the P arrays (N, d), or one for originals."""
     if len(set(clips)) != len(clips):
         raise ValueError("a clip occurs twice")
-    with replacing(path) as part, h5py.File(part, "w", libver=("v110", "v110")) as file:
+    with _written(path) as file:
         for key, value in {**attributes, "schema_version": SCHEMA_VERSION}.items():
             file.attrs[key] = encode_attribute(value)
         _write_text(file, "clips", clips)
         if levels is not None:
             _write_text(file, "levels", levels)
         data = file.create_dataset("embeddings", shape, np.float32, track_times=False)
+        sums = file.create_dataset("crc32", shape[:-1], np.uint32, track_times=False)
         for index, row in enumerate(rows):
             row = np.asarray(row, dtype=np.float32)
             finite = np.isfinite(row).all(axis=1)
@@ -103,7 +108,18 @@ def _write(
                     f"{path}: the embedding of clip {clips[int(np.argmin(finite))]}{at} is not "
                     "finite: check that clip's audio, or leave it out of the data"
                 )
-            data[... if levels is None else index] = row
+            where = ... if levels is None else index
+            data[where], sums[where] = row, checksums.crc32_of_rows(row)
+
+
+@contextmanager
+def _written(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Write a file with checksums; `embeddings`, if it has any of its own, by their rows."""
+    with replacing(path) as part:
+        with checksums.creating(part) as file:
+            yield file
+            apart = [checksums.span(file["embeddings"])] if "embeddings" in file else []
+        checksums.seal(part, *apart)
 
 
 def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
@@ -112,10 +128,11 @@ def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """Open for reading; a file that is missing, cut short or no store is an `InputError`."""
+    """Open for reading; a file that is missing, damaged or no store is an `InputError`."""
     try:
+        checksums.check(path)
         file = h5py.File(path, "r")
-    except OSError as error:
+    except (OSError, checksums.DamagedError) as error:
         raise InputError(
             f"{path}: not a readable embedding store ({error}): delete it and run again"
         ) from None
@@ -128,7 +145,7 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
             )
         try:
             yield file
-        except (KeyError, OSError) as error:
+        except (KeyError, OSError, checksums.DamagedError) as error:
             if getattr(error, "errno", None):  # of the system (a full disk), not of this file
                 raise
             raise InputError(f"{path}: damaged ({error}): delete it and run again") from None
@@ -136,6 +153,21 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
 
 def _attributes(file: h5py.File) -> dict[str, str]:
     return dict(file.attrs)
+
+
+def _rows(group: h5py.Group, level: int | None, clips: slice, wanted=slice(None)) -> np.ndarray:
+    """The embeddings `clips` of a level, of them those `wanted`: (n, d), what was written."""
+    where = clips if level is None else (level, clips)
+    found = group["embeddings"][where][wanted]
+    checksums.check_rows(found, group["crc32"][where][wanted])
+    return found
+
+
+def _all_rows(group: h5py.Group) -> Iterator[np.ndarray]:
+    """Every level's embeddings, one after the other, or the originals'."""
+    data = group["embeddings"]
+    for level in [None] if data.ndim == 2 else range(len(data)):
+        yield _rows(group, level, slice(None))
 
 
 def _texts(group: h5py.Group, name: str) -> list[str]:
@@ -162,7 +194,9 @@ def read_store(path: str | os.PathLike, expected: Mapping | None = None) -> Stor
     with _opened(path) as file:
         attributes = _attributes(file)
         _check(path, attributes, expected or {})
-        return Store(file["embeddings"][...], _levels(file), _texts(file, "clips"), attributes)
+        embeddings, sums = file["embeddings"][...], file["crc32"][...]
+        checksums.check_rows(embeddings.reshape(-1, embeddings.shape[-1]), sums.reshape(-1))
+        return Store(embeddings, _levels(file), _texts(file, "clips"), attributes)
 
 
 def read_header(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
@@ -194,12 +228,13 @@ def read_rows(
         rows = np.array([row_of[clip] for clip in clips], dtype=np.intp)
         if rows.size == 0:
             return np.empty((*data.shape[:-2], 0, data.shape[-1]), np.float32)
-        first, stop = rows.min(), rows.max() + 1
+        first = rows.min()
+        between, rows = slice(first, rows.max() + 1), rows - first
         if data.ndim == 2:
-            return data[first:stop][rows - first]
+            return _rows(file, None, between, rows)
         out = np.empty((data.shape[0], len(rows), data.shape[2]), np.float32)
         for level in range(data.shape[0]):
-            out[level] = data[level, first:stop][rows - first]
+            out[level] = _rows(file, level, between, rows)
         return out
 
 
@@ -240,7 +275,7 @@ def assemble_effect(
         for level in levels:
             part, index = source[level]
             with _opened(part) as file:
-                yield file["embeddings"][index]
+                yield _rows(file, index, slice(None))
 
     shape = (len(levels), len(clips), dimension)
     _write(path, rows(), shape, clips, levels, {**found, **attributes})
@@ -266,56 +301,63 @@ def assemble_model(
 
     The embeddings are virtual datasets whose sources are named relative to `path`: the folder
     can be moved as a whole, and a copy of this file alone is empty (`export_store` makes a full
-    one). Stores that don't share `MODEL_IDENTITY` are refused.
+    one). `crc32` is copied. Stores that don't share `MODEL_IDENTITY` are refused.
     """
     folder = Path(path).resolve().parent
     expected = model_identity(original)
     for store in effects.values():
         read_header(store, expected)
-    with replacing(path) as part, h5py.File(part, "w", libver=("v110", "v110")) as file:
+    with _written(path) as file:
         file.attrs["schema_version"] = str(SCHEMA_VERSION)
         for name, store in {"original": original, **effects}.items():
             group = file.create_group(name)
             with _opened(store) as source:
                 data = source["embeddings"]
-                layout = h5py.VirtualLayout(data.shape, data.dtype)
-                relative = os.path.relpath(Path(store).resolve(), folder)
-                layout[...] = h5py.VirtualSource(relative, "embeddings", data.shape, data.dtype)
-                # As track_times=False, which this call doesn't have: equal stores have equal bytes.
-                layout.dcpl.set_obj_track_times(False)
-                group.create_virtual_dataset("embeddings", layout)
-                _write_text(group, "clips", _texts(source, "clips"))
-                if (levels := _levels(source)) is not None:
-                    _write_text(group, "levels", levels)
-                for key, value in _attributes(source).items():
-                    group.attrs[key] = value
+                _refer(group, os.path.relpath(Path(store).resolve(), folder), data)
+                _copy_header(source, group)
+
+
+def _refer(group: h5py.Group, path: str, data: h5py.Dataset) -> None:
+    """Create the virtual dataset `embeddings` over all of `data`, which is in the file `path`.
+
+    As h5py's own function does, but without the time, which would make each file another.
+    """
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(data.shape)
+    layout.set_virtual(space, os.fsencode(path), b"embeddings", space)
+    h5py.h5d.create(group.id, b"embeddings", data.id.get_type(), space, layout)
+
+
+def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
+    """Copy all of a store but its embeddings."""
+    _write_text(group, "clips", _texts(source, "clips"))
+    if (levels := _levels(source)) is not None:
+        _write_text(group, "levels", levels)
+    group.create_dataset("crc32", data=source["crc32"][...], track_times=False)
+    for key, value in _attributes(source).items():
+        group.attrs[key] = value
 
 
 def export_store(path: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Copy a model's store and everything it refers to into one self-contained file."""
     folder = Path(path).resolve().parent
-    with (
-        _opened(path) as file,
-        replacing(destination) as part,
-        h5py.File(part, "w", libver=("v110", "v110")) as copy,
-    ):
+    with _opened(path) as file, _written(destination) as copy:
         for key, value in file.attrs.items():
             copy.attrs[key] = value
         for name, group in file.items():
             data = group["embeddings"]
             # HDF5 answers with zeros, not an error, where the source of a virtual dataset is gone.
             for virtual in data.virtual_sources():
-                if not (folder / virtual.file_name).is_file():
+                source = folder / virtual.file_name
+                if not source.is_file():
                     raise InputError(
                         f"{path}: {virtual.file_name} beside it is missing: "
                         "export from the complete results folder"
                     )
+                read_header(source, _attributes(group))
             target = copy.create_group(name)
-            for key, value in group.attrs.items():
-                target.attrs[key] = value
-            _write_text(target, "clips", _texts(group, "clips"))
-            if (levels := _levels(group)) is not None:
-                _write_text(target, "levels", levels)
+            _copy_header(group, target)
             full = target.create_dataset("embeddings", data.shape, np.float32, track_times=False)
-            for index in range(data.shape[0]):
-                full[index] = data[index]
+            for index, rows in enumerate(_all_rows(group)):
+                full[... if data.ndim == 2 else index] = rows

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sensitivity.cells import escaped, unescaped_row
-from sensitivity.errors import InputError
+from sensitivity.cells import escaped
+from sensitivity.csv_files import read_rows
 from sensitivity.files import replacing
 
 # How many leading columns identify a row; tables are sorted by them.
@@ -144,15 +144,8 @@ def write_table(path: str | Path, table: str, rows: Iterable[Mapping]) -> None:
 
 
 def read_table(path: str | Path, table: str) -> list[dict[str, str]]:
-    """Read a table written by `write_table`; cells stay text, as it was before it was escaped."""
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS[table]:
-            raise InputError(
-                f"{path}: the columns are {reader.fieldnames}, expected {list(COLUMNS[table])}: "
-                "delete the file and run again"
-            )
-        return [unescaped_row(row) for row in reader]
+    """Read a table written by `write_table`; cells stay text. Raises `InputError` if damaged."""
+    return read_rows(path, COLUMNS[table])
 
 
 def concatenate(parts: Iterable[str | Path], path: str | Path, table: str) -> None:

@@ -1,0 +1,216 @@
+"""What a workstation does to a run, on the real rules: full, read-only and faulty disks, no memory.
+
+Each ends in one line that says what to do. Done that, the same command finishes with the bytes of
+a run that nothing disturbed: so no fault ends in a wrong number.
+"""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Project
+from test_kills import same_tree, scripts_of
+
+RESULTS = "results/tiny"
+# Long enough for a machine that does much else.
+SECONDS = 300
+
+
+def namespaces() -> bool:
+    command = ["unshare", "--mount", "true"]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+needs_mounts = pytest.mark.skipif(not namespaces(), reason="mounting needs root and namespaces")
+
+
+def mounted(path: Path, mount: str) -> tuple[str, ...]:
+    """Run a command after `mount`, of which it alone knows, on `path`; list the files there then.
+
+    In `mount`, "$0" is the path.
+    """
+    script = '"$@"; status=$?; find "$0" -type f | sed "s/^/left: /"; exit $status'
+    path.mkdir(parents=True, exist_ok=True)
+    return ("unshare", "--mount", "sh", "-c", f"{mount} && {{ {script}; }}", str(path))
+
+
+def errors_of(done: subprocess.CompletedProcess) -> set[str]:
+    """The lines that jobs failed with, and no traceback."""
+    assert done.returncode != 0
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output, output
+    return {line.partition(" ERROR ")[2] for line in output.splitlines() if " ERROR " in line}
+
+
+def damage(path: Path, at: float) -> None:
+    """Change a byte behind Snakemake's back, at a share of the file."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 0x10
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def cut(path: Path, share: float) -> None:
+    status = path.stat()
+    os.truncate(path, int(share * status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_damaged_files_are_refused_where_they_are_read_and_made_again(finished, again):
+    results = again.path(RESULTS)
+    embeddings, directions = results / "embeddings", results / "directions"
+    (part,) = (embeddings / "logmel/gain").glob("5.0.*.h5")
+    original = embeddings / "musicnn-untrained/original.h5"
+    damaged = {
+        part: f"{RESULTS}/embeddings/logmel/gain.h5",
+        original: f"{RESULTS}/directions/musicnn-untrained/gain.h5",
+        embeddings / "logmel/reverb.h5": f"{RESULTS}/analysis/logmel/reverb/displacement.csv",
+        directions / "musicnn/gain.h5": f"{RESULTS}/analysis/musicnn/gain/auc.csv",
+    }
+    cut(part, 0.9)
+    damage(original, 0.6)
+    damage(embeddings / "logmel/reverb.h5", 0.02)
+    damage(directions / "musicnn/gain.h5", 0.5)
+    targets = [*damaged.values()]
+    for target in targets:
+        again.path(target).unlink()
+    found = errors_of(again.snakemake("--keep-going", *targets))
+    names = {os.path.relpath(path, again.folder) for path in damaged}
+    assert {line.partition(": ")[0] for line in found} == names
+    assert all("delete it and run again" in line for line in found)
+    assert not any(again.path(target).exists() for target in targets)
+    for path in damaged:
+        path.unlink()
+    again.run(*targets)
+    names.remove(os.path.relpath(part, again.folder))  # its name says: rendered twice
+    same_tree(again.folder, finished.folder, [*targets, *names])
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("folder", "size", "removed", "target", "line"),
+    [
+        ("audio", "1m", "embeddings/logmel/gain", "embeddings/logmel/gain.h5",
+         "GB of audio could not be written (No space left on device): free that much disk"),
+        ("embeddings/logmel", "16k", "embeddings/logmel/original.h5",
+         "embeddings/logmel/original.h5",
+         "original.h5: cannot be written (No space left on device): free disk there"),
+        ("tables", "8k", "tables/auc.csv", "tables/auc.csv",
+         "auc.csv: cannot be written (No space left on device): free disk there"),
+        ("figures", "8k", "figures/table1.png", "figures/table1.png",
+         "table1.png: cannot be written (No space left on device): free disk there"),
+    ],
+)  # fmt: skip
+def test_a_full_disk_is_one_line_and_nothing_half_written(
+    finished, again, folder, size, removed, target, line
+):
+    path = again.path(f"{RESULTS}/{removed}")
+    if path.is_dir():
+        for part in path.iterdir():
+            part.unlink()
+        again.path(f"{RESULTS}/{target}").unlink()
+    else:
+        path.unlink()
+    disk = f'mount -t tmpfs -o size={size} tmpfs "$0" && touch "$0/mounted"'
+    again.through = mounted(again.path(f"{RESULTS}/{folder}"), disk)
+    done = again.snakemake(f"{RESULTS}/{target}")
+    again.through = ()
+    found = errors_of(done)
+    assert len(found) == 1 and line in found.pop()
+    left = re.findall(r"^left: .*/(.+)$", done.stdout, re.M)
+    assert [name for name in left if name.startswith(".") or name == Path(target).name] == []
+    again.run(f"{RESULTS}/{target}")
+    same_tree(again.folder, finished.folder, [f"{RESULTS}/{target}"])
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        # Where a rule's other outputs are there, Snakemake looks at them before it starts a job.
+        ("tables/auc.csv", "Write-protected output files for rule tabulate_debiasing:"),
+        ("embeddings/logmel/original.h5", "error: results/tiny: may not be written"),
+    ],
+)
+def test_a_read_only_results_folder_is_one_line(finished, again, target, line):
+    target = f"{RESULTS}/{target}"
+    again.path(target).unlink()
+    read_only = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"'
+    again.through = mounted(again.path("results"), read_only)
+    done = again.snakemake(target)
+    again.through = ()
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert line in output and "Traceback" not in output, output
+    again.run(target)
+    same_tree(again.folder, finished.folder, [target])
+
+
+def test_a_job_without_memory_says_so(finished, again):
+    target = f"{RESULTS}/embeddings/logmel/original.h5"
+    log = again.path("logs/tiny/embeddings/logmel/original.log")
+    for path in (log, again.path(target)):
+        path.unlink()
+    pipe = subprocess.PIPE
+    with again.start(target, stdout=pipe, stderr=pipe) as run:
+        # It says what its store will say when the model is loaded, and then embeds.
+        def loaded() -> bool:
+            return log.exists() and "data_sha256" in log.read_text()
+
+        pid = job_of(again, run, "embed_original", loaded)
+        size = int(re.search(r"VmSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+        resource.prlimit(pid, resource.RLIMIT_AS, (1024 * size, 1024 * size))
+        output, errors = run.communicate(timeout=SECONDS)
+    found = errors_of(subprocess.CompletedProcess((), run.returncode, output, errors))
+    assert len(found) == 1 and found.pop().startswith("memory ran out (")
+    assert not again.path(target).exists()
+    again.run(target)
+    same_tree(again.folder, finished.folder, [target])
+
+
+def test_a_worker_that_is_killed_ends_its_job_in_one_line(finished, again):
+    target = f"{RESULTS}/analysis/logmel/gain/auc.csv"
+    again.path(target).unlink()
+    pipe = subprocess.PIPE
+    with again.start(target, "--set-threads", "classify=2", stdout=pipe, stderr=pipe) as run:
+        job_of(again, run, "classify", lambda: workers_of(again))
+        os.kill(workers_of(again)[-1], signal.SIGKILL)
+        output, errors = run.communicate(timeout=SECONDS)
+    found = errors_of(subprocess.CompletedProcess((), run.returncode, output, errors))
+    assert len(found) == 1
+    assert found.pop().startswith("one of 2 worker processes was killed, probably because memory")
+    assert not again.path(target).exists() and not workers_of(again)
+    again.run(target, "--set-threads", "classify=2")
+    same_tree(again.folder, finished.folder, [target])
+
+
+def job_of(project: Project, run: subprocess.Popen, rule: str, ready) -> int:
+    """Wait for a rule's job, and until it is `ready`; its process."""
+    deadline = time.monotonic() + SECONDS
+    while not ([pid for pid, of in scripts_of(project).items() if of == rule] and ready()):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    (pid,) = (pid for pid, of in scripts_of(project).items() if of == rule)
+    return pid
+
+
+def workers_of(project: Project) -> list[int]:
+    """The worker processes of all jobs of a project."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes()
+            here = (path / "cwd").resolve() == project.folder.resolve()
+        except OSError:
+            continue
+        if here and b"multiprocessing.spawn" in words:
+            found.append(int(path.name))
+    return sorted(found)
