@@ -99,8 +99,10 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
 	    2>&1 | sed '/^WARNING: Retrying/d' >&2 || { $(NO_PACKAGES); }
-	@.venv/bin/uv pip install --quiet --python .venv --requirement $< || { $(NO_PACKAGES); }
+	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
+	@ln -sf ../../../../../tools/efficiency_report.py .venv/lib/python3.11/site-packages/snakemake_executor_plugin_slurm/
 	@touch $@
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready

@@ -1,0 +1,106 @@
+"""A Slurm for all tests here, and copies of the workflow that run on it."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, missing, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def workflow_tests():
+    """The helpers of tests/workflow, whose file has the name of this one."""
+    path = ROOT / "tests" / "workflow" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("workflow_conftest", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+workflow = workflow_tests()
+
+
+class SlurmProject(workflow.Project):
+    """A copy of the checkout that runs on the cluster, with the profile that it carries."""
+
+    def __init__(self, folder: Path, cluster: Cluster):
+        super().__init__(folder)
+        self.cluster = cluster
+
+    def start(self, *arguments: str, configfile: str = "tiny.yaml", **options) -> subprocess.Popen:
+        """Start Snakemake as on a login node, polling and waiting less than real clusters need."""
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
+        command += ["--configfile", configfile, "--max-threads", "2", "--latency-wait", "10"]
+        command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda")]
+        command += ["--slurm-init-seconds-before-status-checks", "1", *arguments]
+        environment = dict(self.cluster.environment)
+        own = str(Path(sys.executable).parent)
+        # After the wrapper of srun, before everything else.
+        first, rest = environment["PATH"].split(os.pathsep, 1)
+        environment["PATH"] = os.pathsep.join([first, own, rest])
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, text=True, start_new_session=True, **options
+        )
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace what a file of this copy has to say exactly once."""
+        text = self.path(name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
+        self.path(name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def tables(self) -> dict[str, bytes]:
+        folder = self.path("results/tiny/tables")
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs of each rule a run for the tables would do."""
+        return {rule: len(jobs) for rule, jobs in self.planned(*TABLES).items()}
+
+
+TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Cluster:
+    """Two nodes with a GPU each; nothing of it may be left at the end."""
+    if reason := missing():
+        pytest.skip(reason)
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        wait_until(lambda: not cluster.processes(), 30, "nothing that was started is left")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, cluster) -> SlurmProject:
+    """A copy in which the tables were made without Slurm and without a fault."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "project"
+    if os.environ.get("DEVCACHE"):
+        shutil.copytree("/tmp/undist", folder, symlinks=True)
+        return SlurmProject(folder, cluster)
+    project = workflow.copy_checkout(folder)
+    project.run(*TABLES)
+    return SlurmProject(folder, cluster)
+
+
+@pytest.fixture
+def again(undisturbed, cluster, tmp_path) -> SlurmProject:
+    """A copy of the undisturbed run, to break and to run on Slurm."""
+    shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
+    return SlurmProject(tmp_path / "project", cluster)
+
+
+@pytest.fixture
+def new_jobs(cluster):
+    """The jobs that were submitted since the test began."""
+    before = {job.id for job in cluster.jobs()}
+    return lambda: [job for job in cluster.jobs() if job.id not in before]
