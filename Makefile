@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare test lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare test test-slurm lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,9 @@ compare: .venv/.ready ## set two experiments side by side that have been run (A=
 
 test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)
+
+test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of its own, through faults (as root; 8 minutes)
+	@$(RUN) python tools/run_tests.py slurm
 
 lint: .venv/.ready ## check formatting, Python and the workflow
 	$(RUN) snakefmt --check Snakefile rules tools

@@ -154,8 +154,9 @@ class Cluster:
             **os.environ,
             "PATH": os.pathsep.join(path),
             "SLURM_CONF": str(folder / "slurm.conf"),
-            # By this, whatever was started for this cluster is found again.
-            "SLURM_TEST_CLUSTER": str(folder),
+            # By this, whatever was started for this cluster is found again. (In job steps the plugin
+            # removes what begins with SLURM_.)
+            "TEST_SLURM_CLUSTER": str(folder),
         }
 
     def start(self) -> None:
@@ -240,7 +241,7 @@ class Cluster:
 
     def processes(self) -> list[Process]:
         """What runs of what was started for this cluster."""
-        mine = f"SLURM_TEST_CLUSTER={self.folder}"
+        mine = f"TEST_SLURM_CLUSTER={self.folder}"
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             pid = int(folder.name)

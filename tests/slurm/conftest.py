@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ def workflow_tests():
 
 
 workflow = workflow_tests()
+# One of each rule that writes tables: it writes the others too.
+TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
 
 
 class SlurmProject(workflow.Project):
@@ -32,6 +36,7 @@ class SlurmProject(workflow.Project):
     def __init__(self, folder: Path, cluster: Cluster):
         super().__init__(folder)
         self.cluster = cluster
+        self.runs: list[subprocess.Popen] = []
 
     def start(self, *arguments: str, configfile: str = "tiny.yaml", **options) -> subprocess.Popen:
         """Start Snakemake as on a login node, polling and waiting less than real clusters need."""
@@ -44,9 +49,27 @@ class SlurmProject(workflow.Project):
         # After the wrapper of srun, before everything else.
         first, rest = environment["PATH"].split(os.pathsep, 1)
         environment["PATH"] = os.pathsep.join([first, own, rest])
-        return subprocess.Popen(
+        run = subprocess.Popen(
             command, cwd=self.folder, env=environment, text=True, start_new_session=True, **options
         )
+        self.runs.append(run)
+        return run
+
+    def snakemake(
+        self, *arguments: str, configfile: str = "tiny.yaml"
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake, to the end or for half an hour: a job takes seconds to get going."""
+        pipe = subprocess.PIPE
+        run = self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe)
+        output, errors = run.communicate(timeout=1800)
+        return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
+
+    def end(self) -> None:
+        """Kill what a test that failed left running here; of its jobs the cluster takes care."""
+        for run in self.runs:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace what a file of this copy has to say exactly once."""
@@ -63,11 +86,8 @@ class SlurmProject(workflow.Project):
         return {rule: len(jobs) for rule, jobs in self.planned(*TABLES).items()}
 
 
-TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
-
-
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory) -> Cluster:
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
     """Two nodes with a GPU each; nothing of it may be left at the end."""
     if reason := missing():
         pytest.skip(reason)
@@ -84,19 +104,18 @@ def cluster(tmp_path_factory) -> Cluster:
 def undisturbed(tmp_path_factory, cluster) -> SlurmProject:
     """A copy in which the tables were made without Slurm and without a fault."""
     folder = tmp_path_factory.mktemp("undisturbed") / "project"
-    if os.environ.get("DEVCACHE"):
-        shutil.copytree("/tmp/undist", folder, symlinks=True)
-        return SlurmProject(folder, cluster)
     project = workflow.copy_checkout(folder)
     project.run(*TABLES)
     return SlurmProject(folder, cluster)
 
 
 @pytest.fixture
-def again(undisturbed, cluster, tmp_path) -> SlurmProject:
+def again(undisturbed, cluster, tmp_path) -> Iterator[SlurmProject]:
     """A copy of the undisturbed run, to break and to run on Slurm."""
     shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
-    return SlurmProject(tmp_path / "project", cluster)
+    project = SlurmProject(tmp_path / "project", cluster)
+    yield project
+    project.end()
 
 
 @pytest.fixture

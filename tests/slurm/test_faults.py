@@ -52,7 +52,7 @@ def test_a_job_that_lacks_memory_gets_more(again, undisturbed, new_jobs):
 
 
 def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new_jobs):
-    take_away(again, "directions/logmel/gain.h5", "analysis/logmel/*")
+    take_away(again, "directions/logmel/gain.h5", "analysis/logmel/*", "tables/*")
     assert again.counts() == {
         "fit_directions": 1,
         "correlate": 2,
@@ -90,7 +90,7 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
 
 
 def test_a_node_that_dies_costs_its_jobs_and_no_more(again, undisturbed, new_jobs):
-    take_away(again, "embeddings/logmel/gain*")
+    take_away(again, "embeddings/logmel/gain*", "tables/*")
     pipe = subprocess.PIPE
     run = again.start(*TABLES, stdout=pipe, stderr=subprocess.STDOUT)
     caught = again.cluster.held("embed_clips")
@@ -118,7 +118,7 @@ def wildcards_of(jobs, id: str) -> str:
 
 
 def test_a_run_whose_snakemake_is_killed_goes_on_where_it_was(again, undisturbed, new_jobs):
-    take_away(again, "embeddings/logmel/gain*")
+    take_away(again, "embeddings/logmel/gain*", "tables/*")
     quiet = subprocess.DEVNULL
     run = again.start(*TABLES, stdout=quiet, stderr=quiet)
     caught = again.cluster.held("embed_clips")
