@@ -1,6 +1,6 @@
 """Run tests/STACK with the Python of each stack, all of them even where one fails.
 
-Usage: run_tests.py [STACK ...], by default every stack; or a suite of SLOW, which is run when named.
+Usage: run_tests.py [STACK ...], by default every stack. A suite of SLOW runs when it is named.
 """
 
 import os

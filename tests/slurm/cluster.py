@@ -154,8 +154,8 @@ class Cluster:
             **os.environ,
             "PATH": os.pathsep.join(path),
             "SLURM_CONF": str(folder / "slurm.conf"),
-            # By this, whatever was started for this cluster is found again. (In job steps the plugin
-            # removes what begins with SLURM_.)
+            # By this, whatever was started for this cluster is found again. (Of names that begin
+            # with SLURM_ the plugin clears job steps.)
             "TEST_SLURM_CLUSTER": str(folder),
         }
 

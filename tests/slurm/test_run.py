@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 import yaml
 from cluster import NODES, Job, overlapping
-from conftest import SlurmProject, workflow
+from conftest import SlurmProject, fresh_project
 
 EMBEDDING = {"embed_original", "embed_clips"}
 
@@ -25,7 +25,7 @@ class Observed:
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory, cluster) -> Observed:
     folder = tmp_path_factory.mktemp("on_slurm") / "project"
-    workflow.copy_checkout(folder)
+    fresh_project(folder)
     project = SlurmProject(folder, cluster)
     # As if each model ran on a GPU; none of these uses the one that it gets.
     project.edit("rules/common.smk", 'return int(wanted and settings.device != "cpu")', "return 1")
@@ -83,7 +83,7 @@ def test_what_is_too_small_for_a_job_is_none(observed):
 
 def test_gpu_jobs_run_in_the_gpu_partition_one_to_a_gpu(observed):
     on_gpu = [job for job in observed.jobs if job.rule in EMBEDDING]
-    assert len(on_gpu) == 3 + 3 * 4
+    assert len(on_gpu) == 2 + 2 * 4
     assert {job.partition for job in on_gpu} == {"gpu"}
     assert all(len(job.gpus) == 1 for job in on_gpu), on_gpu
     assert {gpu for job in on_gpu for gpu in job.gpus} == {f"{node}:0" for node in NODES}
