@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare verify tidy test test-faults lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-faults test-slurm lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,9 @@ test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny r
 	@$(RUN) python tools/stacks.py >/dev/null
 	@$(RUN) KILLS=60 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=.test-tools \
 	    python -P -m pytest -s tests/workflow/test_kills.py
+
+test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of its own, through faults (as root; 8 minutes)
+	@$(RUN) python tools/run_tests.py slurm
 
 lint: .venv/.ready ## check formatting, Python and the workflow
 	$(RUN) snakefmt --check Snakefile rules tools
@@ -112,9 +115,11 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
 	    2>&1 | sed '/^WARNING: Retrying/d' >&2 || { $(NO_PACKAGES); }
-	@.venv/bin/uv pip install --quiet --python .venv --requirement $< || { $(NO_PACKAGES); }
+	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
 	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py
+	@ln -sf ../../../../../tools/efficiency_report.py .venv/lib/python3.11/site-packages/snakemake_executor_plugin_slurm/
 	@touch $@
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready

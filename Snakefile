@@ -10,6 +10,7 @@ if not config:
 
 
 include: "rules/common.smk"
+include: "rules/slurm.smk"
 
 
 if IMPORTED:

@@ -13,6 +13,7 @@ rule tabulate_paper_comparison:
         "<logs>/tables/paper_comparison.log",
     benchmark:
         "<benchmarks>/tables/paper_comparison.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -42,6 +43,7 @@ rule draw_paper_table1:
         "<logs>/figures/paper_table1.log",
     benchmark:
         "<benchmarks>/figures/paper_table1.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -76,6 +78,7 @@ rule draw_paper_auc:
         "<benchmarks>/figures/paper_auc_{model}_{effect}_{label}.tsv"
     wildcard_constraints:
         label="|".join(label for *_, label in paper.CASES),
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -101,6 +104,7 @@ rule compare_experiments:
         "logs/comparisons/{a}/{b}/tables.log",
     benchmark:
         "benchmarks/comparisons/{a}/{b}/tables.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -124,6 +128,7 @@ rule draw_comparison:
         "logs/comparisons/{a}/{b}/figures.log",
     benchmark:
         "benchmarks/comparisons/{a}/{b}/figures.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     message:

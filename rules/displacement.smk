@@ -38,6 +38,7 @@ rule tabulate_displacement:
         "<logs>/tables/displacement.log",
     benchmark:
         "<benchmarks>/tables/displacement.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

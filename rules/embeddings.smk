@@ -108,6 +108,7 @@ rule assemble_effect:
         "<logs>/embeddings/{model}/{effect}/assemble.log",
     benchmark:
         "<benchmarks>/embeddings/{model}/{effect}/assemble.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

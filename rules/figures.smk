@@ -40,6 +40,7 @@ rule draw_trajectories:
         "<logs>/figures/trajectories_{effect}.log",
     benchmark:
         "<benchmarks>/figures/trajectories_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -66,6 +67,7 @@ rule draw_correlation:
         "<logs>/figures/correlation_{effect}.log",
     benchmark:
         "<benchmarks>/figures/correlation_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -91,6 +93,7 @@ rule draw_spectra:
         "<logs>/figures/spectra_{effect}.log",
     benchmark:
         "<benchmarks>/figures/spectra_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -116,6 +119,7 @@ rule draw_samplewise:
         "<logs>/figures/samplewise_{effect}.log",
     benchmark:
         "<benchmarks>/figures/samplewise_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -141,6 +145,7 @@ rule draw_dimensionality:
         "<logs>/figures/dimensionality_{effect}.log",
     benchmark:
         "<benchmarks>/figures/dimensionality_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -165,6 +170,7 @@ rule draw_principal_angles:
         "<logs>/figures/principal_angles_{effect}.log",
     benchmark:
         "<benchmarks>/figures/principal_angles_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -189,6 +195,7 @@ rule draw_auc:
         "<logs>/figures/auc_{effect}.log",
     benchmark:
         "<benchmarks>/figures/auc_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -220,6 +227,7 @@ rule draw_table1:
         "<logs>/figures/table1.log",
     benchmark:
         "<benchmarks>/figures/table1.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -244,6 +252,7 @@ rule draw_displacement:
         "<logs>/figures/displacement_{effect}.log",
     benchmark:
         "<benchmarks>/figures/displacement_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -267,6 +276,7 @@ rule draw_auc_gain:
         "<logs>/figures/auc_gain_{effect}.log",
     benchmark:
         "<benchmarks>/figures/auc_gain_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -292,6 +302,7 @@ rule draw_verdicts:
         "<logs>/figures/verdicts_{effect}.log",
     benchmark:
         "<benchmarks>/figures/verdicts_{effect}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:

@@ -15,6 +15,7 @@ rule index_embeddings:
         "<logs>/index_embeddings.log",
     benchmark:
         "<benchmarks>/index_embeddings.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -12,6 +12,7 @@ rule assemble_model:
         "<logs>/embeddings/{model}.log",
     benchmark:
         "<benchmarks>/embeddings/{model}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -22,6 +22,7 @@ rule tabulate_sensitivity:
         "<logs>/tables/sensitivity.log",
     benchmark:
         "<benchmarks>/tables/sensitivity.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -47,6 +48,7 @@ rule tabulate_debiasing:
         "<logs>/tables/debiasing.log",
     benchmark:
         "<benchmarks>/tables/debiasing.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -1,0 +1,135 @@
+"""A Slurm for all tests here, and copies of the workflow that run on it."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, missing, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def workflow_tests():
+    """The helpers of tests/workflow, whose file has the name of this one."""
+    folder = ROOT / "tests" / "workflow"
+    sys.path.append(str(folder))  # for what it imports from there
+    spec = importlib.util.spec_from_file_location("workflow_conftest", folder / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+workflow = workflow_tests()
+# One of each rule that writes tables: it writes the others too.
+TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
+
+
+def fresh_project(folder: Path):
+    """A copy of the checkout with the tiny experiment, less one model of which there are two."""
+    project = workflow.copy_checkout(folder)
+    config = project.read_config()
+    del config["models"]["musicnn"]
+    project.write_config(config)
+    return project
+
+
+class SlurmProject(workflow.Project):
+    """A copy of the checkout that runs on the cluster, with the profile that it carries."""
+
+    def __init__(self, folder: Path, cluster: Cluster):
+        super().__init__(folder)
+        self.cluster = cluster
+        self.runs: list[subprocess.Popen] = []
+
+    def start(self, *arguments: str, configfile: str = "tiny.yaml", **options) -> subprocess.Popen:
+        """Start Snakemake as on a login node, polling and waiting less than real clusters need."""
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
+        command += ["--configfile", configfile, "--max-threads", "2", "--latency-wait", "10"]
+        command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda")]
+        # The plugin asks after so many seconds, and each time that nothing has ended 10 s later.
+        command += ["--slurm-init-seconds-before-status-checks", "10", *arguments]
+        environment = dict(self.cluster.environment)
+        own = str(Path(sys.executable).parent)
+        # After the wrapper of srun, before everything else.
+        first, rest = environment["PATH"].split(os.pathsep, 1)
+        environment["PATH"] = os.pathsep.join([first, own, rest])
+        run = subprocess.Popen(
+            command, cwd=self.folder, env=environment, text=True, start_new_session=True, **options
+        )
+        self.runs.append(run)
+        return run
+
+    def snakemake(
+        self, *arguments: str, configfile: str = "tiny.yaml"
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake, to the end or for half an hour: a job takes seconds to get going."""
+        pipe = subprocess.PIPE
+        run = self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe)
+        output, errors = run.communicate(timeout=1800)
+        return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
+
+    def end(self) -> None:
+        """Kill what a test that failed left running here; of its jobs the cluster takes care."""
+        for run in self.runs:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace what a file of this copy has to say exactly once."""
+        text = self.path(name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {old!r} is there {text.count(old)} times"
+        self.path(name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def tables(self) -> dict[str, bytes]:
+        folder = self.path("results/tiny/tables")
+        return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs of each rule a run for the tables would do."""
+        return {rule: len(jobs) for rule, jobs in self.planned(*TABLES).items()}
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """Two nodes with a GPU each; nothing of it may be left at the end."""
+    if reason := missing():
+        pytest.skip(reason)
+    cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        wait_until(lambda: not cluster.processes(), 30, "nothing that was started is left")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, cluster) -> SlurmProject:
+    """A copy in which the tables were made without Slurm and without a fault."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "project"
+    fresh_project(folder).run(*TABLES)
+    return SlurmProject(folder, cluster)
+
+
+@pytest.fixture
+def again(undisturbed, cluster, tmp_path) -> Iterator[SlurmProject]:
+    """A copy of the undisturbed run, to break and to run on Slurm."""
+    shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
+    project = SlurmProject(tmp_path / "project", cluster)
+    yield project
+    project.end()
+
+
+@pytest.fixture
+def new_jobs(cluster):
+    """The jobs that were submitted since the test began."""
+    before = {job.id for job in cluster.jobs()}
+    return lambda: [job for job in cluster.jobs() if job.id not in before]

@@ -1,0 +1,145 @@
+"""The profiles, and what stands between a run and an earlier one's jobs; on Slurm: tests/slurm."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.profiles import ProfileConfigFileParser
+
+from sensitivity.errors import InputError
+from sensitivity.slurm import refuse_jobs_left
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = "sensitivity_be4b4532-e532-4512-af46-63a7923acfe1"
+
+
+def read_profile(name: str) -> dict:
+    """A profile as Snakemake reads it."""
+    with open(ROOT / "profiles" / name / "config.yaml", encoding="utf-8") as file:
+        return ProfileConfigFileParser().parse(file)
+
+
+def rules() -> dict[str, str]:
+    """The text of each rule by its name."""
+    found = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        parts = re.split(r"^ *rule (\w+):\n", path.read_text(encoding="utf-8"), flags=re.M)
+        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    return found
+
+
+def submitted() -> dict[str, dict[str, str]]:
+    """The resources that profiles/slurm gives each rule that it names."""
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)["set-resources"]
+
+
+def test_the_slurm_profile_names_every_rule_that_is_submitted():
+    local = {name for name, text in rules().items() if "localrule: True" in text}
+    assert set(submitted()) == set(rules()) - local
+    assert {"classify", "embed_clips"} <= set(submitted())
+    assert {"fetch_weights", "download_irmas", "draw_auc"} <= local
+
+
+@pytest.mark.parametrize("rule", submitted())
+def test_memory_and_time_grow_with_each_attempt(rule):
+    own = re.search(r"mem_mb=(?:lambda wildcards, threads: )?(.+),\n", rules()[rule])[1]
+    retries = int(read_profile("slurm")["retries"])
+    for resource in ("mem_mb", "runtime"):
+        asked = [
+            eval(submitted()[rule][resource], {"attempt": attempt, "threads": 4})
+            for attempt in range(1, retries + 2)
+        ]
+        assert sorted(set(asked)) == asked and len(asked) == 3, resource
+        if resource == "mem_mb":
+            assert asked[0] >= eval(own, {"threads": 4})
+
+
+def test_the_slurm_profile_is_complete_in_itself():
+    """It has what profiles/default sets, but for what one machine has and a cluster hasn't."""
+    default, slurm = read_profile("default"), read_profile("slurm")
+    differing = {"resources", "default-resources", "keep-going"}
+    assert set(default) - set(slurm) == set()
+    shared = set(default) - differing
+    assert {key: slurm[key] for key in shared} == {key: default[key] for key in shared}
+
+
+def test_partitions_are_read_from_the_profile_itself():
+    """Of a key that it doesn't know, Snakemake's profile takes no notice if it is a mapping."""
+    slurm = read_profile("slurm")
+    assert "partitions" not in slurm
+    file = Path(slurm["slurm-partition-config"])
+    assert file == ROOT / "profiles" / "slurm" / "config.yaml"
+    partitions = yaml.safe_load(file.read_text(encoding="utf-8"))["partitions"]
+    # More limits than this on the second, and jobs without a GPU may fit it better than the first.
+    assert partitions == {"cpu": {"max_gpu": 0}, "gpu": {"max_gpu": 1}}
+
+
+def test_jobs_together_ask_for_no_more_memory_than_this_machine_has():
+    (given,) = (r for r in read_profile("default")["resources"] if r.startswith("mem_mb="))
+    total = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
+    assert 0 < int(given.removeprefix("mem_mb=")) * 1e6 <= int(total[1]) * 1024
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "expected"),
+    [
+        ("memory.max", "4000000000", 4000),
+        ("memory/memory.limit_in_bytes", "3000000000", 3000),
+        ("memory.max", "max", None),
+        ("memory/memory.limit_in_bytes", "9223372036854771712", None),
+    ],
+)
+def test_a_containers_limit_is_the_memory_there_is(tmp_path, file, said, expected):
+    text = (ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8")
+    (definition,) = (d for d in yaml.safe_load(text)["__definitions__"] if "def " in d)
+    limit = tmp_path / "sys" / "fs" / "cgroup" / file
+    limit.parent.mkdir(parents=True)
+    limit.write_text(f"{said}\n")
+    names = {"os": os, "Path": lambda name: tmp_path / name.lstrip("/")}
+    exec(definition, names)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    assert names["memory_mb"]() == (expected or total)
+
+
+@pytest.fixture
+def squeue(tmp_path, monkeypatch):
+    """Have squeue print some lines, or fail."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def say(*lines: str, status: int = 0) -> None:
+        (folder / "said").write_text("".join(f"{line}\n" for line in lines))
+        stream = ">&2" if status else ""
+        program = folder / "squeue"
+        program.write_text(f"#!/bin/sh\ncat {folder}/said {stream}\nexit {status}\n")
+        program.chmod(0o755)
+
+    return say
+
+
+def test_jobs_of_an_earlier_run_in_this_folder_are_refused(squeue, tmp_path):
+    here, other = tmp_path / "a|b", tmp_path / "other"
+    lines = [
+        f"11|{RUN}|{here}",
+        f"12|{RUN}|{other}",
+        f"13|bash|{here}",
+        f"14|{RUN.partition('_')[2]}|{here}/",
+        f"15|{RUN}x|{here}",
+    ]
+    squeue(*lines)
+    with pytest.raises(InputError, match=r"^2 Slurm jobs .* scancel 11 14$"):
+        refuse_jobs_left(str(here))
+    squeue(lines[1], lines[2])
+    refuse_jobs_left(str(here))
+    squeue()
+    refuse_jobs_left(str(here))
+
+
+def test_a_squeue_that_fails_stops_the_run(squeue, tmp_path):
+    squeue("squeue: error: no controller", status=1)
+    with pytest.raises(InputError, match=r"says: squeue: error: no controller$"):
+        refuse_jobs_left(str(tmp_path))
