@@ -17,10 +17,13 @@ sys.path.insert(0, str(SCRIPTS))
 from sensitivity import comparison, dataset, embedding_files, findings, import_settings, irmas
 from sensitivity import levels, models, paper
 from sensitivity.demo_music import demo_clips
+from sensitivity.clips import in_split, read_clips
 from sensitivity.config import load_settings, model_options
+from sensitivity.dataset import is_plain_file
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
 from sensitivity.protocol import check_label_counts
+from sensitivity.tables import read_table
 
 
 def checked(function, *arguments):
@@ -304,7 +307,10 @@ def check_labels() -> None:
 
 if not IMPORTED:
     AUDIO = audio_files()
+    # What Snakemake would stop at itself: the index says what is wrong with it.
+    UNREADABLE = [] if DEMO or IRMAS else [path for path in AUDIO if not is_plain_file(path)]
     checked(check_labels)
+    AUDIO = [path for path in AUDIO if path not in UNREADABLE]
 
 
 def environment_of(wildcards) -> str:
@@ -445,7 +451,8 @@ def style_of(kind: str) -> dict:
 
 
 def all_tables() -> list[str]:
-    return [f"{RESULTS}/tables/{name}.csv" for name in TABLES]
+    tables = TABLES if IMPORTED else (*TABLES, "dropped_clips")
+    return [f"{RESULTS}/tables/{name}.csv" for name in tables]
 
 
 def all_stores() -> list[str]:
@@ -529,9 +536,25 @@ def clips_words() -> str:
     return f"{audio}; split into training and test clips: {data.split}"
 
 
+def dropped_words() -> str:
+    """What a finished run was made without, for the report; empty where nothing was dropped."""
+    clips, dropped = Path(RESULTS, "clips.csv"), Path(RESULTS, "tables", "dropped_clips.csv")
+    if IMPORTED or not (clips.exists() and dropped.exists()):
+        return ""
+    n_dropped = len(checked(read_table, dropped, "dropped_clips"))
+    if not n_dropped:
+        return ""
+    n_embedded = len(in_split(checked(read_clips, clips)))
+    return (
+        f"{n_dropped} files were no valid clips and left out, {n_embedded} clips are embedded; "
+        "which and why is in dropped_clips.csv, under *Clips* on the left"
+    )
+
+
 # For the report's front page: report/workflow.rst sees the config and nothing else.
 config["run"] = {
     "clips": clips_words(),
+    "dropped": dropped_words(),
     "labels": LABELS,
     "effects": [effect_words(effect) for effect in EFFECTS],
     "models": [models.title(model) for model in MODEL_NAMES],

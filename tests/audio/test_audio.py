@@ -133,9 +133,9 @@ def test_decoding_at_pedalboards_full_scale_is_pedalboards():
 
 def test_a_sound_file_is_inspected(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.5), samplerate=48000))
+    path.write_bytes(wav_bytes(np.full((2400, 2), 0.5), samplerate=48000))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert inspect_file(path) == (100, 48000, 2, digest, False)
+    assert inspect_file(path) == (2400, 48000, 2, digest, False)
 
 
 @needs_recordings
@@ -186,10 +186,10 @@ def test_a_file_that_cannot_be_a_clip_is_refused_in_one_line(tmp_path, content, 
 
 def test_a_clip_that_changed_or_went_since_it_was_indexed_is_refused(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.5)))
-    clip = clip_of(path, 100, sha256=inspect_file(path)[3])
-    assert read_clip(clip).shape == (100, 2)
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.25)))
+    path.write_bytes(wav_bytes(np.full((3000, 2), 0.5)))
+    clip = clip_of(path, 3000, sha256=inspect_file(path)[3])
+    assert read_clip(clip).shape == (3000, 2)
+    path.write_bytes(wav_bytes(np.full((3000, 2), 0.25)))
     with pytest.raises(InputError, match=r"a.wav: the file has changed since .*: restore it"):
         read_clip(clip)
     path.unlink()

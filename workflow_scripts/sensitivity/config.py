@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sensitivity import levels as level_text
+from sensitivity.clips import MAX_CHANNELS, SAMPLERATES
 from sensitivity.effects import EFFECTS, effect_named, refusal
 from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
@@ -33,6 +34,13 @@ from sensitivity.styles import STYLES, style_of
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 Levels = list[float | str]
+OnBadClip = Annotated[
+    Literal["fail", "drop"],
+    Field(
+        description="of a file that is no valid clip: stop and say which, or leave it out, listed in "
+        "tables/dropped_clips.csv"
+    ),
+]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
@@ -86,6 +94,7 @@ class DemoData(Section):
 
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2
+    on_bad_clip: ClassVar[str] = "fail"
 
     @field_validator("labels")
     @classmethod
@@ -107,9 +116,15 @@ class FolderData(Section):
         None, description="labels to embed; null: all that the folder or the split has"
     )
     samplerate: int | None = Field(
-        None, ge=1000, description="Hz, of every clip; null: the first clip's"
+        None,
+        ge=SAMPLERATES[0],
+        le=SAMPLERATES[1],
+        description="Hz, of every clip; null: the first good clip's",
     )
-    channels: int | None = Field(None, ge=1, description="of every clip; null: the first clip's")
+    channels: int | None = Field(
+        None, ge=1, le=MAX_CHANNELS, description="of every clip; null: the first good clip's"
+    )
+    on_bad_clip: OnBadClip = "fail"
 
 
 class IrmasData(Section):
@@ -128,6 +143,7 @@ class IrmasData(Section):
         description="`published` (the authors', downloaded), `generated`, or a CSV file",
     )
     labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
+    on_bad_clip: OnBadClip = "fail"
 
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2

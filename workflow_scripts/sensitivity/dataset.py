@@ -59,6 +59,18 @@ def find_audio(folder: str | Path) -> list[str]:
     return sorted(paths)
 
 
+def is_plain_file(path: str | Path) -> bool:
+    """Whether a path is of a file that can be read and named: what Snakemake takes for an input.
+
+    It stops at a dangling link, and at a name that is not UTF-8, with words of its own.
+    """
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return os.path.isfile(path) and os.access(path, os.R_OK)
+
+
 def _refuse_unreadable(error: OSError) -> None:
     # os.walk passes over such a folder, and with it over clips that nobody would miss.
     raise InputError(

@@ -1,6 +1,11 @@
 """The one exception that means: what you gave is wrong, not the program."""
 
 
+def printable(text: object) -> str:
+    """`text` as UTF-8 has it: a file name may hold bytes that are no text, these are escaped."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class InputError(Exception):
     """Bad input.
 
@@ -9,4 +14,4 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(str(message).split()))
+        super().__init__(" ".join(printable(message).split()))

@@ -7,6 +7,9 @@ from importlib import metadata
 
 from sensitivity.errors import InputError
 
+# Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
+IN_FILE_ONLY = {"in_file_only": True}
+
 
 def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
     """Log to the rule's log file and to stderr, and make uncaught errors readable.
@@ -19,7 +22,9 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     An `InputError` ends the script with its one line and exit status 1; any other uncaught error
     is a fault of the program and is logged with its traceback.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    screen = logging.StreamHandler(sys.stderr)
+    screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
+    handlers: list[logging.Handler] = [screen]
     if snakemake.log:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(
