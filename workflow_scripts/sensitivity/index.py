@@ -95,6 +95,9 @@ def index_clips(
     bad = [entry for entry, _ in dropped]
     try:
         split = _of_good_clips(wanted, split, set(wanted) - set(forms))
+        if not keep_unsplit:  # a generated split needn't have all the clips that were looked at
+            rows = {row.clip for row in split}
+            forms = {name: form for name, form in forms.items() if name in rows}
         clips = _clips_of(files, forms, split)
         check_split(clips)
     except InputError as error:
