@@ -18,7 +18,7 @@ endif
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare test lint bench bench-models bench-scale plan envs schema clean
+.PHONY: help demo report compare test lint bench bench-models bench-scale fuzz plan envs schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +59,9 @@ bench-models: .venv/.ready ## time the embedding models against their packages
 
 bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 minutes, 10 GB)
 	@$(RUN) python tools/run_benchmarks.py bench/bench_scale.py
+
+fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (COUNT=1000 SEED=5)
+	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py
 
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
 	@$(RUN) python tools/plan.py $(CONFIG)

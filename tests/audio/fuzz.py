@@ -50,9 +50,12 @@ RATES = (1, 2, 100, 999, 1000, 1001, 4000, 8000, 11025, 16000, 22050, 44100, 480
 # What fields of headers are overwritten with.
 VALUES = (0, 1, 2, 3, 7, 8, 9, 255, 1000, 1024, 2**15, 2**16 - 1, 2**20, 2**24, 2**31 - 1, 2**31,
           2**32 - 1, 2**32, 2**36 - 1, 2**62, 2**63 - 1, 2**64 - 1)  # fmt: skip
-MAGICS = (b"RIFF\x24\x10\x00\x00WAVEfmt ", b"RIFX", b"RF64\xff\xff\xff\xffWAVEds64", b"riff.\x91\xcf\x11",
-          b"FORM\x00\x00\x10\x00AIFF", b"FORM\x00\x00\x10\x00AIFC", b".snd\x00\x00\x00\x18", b"caff\x00\x01\x00\x00desc",
-          b"fLaC\x00\x00\x00\x22", b"OggS\x00\x02", b"ID3\x04\x00", b"\xff\xfb\x90\x64", b"NIST_1A\n")  # fmt: skip
+MAGICS = (
+    b"RIFF\x24\x10\x00\x00WAVEfmt ", b"RIFX", b"RF64\xff\xff\xff\xffWAVEds64",
+    b"riff.\x91\xcf\x11", b"FORM\x00\x00\x10\x00AIFF", b"FORM\x00\x00\x10\x00AIFC",
+    b".snd\x00\x00\x00\x18", b"caff\x00\x01\x00\x00desc", b"fLaC\x00\x00\x00\x22",
+    b"OggS\x00\x02", b"ID3\x04\x00", b"\xff\xfb\x90\x64", b"NIST_1A\n",
+)  # fmt: skip
 # Address space of a process that checks files, beyond what it has with everything imported.
 MEMORY = 2 * 2**30
 SECONDS = 120  # for one file, many times what the slowest takes: machines may be busy
@@ -254,16 +257,15 @@ def long_claims(rng: Random) -> bytes:
         content[last + 22 : last + 26] = bytes(4)
         content[last + 22 : last + 26] = ogg_checksum(bytes(content[last:])).to_bytes(4, "little")
         return bytes(content)
-    format, field, width, order = (
-        ("AU", 8, 4, "big"), ("W64", 16, 8, "little"), ("RF64", 20, 8, "little"), ("CAF", 0, 8, "big"),
-    )[kind - 3]  # fmt: skip
+    format, field, width, order = [
+        ("AU", 8, 4, "big"),
+        ("RF64", 28, 8, "little"),  # of chunk ds64
+        ("W64", 16, 8, "little"),  # after the name of chunk data
+        ("CAF", 4, 8, "big"),
+    ][kind - 3]
     content = bytearray(encode(signal(rng, 9000, 2), 44100, format, "PCM_16"))
-    if format == "CAF":
-        field = content.index(b"data") + 4
-    elif format == "W64":
-        field = content.index(b"data\xf3\xac") + 16
-    elif format == "RF64":
-        field += 8
+    if format in ("W64", "CAF"):
+        field += content.index(b"data")
     content[field : field + width] = min(frames * 4, 256**width - 1).to_bytes(width, order)
     return bytes(content)
 
@@ -367,7 +369,10 @@ PLACES: dict[str, Callable[[Path, Random], None]] = {
 
 
 def make(seed: int, number: int, folder: Path) -> tuple[str, str]:
-    """Make file `number` below `folder`: its kind and path. The same seed makes the same bytes."""
+    """Make file `number` below `folder`: its kind and path.
+
+    The same seed makes the same file, but for time stamps and serial numbers by libsndfile.
+    """
     rng = Random(f"{seed} {number}")
     # A twentieth are of what can be written in a line; the others share the rest evenly.
     place = rng.choice(sorted(PLACES)) if number % 20 == 0 else None
@@ -399,7 +404,9 @@ def check(path: str, scratch: str) -> str:
         frames, 0,
     )  # fmt: skip
     check_embedding(read_clip(clip), rate)
-    refused = [effect.name for effect in EFFECTS.values() if not check_effect(clip, effect, scratch)]
+    refused = [
+        effect.name for effect in EFFECTS.values() if not check_effect(clip, effect, scratch)
+    ]
     form = "" if (rate, channels) == (44100, 2) else " (of another form than 44.1 kHz, stereo)"
     return "valid" + form + "".join(f", not for {effect}" for effect in refused)
 
@@ -449,7 +456,7 @@ def assert_finite(numbers: np.ndarray, shape: tuple[int, ...]) -> None:
 
 
 def index(folder: str, good: list[str]) -> str:
-    """Index a folder of files of all kinds both ways; `good` are the clips it should be left with."""
+    """Index a folder of files of all kinds both ways; `good` are the clips that should be left."""
     options = {
         "split": None, "labels": None, "samplerate": 44100, "channels": 2, "keep_unsplit": True,
     }  # fmt: skip
@@ -463,7 +470,9 @@ def index(folder: str, good: list[str]) -> str:
         raise AssertionError("no bad clip was refused")
     found = index_clips(paths, **options, on_bad_clip="drop")
     assert sorted(clip.path for clip in found.clips) == sorted(good)
-    assert {bad.path for bad in found.dropped} == {printable(path) for path in set(paths) - set(good)}
+    assert {bad.path for bad in found.dropped} == {
+        printable(path) for path in set(paths) - set(good)
+    }
     assert found.clips == index_clips(good, **options).clips, "the split depends on bad clips"
     return f"{len(found.clips)} clips, {len(found.dropped)} dropped"
 
@@ -500,6 +509,7 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.printed,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 text=True,
             )
         try:

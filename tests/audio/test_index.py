@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import re
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -310,10 +311,8 @@ def test_all_bad_clips_are_looked_at_before_the_first_is_refused(folder, caplog)
         f"{bad[0]}: the file is empty, expected audio: replace the file or take it out of the "
         "folder (2 more bad clips, all named in the log of index_clips)"
     )
-    logged = [record.getMessage() for record in caplog.records]
-    assert [f"bad clip: {path}: the file is empty" in line for path, line in zip(bad, logged)] == [
-        True
-    ] * 3
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert re.findall(r"bad clip: (.*\.wav): the file is empty", logged) == list(map(str, bad))
 
 
 @pytest.mark.parametrize("keep_unsplit", [False, True])
@@ -339,7 +338,13 @@ def test_dropped_clips_leave_a_split_files_order_as_it_is(folder):
     names = [f"[cel][cla]000{i}__1" for i in (5, 0, 3, 2, 1)]
     names += [f"[flu][cla]001{i}__1" for i in (2, 0, 4, 3, 1)]
     split = [
-        SplitRow(name, "cello" if "cel" in name else "flute", "", "test" if "1_" in name else "train", None)
+        SplitRow(
+            name,
+            "cello" if "cel" in name else "flute",
+            "",
+            "test" if "1_" in name else "train",
+            None,
+        )
         for name in names
     ]
     (folder / "cel" / f"{names[1]}.wav").write_bytes(b"")
@@ -429,7 +434,9 @@ def test_names_that_are_no_text_are_bad_and_shown_escaped(folder):
     options = {"labels": ["cello", "flute"], "keep_unsplit": True}
     with pytest.raises(InputError) as refused:
         index(folder, **options)
-    assert str(refused.value) == rf"{folder}/cel/\udcffx.wav: its name is not UTF-8: rename the file"
+    assert (
+        str(refused.value) == rf"{folder}/cel/\udcffx.wav: its name is not UTF-8: rename the file"
+    )
     (bad,) = whole_index(folder, on_bad_clip="drop", **options).dropped
     assert (bad.clip, bad.path) == (r"\udcffx", rf"{folder}/cel/\udcffx.wav")
 

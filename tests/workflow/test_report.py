@@ -13,6 +13,7 @@ SECTIONS = {
     "2. Correlation (section III)": ("correlation",),
     "3. Dimensionality (section III)": ("samplewise", "spectra"),
     "4. Debiasing (section IV)": ("auc", "auc_gain"),
+    "Clips": (),
 }
 TABLES = {
     "displacement_order.csv": "1. Impact (section II)",
@@ -20,6 +21,7 @@ TABLES = {
     "table1.csv": "2. Correlation (section III)",
     "dimensionality.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
+    "dropped_clips.csv": "Clips",
 }
 COLUMNS = ("model", "effect", "kind", "label")
 CELLS = (

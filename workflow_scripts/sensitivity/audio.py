@@ -144,7 +144,7 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
                 raise BadClip(path, reason)
             audio, _ = decode(content)
     except soundfile.SoundFileError as error:
-        # 7 is "does not exist or is not a regular file", said of what even MP3 couldn't be found in.
+        # 7, "does not exist or is not a regular file", is said where no MP3 frame is found either.
         unknown = getattr(error, "code", None) == 7
         reason = "Format not recognised" if unknown else getattr(error, "error_string", str(error))
         reason = reason.rstrip(".")
@@ -156,13 +156,12 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
         raise BadClip(path, "has samples that are NaN or infinite")
     peak = max(-lowest, highest)
     if peak > LOUDEST:
-        raise BadClip(
-            path, f"its samples reach {peak:.4g}, expected at most {LOUDEST:g} where full scale is 1"
-        )
+        reach = f"its samples reach {peak:.4g}, expected at most {LOUDEST:g}"
+        raise BadClip(path, f"{reach} where full scale is 1")
     silent = peak < QUIETEST
     if silent and not may_be_silent:
-        what = f"its samples reach {peak:.4g} where full scale is 1" if peak else "every sample is 0"
-        raise BadClip(path, f"is silent ({what})")
+        how = f"no sample reaches {QUIETEST:.0e} of full scale" if peak else "every sample is 0"
+        raise BadClip(path, f"is silent ({how})")
     if frames / samplerate < SHORTEST_S:
         reason = f"lasts {frames / samplerate:.3g} s, expected {SHORTEST_S:g} s or more"
         raise BadClip(path, reason)

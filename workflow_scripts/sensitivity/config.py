@@ -37,8 +37,8 @@ Levels = list[float | str]
 OnBadClip = Annotated[
     Literal["fail", "drop"],
     Field(
-        description="of a file that is no valid clip: stop and say which, or leave it out, listed in "
-        "tables/dropped_clips.csv"
+        description="a file that is no valid clip: stop and say which, or leave it out, listed "
+        "in tables/dropped_clips.csv"
     ),
 ]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
