@@ -241,6 +241,13 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     )
     again.run()
     assert again.planned() == {}
+    # Another rule for bad clips, of which there are none: the index again, and the same.
+    change(again, data__on_bad_clip="drop")
+    planned = again.planned()
+    assert "Params have changed" in planned["index_clips"][0]["reason"]
+    print("PLANNED", sorted(planned))
+    again.run("results/local/clips.csv")
+    assert again.planned() == {}
     clips = sorted(folder.glob("*.wav"))
     clips[0].write_bytes(clips[1].read_bytes())
     planned = again.planned()

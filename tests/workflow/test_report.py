@@ -138,6 +138,16 @@ def test_start_page_says_what_was_run(page):
     )
 
 
+def test_start_page_tells_of_dropped_clips(again, report):
+    told = "2 files were no valid clips and left out, 27 clips are embedded"
+    again.path("results/tiny/tables/dropped_clips.csv").write_text(
+        "clip,path,reason\na,x/a.wav,is silent\nb,x/b.wav,the file is empty\n", encoding="utf-8"
+    )
+    again.run("--report", "report.html")
+    assert told in " ".join(again.path("report.html").read_text(encoding="utf-8").split())
+    assert "no valid clips" not in report.read_text(encoding="utf-8")
+
+
 def test_sections_are_in_the_papers_order(page):
     go_home(page)
     entries = page.evaluate("[...document.querySelectorAll('nav ul a')].map(a => a.textContent)")
