@@ -163,7 +163,7 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
         how = f"no sample reaches {QUIETEST:.0e} of full scale" if peak else "every sample is 0"
         raise BadClip(path, f"is silent ({how})")
     if frames / samplerate < SHORTEST_S:
-        reason = f"lasts {frames / samplerate:.3g} s, expected {SHORTEST_S:g} s or more"
+        reason = f"lasts {frames / samplerate:.4g} s, expected {SHORTEST_S:g} s or more"
         raise BadClip(path, reason)
     return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
 
