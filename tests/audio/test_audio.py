@@ -182,7 +182,7 @@ def claiming(frames):
         (wav_bytes(np.zeros((100, 2))), "is silent"),
         (holding(np.nan), "NaN or infinite"),
         (holding(np.inf), "NaN or infinite"),
-        (holding(1000.1), "its samples reach 1000, expected at most 1000 where full scale is 1"),
+        (holding(8.5), "its samples reach 8.5, expected at most 8 where full scale is 1"),
         (wav_bytes(np.full((4000, 2), 1e-40), "FLOAT"), "is silent (no sample reaches 6e-08 of"),
         (wav_bytes(np.full((2204, 1), 0.1)), "lasts 0.04998 s, expected 0.05 s or more"),
         (

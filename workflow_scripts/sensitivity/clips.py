@@ -14,8 +14,8 @@ SAMPLERATES = (1_000, 768_000)  # Hz
 MAX_CHANNELS = 32
 SHORTEST_S = 0.05  # the longest frame of a model's spectrogram (logmel: 2048 samples at 44.1 kHz)
 MAX_SAMPLES = 2**26  # in all channels: 12 minutes of stereo at 44.1 kHz, 256 MiB
-# Full scale is 1. A gain of 60 dB on top stays far inside what float32 and its squares hold.
-LOUDEST = 1000.0
+# Full scale is 1. Near 12 the float16 overflows to which MusiCNN rounds its spectrogram.
+LOUDEST = 8.0
 QUIETEST = 2.0**-24  # half a step of 24-bit audio: what has no louder sample is silent
 
 
