@@ -12,7 +12,7 @@ from sensitivity.files import replacing
 # recording; in an hour of samples or a thousand channels, an index of clips has gone astray.
 SAMPLERATES = (1_000, 768_000)  # Hz
 MAX_CHANNELS = 32
-SHORTEST_S = 0.05  # the longest frame of a model's spectrogram (logmel: 2048 samples at 44.1 kHz)
+SHORTEST_S = 0.05  # holds the longest frame of a spectrogram: logmel's, 2048 samples at 44.1 kHz
 MAX_SAMPLES = 2**26  # in all channels: 12 minutes of stereo at 44.1 kHz, 256 MiB
 # Full scale is 1. Near 12 the float16 overflows to which MusiCNN rounds its spectrogram.
 LOUDEST = 8.0
