@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare verify tidy test test-faults test-slurm lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-faults test-slurm fuzz lint bench bench-models bench-scale plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -86,6 +86,9 @@ bench-models: .venv/.ready ## time the embedding models against their packages
 
 bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 minutes, 10 GB)
 	@$(RUN) python tools/run_benchmarks.py bench/bench_scale.py
+
+fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (COUNT=1000 SEED=5)
+	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py
 
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
 	@$(RUN) python tools/plan.py $(CONFIG)

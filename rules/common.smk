@@ -18,12 +18,15 @@ sys.path.insert(0, str(SCRIPTS))
 from sensitivity import comparison, dataset, embedding_files, findings, import_settings, irmas
 from sensitivity import levels, manifest, models, paper, sources
 from sensitivity.demo_music import demo_clips
+from sensitivity.clips import in_split, read_clips
 from sensitivity.config import canonical, load_settings, model_options
+from sensitivity.dataset import is_plain_file
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
 from sensitivity.missing import missing_downloads
 from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
+from sensitivity.tables import read_table
 
 
 def checked(function, *arguments):
@@ -329,7 +332,11 @@ else:
     AUDIO, SPLIT = audio_files(), split_file()
     # Where audio that no manifest has would be part of the next run.
     AUDIO_FOLDERS = AUDIO if IRMAS else [] if DEMO else [settings.data.folder]
+if not IMPORTED:
+    # What Snakemake would stop at itself: the index says what is wrong with it.
+    UNREADABLE = [] if DEMO or IRMAS else [path for path in AUDIO if not is_plain_file(path)]
     checked(check_labels)
+    AUDIO = [path for path in AUDIO if path not in UNREADABLE]
 
 
 def environment_of(wildcards) -> str:
@@ -472,7 +479,8 @@ def style_of(kind: str) -> dict:
 
 
 def all_tables() -> list[str]:
-    return [f"{RESULTS}/tables/{name}.csv" for name in TABLES]
+    tables = TABLES if IMPORTED else (*TABLES, "dropped_clips")
+    return [f"{RESULTS}/tables/{name}.csv" for name in tables]
 
 
 def all_stores() -> list[str]:
@@ -658,10 +666,26 @@ def say_what_is_missing() -> None:
         print(f"missing: {line}", file=sys.stderr)
 
 
+def dropped_words() -> str:
+    """What a finished run was made without, for the report; empty where nothing was dropped."""
+    clips, dropped = Path(RESULTS, "clips.csv"), Path(RESULTS, "tables", "dropped_clips.csv")
+    if IMPORTED or not (clips.exists() and dropped.exists()):
+        return ""
+    n_dropped = len(checked(read_table, dropped, "dropped_clips"))
+    if not n_dropped:
+        return ""
+    n_embedded = len(in_split(checked(read_clips, clips)))
+    return (
+        f"{n_dropped} files were no valid clips and left out, {n_embedded} clips are embedded; "
+        "which and why is in dropped_clips.csv, under *Clips* on the left"
+    )
+
+
 # For the report's front page: report/workflow.rst sees the config and nothing else. As text: a path
 # or label that is markup must not become a link, or a piece of HTML, there.
 config["run"] = {
     "clips": rst_text(clips_words()),
+    "dropped": dropped_words(),
     "labels": [rst_text(label) for label in LABELS],
     "effects": [effect_words(effect) for effect in EFFECTS],
     "models": [rst_text(models.title(model)) for model in MODEL_NAMES],

@@ -87,6 +87,7 @@ rule index_clips:
     output:
         clips="<results>/clips.csv",
         report="<results>/clips_report.csv",
+        dropped=downloadable("dropped_clips", "Clips"),
     log:
         "<logs>/index_clips.log",
     benchmark:
@@ -102,6 +103,8 @@ rule index_clips:
         labels=settings.data.labels,
         samplerate=settings.data.samplerate,
         channels=settings.data.channels,
+        on_bad_clip=settings.data.on_bad_clip,
+        unreadable=UNREADABLE,
         keep_unsplit=settings.protocol.reverb_state == "carried",
     message:
         "Checking and indexing the clips"

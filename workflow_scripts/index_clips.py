@@ -1,6 +1,7 @@
 """Index the experiment's clips and check every one of them before anything is computed."""
 
 from collections import Counter
+from dataclasses import asdict
 
 from sensitivity import findings, irmas
 from sensitivity.clips import write_clips
@@ -9,6 +10,7 @@ from sensitivity.errors import InputError
 from sensitivity.files import sha256_of
 from sensitivity.index import index_clips
 from sensitivity.logs import configure_logging
+from sensitivity.tables import write_table
 
 
 def main(snakemake) -> None:
@@ -26,7 +28,8 @@ def main(snakemake) -> None:
             f"{split_file[0]}: not the authors' split, whose SHA-256 is {params.split_sha256}: "
             "delete it and run again, or name a split of your own in data.split"
         )
-    clips, silent = index_clips(
+    paths += params.unreadable
+    clips, silent, dropped = index_clips(
         paths=paths,
         split=read_split(split_file[0]) if split_file else None,  # empty: generated
         labels=params.labels,
@@ -34,10 +37,19 @@ def main(snakemake) -> None:
         channels=params.channels,
         keep_unsplit=params.keep_unsplit,
         irmas_folder=params.irmas and params.local_folder,
+        on_bad_clip=params.on_bad_clip,
     )
-    found = findings.find(paths, clips, params.irmas, silent)
+    found = findings.find(paths, clips, params.irmas, silent, dropped)
     findings.write_findings(snakemake.output.report, found)
+    write_table(snakemake.output.dropped, "dropped_clips", map(asdict, dropped))
     write_clips(snakemake.output.clips, clips)
+    if dropped:
+        log.warning(
+            "%d bad clips of %d files were left out (data.on_bad_clip: drop): %s has the reasons",
+            len(dropped),
+            len(paths),
+            snakemake.output.dropped,
+        )
     log.info(
         "%d files, %d in the split (%s)",
         len(paths),

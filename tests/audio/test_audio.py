@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,9 +136,9 @@ def test_decoding_at_pedalboards_full_scale_is_pedalboards():
 
 def test_a_sound_file_is_inspected(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.5), samplerate=48000))
+    path.write_bytes(wav_bytes(np.full((2400, 2), 0.5), samplerate=48000))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert inspect_file(path) == (100, 48000, 2, digest, False)
+    assert inspect_file(path) == (2400, 48000, 2, digest, False)
 
 
 @needs_recordings
@@ -162,6 +163,17 @@ def holding(value):
     return wav_bytes(samples, "FLOAT")
 
 
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (20000, 2))
+
+
+def claiming(frames):
+    """A FLAC file whose header has another number of frames: the last 36 of these 64 bits."""
+    content = bytearray(wav_bytes(NOISE, format="FLAC"))
+    field = int.from_bytes(content[18:26], "big") >> 36 << 36
+    content[18:26] = (field | frames).to_bytes(8, "big")
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -172,6 +184,24 @@ def holding(value):
         (wav_bytes(np.zeros((100, 2))), "is silent"),
         (holding(np.nan), "NaN or infinite"),
         (holding(np.inf), "NaN or infinite"),
+        (holding(8.5), "its samples reach 8.5, expected at most 8 where full scale is 1"),
+        (wav_bytes(np.full((4000, 2), 1e-40), "FLOAT"), "is silent (no sample reaches 6e-08 of"),
+        (wav_bytes(np.full((2204, 1), 0.1)), "lasts 0.04998 s, expected 0.05 s or more"),
+        (
+            wav_bytes(np.full((900, 1), 0.1), samplerate=999),
+            "has a sample rate of 999 Hz, expected",
+        ),
+        (wav_bytes(np.full((9, 33), 0.1)), "has 33 channels, expected 1 to 32"),
+        (
+            claiming(2**26 // 2 + 1),
+            "its header tells of 33554433 frames of 2 channels, expected at",
+        ),
+        (claiming(2**36 - 1), "its header tells of 68719476735 frames of 2 channels, expected"),
+        (wav_bytes(NOISE, "MPEG_LAYER_III", "MP3")[:4000], "its header tells of 20000"),
+        (
+            wav_bytes(NOISE, format="FLAC")[:-4000],
+            "not an audio file that can be read (Error : flac",
+        ),
         (None, "cannot be read (No such file or directory)"),
     ],
 )
@@ -186,12 +216,50 @@ def test_a_file_that_cannot_be_a_clip_is_refused_in_one_line(tmp_path, content, 
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (os.mkdir, "not a regular file"),
+        (lambda path: os.symlink("/dev/zero", path), "not a regular file"),
+        (lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+        (lambda path: path.touch() or os.truncate(path, 2**40), "1.1e+03 GB, a clip's file has"),
+    ],
+)
+def test_what_is_no_file_of_a_clips_size_is_not_read(tmp_path, make, words):
+    path = tmp_path / "bad.wav"
+    make(path)
+    with pytest.raises(InputError) as refused:
+        inspect_file(path)
+    assert str(refused.value).startswith(f"{path}: cannot be read ({words}")
+
+
+def test_what_libraries_say_of_a_broken_file_stays_off_the_screen(tmp_path, capfd):
+    path = tmp_path / "broken.mp3"
+    content = bytearray(wav_bytes(NOISE, "MPEG_LAYER_III", "MP3"))
+    content[4000:6000] = bytes(2000)
+    path.write_bytes(content)
+    with suppress(soundfile.SoundFileError):
+        decode(bytes(content))
+    assert capfd.readouterr().err, "libmpg123 says nothing: is there nothing to keep off?"
+    with pytest.raises(InputError, match=r"broken\.mp3: "):
+        inspect_file(path)
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+
+
+def test_formats_that_cannot_be_read_to_the_end_are_read(tmp_path):
+    path = tmp_path / "speech.wav"
+    path.write_bytes(wav_bytes(NOISE[:12000, :1], "G723_40", "AU", 8000))
+    assert inspect_file(path)[:3] == (12000, 8000, 1)
+
+
 def test_a_clip_that_changed_or_went_since_it_was_indexed_is_refused(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.5)))
-    clip = clip_of(path, 100, sha256=inspect_file(path)[3])
-    assert read_clip(clip).shape == (100, 2)
-    path.write_bytes(wav_bytes(np.full((100, 2), 0.25)))
+    path.write_bytes(wav_bytes(np.full((3000, 2), 0.5)))
+    clip = clip_of(path, 3000, sha256=inspect_file(path)[3])
+    assert read_clip(clip).shape == (3000, 2)
+    path.write_bytes(wav_bytes(np.full((3000, 2), 0.25)))
     with pytest.raises(InputError, match=r"a.wav: the file has changed since .*: restore it"):
         read_clip(clip)
     path.unlink()

@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import re
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -41,14 +42,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-def index_with_silence(folder, split=None, **options):
+def whole_index(folder, split=None, **options):
     wanted = {"labels": None, "samplerate": None, "channels": None, "keep_unsplit": False}
     return index_clips(find_audio(folder), split, **{**wanted, **options})
 
 
 def index(folder, split=None, **options):
-    clips, silent = index_with_silence(folder, split, **options)
-    assert not silent
+    clips, silent, dropped = whole_index(folder, split, **options)
+    assert not silent and not dropped
     return clips
 
 
@@ -269,7 +270,7 @@ def broken_files():
         "no samples": lambda path: soundfile.write(path, np.zeros((0, 2)), RATE),
         "nan": lambda path: samples(path, np.array([0.1, np.nan, 0.2])),
         "infinite": lambda path: samples(path, np.array([0.1, np.inf, 0.2])),
-        "silent": lambda path: samples(path, np.zeros(100)),
+        "silent": lambda path: samples(path, np.zeros(800)),
     }
 
 
@@ -292,11 +293,152 @@ def test_outside_the_split_silence_alone_is_no_error(folder, kind):
     broken_files()[kind](outside)
     assert len(index(folder, split)) == len(split)  # nothing passes through it
     if kind == "silent":
-        clips, silent = index_with_silence(folder, split, keep_unsplit=True)
+        clips, silent, _ = whole_index(folder, split, keep_unsplit=True)
         assert silent == {outside.stem} and not any(c.split for c in clips if c.clip in silent)
     else:
         with pytest.raises(InputError, match=r"0005__2\.wav"):
             index(folder, split, keep_unsplit=True)
+
+
+def test_all_bad_clips_are_looked_at_before_the_first_is_refused(folder, caplog):
+    bad = [folder / "cel" / f"[cel][cla]000{group}__1.wav" for group in (1, 3, 5)]
+    for path in bad:
+        path.write_bytes(b"")
+    split = [SplitRow(path.stem, describe(path)[0], "", "train", None) for path in bad]
+    with pytest.raises(InputError) as refused:
+        index(folder, split, keep_unsplit=True)
+    assert str(refused.value) == (
+        f"{bad[0]}: the file is empty, expected audio: replace the file or take it out of the "
+        "folder (2 more bad clips, all named in the log of index_clips)"
+    )
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert re.findall(r"bad clip: (.*\.wav): the file is empty", logged) == list(map(str, bad))
+
+
+@pytest.mark.parametrize("keep_unsplit", [False, True])
+def test_a_generated_split_is_what_it_would_be_without_the_dropped_files(folder, keep_unsplit):
+    bad = "[flu][cla]0010__9"
+    for number, breaking in enumerate(broken_files().values()):
+        breaking(folder / "cel" / f"{bad}{number}.wav")
+    write_wav(folder / "flu" / f"{bad}7.wav", rate=16000)
+    write_wav(folder / "flu" / f"{bad}8.wav", channels=1)
+    found = whole_index(folder, on_bad_clip="drop", keep_unsplit=keep_unsplit)
+    reasons = {entry.clip: entry.reason for entry in found.dropped}
+    assert set(reasons) == {f"{bad}{ending}" for ending in range(9)}
+    assert reasons[f"{bad}7"] == "16000 Hz, 2 channels, expected 8000 Hz and 2 of every clip"
+    assert reasons[f"{bad}6"] == "is silent (every sample is 0)"
+    assert all(entry.path.endswith(f"/{entry.clip}.wav") for entry in found.dropped)
+    for entry in found.dropped:
+        os.remove(entry.path)
+    alone = whole_index(folder, keep_unsplit=keep_unsplit)
+    assert (found.clips, found.silent) == (alone.clips, alone.silent) and not alone.dropped
+
+
+def test_dropped_clips_leave_a_split_files_order_as_it_is(folder):
+    names = [f"[cel][cla]000{i}__1" for i in (5, 0, 3, 2, 1)]
+    names += [f"[flu][cla]001{i}__1" for i in (2, 0, 4, 3, 1)]
+    split = [
+        SplitRow(
+            name,
+            "cello" if "cel" in name else "flute",
+            "",
+            "test" if "1_" in name else "train",
+            None,
+        )
+        for name in names
+    ]
+    (folder / "cel" / f"{names[1]}.wav").write_bytes(b"")
+    outside = write_wav(folder / "aaa first.wav", rate=16000)  # in path order, and of no split
+    with pytest.raises(InputError, match="no test clip"):
+        index(folder, split[:4] + split[5:], on_bad_clip="drop")
+    found = whole_index(folder, split, on_bad_clip="drop")
+    assert [bad.clip for bad in found.dropped] == [names[1]]
+    for part in ("train", "test"):
+        expected = [row.clip for row in split if row.split == part and row.clip != names[1]]
+        assert [clip.clip for clip in by_split_row(found.clips, part)] == expected
+    rows = [row for row in split if row.clip != names[1]]
+    assert found.clips == index(folder, rows)
+    # Through a carried reverb pass the good clips alone; the first of them sets the form.
+    everything = whole_index(folder, split, on_bad_clip="drop", keep_unsplit=True, samplerate=RATE)
+    assert {bad.clip for bad in everything.dropped} == {names[1], outside.stem}
+    assert len(everything.clips) == 23
+
+
+def test_the_first_good_clip_sets_the_form(folder):
+    (folder / "aaa.wav").write_bytes(b"")
+    write_wav(folder / "bbb.wav", rate=16000)
+    with pytest.raises(InputError, match=r"label cello: all of its 12 clips are bad: .* \(25 bad"):
+        index(folder, on_bad_clip="drop", labels=None)
+    found = whole_index(folder, on_bad_clip="drop", labels=["cello", "flute"])
+    assert not found.dropped and {clip.samplerate for clip in found.clips} == {RATE}
+
+
+def test_a_silent_clip_is_dropped_where_it_would_be_measured(folder):
+    silent = folder / "cel" / "[cel][cla]0005__2.wav"
+    soundfile.write(silent, np.zeros((800, 2)), RATE)
+    found = whole_index(folder, on_bad_clip="drop", keep_unsplit=True)
+    assert [bad.clip for bad in found.dropped] == [silent.stem] and not found.silent
+    rows = [
+        SplitRow(clip.clip, clip.label, clip.genre, clip.split, clip.group)
+        for clip in found.clips
+        if clip.split
+    ]
+    found = whole_index(folder, rows, on_bad_clip="drop", keep_unsplit=True)
+    assert found.silent == {silent.stem} and not found.dropped
+
+
+def test_too_few_clips_left_say_how_many_were_dropped(folder):
+    def breaking(label, *groups):
+        for group in groups:
+            for part in (1, 2):
+                (folder / label / f"[{label}][cla]{group:04d}__{part}.wav").write_bytes(b"")
+
+    breaking("flu", 10, 11, 12, 13)
+    with pytest.raises(InputError) as refused:
+        whole_index(folder, on_bad_clip="drop")
+    assert str(refused.value) == (
+        "label flute: 2 training clips, a classifier among 2 labels needs at least 3: add clips of "
+        "it or leave it out (8 bad clips were dropped, all named in the log of index_clips)"
+    )
+    breaking("flu", 14, 15)
+    with pytest.raises(InputError) as refused:
+        whole_index(folder, on_bad_clip="drop")
+    assert str(refused.value) == (
+        "label flute: all of its 12 clips are bad: replace them, or leave the label out (labels, "
+        "data.labels) (12 bad clips were dropped, all named in the log of index_clips)"
+    )
+
+
+def test_what_is_no_bad_clip_stays_an_error(folder):
+    """A row without a file, and a name that two files have, are mistakes about the data set."""
+    split = [SplitRow("gone", "cello", "", "train", None)]
+    with pytest.raises(InputError, match="gone: in the split, but there is no such audio file"):
+        whole_index(folder, split, on_bad_clip="drop")
+    write_wav(folder / "other" / "[cel][cla]0000__1.wav").write_bytes(b"")
+    with pytest.raises(InputError, match=r"\[cel\]\[cla\]0000__1 is taken by"):
+        whole_index(folder, on_bad_clip="drop")
+
+
+def test_clips_of_irmas_of_another_length_are_dropped(folder, monkeypatch):
+    monkeypatch.setattr(irmas, "DURATION_S", 0.1)
+    write_wav(folder / "cel" / "[cel][cla]0005__2.wav", seconds=0.07)
+    found = whole_index(folder, on_bad_clip="drop", irmas_folder=True)
+    assert [(bad.clip, bad.reason) for bad in found.dropped] == [
+        ("[cel][cla]0005__2", "0.070 s, IRMAS's clips are 0.1 s")
+    ]
+
+
+def test_names_that_are_no_text_are_bad_and_shown_escaped(folder):
+    wav = folder / "cel" / "[cel][cla]0005__2.wav"
+    os.rename(wav, os.fsencode(folder / "cel") + b"/\xffx.wav")
+    options = {"labels": ["cello", "flute"], "keep_unsplit": True}
+    with pytest.raises(InputError) as refused:
+        index(folder, **options)
+    assert (
+        str(refused.value) == rf"{folder}/cel/\udcffx.wav: its name is not UTF-8: rename the file"
+    )
+    (bad,) = whole_index(folder, on_bad_clip="drop", **options).dropped
+    assert (bad.clip, bad.path) == (r"\udcffx", rf"{folder}/cel/\udcffx.wav")
 
 
 @pytest.mark.parametrize(

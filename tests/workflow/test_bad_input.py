@@ -1,6 +1,8 @@
 """Bad input from the command line: one clear line, a failing exit status, nothing half-written."""
 
+import csv
 import math
+import os
 import struct
 import wave
 
@@ -173,6 +175,14 @@ def test_a_folder_for_a_split_file(local):
     refused(local, "--dry-run", message="error: data.split: audio cannot be read (Is a directory)")
 
 
+def replace_by(make):
+    def replace(path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
 BROKEN = {
     "no bytes": (lambda path: path.write_bytes(b""), "the file is empty, expected audio"),
     "text": (
@@ -187,9 +197,22 @@ BROKEN = {
         lambda path: write_float_clip(path, [0.1, math.nan, 0.2]),
         "has samples that are NaN or infinite: replace the file",
     ),
+    "too loud": (
+        lambda path: write_float_clip(path, [0.0, 32768.0] * 400),
+        "its samples reach 3.277e+04, expected at most 8 where full scale is 1: replace the",
+    ),
+    "too short": (
+        lambda path: write_clip(path, seconds=0.01),
+        "lasts 0.01 s, expected 0.05 s or more: replace the file",
+    ),
     "silent": (
         lambda path: write_clip(path, amplitude=0),
         "is silent (every sample is 0): replace the file",
+    ),
+    "a FIFO": (replace_by(os.mkfifo), "cannot be read (not a regular file): restore the file"),
+    "a dangling link": (
+        replace_by(lambda path: path.symlink_to("nowhere.wav")),
+        "cannot be read (No such file or directory): restore the file",
     ),
     "other rate": (
         lambda path: write_clip(path, rate=16000),
@@ -210,6 +233,60 @@ def test_a_broken_clip_stops_the_run_at_the_index(local, kind):
     assert "rule index_clips" in output
     left = [path.name for path in local.path("results").rglob("*") if path.is_file()]
     assert left == [], left
+
+
+def test_many_broken_clips_stop_the_run_once(local):
+    for number in (3, 5, 7):
+        local.path(f"audio/tuba/tuba{number}.wav").write_bytes(b"")
+    said = "audio/tuba/tuba3.wav: the file is empty, expected audio: replace the file or take it"
+    refused(local, message=f"{said} out of the folder (2 more bad clips, all named in the log")
+    log = local.path("logs/local/index_clips.log").read_text(encoding="utf-8")
+    assert all(f"bad clip: audio/tuba/tuba{number}.wav" in log for number in (3, 5, 7))
+
+
+def read_rows(path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_bad_clips_are_dropped_where_the_config_says_so(local):
+    """The index, all that later stages know of the clips, is what it is without the bad files."""
+    for kind, (write, _) in BROKEN.items():
+        path = local.path(f"audio/tuba/bad {kind}.wav")
+        write_clip(path)
+        write(path)
+    local.path("audio/oboe/folder.wav").mkdir()
+    change(local, data={"source": "folder", "folder": "audio", "on_bad_clip": "drop"})
+    clips, dropped = ("results/local/clips.csv", "results/local/tables/dropped_clips.csv")
+    output = local.run(clips)
+    assert f"{len(BROKEN)} bad clips of {len(BROKEN) + 16} files were left out" in output
+    assert "bad clip:" not in output
+    rows = read_rows(local.path(dropped))
+    assert [row["clip"] for row in rows] == sorted(f"bad {kind}" for kind in BROKEN)
+    for row in rows:
+        assert row["path"] == f"audio/tuba/{row['clip']}.wav"
+        line = BROKEN[row["clip"].removeprefix("bad ")][1]
+        assert line.startswith(row["reason"]) or row["reason"].startswith(line)
+    found = read_rows(local.path("results/local/clips_report.csv"))
+    assert [(row["clip"], row["detail"]) for row in found if row["finding"] == "dropped"] == [
+        (row["clip"], row["reason"]) for row in rows
+    ]
+
+    indexed = local.path(clips).read_bytes()
+    for kind in BROKEN:
+        local.path(f"audio/tuba/bad {kind}.wav").unlink()
+    change(local, data={"source": "folder", "folder": "audio"})
+    local.run(clips)
+    assert local.path(clips).read_bytes() == indexed
+    assert local.path(dropped).read_text(encoding="utf-8") == "clip,path,reason\n"
+
+
+def test_too_few_clips_left_after_dropping_stop_the_run_at_the_index(local):
+    for number in range(3, 8):
+        local.path(f"audio/tuba/tuba{number}.wav").write_bytes(b"")
+    change(local, data={"source": "folder", "folder": "audio", "on_bad_clip": "drop"})
+    refused(local, message="leave it out (5 bad clips were dropped, all named in the log of index_")
+    assert not local.path("results/local/clips.csv").exists()
 
 
 def test_too_few_clips_of_a_label_stop_the_run_at_the_index(local):

@@ -204,6 +204,29 @@ def test_lowpass_above_nyquist_is_refused_with_the_config():
         load_settings(changed(data=folder, effects=effects), "some.yaml")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"on_bad_clip": "skip"}, r"data\.on_bad_clip: found 'skip', expected 'fail' or 'drop'"),
+        ({"samplerate": 999}, r"data\.samplerate: found 999, expected at least 1000"),
+        ({"samplerate": 768001}, r"data\.samplerate: found 768001, expected at most 768000"),
+        ({"channels": 33}, r"data\.channels: found 33, expected at most 32"),
+    ],
+)
+def test_what_no_clip_can_be_is_refused(changes, message):
+    folder = {"source": "folder", "folder": "x"}
+    effects = {"gain": {"levels": [-10, 0]}}
+    load_settings(changed(data=folder | {"on_bad_clip": "drop"}, effects=effects), "some.yaml")
+    with pytest.raises(InputError, match=message):
+        load_settings(changed(data=folder | changes, effects=effects), "some.yaml")
+
+
+def test_the_demo_has_no_bad_clips():
+    data = {"source": "demo", "labels": ["cello", "flute"], "on_bad_clip": "drop"}
+    with pytest.raises(InputError, match=r"data\.on_bad_clip: unknown key"):
+        load_settings(changed(data=data), "some.yaml")
+
+
 def test_schema_is_what_the_model_generates():
     written = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))
     assert written == schema(), "run `make schema`"

@@ -46,6 +46,7 @@ def test_the_config_in_the_repository_is_it_as_it_is():
         ("config/demo.yaml", {}, "data.source is demo"),
         ("config.yaml", {"data": {"source": "folder", "folder": "x"}}, "data.source is folder"),
         ("config.yaml", {"data__split": "generated"}, "data.split is generated"),
+        ("config.yaml", {"data__on_bad_clip": "drop"}, "data.on_bad_clip is drop"),
         ("config.yaml", {"labels": ["cello", "organ"], "figures__labels": []}, "labels lack clar"),
         ("config/clean.yaml", {}, "protocol.reverb_state is reset"),
         ("config.yaml", {"protocol__audio": "float32"}, "protocol.audio is float32"),

@@ -263,6 +263,11 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     )
     again.run()
     assert again.planned() == {}
+    # What to do with bad clips, of which there are none: the index is made again, and is the same.
+    change(again, data__on_bad_clip="drop")
+    assert "Params have changed" in again.planned()["index_clips"][0]["reason"]
+    again.run("results/local/clips.csv")
+    assert again.planned() == {}
     clips = sorted(folder.glob("*.wav"))
     clips[0].write_bytes(clips[1].read_bytes())
     planned = again.planned()

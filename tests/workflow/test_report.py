@@ -13,6 +13,7 @@ SECTIONS = {
     "2. Correlation (section III)": ("correlation",),
     "3. Dimensionality (section III)": ("samplewise", "spectra"),
     "4. Debiasing (section IV)": ("auc", "auc_gain"),
+    "Clips": (),
 }
 TABLES = {
     "displacement_order.csv": "1. Impact (section II)",
@@ -20,6 +21,7 @@ TABLES = {
     "table1.csv": "2. Correlation (section III)",
     "dimensionality.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
+    "dropped_clips.csv": "Clips",
 }
 COLUMNS = ("model", "effect", "kind", "label")
 CELLS = (
@@ -134,6 +136,16 @@ def test_start_page_says_what_was_run(page):
     assert (
         page.evaluate("document.querySelector('#app div.prose').getBoundingClientRect().top") >= 0
     )
+
+
+def test_start_page_tells_of_dropped_clips(again, report):
+    told = "2 files were no valid clips and left out, 27 clips are embedded"
+    again.path("results/tiny/tables/dropped_clips.csv").write_text(
+        "clip,path,reason\na,x/a.wav,is silent\nb,x/b.wav,the file is empty\n", encoding="utf-8"
+    )
+    again.run("--report", "report.html")
+    assert told in " ".join(again.path("report.html").read_text(encoding="utf-8").split())
+    assert "no valid clips" not in report.read_text(encoding="utf-8")
 
 
 def test_sections_are_in_the_papers_order(page):

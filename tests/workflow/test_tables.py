@@ -24,6 +24,7 @@ SPECIFIED = {
     "auc_gain": "model, effect, label, method, threshold, train, test, gain, low, high",
     "verdicts": "model, effect, method, threshold, helps, harms, neither, mean_gain",
     "displacement": "model, effect, level, label, cosine, euclidean, relative, frechet, cka",
+    "dropped_clips": "clip, path, reason",
     "paper_comparison": "quantity, model, effect, label, method, threshold, train, test, paper, "
     "ours, difference",
 }

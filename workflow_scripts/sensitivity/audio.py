@@ -1,10 +1,14 @@
 """Audio in and out: clips, 16-bit samples, and the files of effected audio."""
 
+import errno
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
+import stat
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +19,7 @@ import numpy as np
 import soundfile
 
 from sensitivity import checksums
-from sensitivity.clips import Clip
+from sensitivity.clips import LOUDEST, MAX_SAMPLES, QUIETEST, SHORTEST_S, Clip, form_refusal
 from sensitivity.errors import InputError
 from sensitivity.files import replacing
 
@@ -25,6 +29,22 @@ DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 # What reads as 1.0 in a 16-bit file: for soundfile and librosa, and for pedalboard's reader.
 FULL_SCALE = 32768
 PEDALBOARD_FULL_SCALE = 32767
+
+# No clip has a larger file: 8 bytes for every sample, and tags or a picture.
+LARGEST_FILE = 8 * MAX_SAMPLES + 2**26
+
+
+class BadClip(InputError):
+    """A file that is no clip; `reason` is the message without the file and what to do."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        reason: str,
+        remedy: str = "replace the file or take it out of the folder",
+    ) -> None:
+        super().__init__(f"{path}: {reason}: {remedy}")
+        self.reason = str(InputError(reason))
 
 
 def to_pcm16(audio: np.ndarray) -> np.ndarray:
@@ -61,13 +81,15 @@ def decode(content: bytes, full_scale: int = FULL_SCALE) -> tuple[np.ndarray, in
     A 16-bit sample is divided by `full_scale` as pedalboard's reader does it: multiplied by the
     float32 nearest to the reciprocal. Samples of any other format are as soundfile reads them.
     The array is contiguous by channel: what filters one channel after the other needs no copy.
+    All that the header tells of is allocated first: `inspect_file` says whether that is sensible.
     """
+    # The number of frames is named, as some files (G.723, XI) cannot be read "to the end".
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         if file.subtype == "PCM_16":
-            audio = _by_channel(file.read(dtype="int16", always_2d=True))
+            audio = _by_channel(file.read(file.frames, dtype="int16", always_2d=True))
             audio *= np.float32(1 / full_scale)
         else:
-            audio = _by_channel(file.read(dtype="float32", always_2d=True))
+            audio = _by_channel(file.read(file.frames, dtype="float32", always_2d=True))
         return audio, file.samplerate
 
 
@@ -81,7 +103,7 @@ def _by_channel(samples: np.ndarray) -> np.ndarray:
 def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
     """A clip's samples, (frames, channels) float32, from exactly the bytes that were indexed."""
     try:
-        content = Path(clip.path).read_bytes()
+        content = _content(clip.path)
     except OSError as error:
         raise InputError(
             f"{clip.path}: indexed, but cannot be read now ({error.strerror}): put the file back, "
@@ -98,34 +120,79 @@ def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
 def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, int, int, str, bool]:
     """Frames, sample rate in Hz, channels, SHA-256 and silence of a file fit to be a clip.
 
-    Raises `InputError` for a file that is missing, not audio, empty, or that holds samples which
-    are not numbers, and for a silent one unless it `may_be_silent`.
+    Raises `BadClip` for a file that is missing, no plain file, not audio or outside the limits of
+    `sensitivity.clips`, that holds fewer frames than its header tells of or samples which are not
+    numbers, and for a silent one unless it `may_be_silent`. What the header promises is not
+    allocated before it is known to be within the limits.
+
+    While it decodes, what the C libraries print on stderr is kept off it: libmpg123 has many words
+    for a broken file. That is the whole process's stderr: call it from one thread.
     """
     try:
-        content = Path(path).read_bytes()
+        str(path).encode("utf-8")
+        content = _content(path)
+    except UnicodeEncodeError:
+        raise BadClip(path, "its name is not UTF-8", "rename the file") from None
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}): restore the file or its permissions"
-        ) from None
-    remedy = "replace the file or take it out of the folder"
+        remedy = "restore the file or its permissions, or take it out of the folder"
+        raise BadClip(path, f"cannot be read ({error.strerror})", remedy) from None
     if not content:
-        raise InputError(f"{path}: the file is empty, expected audio: {remedy}")
+        raise BadClip(path, "the file is empty, expected audio")
     try:
-        audio, samplerate = decode(content)
+        with _words_of_libraries_unheard():
+            with soundfile.SoundFile(io.BytesIO(content)) as file:
+                frames, samplerate, channels = file.frames, file.samplerate, file.channels
+            if reason := form_refusal(frames, samplerate, channels):
+                raise BadClip(path, reason)
+            audio, _ = decode(content)
     except soundfile.SoundFileError as error:
-        reason = getattr(error, "error_string", str(error)).rstrip(".")
-        raise InputError(
-            f"{path}: not an audio file that can be read ({reason}): {remedy}"
-        ) from None
-    if not len(audio):
-        raise InputError(f"{path}: audio of zero length, expected samples: {remedy}")
-    if not np.isfinite(audio).all():
-        raise InputError(f"{path}: has samples that are NaN or infinite: {remedy}")
-    silent = not audio.any()
+        # 7, "does not exist or is not a regular file", is said where no MP3 frame is found either.
+        unknown = getattr(error, "code", None) == 7
+        reason = "Format not recognised" if unknown else getattr(error, "error_string", str(error))
+        reason = reason.rstrip(".")
+        raise BadClip(path, f"not an audio file that can be read ({reason})") from None
+    if len(audio) < frames:
+        raise BadClip(path, f"holds {len(audio)} frames, its header tells of {frames}")
+    lowest, highest = float(audio.min()), float(audio.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise BadClip(path, "has samples that are NaN or infinite")
+    peak = max(-lowest, highest)
+    if peak > LOUDEST:
+        reach = f"its samples reach {peak:.4g}, expected at most {LOUDEST:g}"
+        raise BadClip(path, f"{reach} where full scale is 1")
+    silent = peak < QUIETEST
     if silent and not may_be_silent:
-        raise InputError(f"{path}: is silent (every sample is 0): {remedy}")
-    frames, channels = audio.shape
+        how = f"no sample reaches {QUIETEST:.0e} of full scale" if peak else "every sample is 0"
+        raise BadClip(path, f"is silent ({how})")
+    if frames / samplerate < SHORTEST_S:
+        reason = f"lasts {frames / samplerate:.4g} s, expected {SHORTEST_S:g} s or more"
+        raise BadClip(path, reason)
     return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
+
+
+def _content(path: str | Path) -> bytes:
+    """A file's bytes; `OSError` also for what is no file to read: a FIFO would be waited for."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if status.st_size > LARGEST_FILE:
+        found, most = (f"{size / 1e9:.3g} GB" for size in (status.st_size, LARGEST_FILE))
+        raise OSError(errno.EFBIG, f"{found}, a clip's file has at most {most}")
+    return Path(path).read_bytes()
+
+
+@contextmanager
+def _words_of_libraries_unheard() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class AudioBatchWriter:

@@ -9,6 +9,16 @@ from sensitivity.cells import escaped_row
 from sensitivity.csv_files import read_rows
 from sensitivity.files import replacing
 
+# What a clip may be. Outside these rates the low-pass has no room or no precision, and no
+# recording; in an hour of samples or a thousand channels, an index of clips has gone astray.
+SAMPLERATES = (1_000, 768_000)  # Hz
+MAX_CHANNELS = 32
+SHORTEST_S = 0.05  # holds the longest frame of a spectrogram: logmel's, 2048 samples at 44.1 kHz
+MAX_SAMPLES = 2**26  # in all channels: 12 minutes of stereo at 44.1 kHz, 256 MiB
+# Full scale is 1. Near 12 the float16 overflows to which MusiCNN rounds its spectrogram.
+LOUDEST = 8.0
+QUIETEST = 2.0**-24  # half a step of 24-bit audio: what has no louder sample is silent
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -32,7 +42,33 @@ class Clip:
     split_row: int
 
 
+@dataclass(frozen=True)
+class DroppedClip:
+    """A file that was left out of the index; a row of the table ``dropped_clips``."""
+
+    clip: str
+    path: str
+    reason: str
+
+
 COLUMNS = tuple(field.name for field in fields(Clip))
+
+
+def form_refusal(frames: int, samplerate: int, channels: int) -> str | None:
+    """Why audio of that form, as a file's header has it, is no clip; None if it may be one."""
+    if not 1 <= channels <= MAX_CHANNELS:
+        return f"has {channels} channels, expected 1 to {MAX_CHANNELS}"
+    low, high = SAMPLERATES
+    if not low <= samplerate <= high:
+        return f"has a sample rate of {samplerate} Hz, expected {low} to {high} Hz"
+    if frames <= 0:
+        return "audio of zero length, expected samples"
+    if frames * channels > MAX_SAMPLES:
+        return (
+            f"its header tells of {frames} frames of {channels} channels, expected at most "
+            f"{MAX_SAMPLES} samples in all"
+        )
+    return None
 
 
 def write_clips(path: str | Path, clips: Iterable[Clip]) -> None:

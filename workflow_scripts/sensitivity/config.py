@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sensitivity import levels as level_text
+from sensitivity.clips import MAX_CHANNELS, SAMPLERATES
 from sensitivity.effects import EFFECTS, effect_named, refusal
 from sensitivity.errors import InputError
 from sensitivity.irmas import LABELS
@@ -44,6 +45,13 @@ def _usable(path: str) -> str:
 
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
 Levels = list[float | str]
+OnBadClip = Annotated[
+    Literal["fail", "drop"],
+    Field(
+        description="a file that is no valid clip: stop and say which, or leave it out, listed "
+        "in tables/dropped_clips.csv"
+    ),
+]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
@@ -97,6 +105,7 @@ class DemoData(Section):
 
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2
+    on_bad_clip: ClassVar[str] = "fail"
 
     @field_validator("labels")
     @classmethod
@@ -118,9 +127,15 @@ class FolderData(Section):
         None, description="labels to embed; null: all that the folder or the split has"
     )
     samplerate: int | None = Field(
-        None, ge=1000, description="Hz, of every clip; null: the first clip's"
+        None,
+        ge=SAMPLERATES[0],
+        le=SAMPLERATES[1],
+        description="Hz, of every clip; null: the first good clip's",
     )
-    channels: int | None = Field(None, ge=1, description="of every clip; null: the first clip's")
+    channels: int | None = Field(
+        None, ge=1, le=MAX_CHANNELS, description="of every clip; null: the first good clip's"
+    )
+    on_bad_clip: OnBadClip = "fail"
 
 
 class IrmasData(Section):
@@ -137,6 +152,7 @@ class IrmasData(Section):
         description="`published` (the authors', downloaded), `generated`, or a CSV file",
     )
     labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
+    on_bad_clip: OnBadClip = "fail"
 
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2

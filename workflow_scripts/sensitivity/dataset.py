@@ -14,7 +14,7 @@ from pathlib import Path
 from sensitivity.cells import unescaped_row
 from sensitivity.errors import InputError
 from sensitivity.irmas import parse_name
-from sensitivity.names import file_refusal, label_refusal, text_refusal
+from sensitivity.names import label_refusal, path_refusal, text_refusal
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 SPLITS = ("train", "test")
@@ -41,7 +41,7 @@ def find_audio(folder: str | Path) -> list[str]:
     ------
     InputError
         if the folder is missing, not a folder, or has no audio, or a folder below it can't be read
-        or is there twice by a link; naming the file, if its name can't be used or it is none
+        or is there twice by a link; naming the file, if its name can't be used
     """
     folder = Path(folder)
     if not os.path.exists(folder):
@@ -68,9 +68,21 @@ def find_audio(folder: str | Path) -> list[str]:
             "give the folder of your audio"
         )
     for path in paths:
-        if reason := file_refusal(path):
+        if reason := path_refusal(path):
             raise InputError(f"data.folder: {path} {reason}: rename it or move it elsewhere")
     return sorted(paths)
+
+
+def is_plain_file(path: str | Path) -> bool:
+    """Whether a path is of a file that can be read and named: what Snakemake takes for an input.
+
+    It stops at a dangling link, and at a name that is not UTF-8, with words of its own.
+    """
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return os.path.isfile(path) and os.access(path, os.R_OK)
 
 
 def _refuse_unreadable(error: OSError) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sensitivity import irmas
 from sensitivity.cells import escaped_row
-from sensitivity.clips import Clip
+from sensitivity.clips import Clip, DroppedClip
 from sensitivity.files import replacing
 
 MEANINGS = {
@@ -17,7 +17,8 @@ MEANINGS = {
     "name": "not named as IRMAS names its clips",
     "contradiction": "the name says something else than the split or the folder",
     "duration": "not as long as IRMAS's clips",
-    "silence": "every sample is 0 of a clip outside the split",
+    "dropped": "a bad clip, left out as data.on_bad_clip has it",
+    "silence": "a silent clip outside the split",
     "repeated audio": "the same file under two names",
     "leak": "of a group that is in training and test",
 }
@@ -37,7 +38,11 @@ COLUMNS = tuple(field.name for field in fields(Finding))
 
 
 def find(
-    paths: Iterable[str], clips: Sequence[Clip], is_irmas: bool, silent: Collection[str] = ()
+    paths: Iterable[str],
+    clips: Sequence[Clip],
+    is_irmas: bool,
+    silent: Collection[str] = (),
+    dropped: Collection[DroppedClip] = (),
 ) -> list[Finding]:
     """All findings about an index and the audio files it was made from, sorted by clip.
 
@@ -47,10 +52,12 @@ def find(
     clips : the index
     is_irmas : the files claim to be IRMAS's: names, folders and durations are checked as well
     silent : ids of the clips that are silent
+    dropped : bad clips that the index was made without
     """
-    findings = [
-        Finding(Path(path).stem, path, "extra", "not embedded")
-        for path in set(paths) - {clip.path for clip in clips if clip.split}
+    findings = [Finding(bad.clip, bad.path, "dropped", bad.reason) for bad in dropped]
+    known = {clip.path for clip in clips if clip.split} | {bad.path for bad in dropped}
+    findings += [
+        Finding(Path(path).stem, path, "extra", "not embedded") for path in set(paths) - known
     ]
     first_of_audio: dict[str, Clip] = {}
     leaking = leaking_groups(clips)

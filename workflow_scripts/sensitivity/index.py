@@ -5,14 +5,16 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from sensitivity import irmas
-from sensitivity.audio import inspect_file
-from sensitivity.clips import Clip
+from sensitivity.audio import BadClip, inspect_file
+from sensitivity.clips import Clip, DroppedClip
 from sensitivity.dataset import SplitRow, describe
 from sensitivity.errors import InputError
+from sensitivity.logs import IN_FILE_ONLY
 from sensitivity.protocol import check_label_counts, check_split
 
 # One fold of four is the test set, as in the authors' code.
@@ -20,6 +22,14 @@ FOLDS = 4
 SPLIT_SEED = 20220419
 
 log = logging.getLogger(__name__)
+
+
+class Index(NamedTuple):
+    """The clips; the ids of those of them that are silent; what was dropped, in path order."""
+
+    clips: list[Clip]
+    silent: set[str]
+    dropped: list[DroppedClip]
 
 
 def index_clips(
@@ -30,28 +40,76 @@ def index_clips(
     channels: int | None,
     keep_unsplit: bool,
     irmas_folder: bool = False,
-) -> tuple[list[Clip], set[str]]:
-    """Index the files at `paths`; the index, and the ids of those of its clips that are silent.
+    on_bad_clip: str = "fail",
+) -> Index:
+    """Index the files at `paths`, every one of which is looked at before anything is refused.
 
-    Only a clip outside the split may be: nothing is measured on it, and a carried reverb passes
-    through silence as through anything else.
+    Only a clip outside the split may be silent: nothing is measured on it, and a carried reverb
+    passes through silence as through anything else.
 
     Parameters
     ----------
     paths : audio files, in any order
     split : rows of a split file, or None to generate a split
     labels : labels to embed, None for all
-    samplerate, channels : of every clip; None for the first sorted clip's
+    samplerate, channels : of every clip; None for the first good clip's, in path order
     keep_unsplit : index the clips outside the split too (a carried reverb passes through them)
     irmas_folder : the files are somebody's copy of IRMAS: its clips in the split have its length
+    on_bad_clip : ``fail``, or ``drop``: the index is then what it would be if the bad clips had
+        neither file nor row. A generated split is one of good clips: all are looked at first.
 
     Raises
     ------
     InputError
-        naming the file or label: a duplicate clip id, a clip of the split without a file, a file
-        that is no valid clip, another sample rate or channel count, another
-        length than IRMAS's, too few clips of a label
+        naming the file or label: a duplicate clip id, a clip of the split without a file, too few
+        clips of a label; unless they are dropped, a file that is no valid clip, another sample rate
+        or channel count, another length than IRMAS's
     """
+    files = _by_id(paths)
+    drop = on_bad_clip == "drop"
+    if split is None:
+        described = {clip: describe(path) for clip, path in files.items()}
+        wanted = {
+            clip: what for clip, what in described.items() if labels is None or what[0] in labels
+        }
+        if not drop:
+            split = generate_split(wanted)
+    else:
+        split = [row for row in split if labels is None or row.label in labels]
+        _check_none_is_missing(split, files)
+        wanted = {row.clip: (row.label,) for row in split}
+    measured = set(wanted) if split is None else {row.clip for row in split}
+    forms, dropped = _inspect(
+        {name: files[name] for name in (files if keep_unsplit else measured)},
+        measured,
+        samplerate,
+        channels,
+        irmas_folder,
+    )
+    if dropped and not drop:
+        more = len(dropped) - 1
+        raise InputError(
+            str(dropped[0][1])
+            + (f" ({more} more bad clips, all named in the log of index_clips)" if more else "")
+        )
+    bad = [entry for entry, _ in dropped]
+    try:
+        split = _of_good_clips(wanted, split, set(wanted) - set(forms))
+        if not keep_unsplit:  # a generated split needn't have all the clips that were looked at
+            rows = {row.clip for row in split}
+            forms = {name: form for name, form in forms.items() if name in rows}
+        clips = _clips_of(files, forms, split)
+        check_split(clips)
+    except InputError as error:
+        if not bad:
+            raise
+        raise InputError(
+            f"{error} ({len(bad)} bad clips were dropped, all named in the log of index_clips)"
+        ) from None
+    return Index(clips, {name for name, form in forms.items() if form[4]}, bad)
+
+
+def _by_id(paths: Sequence[str]) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(paths):
         clip = Path(path).stem
@@ -61,43 +119,81 @@ def index_clips(
                 "rename one of the files"
             )
         files[clip] = path
+    return files
+
+
+def _check_none_is_missing(split: list[SplitRow], files: dict[str, str]) -> None:
+    if missing := [row.clip for row in split if row.clip not in files]:
+        # Thousands are no line to read, but whoever completes the folder needs each of them.
+        log.error("clips of the split without an audio file: %s", ", ".join(missing))
+        few = ", ".join(missing[:3])
+        raise InputError(
+            f"{few}: in the split, but there is no such audio file ({len(missing)} missing, "
+            "all named in the log of index_clips): complete the folder or the split"
+        )
+
+
+def _inspect(
+    files: dict[str, str],
+    measured: set[str],
+    samplerate: int | None,
+    channels: int | None,
+    irmas_folder: bool,
+) -> tuple[dict[str, tuple], list[tuple[DroppedClip, BadClip]]]:
+    """What `inspect_file` says of each good clip, and the bad ones, in path order."""
+    forms, bad = {}, []
+    for name in tqdm(sorted(files, key=files.get), desc="clips", unit="clip", disable=None):
+        path = files[name]
+        try:
+            form = inspect_file(path, may_be_silent=name not in measured)
+            frames, rate, count, *_ = form
+            if (rate, count) != (samplerate or rate, channels or count):
+                raise BadClip(
+                    path,
+                    f"{rate} Hz, {count} channels, expected {samplerate or rate} Hz and "
+                    f"{channels or count} of every clip",
+                    "convert the file, or set data.samplerate and data.channels",
+                )
+            # No hash of a single clip is published; in an archive of the right hash all are right.
+            if irmas_folder and name in measured and not irmas.is_whole(frames / rate):
+                raise BadClip(
+                    path,
+                    f"{frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s",
+                    "restore the file from IRMAS-TrainingData.zip, or name that as data.local",
+                )
+        except BadClip as error:
+            log.warning("bad clip: %s", error, extra=IN_FILE_ONLY)
+            bad.append((DroppedClip(name, path, error.reason), error))
+        else:
+            if samplerate is None or channels is None:
+                samplerate, channels = samplerate or rate, channels or count
+                log.info("clips have %d Hz and %d channels, as %s", samplerate, channels, path)
+            forms[name] = form
+    return forms, bad
+
+
+def _of_good_clips(
+    wanted: dict[str, tuple], split: list[SplitRow] | None, bad: set[str]
+) -> list[SplitRow]:
+    """The split without bad clips; generated from the good ones where there is none yet."""
+    good = {name: what for name, what in wanted.items() if name not in bad}
+    before, left = (Counter(what[0] for what in some.values()) for some in (wanted, good))
+    for label in sorted(before):
+        if not left[label]:
+            raise InputError(
+                f"label {label}: all of its {before[label]} clips are bad: replace them, or leave "
+                "the label out (labels, data.labels)"
+            )
     if split is None:
-        described = {clip: describe(path) for clip, path in files.items()}
-        wanted = {
-            clip: what for clip, what in described.items() if labels is None or what[0] in labels
-        }
-        split = generate_split(wanted)
-    else:
-        split = [row for row in split if labels is None or row.label in labels]
-        if missing := [row.clip for row in split if row.clip not in files]:
-            # Thousands are no line to read, but whoever completes the folder needs each of them.
-            log.error("clips of the split without an audio file: %s", ", ".join(missing))
-            few = ", ".join(missing[:3])
-            raise InputError(
-                f"{few}: in the split, but there is no such audio file ({len(missing)} missing, "
-                "all named in the log of index_clips): complete the folder or the split"
-            )
+        return generate_split(good)
+    return [row for row in split if row.clip not in bad]
+
+
+def _clips_of(files: dict[str, str], forms: dict[str, tuple], split: list[SplitRow]) -> list[Clip]:
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
-    names = sorted(files if keep_unsplit else rows, key=files.get)
-    clips, silent_clips = [], set()
-    for name in tqdm(names, desc="clips", unit="clip", disable=None):
+    clips = []
+    for name, (frames, samplerate, channels, sha256, _) in forms.items():
         number, row = rows.get(name, (-1, None))
-        frames, rate, count, sha256, silent = inspect_file(files[name], may_be_silent=row is None)
-        if silent:
-            silent_clips.add(name)
-        samplerate, channels = samplerate or rate, channels or count
-        if (rate, count) != (samplerate, channels):
-            raise InputError(
-                f"{files[name]}: {rate} Hz, {count} channels, expected {samplerate} Hz and "
-                f"{channels} of every clip: convert the file, or set data.samplerate and "
-                "data.channels"
-            )
-        # No hash of a single clip is published; in an archive of the right hash all are right.
-        if irmas_folder and row is not None and not irmas.is_whole(frames / rate):
-            raise InputError(
-                f"{files[name]}: {frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s: "
-                "restore the file from IRMAS-TrainingData.zip, or name that as data.local"
-            )
         label, genre, group = describe(files[name])
         if row is not None:
             label, genre = row.label, row.genre or genre
@@ -110,16 +206,15 @@ def index_clips(
                 genre=genre,
                 group=group,
                 split=row.split if row else "",
-                duration_s=frames / rate,
-                samplerate=rate,
-                channels=count,
+                duration_s=frames / samplerate,
+                samplerate=samplerate,
+                channels=channels,
                 sha256=sha256,
                 frames=frames,
                 split_row=number,
             )
         )
-    check_split(clips)
-    return clips, silent_clips
+    return clips
 
 
 def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]:

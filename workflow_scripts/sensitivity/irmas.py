@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sensitivity.errors import InputError
-from sensitivity.names import file_refusal
+from sensitivity.names import path_refusal
 
 LABELS = {
     "cel": "cello",
@@ -129,6 +129,6 @@ def find_clips(folder: str | Path) -> list[str]:
             raise InputError(f"{root / tag}: {len(names)} clips, IRMAS has {expected}: {_REMEDY}")
         paths += [os.path.join(root, tag, name) for name in names]
     for path in paths:
-        if reason := file_refusal(path):
+        if reason := path_refusal(path):
             raise InputError(f"{path}: {reason}: restore it, or the folder")
     return sorted(paths)

@@ -8,6 +8,9 @@ from importlib import metadata
 from sensitivity import files
 from sensitivity.errors import InputError
 
+# Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
+IN_FILE_ONLY = {"in_file_only": True}
+
 
 def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
     """Log to the rule's log file and to stderr, and make uncaught errors readable.
@@ -32,7 +35,9 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     sys.excepthook = report_uncaught
     # A log that can't be written, as its disk is full, must not bury the reason in tracebacks.
     logging.raiseExceptions = False
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    screen = logging.StreamHandler(sys.stderr)
+    screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
+    handlers: list[logging.Handler] = [screen]
     if snakemake.log:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(

@@ -42,16 +42,6 @@ def path_refusal(path: str | os.PathLike) -> str:
     return f"has a name of more than {FILE_BYTES} bytes" if len(stem.encode()) > FILE_BYTES else ""
 
 
-def file_refusal(path: str | os.PathLike) -> str:
-    """What is wrong with a file in a folder from elsewhere; empty if nothing is.
-
-    Of what a folder may hold instead of files, a pipe is never read to its end, nor /dev/zero.
-    """
-    if reason := path_refusal(path):
-        return reason
-    return "" if os.path.isfile(path) else "is no file, but a broken link, pipe, device or folder"
-
-
 def label_refusal(label: str) -> str:
     """What is wrong with a label, which is part of figures' file names; empty if nothing is."""
     if reason := text_refusal(label):

@@ -60,6 +60,8 @@ def refusal(settings: "Settings") -> str:
         return f"data.source is {data.source}, the paper's clips are irmas"
     if data.split != "published":
         return f"data.split is {data.split}, the paper's is published"
+    if data.on_bad_clip != "fail":
+        return f"data.on_bad_clip is {data.on_bad_clip}, the paper's clips are all of the split"
     if missing := sorted(set(LABELS.values()) - set(settings.labels)):
         return f"labels lack {', '.join(missing)}: the paper's statistics are over all 11"
     for key, default in type(protocol)().model_dump().items():

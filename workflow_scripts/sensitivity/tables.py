@@ -28,6 +28,7 @@ KEYS = {
     "projections": 6,
     "trajectories": 5,
     "paper_comparison": 8,
+    "dropped_clips": 1,
     "comparison_global_r2": 3,
     "comparison_table1": 2,
     "comparison_auc": 7,
@@ -84,6 +85,7 @@ COLUMNS = {
         "quantity", "model", "effect", "label", "method", "threshold", "train", "test", "paper",
         "ours", "difference", "paper_std", "difference_in_std",
     ),
+    "dropped_clips": ("clip", "path", "reason"),
     # Two experiments, a and b: the tables of results/comparisons/<a>/<b>/.
     "comparison_global_r2": (
         "model", "effect", "label", "r2_a", "r2_b", "r2_difference", "r2_test_a", "r2_test_b",
