@@ -29,7 +29,7 @@ make wheels on a machine that has one, copy its folder wheels here, and: make WH
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare verify tidy test test-faults test-slurm fuzz lint bench bench-models bench-scale plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

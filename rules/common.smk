@@ -23,6 +23,7 @@ from sensitivity.config import canonical, load_settings, model_options
 from sensitivity.dataset import is_plain_file
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
+from sensitivity.machine import memory_mb
 from sensitivity.missing import missing_downloads
 from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
@@ -95,6 +96,15 @@ DEMO_FOLDER = f"{RESULTS}/clips"
 IRMAS = not IMPORTED and settings.data.source == "irmas"
 LOCAL_FOLDER = IRMAS and os.path.isdir(settings.data.local or "")
 PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
+
+
+# Jobs of a machine share its memory; a cluster, where the number of jobs is given, looks after its own.
+if (
+    workflow.is_main_process
+    and workflow.resource_settings.nodes is None
+    and "mem_mb" not in workflow.global_resources
+):
+    workflow.register_resource("mem_mb", memory_mb() * 9 // 10)
 
 
 pathvars:

@@ -12,7 +12,7 @@ from docutils.core import publish_parts
 from sensitivity import irmas
 from sensitivity.cells import escaped, unescaped
 from sensitivity.clips import Clip, read_clips, write_clips
-from sensitivity.dataset import find_audio, labels_of, read_split
+from sensitivity.dataset import find_audio, is_plain_file, labels_of, read_split
 from sensitivity.embedding_files import level_files
 from sensitivity.errors import InputError
 from sensitivity.findings import Finding, write_findings
@@ -228,11 +228,11 @@ def test_what_is_no_file_is_never_opened(tmp_path):
         lambda path: os.symlink("nowhere", path),
     ):
         make(tmp_path / "oboe" / "b.wav")
-        with pytest.raises(InputError, match=r"oboe/b\.wav is no file, but a broken link, pipe, "):
-            find_audio(tmp_path)
+        # Listed without being opened, and kept from Snakemake; the index says what is wrong with it.
+        assert [Path(path).name for path in find_audio(tmp_path) if is_plain_file(path)] == ["a.wav"]
         (tmp_path / "oboe" / "b.wav").unlink()
     os.symlink("a.wav", tmp_path / "oboe" / "b.wav")
-    assert len(find_audio(tmp_path)) == 2
+    assert len(list(filter(is_plain_file, find_audio(tmp_path)))) == 2
 
 
 def test_folders_that_lead_in_a_circle_are_not_followed(tmp_path):

@@ -9,6 +9,7 @@ import yaml
 from snakemake.profiles import ProfileConfigFileParser
 
 from sensitivity.errors import InputError
+from sensitivity.machine import memory_mb
 from sensitivity.slurm import refuse_jobs_left
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,10 +78,14 @@ def test_partitions_are_read_from_the_profile_itself():
     assert partitions == {"cpu": {"max_gpu": 0}, "gpu": {"max_gpu": 1}}
 
 
-def test_jobs_together_ask_for_no_more_memory_than_this_machine_has():
-    (given,) = (r for r in read_profile("default")["resources"] if r.startswith("mem_mb="))
+def test_jobs_together_ask_for_no_more_memory_than_this_machine_has(project):
+    """The run says what there is to share; a number that is given goes before it."""
+    ninth = memory_mb() * 9 // 10
     total = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
-    assert 0 < int(given.removeprefix("mem_mb=")) * 1e6 <= int(total[1]) * 1024
+    assert 0 < ninth * 1e6 < int(total[1]) * 1024
+    for given, expected in (((), ninth), (("--resources", "mem_mb=7000"), 7000)):
+        said = project.run("results/tiny/clips/split.csv", "--forceall", *given)
+        assert f'Resource("mem_mb", {expected})' in said, said
 
 
 @pytest.mark.parametrize(
@@ -93,15 +98,10 @@ def test_jobs_together_ask_for_no_more_memory_than_this_machine_has():
     ],
 )
 def test_a_containers_limit_is_the_memory_there_is(tmp_path, file, said, expected):
-    text = (ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8")
-    (definition,) = (d for d in yaml.safe_load(text)["__definitions__"] if "def " in d)
     limit = tmp_path / "sys" / "fs" / "cgroup" / file
     limit.parent.mkdir(parents=True)
     limit.write_text(f"{said}\n")
-    names = {"os": os, "Path": lambda name: tmp_path / name.lstrip("/")}
-    exec(definition, names)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
-    assert names["memory_mb"]() == (expected or total)
+    assert memory_mb(tmp_path) == (expected or memory_mb(tmp_path / "none"))
 
 
 @pytest.fixture
