@@ -10,7 +10,6 @@ if not config:
 
 
 include: "rules/common.smk"
-include: "rules/slurm.smk"
 
 
 if IMPORTED:
@@ -40,6 +39,7 @@ report: "report/workflow.rst"
 
 onstart:
     checked(check_writable)
+    checked(check_queue)
 
 
 onerror:

@@ -27,6 +27,7 @@ from sensitivity.machine import memory_mb
 from sensitivity.missing import missing_downloads
 from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
+from sensitivity.slurm import refuse_jobs_left
 from sensitivity.tables import read_table
 
 
@@ -133,6 +134,12 @@ def check_writable() -> None:
                 f"{folder}: may not be written: make it writable (it may be on a read-only disk, or "
                 "another user's), or run in another folder with --directory"
             )
+
+
+def check_queue() -> None:
+    """On Slurm, where a job outlives the Snakemake that submitted it: refuse what one left."""
+    if workflow.executor_plugin.name == "slurm":
+        refuse_jobs_left(workflow.workdir_init)
 
 
 def carried(name: str) -> str:

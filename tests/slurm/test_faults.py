@@ -16,9 +16,13 @@ from conftest import TABLES
 
 
 def take_away(project, *patterns: str) -> None:
-    """Delete results by their patterns, each of which has to match something."""
+    """Delete results by their patterns, each of which has to match something.
+
+    But for the table that the index makes, which none of what is made again here asks for.
+    """
     for pattern in patterns:
-        found = list(project.path("results/tiny").glob(pattern))
+        found = set(project.path("results/tiny").glob(pattern))
+        found -= {project.path("results/tiny/tables/dropped_clips.csv")}
         assert found, pattern
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
