@@ -127,5 +127,5 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready
 	@rm -rf .test-tools
-	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest hypothesis || { $(NO_PACKAGES); }
+	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout hypothesis || { $(NO_PACKAGES); }
 	@touch $@

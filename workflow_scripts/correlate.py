@@ -3,13 +3,13 @@
 from functools import partial
 
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sensitivity.clips import read_clips
 from sensitivity.dimensionality import angle_rows
 from sensitivity.effect_data import open_effect
 from sensitivity.label_sensitivity import sensitivity_of
 from sensitivity.logs import configure_logging
+from sensitivity.progress import progress
 from sensitivity.tables import write_table
 from sensitivity.workers import in_order
 
@@ -42,7 +42,7 @@ def main(snakemake) -> None:
         # The rows don't depend on the number of processes: each has one BLAS thread.
         processes = snakemake.threads if snakemake.threads > 1 else 0
         found = in_order(job, zip(data.labels, strict=True), processes, 2 * processes)
-        labels = tqdm(data.labels, desc="labels", disable=None)
+        labels = progress(data.labels, desc="labels")
         for label, (rows_of_table, subspaces[label]) in zip(labels, found, strict=True):
             for table, rows in rows_of_table.items():
                 tables.setdefault(table, []).extend({**keys, "label": label, **r} for r in rows)

@@ -4,13 +4,13 @@ from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sensitivity.clips import read_clips
 from sensitivity.direction_store import write_directions
 from sensitivity.directions import fit_stored, reference_variances
 from sensitivity.effect_data import open_effect
 from sensitivity.logs import configure_logging
+from sensitivity.progress import progress
 from sensitivity.workers import in_order
 
 
@@ -35,7 +35,7 @@ def main(snakemake) -> None:
         job = partial(fit_stored, data=data, reference=reference)
         processes = snakemake.threads if snakemake.threads > 1 else 0
         found = in_order(job, zip(data.labels, strict=True), processes, 2 * processes)
-        labels = tqdm(data.labels, desc="labels", disable=None)
+        labels = progress(data.labels, desc="labels")
         fitted = (
             (label, data.training[label], directions)
             for label, directions in zip(labels, found, strict=True)

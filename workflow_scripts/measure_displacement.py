@@ -2,12 +2,12 @@
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sensitivity.clips import read_clips
 from sensitivity.displacement import describe_level, label_distance, order_with_level
 from sensitivity.effect_data import open_effect
 from sensitivity.logs import configure_logging
+from sensitivity.progress import progress
 from sensitivity.tables import write_table
 
 
@@ -30,7 +30,7 @@ def main(snakemake) -> None:
     centroids = {label: points.mean(axis=0) for label, points in originals.items()}
     levels, orders = [], []
     with threadpool_limits(1):
-        for label, points in tqdm(originals.items(), desc="labels", disable=None):
+        for label, points in progress(originals.items(), desc="labels"):
             keys = {"model": model, "effect": effect, "label": label}
             distance = label_distance(centroids, label)
             rows = [

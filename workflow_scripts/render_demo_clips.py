@@ -3,13 +3,12 @@
 import csv
 from pathlib import Path
 
-from tqdm import tqdm
-
 from sensitivity.cells import escaped
 from sensitivity.demo_music import compose, demo_clips
 from sensitivity.demo_synthesis import Player, find_soundfont, render, write_wav
 from sensitivity.files import replacing
 from sensitivity.logs import configure_logging
+from sensitivity.progress import progress
 
 SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
 
@@ -27,7 +26,7 @@ def main(snakemake) -> None:
 
     soundfont = find_soundfont()
     player = Player(soundfont)
-    for clip in tqdm(clips, desc="render demo clips", unit="clip", disable=None):
+    for clip in progress(clips, desc="render demo clips", unit="clip"):
         music = compose(
             clip, demo["seed"], demo["accompaniment_db"], demo["accompaniment_spread_db"]
         )

@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,16 @@ CARRIED = (
     *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
     "tools",
 )
+
+
+class Run(subprocess.Popen):
+    """Snakemake; killed with all its jobs where the test that waits for it fails or is stopped."""
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if kind:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+        super().__exit__(kind, error, traceback)
 
 
 @dataclass
@@ -45,14 +57,15 @@ class Project:
 
     def start(
         self, *arguments: str, configfile: str | None = "tiny.yaml", **options
-    ) -> subprocess.Popen:
+    ) -> Run:
         """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
         command = [*self.through, sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--configfile", configfile] if configfile else []
         command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path}
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **options)
+        options |= {"cwd": self.folder, "env": environment, "text": True}
+        return Run(command, start_new_session=True, **options)
 
     def snakemake(
         self, *arguments: str, configfile: str | None = "tiny.yaml"
@@ -60,11 +73,7 @@ class Project:
         """Run Snakemake, to the end or for ten minutes."""
         pipe = subprocess.PIPE
         with self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe) as run:
-            try:
-                output, errors = run.communicate(timeout=600)
-            except subprocess.TimeoutExpired:
-                run.kill()
-                raise
+            output, errors = run.communicate(timeout=600)
         return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
 
     def run(self, *arguments: str) -> str:
@@ -91,7 +100,8 @@ class Project:
         jobs.pop("all", None)
         if set(jobs) - {"write_manifest"}:
             manifest = jobs.pop("write_manifest", [])
-            assert len(manifest) == (not arguments), "the manifest follows a whole run, once"
+            whole = all(argument.startswith("-") for argument in arguments)
+            assert len(manifest) == whole, "the manifest follows a whole run, once"
         return dict(jobs)
 
 

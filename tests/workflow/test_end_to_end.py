@@ -212,7 +212,7 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
     del config["models"]["musicnn"]
     project.write_config(config)
     names = [path.stem for path in finished.path("results/tiny/tables").glob("*.csv")]
-    assert len(names) == 12
+    assert len(names) == 13
     late = [f"results/tiny/embeddings/{model}/reverb.h5" for model in config["models"]]
     project.run(
         *(f"results/tiny/tables/{table}.csv" for table in names),
@@ -305,7 +305,7 @@ def test_an_interrupted_run_resumes(project):
     config["models"] = {"logmel": {}}
     project.write_config(config)
     quiet = subprocess.DEVNULL
-    run = project.start(stdout=quiet, stderr=quiet, start_new_session=True)
+    run = project.start(stdout=quiet, stderr=quiet)
     stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
     # Directions are fitted after the job that wrote the store has been taken as finished.
     fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]

@@ -23,9 +23,8 @@ FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", 
 DOWNLOADS = "resources/downloads"
 
 
-def with_tools(project: Project) -> Project:
-    """Add what `make missing` runs, and let it find the built environments without an option."""
-    shutil.copytree(ROOT / "tools", project.path("tools"))
+def with_environments(project: Project) -> Project:
+    """Let `make missing` find the built environments, without an option."""
     with open(project.path("profiles/default/config.yaml"), "a", encoding="utf-8") as profile:
         profile.write(f"\nconda-prefix: {ROOT / '.snakemake' / 'conda'}\n")
     return project
@@ -59,7 +58,7 @@ def test_an_experiment_and_its_report_need_none(finished, again):
     again.run("--report", "report.html")
     page = again.path("report.html").read_text(encoding="utf-8")
     assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?https?:", page)
-    with_tools(again)
+    with_environments(again)
     assert missing(again) == (0, ["nothing is missing"])
 
 
@@ -90,7 +89,7 @@ def papers(project) -> Project:
     models = {name: {} for name in (*WEIGHTS, "logmel")}
     project.write_config(project.read_config() | {"models": models})
     project.through = NAMESPACE
-    return with_tools(project)
+    return with_environments(project)
 
 
 def bring(project: Project, *names: str) -> None:
@@ -147,9 +146,7 @@ def test_where_nothing_is_each_missing_file_is_one_line_and_where_it_goes(papers
     assert panns.startswith("models.panns.weights: my.pth: has 17 bytes, expected 5: fetch https:")
 
 
-def test_environments_that_are_not_built_are_one_line_each(project, tmp_path):
-    with_tools(project)
-    replace_in(project.path("profiles/default/config.yaml"), (r"conda-prefix: .*", ""))
+def test_environments_that_are_not_built_are_one_line_each(project):
     status, lines = missing(project)
     assert status == 1
     assert [line.split(": is not built: ")[0] for line in lines] == [
@@ -232,8 +229,8 @@ def write_wheel(folder: Path, name: str, version: str = "1.0", program: str = ""
 
 def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
     program = '#!/bin/sh\necho "$UV_OFFLINE $UV_FIND_LINKS $*" >> uv.txt\n'
-    # Of what the packages bring, make puts its own module into one.
-    program += "mkdir .venv/lib/python3.11/site-packages/yte\n"
+    # Of what the packages bring, make puts its own modules into two.
+    program += "cd .venv/lib/python3.11/site-packages; mkdir yte snakemake_executor_plugin_slurm\n"
     folder = write_wheel(unset / "my_wheels", "uv", program=program).parent
     done = subprocess.run(
         [*NAMESPACE, "make", ".venv/.ready", "WHEELS=my_wheels"],
@@ -243,7 +240,7 @@ def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    told = "pip install --quiet --python .venv --requirement tools/requirements.txt"
+    told = "pip install --quiet --python .venv --no-deps --requirement tools/requirements.txt"
     assert (unset / "uv.txt").read_text() == f"1 {folder} {told}\n"
 
 

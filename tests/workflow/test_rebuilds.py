@@ -267,7 +267,7 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     change(again, data__on_bad_clip="drop")
     assert "Params have changed" in again.planned()["index_clips"][0]["reason"]
     again.run("results/local/clips.csv")
-    assert again.planned() == {}
+    assert set(again.planned()) == {"write_manifest"}  # in which the config is
     clips = sorted(folder.glob("*.wav"))
     clips[0].write_bytes(clips[1].read_bytes())
     planned = again.planned()

@@ -10,10 +10,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from sensitivity.errors import InputError
 from sensitivity.names import text_refusal
+from sensitivity.progress import progress
 
 BLOCK = 2**20
 # What a file system allows.
@@ -68,7 +67,7 @@ def extract(
                     f"{folder}: {archive.name} unpacks to {size / 1e9:.3g} GB, the disk has "
                     f"{room / 1e9:.3g} GB: free that much"
                 )
-            for target, member in tqdm(targets.items(), desc="files", unit="file", disable=None):
+            for target, member in progress(targets.items(), desc="files", unit="file"):
                 _write(members, member, part / target)
         # Of an earlier run with another copy of the archive: the new one takes its place.
         shutil.rmtree(folder, ignore_errors=True)

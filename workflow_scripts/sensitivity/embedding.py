@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from sensitivity import devices
 from sensitivity.audio import AudioBatch, read_clip
 from sensitivity.clips import Clip
 from sensitivity.errors import InputError
 from sensitivity.models import EmbeddingModel, control, identity, load_model, uses_gpu
+from sensitivity.progress import progress
 from sensitivity.workers import in_order
 
 
@@ -127,7 +127,7 @@ class Embedder:
             n_ahead=self.batch_size + self.n_processes,
         )
         # None: on a terminal alone.
-        shown = tqdm(prepared, total=len(items), unit="clip", disable=None)
+        shown = progress(prepared, total=len(items), unit="clip")
         return embed_each(self.model, shown, self.batch_size)
 
     def embed_original(self, clips: Sequence[Clip]) -> np.ndarray:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from sensitivity import irmas
 from sensitivity.audio import BadClip, inspect_file
 from sensitivity.clips import Clip, DroppedClip
 from sensitivity.dataset import SplitRow, describe
 from sensitivity.errors import InputError
 from sensitivity.logs import IN_FILE_ONLY
+from sensitivity.progress import progress
 from sensitivity.protocol import check_label_counts, check_split
 
 # One fold of four is the test set, as in the authors' code.
@@ -142,7 +141,7 @@ def _inspect(
 ) -> tuple[dict[str, tuple], list[tuple[DroppedClip, BadClip]]]:
     """What `inspect_file` says of each good clip, and the bad ones, in path order."""
     forms, bad = {}, []
-    for name in tqdm(sorted(files, key=files.get), desc="clips", unit="clip", disable=None):
+    for name in progress(sorted(files, key=files.get), desc="clips", unit="clip"):
         path = files[name]
         try:
             form = inspect_file(path, may_be_silent=name not in measured)

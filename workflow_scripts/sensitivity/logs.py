@@ -57,7 +57,9 @@ def _one_line(error: BaseException) -> str | None:
     """What to say of an error that is no fault of the program."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, MemoryError):
+    # For a thread's stack there was no memory either; Python says so by the text alone.
+    no_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
+    if isinstance(error, MemoryError) or no_thread:
         reason = str(error) or "MemoryError"
         return (
             f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "

@@ -6,12 +6,12 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from sensitivity.audio import FULL_SCALE, PEDALBOARD_FULL_SCALE, read_clip, writing_batch
 from sensitivity.clips import Clip, in_split
 from sensitivity.effects import Effect, refusal
 from sensitivity.errors import InputError
+from sensitivity.progress import progress
 
 # Clips are decoded this many samples at a time (8 MB of float32, 8 clips of IRMAS): what a task
 # costs to schedule is then nothing beside its work, and memory stays bounded.
@@ -90,13 +90,12 @@ def render_batch(
             package_versions={package: metadata.version(package) for package in RENDERED_WITH},
         ) as writer,
         ThreadPoolExecutor(threads) as pool,
-        tqdm(
+        progress(
             total=len(played) * len(levels),
             desc=f"{effect.name} {levels[0]} to {levels[-1]}",
             unit="clip",
             mininterval=1,
-            disable=None,  # in a log file, where it would be one endless line
-        ) as progress,
+        ) as shown,
     ):
         # Tasks start in the order they are submitted. What one waits for was submitted before it,
         # so it runs already: waiting inside the pool cannot lock it up, and at most a chunk for
@@ -114,7 +113,7 @@ def render_batch(
         try:
             for size, task in tasks:
                 task.result()
-                progress.update(size)
+                shown.update(size)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
