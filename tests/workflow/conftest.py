@@ -55,9 +55,7 @@ class Project:
     def write_config(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
-    def start(
-        self, *arguments: str, configfile: str | None = "tiny.yaml", **options
-    ) -> Run:
+    def start(self, *arguments: str, configfile: str | None = "tiny.yaml", **options) -> Run:
         """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
         command = [*self.through, sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--configfile", configfile] if configfile else []
