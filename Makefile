@@ -67,7 +67,7 @@ test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its ow
 test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny run, every kind, and finish it (8 minutes)
 	@$(RUN) python tools/stacks.py >/dev/null
 	@$(RUN) KILLS=60 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=.test-tools \
-	    python -P -m pytest -s tests/workflow/test_kills.py
+	    python -P -m pytest -s --timeout 7200 tests/workflow/test_kills.py
 
 test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of its own, through faults (as root; 12 minutes)
 	@$(RUN) python tools/run_tests.py slurm

@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 
-from sensitivity import progress as module
 from sensitivity.progress import progress
 
 
@@ -23,10 +22,7 @@ def test_a_terminal_gets_a_bar_and_a_log_file_nothing():
 
 def test_no_thread_is_started():
     """In a process of its own: tqdm starts one for all bars there are."""
-    lines = ["import threading", "from progress import progress", "list(progress([1]))"]
-    script = "; ".join([*lines, "print(threading.active_count())"])
-    folder = module.__file__.rpartition("/")[0]
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "1\n"
+    code = "import threading; from sensitivity.progress import progress; list(progress([1])); "
+    code += "print(threading.active_count())"
+    path = next(path for path in sys.path if path.endswith("workflow_scripts"))
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=path, text=True) == "1\n"

@@ -305,16 +305,16 @@ def test_an_interrupted_run_resumes(project):
     config["models"] = {"logmel": {}}
     project.write_config(config)
     quiet = subprocess.DEVNULL
-    run = project.start(stdout=quiet, stderr=quiet)
     stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
     # Directions are fitted after the job that wrote the store has been taken as finished.
     fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]
     deadline = time.monotonic() + 120
-    while not any(path.exists() for path in fitted):
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)
-    run.wait(timeout=60)
+    with project.start(stdout=quiet, stderr=quiet) as run:
+        while not any(path.exists() for path in fitted):
+            assert run.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        run.wait(timeout=60)
     finished_stores = {
         store: store.stat().st_mtime_ns
         for store, path in zip(stores, fitted, strict=True)

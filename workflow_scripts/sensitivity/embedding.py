@@ -126,7 +126,6 @@ class Embedder:
             # While a batch is embedded, the next is prepared.
             n_ahead=self.batch_size + self.n_processes,
         )
-        # None: on a terminal alone.
         shown = progress(prepared, total=len(items), unit="clip")
         return embed_each(self.model, shown, self.batch_size)
 
