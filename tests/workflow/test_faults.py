@@ -167,7 +167,9 @@ def test_a_job_without_memory_says_so(finished, again):
 
         pid = job_of(again, run, "embed_original", loaded)
         size = int(re.search(r"VmSize:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
-        resource.prlimit(pid, resource.RLIMIT_AS, (1024 * size, 1024 * size))
+        # A few MB to say so in: without a byte it would end in silence. A BLAS buffer has 32 MB.
+        limit = 1024 * (size + 8 * 1024)
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
         output, errors = run.communicate(timeout=SECONDS)
     found = errors_of(subprocess.CompletedProcess((), run.returncode, output, errors))
     # Where the first to lack memory is OpenBLAS, it says so itself and ends the process.
