@@ -25,7 +25,6 @@ else:
 
 
 include: "rules/stores.smk"
-include: "rules/displacement.smk"
 include: "rules/sensitivity.smk"
 include: "rules/debiasing.smk"
 include: "rules/tables.smk"

@@ -150,7 +150,7 @@ def measure(dimension: int) -> float:
     classify = n_classifiers * train_seconds + N_LABELS * test_seconds
     jobs = N_MODELS_BY_DIMENSION[dimension] * N_EFFECTS
     print(
-        f"  a job of the demo: fit_directions {N_LABELS * fit_seconds:.2f} s, "
+        f"  a job of the demo: directions {N_LABELS * fit_seconds:.2f} s, "
         f"classify {classify:.2f} s ({n_classifiers} classifiers); {jobs} such jobs"
     )
     return jobs * (N_LABELS * fit_seconds + classify)

@@ -7,8 +7,8 @@ script's process and of the largest of its workers, what all can take together a
 share counted in each), and what the rule asks Snakemake for.
 
 Where labels are shared out among workers, only two of the eleven are gone through, in data that
-hold all clips: a worker needs no more for the next. (But the main process of fit_directions reads
-the originals of all labels, which is 0.1 GiB more.) The first label has a dimension twice and two
+hold all clips: a worker needs no more for the next. (But the main process of measure reads the
+originals of all labels, which is 0.1 GiB more.) The first label has a dimension twice and two
 equal principal displacements, so that its fits fall back to singular value decompositions, which
 need most memory.
 """
@@ -35,18 +35,14 @@ MODEL, EFFECT = "panns", "reverb"
 FEW = ("none", "global_cca")
 # What is run: the script, the methods it is given, the file of rules that has its rule.
 JOBS = {
-    "fit_directions": ("fit_directions", (), "sensitivity"),
-    "correlate": ("correlate", (), "sensitivity"),
+    "measure": ("measure", (), "sensitivity"),
     "classify, all methods": ("classify", None, "debiasing"),
     "classify, two methods": ("classify", FEW, "debiasing"),
-    "measure_displacement": ("measure_displacement", (), "displacement"),
 }
 OUTPUTS = {
-    "fit_directions": ("directions",),
-    "correlate": ("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles",
-                  "projections"),
+    "measure": ("directions", "global_r2", "samplewise_r2", "spectra", "dimensionality",
+                "principal_angles", "projections", "displacement", "displacement_order"),
     "classify": ("auc", "auc_gain", "n_directions"),
-    "measure_displacement": ("displacement", "displacement_order"),
 }  # fmt: skip
 
 
@@ -91,14 +87,13 @@ def run_script(name: str, methods: tuple[str, ...] | None, folder: Path) -> None
     from sensitivity.protocol import METHODS
 
     script = import_module(name)
-    if name != "measure_displacement":
-        open_effect = script.open_effect
+    open_effect = script.open_effect
 
-        def open_few(*given):
-            data = open_effect(*given)
-            return replace(data, labels=data.labels[:N_LABELS_DONE])
+    def open_few(*given):
+        data = open_effect(*given)
+        return replace(data, labels=data.labels[:N_LABELS_DONE])
 
-        script.open_effect = open_few
+    script.open_effect = open_few
     outputs = {output: folder / f"{output}.csv" for output in OUTPUTS[name]}
     script.main(
         SimpleNamespace(
@@ -108,7 +103,7 @@ def run_script(name: str, methods: tuple[str, ...] | None, folder: Path) -> None
                 clips=folder / "clips.csv",
                 directions=folder / "directions.csv",
             ),
-            output=list(outputs.values()) if name == "fit_directions" else outputs,
+            output=outputs,
             params=SimpleNamespace(
                 labels=None,
                 neutral=None,

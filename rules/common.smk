@@ -263,6 +263,9 @@ def effect_words(effect: str) -> dict:
     }
 
 
+EFFECT_WORDS = [effect_words(effect) for effect in EFFECTS]
+
+
 def audio_protocol(effect: str) -> dict:
     """The switches that the effected audio depends on."""
     protocol = {"audio": settings.protocol.audio}
@@ -435,39 +438,32 @@ def parts_of_table(table: str) -> list[str]:
 
 
 def figure_stems(kind: str) -> list[str]:
-    """Names without ending of one kind's figures of one effect."""
-    stems = [f"{kind}_{model}_{{effect}}" for model in MODEL_NAMES]
+    """Names without ending of one kind's figures."""
+    stems = expand("{kind}_{model}_{effect}", kind=kind, model=MODEL_NAMES, effect=EFFECTS)
     return stems + [f"{stem}_{label}" for stem in stems for label in SINGLE_LABELS]
 
 
 def drawn(kind: str, section: str) -> list:
     """The PNG files of one kind, each with its place and labels in the report."""
-    figures = []
-    for model in MODEL_NAMES:
-        for label, ending in (("all", ""), *((name, f"_{name}") for name in SINGLE_LABELS)):
-            figures.append(
-                reported(
-                    f"<results>/figures/{kind}_{model}_{{effect}}{ending}.png",
-                    caption=f"../report/{kind}.rst",
-                    category=section,
-                    labels={
-                        "model": models.title(model),
-                        "effect": "{effect}",
-                        "kind": kind,
-                        "label": label,
-                    },
-                )
-            )
-    return figures
+    return [
+        shown(kind, section, f"{kind}_{model}_{effect}{ending}", models.title(model), effect, label)
+        for model, effect in itertools.product(MODEL_NAMES, EFFECTS)
+        for label, ending in (("all", ""), *((name, f"_{name}") for name in SINGLE_LABELS))
+    ]
 
 
-def drawn_of_effect(kind: str, section: str):
-    """The PNG file of a kind that has one figure of an effect, with its place in the report."""
+def drawn_of_effects(kind: str, section: str) -> list:
+    """The PNG files of a kind that has one figure of an effect, with their places in the report."""
+    return [shown(kind, section, f"{kind}_{effect}", "all", effect, "all") for effect in EFFECTS]
+
+
+def shown(kind: str, section: str, stem: str, model: str, effect: str, label: str):
+    """A figure's PNG file, with its place and labels in the report."""
     return reported(
-        f"<results>/figures/{kind}_{{effect}}.png",
+        f"<results>/figures/{stem}.png",
         caption=f"../report/{kind}.rst",
         category=section,
-        labels={"model": "all", "effect": "{effect}", "kind": kind, "label": "all"},
+        labels={"model": model, "effect": effect, "kind": kind, "label": label},
     )
 
 
@@ -484,6 +480,11 @@ def downloadable(table: str, section: str) -> str:
 def printed(kind: str) -> list[str]:
     """The PDF files of one kind."""
     return [f"<results>/figures/{stem}.pdf" for stem in figure_stems(kind)]
+
+
+def printed_of_effects(kind: str) -> list[str]:
+    """The PDF files of a kind that has one figure of an effect."""
+    return expand("<results>/figures/{kind}_{effect}.pdf", kind=kind, effect=EFFECTS)
 
 
 def per_model(name: str) -> list[str]:
@@ -516,12 +517,7 @@ def all_kept_audio() -> list[str]:
 
 def named_figures() -> list[str]:
     """Names without ending of all figures; refused where two would be one file."""
-    stems = [
-        stem.format(effect=effect)
-        for kind in FIGURES
-        for stem in figure_stems(kind)
-        for effect in EFFECTS
-    ]
+    stems = [stem for kind in FIGURES for stem in figure_stems(kind)]
     stems += expand("{kind}_{effect}", kind=EFFECT_FIGURES, effect=EFFECTS)
     for stem, count in Counter(stems).items():
         if count > 1:
@@ -704,7 +700,7 @@ config["run"] = {
     "clips": rst_text(clips_words()),
     "dropped": dropped_words(),
     "labels": [rst_text(label) for label in LABELS],
-    "effects": [effect_words(effect) for effect in EFFECTS],
+    "effects": EFFECT_WORDS,
     "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
     "protocol": None if IMPORTED else settings.protocol.model_dump(),
 }

@@ -1,5 +1,5 @@
-# The figures: one rule a kind, one job an effect; each model has its panel figure and, for the
-# labels in `figures.labels`, single-label figures in the paper's layout.
+# The figures: one rule and one job a kind, for a job takes 2 s to start. Each model and effect has its
+# panel figure and, for the labels in `figures.labels`, single-label figures in the paper's layout.
 rule fit_trajectories:
     input:
         stores=[f"<results>/embeddings/{model}/{{effect}}.h5" for model in MODEL_NAMES],
@@ -31,15 +31,15 @@ rule fit_trajectories:
 
 rule draw_trajectories:
     input:
-        trajectories=per_model("trajectories.csv"),
+        trajectories=parts_of_table("trajectories"),
         library=library("draw_trajectories"),
     output:
         png=drawn("trajectories", "1. Impact (section II)"),
         pdf=printed("trajectories"),
     log:
-        "<logs>/figures/trajectories_{effect}.log",
+        "<logs>/figures/trajectories.log",
     benchmark:
-        "<benchmarks>/figures/trajectories_{effect}.tsv"
+        "<benchmarks>/figures/trajectories.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -47,26 +47,26 @@ rule draw_trajectories:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("trajectories"),
     message:
-        "Drawing trajectories under {wildcards.effect} (Fig. 1)"
+        "Drawing trajectories (Fig. 1)"
     script:
         "../workflow_scripts/draw_trajectories.py"
 
 
 rule draw_correlation:
     input:
-        projections=per_model("projections.csv"),
-        global_r2=per_model("global_r2.csv"),
+        projections=parts_of_table("projections"),
+        global_r2=parts_of_table("global_r2"),
         library=library("draw_correlation"),
     output:
         png=drawn("correlation", "2. Correlation (section III)"),
         pdf=printed("correlation"),
     log:
-        "<logs>/figures/correlation_{effect}.log",
+        "<logs>/figures/correlation.log",
     benchmark:
-        "<benchmarks>/figures/correlation_{effect}.tsv"
+        "<benchmarks>/figures/correlation.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -74,25 +74,25 @@ rule draw_correlation:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("correlation"),
     message:
-        "Drawing correlation with {wildcards.effect} (Fig. 2)"
+        "Drawing correlation with the level (Fig. 2)"
     script:
         "../workflow_scripts/draw_correlation.py"
 
 
 rule draw_spectra:
     input:
-        spectra=per_model("spectra.csv"),
+        spectra=parts_of_table("spectra"),
         library=library("draw_spectra"),
     output:
         png=drawn("spectra", "3. Dimensionality (section III)"),
         pdf=printed("spectra"),
     log:
-        "<logs>/figures/spectra_{effect}.log",
+        "<logs>/figures/spectra.log",
     benchmark:
-        "<benchmarks>/figures/spectra_{effect}.tsv"
+        "<benchmarks>/figures/spectra.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -100,25 +100,25 @@ rule draw_spectra:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("spectra"),
     message:
-        "Drawing spectra under {wildcards.effect} (Fig. 3)"
+        "Drawing spectra (Fig. 3)"
     script:
         "../workflow_scripts/draw_spectra.py"
 
 
 rule draw_samplewise:
     input:
-        samplewise_r2=per_model("samplewise_r2.csv"),
+        samplewise_r2=parts_of_table("samplewise_r2"),
         library=library("draw_samplewise"),
     output:
         png=drawn("samplewise", "3. Dimensionality (section III)"),
         pdf=printed("samplewise"),
     log:
-        "<logs>/figures/samplewise_{effect}.log",
+        "<logs>/figures/samplewise.log",
     benchmark:
-        "<benchmarks>/figures/samplewise_{effect}.tsv"
+        "<benchmarks>/figures/samplewise.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -126,75 +126,75 @@ rule draw_samplewise:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("samplewise"),
     message:
-        "Drawing sample-wise R2 under {wildcards.effect}"
+        "Drawing sample-wise R2"
     script:
         "../workflow_scripts/draw_samplewise.py"
 
 
 rule draw_dimensionality:
     input:
-        dimensionality=per_model("dimensionality.csv"),
+        dimensionality=parts_of_table("dimensionality"),
         library=library("draw_dimensionality"),
     output:
-        png=drawn_of_effect("dimensionality", "3. Dimensionality (section III)"),
-        pdf="<results>/figures/dimensionality_{effect}.pdf",
+        png=drawn_of_effects("dimensionality", "3. Dimensionality (section III)"),
+        pdf=printed_of_effects("dimensionality"),
     log:
-        "<logs>/figures/dimensionality_{effect}.log",
+        "<logs>/figures/dimensionality.log",
     benchmark:
-        "<benchmarks>/figures/dimensionality_{effect}.tsv"
+        "<benchmarks>/figures/dimensionality.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
-        effect="{effect}",
+        effects=EFFECT_WORDS,
         style=style_of("dimensionality"),
     message:
-        "Drawing dimensionality under {wildcards.effect}"
+        "Drawing dimensionality"
     script:
         "../workflow_scripts/draw_dimensionality.py"
 
 
 rule draw_principal_angles:
     input:
-        principal_angles=per_model("principal_angles.csv"),
+        principal_angles=parts_of_table("principal_angles"),
         library=library("draw_principal_angles"),
     output:
-        png=drawn_of_effect("principal_angles", "3. Dimensionality (section III)"),
-        pdf="<results>/figures/principal_angles_{effect}.pdf",
+        png=drawn_of_effects("principal_angles", "3. Dimensionality (section III)"),
+        pdf=printed_of_effects("principal_angles"),
     log:
-        "<logs>/figures/principal_angles_{effect}.log",
+        "<logs>/figures/principal_angles.log",
     benchmark:
-        "<benchmarks>/figures/principal_angles_{effect}.tsv"
+        "<benchmarks>/figures/principal_angles.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
         labels=LABELS,
-        effect="{effect}",
+        effects=EFFECT_WORDS,
         style=style_of("principal_angles"),
     message:
-        "Drawing angles between labels' directions under {wildcards.effect}"
+        "Drawing angles between labels' directions"
     script:
         "../workflow_scripts/draw_principal_angles.py"
 
 
 rule draw_auc:
     input:
-        auc=per_model("auc.csv"),
+        auc=parts_of_table("auc"),
         library=library("draw_auc"),
     output:
         png=drawn("auc", "4. Debiasing (section IV)"),
         pdf=printed("auc"),
     log:
-        "<logs>/figures/auc_{effect}.log",
+        "<logs>/figures/auc.log",
     benchmark:
-        "<benchmarks>/figures/auc_{effect}.tsv"
+        "<benchmarks>/figures/auc.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -202,10 +202,10 @@ rule draw_auc:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("auc"),
     message:
-        "Drawing ROC-AUC against {wildcards.effect} (Fig. 4)"
+        "Drawing ROC-AUC (Fig. 4)"
     script:
         "../workflow_scripts/draw_auc.py"
 
@@ -242,40 +242,40 @@ rule draw_table1:
 
 rule draw_displacement:
     input:
-        displacement=per_model("displacement.csv"),
-        displacement_order=per_model("displacement_order.csv"),
+        displacement=parts_of_table("displacement"),
+        displacement_order=parts_of_table("displacement_order"),
         library=library("draw_displacement"),
     output:
-        png=drawn_of_effect("displacement", "1. Impact (section II)"),
-        pdf="<results>/figures/displacement_{effect}.pdf",
+        png=drawn_of_effects("displacement", "1. Impact (section II)"),
+        pdf=printed_of_effects("displacement"),
     log:
-        "<logs>/figures/displacement_{effect}.log",
+        "<logs>/figures/displacement.log",
     benchmark:
-        "<benchmarks>/figures/displacement_{effect}.tsv"
+        "<benchmarks>/figures/displacement.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("displacement"),
     message:
-        "Drawing how far {wildcards.effect} moves embeddings"
+        "Drawing how far embeddings move"
     script:
         "../workflow_scripts/draw_displacement.py"
 
 
 rule draw_auc_gain:
     input:
-        auc_gain=per_model("auc_gain.csv"),
+        auc_gain=parts_of_table("auc_gain"),
         library=library("draw_auc_gain"),
     output:
         png=drawn("auc_gain", "4. Debiasing (section IV)"),
         pdf=printed("auc_gain"),
     log:
-        "<logs>/figures/auc_gain_{effect}.log",
+        "<logs>/figures/auc_gain.log",
     benchmark:
-        "<benchmarks>/figures/auc_gain_{effect}.tsv"
+        "<benchmarks>/figures/auc_gain.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -283,10 +283,10 @@ rule draw_auc_gain:
         models=MODEL_NAMES,
         labels=LABELS,
         single_labels=SINGLE_LABELS,
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effects=EFFECT_WORDS,
         style=style_of("auc_gain"),
     message:
-        "Drawing what debiasing gains under {wildcards.effect}"
+        "Drawing what debiasing gains"
     script:
         "../workflow_scripts/draw_auc_gain.py"
 
@@ -296,20 +296,20 @@ rule draw_verdicts:
         verdicts="<results>/tables/verdicts.csv",
         library=library("draw_verdicts"),
     output:
-        png=drawn_of_effect("verdicts", "4. Debiasing (section IV)"),
-        pdf="<results>/figures/verdicts_{effect}.pdf",
+        png=drawn_of_effects("verdicts", "4. Debiasing (section IV)"),
+        pdf=printed_of_effects("verdicts"),
     log:
-        "<logs>/figures/verdicts_{effect}.log",
+        "<logs>/figures/verdicts.log",
     benchmark:
-        "<benchmarks>/figures/verdicts_{effect}.tsv"
+        "<benchmarks>/figures/verdicts.tsv"
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         models=MODEL_NAMES,
-        effect="{effect}",
+        effects=EFFECT_WORDS,
         style=style_of("verdicts"),
     message:
-        "Drawing whether debiasing helps under {wildcards.effect}"
+        "Drawing whether debiasing helps"
     script:
         "../workflow_scripts/draw_verdicts.py"

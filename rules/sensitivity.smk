@@ -1,40 +1,18 @@
-# Section III: directions, the correlation along them, and the spectrum of the sample-wise ones.
+# Sections II and III: how far an effect moves embeddings, its directions, the correlation along them,
+# and how many directions there are.
 
 
-rule fit_directions:
+# Everything but the classifiers, in one job: reading the stores and importing cost more than most of it.
+rule measure:
     input:
         store="<results>/embeddings/{model}/{effect}.h5",
         original="<results>/embeddings/{model}/original.h5",
         clips="<results>/clips.csv",
-        library=library("fit_directions"),
+        library=library("measure"),
     output:
-        "<results>/directions/{model}/{effect}.h5",
-    log:
-        "<logs>/directions/{model}/{effect}.log",
-    benchmark:
-        "<benchmarks>/directions/{model}/{effect}.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    threads: LABEL_PROCESSES
-    resources:
-        mem_mb=lambda wildcards, threads: 500 + 1500 * threads,
-    params:
-        labels=LABELS,
-        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
-    message:
-        "Fitting directions of {wildcards.effect} in {wildcards.model}"
-    script:
-        "../workflow_scripts/fit_directions.py"
-
-
-rule correlate:
-    input:
-        store="<results>/embeddings/{model}/{effect}.h5",
-        original="<results>/embeddings/{model}/original.h5",
         directions="<results>/directions/{model}/{effect}.h5",
-        clips="<results>/clips.csv",
-        library=library("correlate"),
-    output:
+        displacement="<results>/analysis/{model}/{effect}/displacement.csv",
+        displacement_order="<results>/analysis/{model}/{effect}/displacement_order.csv",
         global_r2="<results>/analysis/{model}/{effect}/global_r2.csv",
         samplewise_r2="<results>/analysis/{model}/{effect}/samplewise_r2.csv",
         spectra="<results>/analysis/{model}/{effect}/spectra.csv",
@@ -42,9 +20,11 @@ rule correlate:
         principal_angles="<results>/analysis/{model}/{effect}/principal_angles.csv",
         projections="<results>/analysis/{model}/{effect}/projections.csv",
     log:
-        "<logs>/analysis/{model}/{effect}/correlate.log",
+        "<logs>/analysis/{model}/{effect}/measure.log",
     benchmark:
-        "<benchmarks>/analysis/{model}/{effect}/correlate.tsv"
+        "<benchmarks>/analysis/{model}/{effect}/measure.tsv"
+    # The classifiers, which take longest, wait for the directions.
+    priority: 5
     conda:
         "../envs/analysis.yaml"
     threads: LABEL_PROCESSES
@@ -56,6 +36,6 @@ rule correlate:
         labels=LABELS,
         neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
     message:
-        "Correlating {wildcards.model} with {wildcards.effect}"
+        "Measuring how {wildcards.effect} moves {wildcards.model}"
     script:
-        "../workflow_scripts/correlate.py"
+        "../workflow_scripts/measure.py"

@@ -3,6 +3,8 @@
 
 rule tabulate_sensitivity:
     input:
+        displacement=parts_of_table("displacement"),
+        displacement_order=parts_of_table("displacement_order"),
         global_r2=parts_of_table("global_r2"),
         samplewise_r2=parts_of_table("samplewise_r2"),
         spectra=parts_of_table("spectra"),
@@ -11,6 +13,8 @@ rule tabulate_sensitivity:
         stores=expand("<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS),
         library=library("tabulate_sensitivity"),
     output:
+        displacement="<results>/tables/displacement.csv",
+        displacement_order=downloadable("displacement_order", "1. Impact (section II)"),
         global_r2=downloadable("global_r2", "2. Correlation (section III)"),
         table1=downloadable("table1", "2. Correlation (section III)"),
         samplewise_r2="<results>/tables/samplewise_r2.csv",
@@ -28,7 +32,7 @@ rule tabulate_sensitivity:
     resources:
         mem_mb=2000,
     message:
-        "Writing the tables of section III"
+        "Writing the tables of sections II and III"
     script:
         "../workflow_scripts/tabulate_sensitivity.py"
 

@@ -1,21 +1,16 @@
-"""Draw ROC AUC against level for every debiasing method, one effect (Fig. 4)."""
+"""Draw ROC AUC against level for every debiasing method (Fig. 4)."""
 
-from sensitivity.figures import auc_figure, draw_all
+from sensitivity.figures import auc_figure, draw_all, read_groups
 from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with a panel per label for each model, and the single-label figures."""
+    """One figure with a panel per label for each model and effect, and the single-label figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
-    models = snakemake.params.models
-    rows = {
-        model: read_table(path, "auc")
-        for model, path in zip(models, snakemake.input.auc, strict=True)
-    }
+    rows = read_groups(snakemake.input.auc, "auc", "model", "effect")
 
     def draw(model, labels, effect, style):
-        return auc_figure(model, labels, effect, style, rows[model])
+        return auc_figure(model, labels, effect, style, rows[model, effect.name])
 
     n = draw_all("auc", snakemake.params, snakemake.output, draw)
     log.info("%d figures", n)

@@ -1,22 +1,17 @@
-"""Draw what every debiasing method gains at each level of one effect."""
+"""Draw what every debiasing method gains at each level."""
 
-from sensitivity.figures import draw_all
+from sensitivity.figures import draw_all, read_groups
 from sensitivity.gain_figures import auc_gain_figure
 from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with panels of every label for each model, and the single-label figures."""
+    """One figure with a panel per label for each model and effect, and the single-label figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
-    models = snakemake.params.models
-    rows = {
-        model: read_table(path, "auc_gain")
-        for model, path in zip(models, snakemake.input.auc_gain, strict=True)
-    }
+    rows = read_groups(snakemake.input.auc_gain, "auc_gain", "model", "effect")
 
     def draw(model, labels, effect, style):
-        return auc_gain_figure(model, labels, effect, style, rows[model])
+        return auc_gain_figure(model, labels, effect, style, rows[model, effect.name])
 
     n = draw_all("auc_gain", snakemake.params, snakemake.output, draw)
     log.info("%d figures", n)

@@ -1,23 +1,18 @@
-"""Draw the level against the projection on the global CCA direction, one effect (Fig. 2)."""
+"""Draw the level against the projection on the global CCA direction (Fig. 2)."""
 
-from sensitivity.figures import correlation_figure, draw_all
+from sensitivity.figures import correlation_figure, draw_all, read_groups
 from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with a panel per label for each model, and the single-label figures."""
+    """One figure with a panel per label for each model and effect, and the single-label figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
-    models, given = snakemake.params.models, snakemake.input
-    tables = {
-        model: (read_table(projections, "projections"), read_table(global_r2, "global_r2"))
-        for model, projections, global_r2 in zip(
-            models, given.projections, given.global_r2, strict=True
-        )
-    }
+    projections = read_groups(snakemake.input.projections, "projections", "model", "effect")
+    global_r2 = read_groups(snakemake.input.global_r2, "global_r2", "model", "effect")
 
     def draw(model, labels, effect, style):
-        return correlation_figure(model, labels, effect, style, *tables[model])
+        cell = model, effect.name
+        return correlation_figure(model, labels, effect, style, projections[cell], global_r2[cell])
 
     n = draw_all("correlation", snakemake.params, snakemake.output, draw)
     log.info("%d figures", n)

@@ -1,31 +1,23 @@
-"""Draw how far one effect moves each model's embeddings, against its level and in order."""
-
-import matplotlib
+"""Draw how far effects move each model's embeddings, against the level and in order."""
 
 from sensitivity.displacement_figures import displacement_figure
-from sensitivity.figure_style import EffectAxis, rc_of, save_figure
+from sensitivity.figures import draw_effects, read_groups
 from sensitivity.logs import configure_logging
-from sensitivity.styles import style_of
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with every model."""
-    configure_logging(snakemake, packages=("matplotlib",))
-    params = snakemake.params
-    style = style_of("displacement", params.style)
-    files = snakemake.input
-    rows, orders = (
-        [row for path in paths for row in read_table(path, table)]
-        for table, paths in (
-            ("displacement", files.displacement),
-            ("displacement_order", files.displacement_order),
-        )
-    )
-    effect = EffectAxis.of(params.effect)
-    with matplotlib.rc_context(rc_of(style)):
-        figure = displacement_figure(params.models, effect, style, rows, orders)
-        save_figure(figure, snakemake.output)
+    """One figure of each effect with every model."""
+    log = configure_logging(snakemake, packages=("matplotlib",))
+    params, files = snakemake.params, snakemake.input
+    displacement = read_groups(files.displacement, "displacement", "effect")
+    orders = read_groups(files.displacement_order, "displacement_order", "effect")
+
+    def draw(effect, style):
+        rows = displacement[effect.name], orders[effect.name]
+        return displacement_figure(params.models, effect, style, *rows)
+
+    n = draw_effects("displacement", params, snakemake.output, draw)
+    log.info("%d figures", n)
 
 
 if __name__ == "__main__":

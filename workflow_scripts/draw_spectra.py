@@ -1,21 +1,16 @@
-"""Draw the singular values of sample-wise directions and of originals, one effect (Fig. 3)."""
+"""Draw the singular values of sample-wise directions and of originals (Fig. 3)."""
 
-from sensitivity.figures import draw_all, spectra_figure
+from sensitivity.figures import draw_all, read_groups, spectra_figure
 from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with a panel per label for each model, and the single-label figures."""
+    """One figure with a panel per label for each model and effect, and the single-label figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
-    models = snakemake.params.models
-    rows = {
-        model: read_table(path, "spectra")
-        for model, path in zip(models, snakemake.input.spectra, strict=True)
-    }
+    rows = read_groups(snakemake.input.spectra, "spectra", "model", "effect")
 
     def draw(model, labels, effect, style):
-        return spectra_figure(model, labels, effect, style, rows[model])
+        return spectra_figure(model, labels, effect, style, rows[model, effect.name])
 
     n = draw_all("spectra", snakemake.params, snakemake.output, draw)
     log.info("%d figures", n)

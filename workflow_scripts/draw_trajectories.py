@@ -1,21 +1,16 @@
-"""Draw the deformation trajectories of one effect (Fig. 1)."""
+"""Draw the deformation trajectories (Fig. 1)."""
 
-from sensitivity.figures import draw_all, trajectories_figure
+from sensitivity.figures import draw_all, read_groups, trajectories_figure
 from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
 
 
 def main(snakemake) -> None:
-    """One figure with a panel per label for each model, and the single-label figures."""
+    """One figure with a panel per label for each model and effect, and the single-label figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
-    models = snakemake.params.models
-    rows = {
-        model: read_table(path, "trajectories")
-        for model, path in zip(models, snakemake.input.trajectories, strict=True)
-    }
+    rows = read_groups(snakemake.input.trajectories, "trajectories", "model", "effect")
 
     def draw(model, labels, effect, style):
-        return trajectories_figure(model, labels, effect, style, rows[model])
+        return trajectories_figure(model, labels, effect, style, rows[model, effect.name])
 
     n = draw_all("trajectories", snakemake.params, snakemake.output, draw)
     log.info("%d figures", n)

@@ -7,7 +7,10 @@ from sensitivity.logs import configure_logging
 from sensitivity.store import read_header
 from sensitivity.tables import concatenate, read_table, summarise_r2, write_table
 
-CONCATENATED = ("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles")
+CONCATENATED = (
+    *("displacement", "displacement_order"),
+    *("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles"),
+)
 
 
 def provenance(store: str) -> dict:
@@ -20,7 +23,7 @@ def provenance(store: str) -> dict:
 
 
 def main(snakemake) -> None:
-    """Write the tables of section III, and what every row's embeddings were made of."""
+    """Write the tables of sections II and III, and what every row's embeddings were made of."""
     configure_logging(snakemake)
     for table in CONCATENATED:
         concatenate(snakemake.input[table], snakemake.output[table], table)

@@ -13,9 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 import classify
-import correlate
-import fit_directions
-import measure_displacement
+import measure
 from sensitivity import classification, protocol
 from sensitivity.clips import Clip, write_clips
 from sensitivity.direction_store import read_directions
@@ -316,23 +314,26 @@ class Case:
     def tables(self, *names):
         return {name: self.folder / f"{name}.csv" for name in names}
 
-    def run(self, **params):
-        threads = params.pop("threads", 1)
-        fit_directions.main(self.job([self.folder / "directions.h5"], **params))
-        names = (
+    def measured(self):
+        """The files that the script measure writes."""
+        tables = self.tables(
             "global_r2",
             "samplewise_r2",
             "spectra",
             "projections",
             "dimensionality",
             "principal_angles",
+            "displacement",
+            "displacement_order",
         )
-        correlate.main(self.job(self.tables(*names), **params))
+        return {"directions": self.folder / "directions.h5", **tables}
+
+    def run(self, **params):
+        threads = params.pop("threads", 1)
+        measure.main(self.job(self.measured(), **params))
         classify.main(
             self.job(self.tables("auc", "auc_gain", "n_directions"), threads=threads, **params)
         )
-        names = ("displacement", "displacement_order")
-        measure_displacement.main(self.job(self.tables(*names), **params))
         return self
 
 
@@ -575,18 +576,7 @@ def test_a_label_without_test_clips_is_refused(tmp_path):
         case.folder / "clips.csv",
         [clip for clip in case.clips if not (clip.label == "flute" and clip.split == "test")],
     )
-    correlate.main(
-        case.job(
-            case.tables(
-                "global_r2",
-                "samplewise_r2",
-                "spectra",
-                "projections",
-                "dimensionality",
-                "principal_angles",
-            )
-        )
-    )
+    measure.main(case.job(case.measured()))
     rows = read_table(case.folder / "global_r2.csv", "global_r2")
     assert [row["r2_test"] == "" for row in rows] == [row["label"] == "flute" for row in rows]
     with pytest.raises(InputError, match="label flute: 0 of 7 test clips"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
-from test_figures import IRMAS, LONG, as_read, shown_texts, words
+from test_figures import IRMAS, LONG, as_read, effect_params, shown_texts, words
 
 from sensitivity import dimensionality_figures
 from sensitivity.figure_style import rc_of
@@ -70,7 +70,9 @@ def test_a_script_writes_the_figure(tmp_path, kind):
         SimpleNamespace(
             input=SimpleNamespace(**{kind: paths}),
             output=outputs,
-            params=SimpleNamespace(models=MODELS[:2], labels=IRMAS, effect="gain", style={}),
+            params=SimpleNamespace(
+                models=MODELS[:2], labels=IRMAS, effects=[effect_params("gain", 6)], style={}
+            ),
             log=[],
             rule=f"draw_{kind}",
             wildcards={"effect": "gain"},

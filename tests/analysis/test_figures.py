@@ -149,7 +149,7 @@ def run_script(folder, kind, models, labels, single, effect, style=(), **how):
     stems = [f"{kind}_{model}_{effect['name']}" for model in models]
     stems += [f"{stem}_{label}" for stem in stems for label in single]
     outputs = [str(folder / f"{stem}.{ending}") for ending in ("png", "pdf") for stem in stems]
-    params = {"models": models, "labels": labels, "single_labels": single, "effect": effect}
+    params = {"models": models, "labels": labels, "single_labels": single, "effects": [effect]}
     importlib.import_module(f"draw_{kind}").main(
         SimpleNamespace(
             input=SimpleNamespace(**given),
@@ -222,7 +222,7 @@ def test_the_same_figure_has_the_same_bytes(tmp_path, ending):
 
 def test_an_output_that_no_figure_belongs_to_is_an_error(tmp_path):
     effect = effect_params("gain", 3)
-    params = SimpleNamespace(models=[], labels=[], single_labels=[], effect=effect, style={})
+    params = SimpleNamespace(models=[], labels=[], single_labels=[], effects=[effect], style={})
     with pytest.raises(ValueError, match="auc_openl3_gain"):
         figures.draw_all("auc", params, [str(tmp_path / "auc_openl3_gain.png")], draw=None)
 

@@ -198,7 +198,7 @@ def test_scripts_write_every_figure(tmp_path, kind):
             output=outputs,
             params=SimpleNamespace(
                 models=MODELS[:2], labels=IRMAS[:2], single_labels=["cello"], style={},
-                effect="gain" if kind == "verdicts" else effect,
+                effects=[effect],
             ),
             log=[],
             rule=f"draw_{kind}",

@@ -58,31 +58,22 @@ def test_a_job_that_lacks_memory_gets_more(again, undisturbed, new_jobs):
 def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new_jobs):
     take_away(again, "directions/logmel/gain.h5", "analysis/logmel/*", "tables/*")
     assert again.counts() == {
-        "fit_directions": 1,
-        "correlate": 2,
+        "measure": 2,
         "classify": 2,
-        "measure_displacement": 2,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
-        "tabulate_displacement": 1,
     }
     pipe = subprocess.PIPE
     run = again.start("--retries", "0", *TABLES, stdout=pipe, stderr=subprocess.STDOUT)
-    job = again.cluster.held("fit_directions").job
+    job = again.cluster.held("measure").job
     again.cluster.run("scancel", job)
     output, _ = run.communicate(timeout=600)
     assert run.returncode != 0
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
-    assert finished_jobs(output) == {
-        "correlate": 1,
-        "classify": 1,
-        "measure_displacement": 2,
-        "tabulate_displacement": 1,
-    }
+    assert finished_jobs(output) == {"measure": 1, "classify": 1}
     # No more and no less than what depends on the cancelled job.
     missing = {
-        "fit_directions": 1,
-        "correlate": 1,
+        "measure": 1,
         "classify": 1,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,

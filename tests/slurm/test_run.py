@@ -75,7 +75,7 @@ def test_what_is_too_small_for_a_job_is_none(observed):
     for rule, expected in {
         "index_clips": (1000, "00:20:00"),
         "embed_clips": (8000, "04:00:00"),
-        "measure_displacement": (2000, "00:30:00"),
+        "fit_trajectories": (4000, "00:30:00"),
     }.items():
         given = {(job.memory_mb, job.time_limit) for job in observed.jobs if job.rule == rule}
         assert given == {expected}, rule

@@ -264,7 +264,7 @@ def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project
     project.write_config(config)
     models, folder = ("logmel", "musicnn"), "results/tiny/analysis"
     names = ("global_r2", "samplewise_r2", "spectra", "auc", "auc_gain", "displacement")
-    threaded = ("embed_original", "embed_clips", "fit_directions", "correlate", "classify")
+    threaded = ("embed_original", "embed_clips", "measure", "classify")
     project.run(
         *(f"{folder}/{model}/gain/{name}.csv" for model in models for name in names),
         "--set-threads",

@@ -21,8 +21,7 @@ from sensitivity.styles import STYLES
 ROOT = Path(__file__).resolve().parents[2]
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc", "draw_auc_gain", "draw_verdicts"}
 SENSITIVITY = {
-    "fit_directions",
-    "correlate",
+    "measure",
     "tabulate_sensitivity",
     "draw_correlation",
     "draw_spectra",
@@ -30,17 +29,13 @@ SENSITIVITY = {
     "draw_dimensionality",
     "draw_principal_angles",
     "draw_table1",
+    "draw_displacement",
 }
 TRAJECTORIES = {"fit_trajectories", "draw_trajectories"}
-DISPLACEMENT = {"measure_displacement", "tabulate_displacement", "draw_displacement"}
-ANALYSIS = DISPLACEMENT | SENSITIVITY | DEBIASING | TRAJECTORIES
-# What is put together of all effects.
-TOGETHER = {
-    "tabulate_displacement",
-    "tabulate_sensitivity",
-    "tabulate_debiasing",
-    "draw_table1",
-    "draw_verdicts",
+ANALYSIS = SENSITIVITY | DEBIASING | TRAJECTORIES
+# What is put together of all effects, figures in one job a kind.
+TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing"} | {
+    rule for rule in ANALYSIS if rule.startswith("draw_")
 }
 STORES = {"assemble_effect", "assemble_model"}
 EMBEDDING = {"render_effect", "embed_clips"}
@@ -121,7 +116,7 @@ def test_a_lost_manifest_is_written_again_alone(again):
 def test_a_models_options_embed_that_model_alone(again, changes):
     change(again, **changes)
     planned = again.planned()
-    for rule in ("embed_original", "embed_clips", "assemble_effect", "fit_directions", "classify"):
+    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
         assert {job["model"] for job in planned[rule]} == {"musicnn"}, rule
     assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
     # Under a new name: what other models embedded under the old one stays up to date.
@@ -225,7 +220,7 @@ def test_a_removed_level_embeds_nothing_and_leaves_no_row(again):
 
 def test_a_removed_model_embeds_nothing_and_leaves_no_row(again):
     change(again, models={"musicnn": {}, "logmel": {}})
-    assert not set(again.planned()) & (EMBEDDING | STORES | {"fit_directions", "classify"})
+    assert not set(again.planned()) & (EMBEDDING | STORES | {"measure", "classify"})
     again.run()
     for table in ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc"):
         assert {row["model"] for row in table_rows(again, table)} == {"musicnn", "logmel"}, table
@@ -244,7 +239,7 @@ def test_an_added_model_is_the_only_one_embedded(again):
     shutil.rmtree(again.path("results/tiny/embeddings/logmel"))
     again.path("results/tiny/embeddings/logmel.h5").unlink()
     planned = again.planned()
-    for rule in ("embed_original", "embed_clips", "assemble_effect", "fit_directions", "classify"):
+    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
         assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
     assert len(planned["render_effect"]) == 4
 

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import linalg
 
 from sensitivity.cca import global_cca, is_saturated, oriented, samplewise_cca
-from sensitivity.effect_data import EffectData
 
 EPS = np.finfo(np.float64).eps
 # A mean displacement shorter than this is no direction but rounding.
@@ -67,14 +66,6 @@ def fit_label(
     return LabelDirections(
         subspaces, is_saturated(rank, n_points), samplewise, ranks, singular_values
     )
-
-
-def fit_stored(label: str, data: EffectData, reference: np.ndarray) -> LabelDirections:
-    """`fit_label` of a label's training clips as the stores have them."""
-    clips = data.training[label]
-    effected = data.effected(clips).astype(np.float64)
-    originals = data.originals(clips).astype(np.float64)
-    return fit_label(effected, originals, data.neutral, reference)
 
 
 def _rows(direction: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ the paper's layout; several make a panel each on the width of a page.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -21,6 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from sensitivity import figure_style as look
 from sensitivity.figure_style import COLUMN_IN, PAGE_IN, EffectAxis
 from sensitivity.styles import style_of
+from sensitivity.tables import read_table
 
 ORIGINAL = "original"
 # Above this many points, a panel's points go into the PDF as pixels: it stays small and quick.
@@ -53,27 +55,50 @@ def draw_all(
     outputs: Iterable[str],
     draw: Callable[[str, list[str], EffectAxis, dict], Figure],
 ) -> int:
-    """Draw and save every figure of a kind and effect; returns how many there are.
+    """Draw and save every figure of a kind; returns how many there are.
 
-    `params` has models, labels, single_labels, effect and style; `draw(model, labels, effect,
+    `params` has models, labels, single_labels, effects and style; `draw(model, labels, effect,
     style)` makes a figure, which goes to the outputs named ``<kind>_<model>_<effect>`` (all
     labels) and ``<kind>_<model>_<effect>_<label>`` (one of the single labels).
     """
-    effect = EffectAxis.of(params.effect)
     style = style_of(kind, params.style)
+    with _saving(style, outputs) as save:
+        for effect in map(EffectAxis.of, params.effects):
+            for model in params.models:
+                stem = f"{kind}_{model}_{effect.name}"
+                save(draw(model, list(params.labels), effect, style), stem)
+                for label in params.single_labels:
+                    save(draw(model, [label], effect, style), f"{stem}_{label}")
+    return len(params.effects) * len(params.models) * (1 + len(params.single_labels))
+
+
+def draw_effects(
+    kind: str, params, outputs: Iterable[str], draw: Callable[[EffectAxis, dict], Figure]
+) -> int:
+    """As `draw_all`, of a kind that has one figure of an effect, named ``<kind>_<effect>``."""
+    style = style_of(kind, params.style)
+    with _saving(style, outputs) as save:
+        for effect in map(EffectAxis.of, params.effects):
+            save(draw(effect, style), f"{kind}_{effect.name}")
+    return len(params.effects)
+
+
+@contextmanager
+def _saving(style: Mapping, outputs: Iterable[str]) -> Iterator[Callable[[Figure, str], None]]:
+    """Yield a function that saves a figure to the outputs of a stem, each of which must get one."""
     paths = defaultdict(list)
     for path in outputs:
         paths[Path(path).stem].append(path)
     with matplotlib.rc_context(look.rc_of(style)):
-        for model in params.models:
-            stem = f"{kind}_{model}_{effect.name}"
-            look.save_figure(draw(model, list(params.labels), effect, style), paths.pop(stem))
-            for label in params.single_labels:
-                figure = draw(model, [label], effect, style)
-                look.save_figure(figure, paths.pop(f"{stem}_{label}"))
+        yield lambda figure, stem: look.save_figure(figure, paths.pop(stem))
     if paths:
         raise ValueError(f"outputs that no figure belongs to: {sorted(paths)}")
-    return len(params.models) * (1 + len(params.single_labels))
+
+
+def read_groups(paths: Iterable[str], table: str, *columns: str) -> dict:
+    """Rows of a table's files, as `grouped` by `columns`; a group that has no row is empty."""
+    rows = (row for path in paths for row in read_table(path, table))
+    return defaultdict(list, grouped(rows, *columns))
 
 
 def grouped(rows: Iterable[Mapping], *columns: str) -> dict:

@@ -1,6 +1,7 @@
-"""What section III says of one label: the rows of its tables, from stores and directions."""
+"""What sections II and III say of one label: its directions, and the rows of its tables."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,26 +9,62 @@ from sensitivity import heldout_levels
 from sensitivity.cca import is_saturated, unit_levels
 from sensitivity.correlation import n_distinct_points, project, squared_spearman
 from sensitivity.dimensionality import compared_subspaces, describe_displacements
-from sensitivity.direction_store import read_directions
-from sensitivity.directions import LabelDirections, centred_singular_values, spectrum
+from sensitivity.directions import (
+    LabelDirections,
+    centred_singular_values,
+    fit_label,
+    spectrum,
+)
+from sensitivity.displacement import describe_level, label_distance, order_with_level
 from sensitivity.effect_data import EffectData
 from sensitivity.statistics import HIGH, generator, null_r2, null_r2_of_projections, r2_interval
 
 
-def sensitivity_of(
+class LabelSensitivity(NamedTuple):
+    """What `measure_label` finds.
+
+    directions : of every method
+    tables : rows of each table, without model, effect and label
+    subspaces : directions to compare with other labels', (k, d) by method
+    """
+
+    directions: LabelDirections
+    tables: dict[str, list[dict]]
+    subspaces: dict[str, np.ndarray]
+
+
+def measure_label(
     label: str,
     data: EffectData,
-    directions_path: str,
-    attributes: Mapping,
+    reference: np.ndarray,
+    centroids: Mapping[str, np.ndarray],
     group_of: Mapping[str, str],
-) -> tuple[dict[str, list[dict]], dict[str, np.ndarray]]:
-    """Rows of every table for a label, and its directions to compare with other labels'.
+) -> LabelSensitivity:
+    """Fit a label's directions, and measure how its embeddings move along and beside them.
 
-    `attributes` are what the directions file must say of itself; `group_of` a clip is the recording
-    it was cut from.
+    Parameters
+    ----------
+    label : one of `data`'s, whose training clips are fitted
+    reference : variances of all labels' originals, `directions.reference_variances`
+    centroids : mean of each label's originals (d,)
+    group_of : the recording that each clip was cut from
     """
-    found = read_directions(directions_path, label, data.training[label], attributes)
-    return label_rows(data, label, found, group_of), compared_subspaces(found.subspaces)
+    clips = data.training[label]
+    effected = data.effected(clips)
+    originals = data.originals(clips).astype(np.float64)
+    distance = label_distance(centroids, label)
+    displacements = [
+        {"level": level, **describe_level(originals, points.astype(np.float64), distance)}
+        for level, points in zip(data.levels, effected, strict=True)
+    ]
+    effected = effected.astype(np.float64)
+    found = fit_label(effected, originals, data.neutral, reference)
+    tables = {
+        **label_rows(data, label, effected, originals, found, group_of),
+        "displacement": displacements,
+        "displacement_order": [order_with_level(displacements)],
+    }
+    return LabelSensitivity(found, tables, compared_subspaces(found.subspaces))
 
 
 def global_r2(projections: np.ndarray, saturated: bool) -> float:
@@ -100,12 +137,18 @@ def projection_rows(along: np.ndarray, split: str, clips: list[str], levels: lis
 
 
 def label_rows(
-    data: EffectData, label: str, found: LabelDirections, group_of: Mapping[str, str]
+    data: EffectData,
+    label: str,
+    effected: np.ndarray,
+    originals: np.ndarray,
+    found: LabelDirections,
+    group_of: Mapping[str, str],
 ) -> dict[str, list[dict]]:
-    """Rows of every table for one label, without model, effect and label."""
+    """Rows of section III's tables for one label, without model, effect and label.
+
+    `effected` (P, N, d) and `originals` (N, d) are the label's training clips, float64.
+    """
     training, test = data.training[label], data.test[label]
-    effected = data.effected(training).astype(np.float64)
-    originals = data.originals(training).astype(np.float64)
     basis = found.subspaces["global_cca"]
     # Without a direction (an effect that moves nothing) every projection is 0, R2 undefined.
     direction = basis[0] if len(basis) else np.zeros(effected.shape[-1])
