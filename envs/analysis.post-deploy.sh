@@ -7,19 +7,18 @@ set -euo pipefail
 python - <<'EOP'
 import numpy as np
 import umap
-from umap import umap_, utils
+from umap import distances, layouts, umap_, utils
 
 for function in (
     utils.tau_rand_int,
+    distances.euclidean,
+    layouts.clip,
+    layouts._nb_optimize_layout_euclidean_single_epoch,
     utils.fast_knn_indices,
-    utils.submatrix,
     umap_.smooth_knn_dist,
     umap_.compute_membership_strengths,
 ):
     function.enable_caching()
-random = np.random.default_rng(0)
-fitted, other = random.normal(size=(60, 256)), random.normal(size=(10, 256))
-reducer = umap.UMAP(n_neighbors=3, random_state=0, transform_seed=0, n_jobs=1)
-reducer.fit_transform(fitted.astype(np.float32))
-reducer.transform(other.astype(np.float32))
+points = np.random.default_rng(0).normal(size=(60, 256)).astype(np.float32)
+umap.UMAP(n_neighbors=3, random_state=0, n_jobs=1).fit_transform(points)
 EOP

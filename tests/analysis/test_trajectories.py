@@ -69,8 +69,17 @@ def test_few_points_or_equal_ones_are_projected_too(n_levels, n_clips):
         points, starts = fit_trajectories(effected, originals, 3, 0)
         assert np.isfinite(points).all()
         assert np.isfinite(starts).all()
-    if n_levels >= 3:  # all three neighbours are copies, which UMAP itself can't place
-        np.testing.assert_array_equal(starts, points.mean(axis=0))
+    # Those of the last: an original lies where its equals lie.
+    np.testing.assert_array_equal(points, np.broadcast_to(starts, points.shape))
+
+
+def test_an_original_lies_where_its_equal_point_lies_and_other_points_dont():
+    """As the originals do among a grid's levels that has the neutral one."""
+    effected, originals = trajectories()
+    effected[3] = originals
+    points, starts = fit_trajectories(effected, originals, 3, 0)
+    np.testing.assert_array_equal(points[3], starts)
+    assert not (points[[2, 4]] == starts).all(axis=-1).any()
 
 
 def test_the_script_projects_training_clips_of_every_model(tmp_path):

@@ -5,13 +5,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import matplotlib
 import numpy as np
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
@@ -39,12 +43,42 @@ MODEL_LOOK = (
     (PURPLE, "v"), (SKY_BLUE, "P"), (BLACK, "X"), (GREY, "*"),
 )  # fmt: skip
 
-# Each PDF embeds what it uses of each font, and DejaVu's tables make that slow: text keeps to one
-# face and to Latin-1 (a further piece of a font, 0.1 s a figure), so no bold and a plain minus.
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # a line for every table of every font
+# What is in the small font: Latin-1, Greek, and the dashes, quotes and signs that text may have.
+LATIN = (
+    *range(0x20, 0x7F), *range(0xA0, 0x100), *range(0x391, 0x3CA),
+    *map(ord, "\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2212\u2264\u2265"),
+)  # fmt: skip
+_fonts = TemporaryDirectory(prefix="sensitivity-fonts-")  # removed as Python exits
+
+
+def _add_small_font(family: str) -> str:
+    """Register a small copy of DejaVu Sans, and return `family`, its name.
+
+    Each PDF embeds what it uses of its font. Of the whole DejaVu Sans, with its tables for many
+    scripts, that takes as long as everything else about a figure.
+    """
+    whole = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    options = subset.Options(
+        layout_features=[], drop_tables=["GSUB", "GPOS", "GDEF", "kern", "FFTM"]
+    )
+    with TTFont(whole, recalcTimestamp=False) as font:
+        subsetter = subset.Subsetter(options)
+        subsetter.populate(unicodes=LATIN)
+        subsetter.subset(font)
+        for record in font["name"].names:
+            if record.nameID in (1, 4, 6, 16):
+                record.string = family.replace(" ", "") if record.nameID == 6 else family
+        small = Path(_fonts.name, "small.ttf")
+        font.save(small)
+    fontManager.addfont(small)
+    return family
+
+
 RC = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs everywhere
+    # Both are matplotlib's own, so the same glyphs everywhere; the second for what the first lacks.
+    "font.sans-serif": [_add_small_font("DejaVu Sans Latin"), "DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3 fonts
     "axes.linewidth": 0.6,

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse.linalg
 import sklearn.manifold._spectral_embedding as spectral_embedding
 import umap
-from umap import umap_, utils
+from umap import distances, layouts, umap_, utils
 
 
 def _keep_compiled() -> None:
@@ -19,8 +19,10 @@ def _keep_compiled() -> None:
     """
     for function in (
         utils.tau_rand_int,
+        distances.euclidean,
+        layouts.clip,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
         utils.fast_knn_indices,
-        utils.submatrix,
         umap_.smooth_knn_dist,
         umap_.compute_membership_strengths,
     ):
@@ -64,29 +66,32 @@ def fit_trajectories(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Project `effected` (P, n, d) and `originals` (n, d) to (P, n, 2) and (n, 2), float32.
 
-    UMAP (McInnes et al. 2018, doi:10.21105/joss.00861) is fitted on all effected points, with one
-    thread and a seed, as section II-B of the paper has it; the originals are transformed.
+    UMAP (McInnes et al. 2018, doi:10.21105/joss.00861) is fitted on all points together, with one
+    thread and a seed. Points that are equal are one point, and lie where it lies. (The paper, in
+    section II-B, transforms the originals after the fit: that places one beside its equal.)
     """
     n_levels, n_clips, d = effected.shape
-    points = np.ascontiguousarray(effected, dtype=np.float32).reshape(-1, d)
+    points = np.concatenate([effected.reshape(-1, d), originals]).astype(np.float32)
+    _, first, place = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as they come, so that the last bit of a number reorders nothing
+    projected = np.empty((len(first), 2), dtype=np.float32)
+    projected[order] = _project(points[first[order]], n_neighbors, seed)
+    fitted = projected[place.ravel()]
+    return fitted[:-n_clips].reshape(n_levels, n_clips, 2), fitted[-n_clips:]
+
+
+def _project(points: np.ndarray, n_neighbors: int, seed: int) -> np.ndarray:
+    """UMAP of distinct points (n, d): (n, 2)."""
+    if len(points) < 4:  # too few for UMAP, and they fit into a plane as they are
+        left, values, _ = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+        plane = (left * values)[:, :2]
+        return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
     reducer = umap.UMAP(
         n_neighbors=min(n_neighbors, len(points) - 1),
         # The spectral start needs more points than it has dimensions.
         init="spectral" if len(points) > 8 else "random",
         random_state=seed,
-        transform_seed=seed,
         n_jobs=1,
     )
     with _seeded_eigsh(seed):
-        fitted = reducer.fit_transform(points)
-    starts = np.empty((n_clips, 2), dtype=np.float32)
-    # An original that equals as many points as UMAP takes for neighbours lies where they do: UMAP
-    # would read beyond an array's end to place it, and get NaN now and then (0.5.12).
-    originals = np.ascontiguousarray(originals, dtype=np.float32)
-    equals = [((points - original) ** 2).sum(axis=1) == 0 for original in originals]
-    alone = np.array([equal.sum() < reducer.n_neighbors for equal in equals])
-    for clip in np.flatnonzero(~alone):
-        starts[clip] = fitted[equals[clip]].mean(axis=0)
-    if alone.any():
-        starts[alone] = reducer.transform(originals[alone])
-    return fitted.reshape(n_levels, n_clips, 2), starts
+        return reducer.fit_transform(points)
