@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -335,6 +335,17 @@ class Case:
             self.job(self.tables("auc", "auc_gain", "n_directions"), threads=threads, **params)
         )
         return self
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=60), st.integers(2, 4))
+def test_folds_are_scikit_learns(positive, n_folds):
+    positive = np.array(positive)
+    assume(min(positive.sum(), (~positive).sum()) >= n_folds)
+    expected = StratifiedKFold(n_folds).split(positive, positive)
+    found = classification.stratified_folds(positive, n_folds)
+    for (rows, validation), (their_rows, theirs) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(rows, their_rows)
+        np.testing.assert_array_equal(validation, theirs)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from sensitivity.correlation import first_equal_rows
 from sensitivity.logistic import fit, root_of
@@ -58,7 +57,7 @@ def train(
     ones = np.ones((n_samples, 1))
     shape = (n_sets, len(bases))
     result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
-    folds = list(StratifiedKFold(FOLDS).split(positive, positive))
+    folds = stratified_folds(positive, FOLDS)
     # A level is close to the next, and a basis to the first: their duals are good guesses.
     earlier: list[list[Duals]] = [[] for _ in bases]
     for index, points in enumerate(training_sets):
@@ -79,6 +78,22 @@ def train(
             result.weights[index, variant] = weights - (weights @ basis.T) @ basis
             result.best_c[index, variant], result.n_tied_c[index, variant] = best, tied
     return result
+
+
+def stratified_folds(positive: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and validation indices of each fold: scikit-learn's unshuffled ``StratifiedKFold``.
+
+    Folds take turns at the samples sorted by class, the first sample's class first: that says how
+    many of each class a fold gets. Each class then fills the folds in the order of its samples.
+    (scikit-learn itself takes a second to import, and a classifier milliseconds to train.)
+    """
+    other = positive != positive[0]
+    by_class = np.sort(other)
+    fold_of = np.empty(len(other), dtype=int)
+    for which in (False, True):
+        sizes = [(by_class[fold::n_folds] == which).sum() for fold in range(n_folds)]
+        fold_of[other == which] = np.repeat(np.arange(n_folds), sizes)
+    return [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
 
 
 def _train_one(

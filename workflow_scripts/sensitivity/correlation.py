@@ -1,7 +1,6 @@
 """How well the position along a direction gives the level's rank (section III of the paper)."""
 
 import numpy as np
-from scipy import stats
 
 
 def project(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -20,6 +19,8 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     NaN where one side is constant: there is no order to compare.
     """
+    from scipy import stats  # here, as it takes a second to import: classifiers rank nothing
+
     ranks = []
     for values in (first, second):
         ranked = stats.rankdata(values, axis=-1)

@@ -8,7 +8,6 @@ effect at level p.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
@@ -113,6 +112,8 @@ def order_with_level(rows: list[dict]) -> dict:
 
     1 if a measure grows with every level, -1 if it shrinks, NaN if it never changes.
     """
+    from scipy import stats  # here, as it takes a second to import
+
     found = {"n_levels": len(rows)}
     for name in ("cosine", "euclidean", "frechet", "cka"):
         values = np.array([row.get(name, np.nan) for row in rows])
