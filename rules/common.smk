@@ -1,7 +1,5 @@
 # What every stage uses: the checked configuration, paths, and the lists derived from both.
-import ast
 import functools
-import hashlib
 import itertools
 import json
 import os
@@ -15,8 +13,9 @@ from snakemake.io import report as reported
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import comparison, dataset, embedding_files, findings, import_settings, irmas
-from sensitivity import levels, manifest, models, paper, sources
+from sensitivity import batches, comparison, dataset, dependencies, embedding_files, findings
+from sensitivity import identity, import_settings, irmas, levels, manifest, models, paper, sources
+from sensitivity import targets
 from sensitivity.demo_music import demo_clips
 from sensitivity.clips import in_split, read_clips
 from sensitivity.config import canonical, load_settings, model_options
@@ -65,29 +64,6 @@ EFFECTS = sorted(settings.effects)
 MODEL_NAMES = sorted(settings.models)
 LABELS = settings.labels
 SINGLE_LABELS = settings.figures.labels
-TABLES = (
-    "global_r2",
-    "table1",
-    "samplewise_r2",
-    "spectra",
-    "dimensionality",
-    "principal_angles",
-    "n_directions",
-    "auc",
-    "auc_gain",
-    "verdicts",
-    "displacement",
-    "displacement_order",
-)
-# What is in an effect's folder of a model's analysis.
-ANALYSIS = (
-    *("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles"),
-    *("auc", "auc_gain", "n_directions", "displacement", "displacement_order"),
-    *("projections", "trajectories"),
-)
-FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
-# Of these an effect has one figure, with every model and label.
-EFFECT_FIGURES = ("dimensionality", "principal_angles", "displacement", "verdicts")
 # Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
 # paper's size (`--set-threads classify=11` for more); the demo's labels take less time than a
 # process takes to start.
@@ -154,100 +130,43 @@ def library(script: str, *chosen: str) -> list[str]:
     `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``). All are
     declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
     """
-    found = {SCRIPTS / f"{name}.py" for name in (script, *chosen)}
-    waiting = list(found)
-    while waiting:
-        new = imported_by(waiting.pop()) - found
-        found |= new
-        waiting += new
+    found = dependencies.library_of(SCRIPTS, script, *chosen)
     return sorted(os.path.relpath(path) for path in found)
 
 
-@functools.cache
-def imported_by(path: Path) -> frozenset[Path]:
-    """The library modules that a Python file names in its imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            target = SCRIPTS.joinpath(*name.split("."))
-            if name.startswith("sensitivity."):
-                found |= {target.with_suffix(".py"), target / "__init__.py"}
-    return frozenset(path for path in found if path.exists())
-
-
-@functools.cache
 def embedding_library(script: str, model: str) -> list[str]:
     """What `library` lists for a script that embeds with a model, or makes its weights."""
     return library(script, models.module(model))
 
 
+def environment_files(stack: str) -> list[str]:
+    """The files that define an environment."""
+    found = Path(workflow.basedir, "envs").glob(f"{stack}.*")
+    return [os.path.relpath(path) for path in sorted(found)]
+
+
 @functools.cache
 def identity_of(model: str, effect: str | None = None) -> str:
-    """Changes with all that a model's embeddings of some audio depend on: eight digits.
-
-    Those are its name, options, backend, protocol and weights, the code and the environment that
-    it runs in. It is part of the names of an effect's parts, so that these never go stale: theirs
-    is audio shared with other models and deleted since, and making it anew would embed it with
-    all of them.
-    """
-    options = model_options(settings, model)
-    return fingerprint(
-        [models.identity(model, options), model_protocol(model, effect), weights_file(model)],
-        embedding_library("embed_clips" if effect else "embed_original", model),
-        models.environment(model, options),
-    )
+    """Eight digits that change with all that a model's embeddings of some audio depend on."""
+    stack = models.environment(model, model_options(settings, model))
+    code = embedding_library("embed_clips" if effect else "embed_original", model)
+    files = [*code, *environment_files(stack)]
+    return identity.identity_of(settings, model, effect, files, weights_file(model))
 
 
+@functools.cache
 def weights_file(model: str) -> str | None:
     """The file of a model's weights; None where they are inside its package, or there are none."""
     info = models.model_info(model)
     if info.untrained:
-        seed = model_options(settings, model)["seed"]
-        modules = embedding_library("initialise_model", model)
-        made_by = fingerprint([model, seed], modules, info.initial_environment)
-        return f"resources/weights/{model}_seed{seed}.{made_by}{info.ending}"
+        code = embedding_library("initialise_model", model)
+        files = [*code, *environment_files(info.initial_environment)]
+        return identity.initial_weights(settings, model, files)
     return f"resources/weights/{info.weights_file}" if info.weights == "download" else None
-
-
-def fingerprint(what: list, files: list[str], environment: str) -> str:
-    """Eight digits that change with `what`, and with what files and an environment's files say."""
-    found = sorted(Path(workflow.basedir, "envs").glob(f"{environment}.*"))
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
-    for file in [*files, *map(os.path.relpath, found)]:
-        digest.update(f"{file} {hash_of(file)}\n".encode())
-    return digest.hexdigest()[:8]
-
-
-@functools.cache
-def hash_of(file: str) -> str:
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def levels_of(effect: str) -> list[str]:
     return settings.levels(effect)
-
-
-def embedded(effect: str, model: str = "*", identity: str = "*") -> set[str]:
-    """Names of an effect's batches that earlier runs embedded."""
-    found = Path(RESULTS, "embeddings").glob(f"{model}/{effect}/[!.]*.{identity}.h5")
-    return {path.name.rsplit(".", 2)[0] for path in found}
-
-
-def batches_of(model: str, effect: str) -> list[str]:
-    """Names of the batches whose stores hold a model's embeddings at an effect's levels."""
-    audio = Path(RESULTS, "audio", effect)
-    return levels.plan_batches(
-        settings.grid(effect),
-        settings.extra(effect),
-        settings.levels_per_job,
-        embedded(effect, model, identity_of(model, effect)),
-        {name for name in embedded(effect) if not Path(audio, f"{name}.h5").exists()},
-    )
 
 
 def effect_words(effect: str) -> dict:
@@ -267,17 +186,11 @@ EFFECT_WORDS = [effect_words(effect) for effect in EFFECTS]
 
 
 def audio_protocol(effect: str) -> dict:
-    """The switches that the effected audio depends on."""
-    protocol = {"audio": settings.protocol.audio}
-    if effect_named(effect).stateful:
-        protocol["reverb_state"] = settings.protocol.reverb_state
-    return protocol
+    return identity.audio_protocol(settings, effect)
 
 
 def model_protocol(model: str, effect: str | None) -> dict:
-    """The switches that a model's embeddings of an effect depend on, or of the originals."""
-    switches = settings.protocol.model_dump(include=set(models.model_info(model).switches))
-    return {**(audio_protocol(effect) if effect else {}), **switches}
+    return identity.model_protocol(settings, model, effect)
 
 
 def audio_files() -> list[str]:
@@ -374,7 +287,9 @@ def parts_of_effect(wildcards) -> list[str]:
 def parts_of(model: str, effect: str) -> list[str]:
     return [
         f"{RESULTS}/embeddings/{model}/{effect}/{batch}.{identity_of(model, effect)}.h5"
-        for batch in batches_of(model, effect)
+        for batch in batches.batches_of(
+            settings, RESULTS, model, effect, identity_of(model, effect)
+        )
     ]
 
 
@@ -437,18 +352,11 @@ def parts_of_table(table: str) -> list[str]:
     )
 
 
-def figure_stems(kind: str) -> list[str]:
-    """Names without ending of one kind's figures."""
-    stems = expand("{kind}_{model}_{effect}", kind=kind, model=MODEL_NAMES, effect=EFFECTS)
-    return stems + [f"{stem}_{label}" for stem in stems for label in SINGLE_LABELS]
-
-
 def drawn(kind: str, section: str) -> list:
     """The PNG files of one kind, each with its place and labels in the report."""
     return [
-        shown(kind, section, f"{kind}_{model}_{effect}{ending}", models.title(model), effect, label)
-        for model, effect in itertools.product(MODEL_NAMES, EFFECTS)
-        for label, ending in (("all", ""), *((name, f"_{name}") for name in SINGLE_LABELS))
+        shown(kind, section, stem, models.title(model), effect, label)
+        for stem, model, effect, label in targets.model_figures(kind, settings)
     ]
 
 
@@ -479,7 +387,7 @@ def downloadable(table: str, section: str) -> str:
 
 def printed(kind: str) -> list[str]:
     """The PDF files of one kind."""
-    return [f"<results>/figures/{stem}.pdf" for stem in figure_stems(kind)]
+    return [f"<results>/figures/{stem}.pdf" for stem, *_ in targets.model_figures(kind, settings)]
 
 
 def printed_of_effects(kind: str) -> list[str]:
@@ -497,8 +405,7 @@ def style_of(kind: str) -> dict:
 
 
 def all_tables() -> list[str]:
-    tables = TABLES if IMPORTED else (*TABLES, "dropped_clips")
-    return [f"{RESULTS}/tables/{name}.csv" for name in tables]
+    return [f"{RESULTS}/tables/{name}.csv" for name in targets.tables(settings)]
 
 
 def all_stores() -> list[str]:
@@ -506,32 +413,12 @@ def all_stores() -> list[str]:
 
 
 def all_kept_audio() -> list[str]:
-    if IMPORTED:
-        return []
-    return [
-        f"{RESULTS}/audio_kept/{effect}/{level}"
-        for effect in EFFECTS
-        for level in settings.kept_levels(effect)
-    ]
-
-
-def named_figures() -> list[str]:
-    """Names without ending of all figures; refused where two would be one file."""
-    stems = [stem for kind in FIGURES for stem in figure_stems(kind)]
-    stems += expand("{kind}_{effect}", kind=EFFECT_FIGURES, effect=EFFECTS)
-    for stem, count in Counter(stems).items():
-        if count > 1:
-            raise InputError(
-                f"{SOURCE}: two figures would be {stem}, of different models or labels: rename one "
-                "of them"
-            )
-    return [*stems, "table1"]
+    return [f"{RESULTS}/audio_kept/{folder}" for folder in targets.kept_audio(settings)]
 
 
 def all_figures() -> list[str]:
-    return expand(
-        "<results>/figures/{stem}.{format}", stem=checked(named_figures), format=("pdf", "png")
-    )
+    stems = checked(targets.figures, settings, SOURCE)
+    return expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png"))
 
 
 def kept_outputs(wildcards) -> list[str]:
@@ -546,7 +433,7 @@ def kept_outputs(wildcards) -> list[str]:
         *expand("<results>/{index}.csv", index=("clips", "clips_report")),
         *stores,
         *expand("<results>/directions/{model}/{effect}.h5", **pairs),
-        *expand("<results>/analysis/{model}/{effect}/{table}.csv", table=ANALYSIS, **pairs),
+        *expand("<results>/analysis/{model}/{effect}/{table}.csv", table=targets.ANALYSIS, **pairs),
         "<results>/tables/provenance.json",
         *all_tables(),
         *all_figures(),
@@ -627,17 +514,9 @@ def of_the_papers_run(path: str):
 
 def all_comparisons() -> list[str]:
     """What the paper's own run sets beside the paper; nothing in any other."""
-    if paper.refusal(settings):
-        return []
-    cases = ["_".join(("paper_auc", *case)) for case in paper.compared_cases(settings)]
-    return [
-        f"{RESULTS}/tables/paper_comparison.csv",
-        *expand(
-            "<results>/figures/{stem}.{format}",
-            stem=["paper_table1", *cases],
-            format=("pdf", "png"),
-        ),
-    ]
+    stems = targets.comparisons(settings)
+    tables = [f"{RESULTS}/tables/paper_comparison.csv"] if stems else []
+    return tables + expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png"))
 
 
 def tables_of_both(wildcards) -> dict[str, list[str]]:

@@ -1,0 +1,102 @@
+"""The names of what a run makes, and the batches that its embeddings are in."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sensitivity import paper, targets
+from sensitivity.batches import batches_of, embedded
+from sensitivity.config import load_settings
+from sensitivity.errors import InputError
+from sensitivity.styles import STYLES
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+SETTINGS = load_settings(TINY, "tiny.yaml")
+
+
+def imported(**keys):
+    """Settings of a run on embeddings made elsewhere, as they are once its files were found."""
+    config = {
+        "experiment": "x",
+        "embeddings": {"directory": "e", "split": "e/split.csv"},
+        "models": ["m", "other"],
+        "labels": ["oboe", "tuba"],
+        "effects": {"gain": {"levels": [0, 5]}},
+        **keys,
+    }
+    return load_settings(config, "tiny.yaml")
+
+
+def test_every_table_but_for_what_a_run_on_embeddings_cannot_have():
+    assert targets.tables(SETTINGS) == [*targets.TABLES, "dropped_clips"]
+    assert targets.tables(imported()) == list(targets.TABLES)
+
+
+def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one():
+    found = list(targets.model_figures("auc", SETTINGS))
+    assert len(found) == 3 * 2 * 2
+    assert ("auc_logmel_gain", "logmel", "gain", "all") in found
+    assert ("auc_musicnn-untrained_reverb_cello", "musicnn-untrained", "reverb", "cello") in found
+
+
+def test_every_kind_of_figure_has_a_style():
+    kinds = {*targets.FIGURES, *targets.EFFECT_FIGURES, "table1"}
+    assert kinds == {kind for kind in STYLES if not kind.startswith("paper_")}
+
+
+def test_each_figure_is_named_once():
+    found = targets.figures(SETTINGS, "tiny.yaml")
+    assert len(found) == len(set(found)) == 6 * 12 + 4 * 2 + 1
+    assert {"table1", "verdicts_gain", "spectra_logmel_reverb_cello"} <= set(found)
+
+
+def test_two_figures_of_one_name_are_refused():
+    """`auc` of the model `gain_m` and `auc_gain` of `m`."""
+    with pytest.raises(InputError, match=r"^my\.yaml: two figures would be auc_gain_m_gain, of"):
+        targets.figures(imported(models=["m", "gain_m"]), "my.yaml")
+
+
+def test_audio_is_kept_of_the_levels_that_ask_for_it():
+    assert targets.kept_audio(SETTINGS) == ["reverb/0.10"]
+    assert targets.kept_audio(imported()) == []
+
+
+def test_the_papers_run_alone_is_set_beside_the_paper():
+    assert targets.comparisons(SETTINGS) == targets.comparisons(imported()) == []
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    found = targets.comparisons(load_settings(config, "config.yaml"))
+    assert found == ["paper_table1", *("_".join(("paper_auc", *case)) for case in paper.CASES)]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Batches of two models, whose audio is gone."""
+    for name in ("musicnn/gain/-20.0_0.0.0123abcd.h5", "logmel/gain/5.0.89abcdef.h5"):
+        path = tmp_path / "embeddings" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+        path.with_name(f".{path.name}.part").touch()
+    return tmp_path
+
+
+def test_batches_are_known_by_model_and_identity(results):
+    assert embedded(results, "gain") == {"-20.0_0.0", "5.0"}
+    assert embedded(results, "gain", "musicnn") == {"-20.0_0.0"}
+    assert embedded(results, "gain", "musicnn", "89abcdef") == set()
+    assert embedded(results, "reverb") == set()
+
+
+def test_what_is_embedded_is_used_and_what_others_rendered_gets_a_new_name(results):
+    """Audio that is gone, made again under its name, would embed the other models again."""
+
+    def planned(model: str, identity: str) -> list[str]:
+        return batches_of(SETTINGS, results, model, "gain", identity)
+
+    assert planned("musicnn", "0123abcd") == ["-20.0_0.0", "5.0r2"]
+    assert planned("musicnn", "00000000") == ["-20.0_0.0r2", "5.0r2"]
+    audio = results / "audio" / "gain" / "5.0.h5"
+    audio.parent.mkdir(parents=True)
+    audio.touch()
+    assert planned("musicnn", "0123abcd") == ["-20.0_0.0", "5.0"]
