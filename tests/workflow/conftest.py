@@ -1,25 +1,31 @@
 """A throw-away copy of the workflow to run, change and break."""
 
+import atexit
+import fcntl
+import functools
+import json
 import os
-import re
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
-from offline import WITHOUT_NETWORK
+from offline import NAMESPACE, WITHOUT_NETWORK
 
 ROOT = Path(__file__).resolve().parents[2]
 CARRIED = (
     *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
     "tools",
 )
+# A run that takes longer hangs.
+SECONDS = 600
 
 
 class Run(subprocess.Popen):
@@ -30,6 +36,100 @@ class Run(subprocess.Popen):
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
         super().__exit__(kind, error, traceback)
+
+
+@dataclass
+class Job:
+    """A job that a run planned, or did."""
+
+    rule: str
+    wildcards: dict[str, str]
+    reason: str
+    inputs: list[str]
+    outputs: list[str]
+    priority: int | str
+
+
+@dataclass
+class Done:
+    """What came of Snakemake: its exit status, what it printed, and what it did.
+
+    `jobs` are all that it planned (dry run) or started, `finished` and `failed` those that ended;
+    `resources` is what jobs share. Nothing is known of a run that went `through` a command, but
+    for a network namespace.
+    """
+
+    returncode: int
+    stdout: str
+    stderr: str
+    jobs: list[Job] = field(default_factory=list)
+    finished: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    resources: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+
+@dataclass
+class Server:
+    """The process whose forks run Snakemake (see `snakemake_server.py`), started when needed."""
+
+    through: tuple[str, ...]
+    process: subprocess.Popen | None = None
+
+    def ask(self, request: dict, seconds: float) -> dict:
+        """Have Snakemake run; it is killed with all its jobs where that fails or takes longer."""
+        if self.process is None or self.process.poll() is not None:
+            program = Path(__file__).with_name("snakemake_server.py")
+            command = [*self.through, sys.executable, "-P", program]
+            pipe = subprocess.PIPE
+            self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.process.stdout, selectors.EVENT_READ)
+                assert selector.select(seconds), f"Snakemake takes longer than {seconds} s"
+            return json.loads(self.process.stdout.readline())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.communicate()
+            self.process = None
+
+
+@functools.cache
+def server(through: tuple[str, ...]) -> Server:
+    """The server that a command runs, as for a network namespace; ended with the tests."""
+    found = Server(through)
+    atexit.register(found.close)
+    return found
+
+
+def read_records(records: list[dict]) -> dict:
+    """The fields of `Done` that Snakemake's records give."""
+    jobs, ended, resources = {}, {"job_finished": [], "job_error": []}, {}
+    for record in records:
+        event = record.pop("event")
+        if event == "job_info":
+            number = record.pop("id")
+            jobs[number] = Job(**record)
+        elif event == "resources_info":
+            resources = record["resources"]
+        else:
+            ended[event].append(jobs[record["id"]])
+    return {
+        "jobs": list(jobs.values()),
+        "finished": ended["job_finished"],
+        "failed": ended["job_error"],
+        "resources": resources,
+    }
 
 
 @dataclass
@@ -55,46 +155,55 @@ class Project:
     def write_config(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
+    def arguments(self, *arguments: str, configfile: str | None = "tiny.yaml") -> list[str]:
+        """Snakemake's arguments: those given and what every run of a test has."""
+        chosen = ["--configfile", configfile] if configfile else []
+        prefix = str(ROOT / ".snakemake" / "conda")
+        return ["--cores", "2", *chosen, "--conda-prefix", prefix, *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**os.environ, "PATH": path}
+
     def start(self, *arguments: str, configfile: str | None = "tiny.yaml", **options) -> Run:
         """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
-        command = [*self.through, sys.executable, "-m", "snakemake", "--cores", "2"]
-        command += ["--configfile", configfile] if configfile else []
-        command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda"), *arguments]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = {**os.environ, "PATH": path}
-        options |= {"cwd": self.folder, "env": environment, "text": True}
+        command = [*self.through, sys.executable, "-m", "snakemake"]
+        command += self.arguments(*arguments, configfile=configfile)
+        options |= {"cwd": self.folder, "env": self.environment, "text": True}
         return Run(command, start_new_session=True, **options)
 
-    def snakemake(
-        self, *arguments: str, configfile: str | None = "tiny.yaml"
-    ) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, configfile: str | None = "tiny.yaml") -> Done:
         """Run Snakemake, to the end or for ten minutes."""
-        pipe = subprocess.PIPE
-        with self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe) as run:
-            output, errors = run.communicate(timeout=600)
-        return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
+        if self.through not in ((), NAMESPACE):
+            pipe = subprocess.PIPE
+            with self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe) as run:
+                output, errors = run.communicate(timeout=SECONDS)
+            return Done(run.returncode, output, errors)
+        request = {
+            "folder": str(self.folder),
+            "environment": self.environment,
+            "arguments": self.arguments(*arguments, configfile=configfile),
+        }
+        found = server(self.through).ask(request, SECONDS)
+        records = read_records(found["records"])
+        return Done(found["status"], found["stdout"], found["stderr"], **records)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str) -> Done:
         """Run to the end; the test fails with Snakemake's output if that fails."""
         done = self.snakemake(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        assert done.returncode == 0, done.output
+        return done
 
     def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
-        """What a run would do: the wildcards of each planned job, by rule (dry run).
+        """What a run would do: the wildcards and reason of each planned job, by rule (dry run).
 
         The manifest follows whatever a whole run makes: it is listed where it is all there is to
         do, and else has to be planned and is left out.
         """
-        text = self.run("--dry-run", *arguments)
         jobs = defaultdict(list)
-        for rule, body in re.findall(
-            r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text, re.M
-        ):
-            found = re.search(r"^    wildcards: (.*)$", body, re.M)
-            pairs = (pair.split("=", 1) for pair in found[1].split(", ")) if found else ()
-            reason = re.search(r"^    reason: (.*)$", body, re.M)
-            jobs[rule].append({**dict(pairs), "reason": reason[1] if reason else ""})
+        for job in self.run("--dry-run", *arguments).jobs:
+            jobs[job.rule].append({**job.wildcards, "reason": job.reason})
         jobs.pop("all", None)
         if set(jobs) - {"write_manifest"}:
             manifest = jobs.pop("write_manifest", [])
@@ -103,7 +212,7 @@ class Project:
         return dict(jobs)
 
 
-def copy_checkout(folder: Path) -> Project:
+def copy_checkout(folder: Path, through: tuple[str, ...] = ()) -> Project:
     """Copy what a run needs, and the tiny config."""
     folder.mkdir(parents=True)
     for name in CARRIED:
@@ -112,12 +221,18 @@ def copy_checkout(folder: Path) -> Project:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder / name)
-    # A rule's message takes the place of its name and wildcards in what Snakemake prints.
-    for path in (folder / "rules").glob("*.smk"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"\n +message:\n +\".*\"", "", text), encoding="utf-8")
     shutil.copy2(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "tiny.yaml")
-    return Project(folder)
+    return Project(folder, through)
+
+
+# Made once for tests that have to run in one process, therefore.
+MADE_ONCE = {"both", "downloaded", "imported", "report", "run"}
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        for name in MADE_ONCE & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}.{name}"))
 
 
 @pytest.fixture(scope="session")
@@ -135,15 +250,22 @@ def project(tmp_path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
+def finished(tmp_path_factory, worker_id) -> Project:
     """A copy in which the tiny experiment has run; not to be changed (see `again`).
 
-    It ran without any network where a namespace is to be had: see test_offline.py.
+    It ran without any network where a namespace is to be had: see test_offline.py. Test processes
+    share it: the first that needs it makes it, and the others wait.
     """
-    project = copy_checkout(tmp_path_factory.mktemp("finished") / "project")
-    project.through = WITHOUT_NETWORK
-    project.run()
-    return project
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared if worker_id == "master" else shared.parent) / "finished"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = folder / "made"
+        if not made.exists():
+            assert not folder.exists(), "the tiny experiment failed in another test process"
+            copy_checkout(folder / "project", WITHOUT_NETWORK).run()
+            made.touch()
+    return Project(folder / "project", WITHOUT_NETWORK)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import struct
 import wave
 
 import pytest
+from conftest import Done
 
 
 def write_clip(
@@ -54,15 +55,14 @@ def local(project):
     return project
 
 
-def refused(project, *arguments: str, message: str) -> str:
-    """Run, expect a failure that says `message` in one line, and return the output."""
+def refused(project, *arguments: str, message: str) -> Done:
+    """Run, expect a failure that says `message` in one line, and return what came of it."""
     done = project.snakemake(*arguments)
-    output = done.stdout + done.stderr
-    assert done.returncode != 0, output
-    lines = [line for line in output.splitlines() if message in line]
-    assert lines, f"{message!r} is not in:\n{output}"
-    assert "Traceback" not in output
-    return output
+    assert done.returncode != 0, done.output
+    lines = [line for line in done.output.splitlines() if message in line]
+    assert lines, f"{message!r} is not in:\n{done.output}"
+    assert "Traceback" not in done.output
+    return done
 
 
 def test_the_folder_experiment_plans(local):
@@ -229,8 +229,8 @@ BROKEN = {
 def test_a_broken_clip_stops_the_run_at_the_index(local, kind):
     write, message = BROKEN[kind]
     write(local.path("audio/tuba/tuba3.wav"))
-    output = refused(local, message=f"audio/tuba/tuba3.wav: {message}")
-    assert "rule index_clips" in output
+    done = refused(local, message=f"audio/tuba/tuba3.wav: {message}")
+    assert [job.rule for job in done.failed] == ["index_clips"]
     left = [path.name for path in local.path("results").rglob("*") if path.is_file()]
     assert left == [], left
 
@@ -258,7 +258,7 @@ def test_bad_clips_are_dropped_where_the_config_says_so(local):
     local.path("audio/oboe/folder.wav").mkdir()
     change(local, data={"source": "folder", "folder": "audio", "on_bad_clip": "drop"})
     clips, dropped = ("results/local/clips.csv", "results/local/tables/dropped_clips.csv")
-    output = local.run(clips)
+    output = local.run(clips).output
     assert f"{len(BROKEN)} bad clips of {len(BROKEN) + 16} files were left out" in output
     assert "bad clip:" not in output
     rows = read_rows(local.path(dropped))

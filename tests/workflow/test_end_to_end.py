@@ -5,7 +5,6 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -134,8 +133,8 @@ def test_nothing_temporary_is_left(finished):
 
 def test_every_job_has_a_log(finished):
     logs = [path for path in finished.path("logs/tiny").rglob("*.log")]
-    everything = finished.run("--dry-run", "--forceall")
-    assert len(logs) == int(re.search(r"^total +(\d+)$", everything, re.M)[1]) - 1  # less `all`
+    everything = finished.run("--dry-run", "--forceall").jobs
+    assert len(logs) == len(everything) - 1  # less `all`
     assert all("on Python 3.11" in path.read_text(encoding="utf-8") for path in logs)
 
 
@@ -185,7 +184,7 @@ def test_one_batch_of_audio_on_disk_at_a_time(project):
     watcher.start()
     try:
         stores = [f"results/tiny/embeddings/{model}.h5" for model in MODELS]
-        output = project.run(
+        done = project.run(
             *stores,
             "--resources",
             "gpu=1",
@@ -196,7 +195,7 @@ def test_one_batch_of_audio_on_disk_at_a_time(project):
     finally:
         done.set()
         watcher.join()
-    assert len(re.findall(r"Finished jobid: \d+ \(Rule: render_effect\)", output)) == 6
+    assert [job.rule for job in done.finished].count("render_effect") == 6
     assert max(counts) == 1, max(counts)
 
 
@@ -329,6 +328,5 @@ def test_an_interrupted_run_resumes(project):
 def test_the_demo_has_few_jobs(project):
     """A job costs seconds before its work begins."""
     done = project.snakemake("--dry-run", configfile="config/demo.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    total = int(re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.M)[1])
-    assert total <= 135, total
+    assert done.returncode == 0, done.output
+    assert 0 < len(done.jobs) <= 135

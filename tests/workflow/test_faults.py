@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from conftest import Done, Project
 from test_kills import same_tree, scripts_of
 
 RESULTS = "results/tiny"
@@ -42,12 +42,11 @@ def mounted(path: Path, mount: str) -> tuple[str, ...]:
     return ("unshare", "--mount", "sh", "-c", f"{mount} && {{ {script}; }}", str(path))
 
 
-def errors_of(done: subprocess.CompletedProcess) -> set[str]:
+def errors_of(done: Done) -> set[str]:
     """The lines that jobs failed with, and no traceback."""
     assert done.returncode != 0
-    output = done.stdout + done.stderr
-    assert "Traceback" not in output, output
-    return {line.partition(" ERROR ")[2] for line in output.splitlines() if " ERROR " in line}
+    assert "Traceback" not in done.output, done.output
+    return {line.partition(" ERROR ")[2] for line in done.output.splitlines() if " ERROR " in line}
 
 
 def damage(path: Path, at: float) -> None:
@@ -147,9 +146,8 @@ def test_a_read_only_results_folder_is_one_line(finished, again, target, line):
     again.through = mounted(again.path("results"), read_only)
     done = again.snakemake(target)
     again.through = ()
-    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert line in output and "Traceback" not in output, output
+    assert line in done.output and "Traceback" not in done.output, done.output
     again.run(target)
     same_tree(again.folder, finished.folder, [target])
 
@@ -171,7 +169,7 @@ def test_a_job_without_memory_says_so(finished, again):
         limit = 1024 * (size + 8 * 1024)
         resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
         output, errors = run.communicate(timeout=SECONDS)
-    found = errors_of(subprocess.CompletedProcess((), run.returncode, output, errors))
+    found = errors_of(Done(run.returncode, output, errors))
     # Where the first to lack memory is OpenBLAS, it says so itself and ends the process.
     found |= set(re.findall(r"^OpenBLAS error: Memory allocation still failed.*", errors, re.M))
     assert len(found) == 1 and found.pop().startswith(("memory ran out (", "OpenBLAS error: "))
@@ -188,7 +186,7 @@ def test_a_worker_that_is_killed_ends_its_job_in_one_line(finished, again):
         job_of(again, run, "classify", lambda: workers_of(again))
         os.kill(workers_of(again)[-1], signal.SIGKILL)
         output, errors = run.communicate(timeout=SECONDS)
-    found = errors_of(subprocess.CompletedProcess((), run.returncode, output, errors))
+    found = errors_of(Done(run.returncode, output, errors))
     assert len(found) == 1
     assert found.pop().startswith("one of 2 worker processes was killed, probably because memory")
     assert not again.path(target).exists() and not workers_of(again)

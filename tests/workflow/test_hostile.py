@@ -147,8 +147,8 @@ def test_a_folder_of_a_name_that_would_act_stops_the_run_in_one_line(project, na
     if name.endswith("<"):
         write_clip(project.path(f"audio/{name}/script><img src=x onerror=alert(1)>.wav"))
     project.write_config(experiment("x", "audio", ["tuba", "horn"]))
-    output = refused(project, "--dry-run", message="error: data.folder: audio/")
-    (line,) = (line for line in output.splitlines() if line.startswith("error: "))
+    done = refused(project, "--dry-run", message="error: data.folder: audio/")
+    (line,) = (line for line in done.output.splitlines() if line.startswith("error: "))
     assert line.isprintable() and "rename" in line
 
 

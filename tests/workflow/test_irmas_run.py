@@ -162,7 +162,7 @@ def downloaded(tmp_path_factory) -> tuple[Project, str]:
         files = {"/file/irmas": ARCHIVE, "/file/split": SPLIT_FILE}
         server.answers = [lambda handler: whole(files[handler.path])(handler)]
         change(project, server)
-        return project, project.run(INDEX, KEPT)
+        return project, project.run(INDEX, KEPT).output
 
 
 def test_everything_is_downloaded_and_the_licence_shown_once(downloaded):
@@ -273,7 +273,7 @@ def test_a_local_copy_gives_the_same_clips_in_the_same_order(downloaded, mini, t
     with serving() as server:
         server.answers = [status(404)]
         change(mini, server, local=str(local))
-        output = mini.run(INDEX)
+        output = mini.run(INDEX).output
         assert server.requests == []
     assert len(re.findall("IRMAS is licensed CC BY-NC-SA 3.0", output)) == 1
     assert carried_order(mini) == carried_order(downloaded[0])
@@ -284,7 +284,7 @@ def test_a_local_copy_gives_the_same_clips_in_the_same_order(downloaded, mini, t
 def test_another_archive_is_refused_and_nothing_of_it_kept(mini, tmp_path):
     (tmp_path / "other.zip").write_bytes(ARCHIVE[:-1] + b"x")
     change(mini, local=str(tmp_path / "other.zip"))
-    output = refused(mini, "resources/IRMAS-TrainingData", message="data.local: ")
+    output = refused(mini, "resources/IRMAS-TrainingData", message="data.local: ").output
     assert f"expected {hashlib.md5(ARCHIVE).hexdigest()}" in output
     assert not mini.path("resources/IRMAS-TrainingData").exists()
 
@@ -294,7 +294,7 @@ def test_without_a_server_it_says_what_to_fetch_and_uses_it_where_it_was_put(dow
     with serving() as server:
         server.answers = [status(404)]
         change(mini, server)
-        output = refused(mini, "--keep-going", INDEX, message="answers with status 404")
+        output = refused(mini, "--keep-going", INDEX, message="answers with status 404").output
         assert hashlib.md5(ARCHIVE).hexdigest() in output
         archive = "resources/downloads/IRMAS-TrainingData.zip"
         assert f"put it at {archive}, or set data.local in the config" in output

@@ -40,10 +40,9 @@ def config(project):
 
 def failed(project, *arguments: str) -> str:
     done = project.snakemake(*arguments)
-    output = done.stdout + done.stderr
-    assert done.returncode != 0, output
-    assert "Traceback" not in output, output
-    return output
+    assert done.returncode != 0, done.output
+    assert "Traceback" not in done.output, done.output
+    return done.output
 
 
 def test_weights_are_fetched_once_and_pinned(project, config, server):
