@@ -33,7 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 
-.PHONY: help demo report compare verify tidy test test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -65,16 +65,22 @@ tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=ye
 	    echo "error: DELETE is '$(DELETE)', expected yes" >&2; exit 1; fi
 	@$(RUN) python tools/tidy.py $(CONFIG) $(if $(DELETE),--delete)
 
-test: .venv/.ready .test-tools/.ready ## run all tests, each stack's with its own Python (STACKS="audio analysis" for some)
+test: .venv/.ready .test-tools/.ready ## test each promise once, each stack with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)
+
+test-more: .venv/.ready .test-tools/.ready ## test the variations: kills, fuzz, faults, Slurm, every rebuild and offline case
+	@$(RUN) python tools/run_tests.py --more $(STACKS)
+
+test-all: .venv/.ready .test-tools/.ready ## run all of test and test-more
+	@$(RUN) python tools/run_tests.py --all $(STACKS)
 
 test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny run, every kind, and finish it (8 minutes)
 	@$(RUN) python tools/stacks.py >/dev/null
 	@$(RUN) KILLS=60 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=.test-tools \
-	    python -P -m pytest -s --timeout 7200 tests/workflow/test_kills.py
+	    python -P -m pytest -s --timeout 7200 -m "" tests/workflow/test_kills.py
 
 test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of its own, through faults (as root; 12 minutes)
-	@$(RUN) python tools/run_tests.py slurm
+	@$(RUN) python tools/run_tests.py --all slurm
 
 lint: .venv/.ready ## check formatting, Python and the workflow
 	$(RUN) snakefmt --check Snakefile rules tools
@@ -131,5 +137,5 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready
 	@rm -rf .test-tools
-	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout hypothesis || { $(NO_PACKAGES); }
+	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout pytest-xdist hypothesis || { $(NO_PACKAGES); }
 	@touch $@

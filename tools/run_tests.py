@@ -1,46 +1,93 @@
 """Run tests/STACK with the Python of each stack, all of them even where one fails.
 
-Usage: run_tests.py [STACK ...], by default every stack. A suite of SLOW runs when it is named.
+Usage: run_tests.py [--more | --all] [STACK ...], by default every stack. Without an option the
+tests that are not marked `more`, with --more the others and the suites of SLOW, with --all both.
 """
 
 import os
 import subprocess
 import sys
+from pathlib import Path
+from threading import Semaphore, Thread
 
 from stacks import ROOT, build
 
 # Suites that `make test` leaves out, each with the stack whose Python runs it.
 SLOW = {"slurm": "workflow"}
+# Of the other suites a test takes little time, and a process seconds to import what it needs.
+SHARED_OUT = "workflow"
+CHOICES = {"--more": ["-m", "more"], "--all": ["-m", ""]}
+LOGS = ROOT / "logs" / "tests"
+NO_TEST_CHOSEN = 5
 
 # Last on the path: a test uses what its environment has, and pytest only where that has none.
 PYTEST = f"""
 import sys
-sys.path.append({str(ROOT / ".test-tools")!r})
+sys.path += [{str(ROOT / ".test-tools")!r}, {str(ROOT / "tests")!r}]
 import pytest
-from hypothesis import settings
-# The same examples in every run: a run that fails must fail again for whoever looks into it.
-settings.register_profile("steady", derandomize=True)
-settings.load_profile("steady")
 sys.exit(pytest.main())
 """
 
 
-def main(chosen: list[str]) -> int:
+class Suite(Thread):
+    """Runs one suite in `n_processes`; prints what it says, and keeps it in a file.
+
+    At the end it gives its cores back to `free`.
+    """
+
+    def __init__(
+        self, name: str, python: Path, options: list[str], n_processes: int, free: Semaphore
+    ) -> None:
+        super().__init__()
+        self.name, self.n_processes, self.free = name, n_processes, free
+        shared = ["--numprocesses", str(n_processes), "--dist", "loadgroup"]
+        self.command = [python, "-P", "-c", PYTEST, "-p", "steady", "--durations", "20"]
+        self.command += [*(shared if n_processes > 1 else ()), *options, f"tests/{name}"]
+        self.status, self.said = 1, ""
+
+    def run(self) -> None:
+        # One thread a process: sums come out in one order, whatever the machine.
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        options = {"cwd": ROOT, "env": environment, "text": True, "stdout": subprocess.PIPE}
+        with (
+            open(LOGS / f"{self.name}.txt", "w", encoding="utf-8") as log,
+            subprocess.Popen(self.command, stderr=subprocess.STDOUT, **options) as process,
+        ):
+            for line in process.stdout:
+                print(f"{self.name}: {line}", end="", flush=True)
+                log.write(line)
+                self.said = line.strip(" =\n")
+        self.status = 0 if process.returncode == NO_TEST_CHOSEN else process.returncode
+        self.free.release(self.n_processes)
+
+
+def main(arguments: list[str]) -> int:
     """Run the suites of the stacks named, or of all; return how many failed."""
+    options = [option for argument in arguments for option in CHOICES.get(argument, ())]
+    chosen = [argument for argument in arguments if argument not in CHOICES]
     pythons = build()
-    default = list(pythons)
+    # The longest first.
+    default = [*(SLOW if options else ()), SHARED_OUT, *(s for s in pythons if s != SHARED_OUT)]
     pythons |= {suite: pythons[stack] for suite, stack in SLOW.items()}
     if unknown := set(chosen) - set(pythons):
         sys.exit(f"no stack {', '.join(sorted(unknown))}: there are {', '.join(sorted(pythons))}")
-    # One thread a process: sums come out in one order, and results do not depend on the machine.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    statuses = {}
-    for stack in chosen or default:
-        print(f"== tests/{stack} ==", flush=True)
-        command = [pythons[stack], "-P", "-c", PYTEST, f"tests/{stack}"]
-        statuses[stack] = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    print("".join(f"tests/{s}: {'failed' if code else 'ok'}\n" for s, code in statuses.items()))
-    return sum(map(bool, statuses.values()))
+    LOGS.mkdir(parents=True, exist_ok=True)
+
+    n_cores = len(os.sched_getaffinity(0))
+    n_left = max(1, n_cores - sum(name in SLOW for name in chosen or default))
+    free, suites = Semaphore(n_cores), []
+    for name in chosen or default:
+        n_processes = n_left if name == SHARED_OUT else 1
+        for _ in range(n_processes):
+            free.acquire()
+        suites.append(Suite(name, pythons[name], options, n_processes, free))
+        suites[-1].start()
+    for suite in suites:
+        suite.join()
+    for suite in suites:
+        result = "failed" if suite.status else "ok"
+        print(f"tests/{suite.name}: {result}, {suite.said} ({LOGS / suite.name}.txt)")
+    return sum(suite.status != 0 for suite in suites)
 
 
 if __name__ == "__main__":
