@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 CONFIG ?= config.yaml
 CORES ?= all
 DEMO := results/demo
+DEMO_STACKS := audio musicnn analysis
 MODELS := $(wildcard bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py)
 
 SHELL := bash
@@ -38,7 +39,7 @@ SNAKEMAKE := $(RUN) snakemake
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/.ready ## run the whole workflow on rendered demo data, then say where its report is
+demo: .venv/.ready .snakemake/.demo-environments ## run the whole workflow on rendered demo data, then say where its report is
 	@$(SNAKEMAKE) --cores $(CORES) --configfile config/demo.yaml
 	@# Snakemake needs seconds to make a report: only where something is newer than the last one.
 	@if [ ! -e $(DEMO)/report.html ] || \
@@ -133,6 +134,11 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
 	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py
 	@ln -sf ../../../../../tools/efficiency_report.py .venv/lib/python3.11/site-packages/snakemake_executor_plugin_slurm/
+	@touch $@
+
+# Beside each other: as a run's jobs need them, Snakemake would build one after the other.
+.snakemake/.demo-environments: .venv/.ready $(foreach stack,$(DEMO_STACKS),$(wildcard envs/$(stack).*))
+	@$(RUN) python tools/stacks.py $(DEMO_STACKS) >/dev/null
 	@touch $@
 
 .test-tools/.ready: tools/requirements.txt .venv/.ready

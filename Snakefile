@@ -55,3 +55,12 @@ rule all:
         all_kept_audio(),
         "<results>/manifest.json",
     localrule: True
+
+
+# Everything but the figures and the manifest, which lists them: for who wants numbers fast.
+rule tables:
+    input:
+        all_tables(),
+        all_stores(),
+        all_kept_audio(),
+    localrule: True
