@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,13 @@ while [ $# -gt 1 ]; do [ "$1" != --report ] || echo report > "$2"; shift; done
 def checkout(tmp_path) -> Path:
     """A folder with the Makefile, a finished set-up, and a Snakemake that notes its calls."""
     folder = tmp_path / "checkout"
-    for name in ("tools/yte", "report", "results/demo/tables", ".venv/bin"):
+    for name in ("tools/yte", "report", "results/demo/tables", ".venv/bin", ".snakemake"):
         (folder / name).mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
     for name in ("tools/requirements.txt", "tools/yte/__init__.py"):
         (folder / name).touch()
-    for name in ("results/demo/tables/table1.csv", ".venv/.ready"):
+    built = ".snakemake/.demo-environments"
+    for name in ("results/demo/tables/table1.csv", ".venv/.ready", built):
         (folder / name).touch()
     (folder / ".venv/bin/snakemake").write_text(SNAKEMAKE)
     (folder / ".venv/bin/snakemake").chmod(0o755)
@@ -52,6 +54,18 @@ def test_help_lists_every_target(checkout):
     said = make(checkout).stdout
     phony = next(s for s in (ROOT / "Makefile").read_text().splitlines() if s.startswith(".PHONY"))
     assert [line.split()[1] for line in said.splitlines()] == phony.split()[1:]
+
+
+def test_demo_builds_the_environments_that_it_needs():
+    command = [sys.executable, "-m", "snakemake", "--list-conda-envs"]
+    said = subprocess.run(
+        [*command, "--configfile", "config/demo.yaml"],
+        cwd=ROOT, env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    needed = {line.split("\t")[0] for line in said.stdout.splitlines() if "\t" in line}
+    variable = make(ROOT, "--eval", "demo-stacks:; @echo $(DEMO_STACKS)", "demo-stacks").stdout
+    assert {f"envs/{stack}.yaml" for stack in variable.split()} == needed - {"environment"}
 
 
 def test_demo_makes_the_report_only_where_something_changed(checkout):
