@@ -43,37 +43,41 @@ def fresh_project(folder: Path):
 class SlurmProject(workflow.Project):
     """A copy of the checkout that runs on the cluster, with the profile that it carries."""
 
+    # A job takes seconds to get going.
+    seconds = 1800
+
     def __init__(self, folder: Path, cluster: Cluster):
         super().__init__(folder)
         self.cluster = cluster
         self.runs: list[subprocess.Popen] = []
 
-    def start(self, *arguments: str, configfile: str = "tiny.yaml", **options) -> subprocess.Popen:
-        """Start Snakemake as on a login node, polling and waiting less than real clusters need."""
-        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm"]
-        command += ["--configfile", configfile, "--max-threads", "2", "--latency-wait", "10"]
-        command += ["--conda-prefix", str(ROOT / ".snakemake" / "conda")]
+    def arguments(self, *arguments: str, configfile: str | None = "tiny.yaml") -> list[str]:
+        """Arguments to poll and wait less than real clusters need."""
+        own = ["--workflow-profile", "profiles/slurm", "--configfile", configfile]
+        own += ["--max-threads", "2", "--latency-wait", "10"]
+        own += ["--conda-prefix", str(ROOT / ".snakemake" / "conda")]
         # The plugin asks after so many seconds, and each time that nothing has ended 10 s later.
-        command += ["--slurm-init-seconds-before-status-checks", "10", *arguments]
-        environment = dict(self.cluster.environment)
+        return [*own, "--slurm-init-seconds-before-status-checks", "10", *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a login node."""
+        found = dict(self.cluster.environment)
         own = str(Path(sys.executable).parent)
         # After the wrapper of srun, before everything else.
-        first, rest = environment["PATH"].split(os.pathsep, 1)
-        environment["PATH"] = os.pathsep.join([first, own, rest])
-        run = subprocess.Popen(
-            command, cwd=self.folder, env=environment, text=True, start_new_session=True, **options
-        )
+        first, rest = found["PATH"].split(os.pathsep, 1)
+        return {**found, "PATH": os.pathsep.join([first, own, rest])}
+
+    def start(self, *arguments: str, configfile: str = "tiny.yaml", **options) -> subprocess.Popen:
+        run = super().start(*arguments, configfile=configfile, **options)
         self.runs.append(run)
         return run
 
-    def snakemake(
-        self, *arguments: str, configfile: str = "tiny.yaml"
-    ) -> subprocess.CompletedProcess:
-        """Run Snakemake, to the end or for half an hour: a job takes seconds to get going."""
-        pipe = subprocess.PIPE
-        run = self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe)
-        output, errors = run.communicate(timeout=1800)
-        return subprocess.CompletedProcess(run.args, run.returncode, output, errors)
+    @property
+    def log(self) -> str:
+        """What Snakemake wrote of the last run into its own log file."""
+        files = sorted(self.path(".snakemake/log").glob("*.snakemake.log"))
+        return files[-1].read_text(encoding="utf-8")
 
     def end(self) -> None:
         """Kill what a test that failed left running here; of its jobs the cluster takes care."""

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections import Counter
 
 from cluster import wait_until
 from conftest import TABLES
@@ -28,9 +29,9 @@ def take_away(project, *patterns: str) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def finished_jobs(output: str) -> dict[str, int]:
-    rules = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)
-    return {rule: rules.count(rule) for rule in set(rules)}
+def finished_jobs(project) -> Counter:
+    """How many jobs of each rule the last run finished."""
+    return Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", project.log))
 
 
 def test_a_job_that_lacks_memory_gets_more(again, undisturbed, new_jobs):
@@ -41,16 +42,16 @@ def test_a_job_that_lacks_memory_gets_more(again, undisturbed, new_jobs):
         "index_clips: {mem_mb: 60 * attempt ** 5",
     )
     take_away(again, "clips.csv", "clips_report.csv")
-    output = again.run("results/tiny/clips.csv")
+    again.run("results/tiny/clips.csv")
     first, second = new_jobs()
     assert first.state in ("FAILED", "OUT_OF_MEMORY", "CANCELLED"), first
     assert second.state == "COMPLETED", second
     assert (first.memory_mb, second.memory_mb) == (60, 1920)
     assert (first.time_limit, second.time_limit) == ("00:20:00", "00:40:00")
     assert {first.rule, second.rule} == {"index_clips"}
-    assert f"SLURM-job '{first.id}' failed" in output
+    assert f"SLURM-job '{first.id}' failed" in again.log
     # Slurm's log of the job, which Snakemake shows, has the reason.
-    assert "exceeded memory limit" in output
+    assert "exceeded memory limit" in again.log
     clips = "results/tiny/clips.csv"
     assert again.path(clips).read_bytes() == undisturbed.path(clips).read_bytes()
 
@@ -63,14 +64,14 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
     }
-    pipe = subprocess.PIPE
-    run = again.start("--retries", "0", *TABLES, stdout=pipe, stderr=subprocess.STDOUT)
+    quiet = subprocess.DEVNULL
+    run = again.start("--retries", "0", *TABLES, stdout=quiet, stderr=quiet)
     job = again.cluster.held("measure").job
     again.cluster.run("scancel", job)
-    output, _ = run.communicate(timeout=600)
+    run.wait(timeout=600)
     assert run.returncode != 0
-    assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
-    assert finished_jobs(output) == {"measure": 1, "classify": 1}
+    assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in again.log
+    assert finished_jobs(again) == {"measure": 1, "classify": 1}
     # No more and no less than what depends on the cancelled job.
     missing = {
         "measure": 1,
@@ -79,21 +80,22 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
         "tabulate_debiasing": 1,
     }
     assert again.counts() == missing
-    assert finished_jobs(again.run(*TABLES)) == missing
+    again.run(*TABLES)
+    assert finished_jobs(again) == missing
     assert again.tables() == undisturbed.tables()
     assert again.counts() == {}
 
 
 def test_a_node_that_dies_costs_its_jobs_and_no_more(again, undisturbed, new_jobs):
     take_away(again, "embeddings/logmel/gain*", "tables/*")
-    pipe = subprocess.PIPE
-    run = again.start(*TABLES, stdout=pipe, stderr=subprocess.STDOUT)
+    quiet = subprocess.DEVNULL
+    run = again.start(*TABLES, stdout=quiet, stderr=quiet)
     caught = again.cluster.held("embed_clips")
     again.cluster.kill_node(caught.node)
-    output, _ = run.communicate(timeout=900)
+    run.wait(timeout=900)
     again.cluster.start_node(caught.node)
-    assert run.returncode == 0, output
-    assert f"SLURM-job '{caught.job}' failed" in output and "NODE_FAIL" in output
+    assert run.returncode == 0, again.log
+    assert f"SLURM-job '{caught.job}' failed" in again.log and "NODE_FAIL" in again.log
     jobs = new_jobs()
     assert next(job for job in jobs if job.id == caught.job).state == "NODE_FAIL"
     (retried,) = (
@@ -102,7 +104,7 @@ def test_a_node_that_dies_costs_its_jobs_and_no_more(again, undisturbed, new_job
         if job.state == "COMPLETED" and job.wildcards == wildcards_of(jobs, caught.job)
     )
     assert retried.rule == "embed_clips" and retried.node != caught.node
-    finished = finished_jobs(output)
+    finished = finished_jobs(again)
     assert finished["render_effect"] == finished["embed_clips"] == 2
     assert again.tables() == undisturbed.tables()
     assert again.counts() == {}
@@ -141,8 +143,8 @@ def test_a_run_whose_snakemake_is_killed_goes_on_where_it_was(again, undisturbed
     again.cluster.run("scancel", caught.job)
     wait_until(lambda: not again.cluster.run("squeue", "--noheader"), 60, "the job has ended")
     before = len(new_jobs())
-    output = again.run(*TABLES)
-    finished_now = finished_jobs(output)
+    again.run(*TABLES)
+    finished_now = finished_jobs(again)
     assert "render_effect" not in finished_now and finished_now["embed_clips"] == 1
     assert sum(job.rule == "embed_clips" for job in new_jobs()[before:]) == 1
     assert finished.stat().st_mtime_ns == written

@@ -107,9 +107,8 @@ def test_environments_are_built_without_a_job(again, new_jobs, tmp_path):
     """Where the profile's `conda-prefix` says, and those alone that the run needs."""
     again.path("results/tiny/clips.csv").unlink()
     folder = tmp_path / "environments"
-    said = again.run(
-        "results/tiny/clips.csv", "--conda-create-envs-only", "--conda-prefix", str(folder)
-    )
-    assert said.count("Creating conda environment") == 1
+    prefix = ("--conda-prefix", str(folder))
+    again.run("results/tiny/clips.csv", "--conda-create-envs-only", *prefix)
+    assert again.log.count("Creating conda environment") == 1
     assert len(list(folder.glob("*/bin/python"))) == 1
     assert new_jobs() == []
