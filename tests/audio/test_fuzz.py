@@ -6,6 +6,7 @@ import fuzz
 import pytest
 
 
+@pytest.mark.more
 def test_mutated_files_are_valid_clips_or_refused_in_one_line(tmp_path, capsys):
     results = fuzz.run(seed=20260131, count=120, folder=tmp_path, processes=os.cpu_count() or 1)
     assert fuzz.report(results) == 0, capsys.readouterr().out

@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -24,8 +26,6 @@ CARRIED = (
     *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
     "tools",
 )
-# A run that takes longer hangs.
-SECONDS = 600
 
 
 class Run(subprocess.Popen):
@@ -141,6 +141,8 @@ class Project:
 
     folder: Path
     through: tuple[str, ...] = ()
+    # A run that takes longer hangs.
+    seconds: ClassVar[float] = 600
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -174,18 +176,18 @@ class Project:
         return Run(command, start_new_session=True, **options)
 
     def snakemake(self, *arguments: str, configfile: str | None = "tiny.yaml") -> Done:
-        """Run Snakemake, to the end or for ten minutes."""
+        """Run Snakemake, to the end or for `seconds`."""
         if self.through not in ((), NAMESPACE):
             pipe = subprocess.PIPE
             with self.start(*arguments, configfile=configfile, stdout=pipe, stderr=pipe) as run:
-                output, errors = run.communicate(timeout=SECONDS)
+                output, errors = run.communicate(timeout=self.seconds)
             return Done(run.returncode, output, errors)
         request = {
             "folder": str(self.folder),
             "environment": self.environment,
             "arguments": self.arguments(*arguments, configfile=configfile),
         }
-        found = server(self.through).ask(request, SECONDS)
+        found = server(self.through).ask(request, self.seconds)
         records = read_records(found["records"])
         return Done(found["status"], found["stdout"], found["stderr"], **records)
 
@@ -225,10 +227,18 @@ def copy_checkout(folder: Path, through: tuple[str, ...] = ()) -> Project:
     return Project(folder, through)
 
 
+def first_of(cases: Iterable, n: int = 1) -> list:
+    """Cases of a test of which the first `n` show its promises: the others are variations."""
+    cases = list(cases)
+    return cases[:n] + [pytest.param(case, marks=pytest.mark.more) for case in cases[n:]]
+
+
 # Made once for tests that have to run in one process, therefore.
 MADE_ONCE = {"both", "downloaded", "imported", "report", "run"}
 
 
+# First: before the groups are read.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
         for name in MADE_ONCE & set(item.fixturenames):

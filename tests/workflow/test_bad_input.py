@@ -7,7 +7,7 @@ import struct
 import wave
 
 import pytest
-from conftest import Done
+from conftest import Done, first_of
 
 
 def write_clip(
@@ -225,7 +225,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("kind", first_of(BROKEN))
 def test_a_broken_clip_stops_the_run_at_the_index(local, kind):
     write, message = BROKEN[kind]
     write(local.path("audio/tuba/tuba3.wav"))
@@ -235,6 +235,7 @@ def test_a_broken_clip_stops_the_run_at_the_index(local, kind):
     assert left == [], left
 
 
+@pytest.mark.more
 def test_many_broken_clips_stop_the_run_once(local):
     for number in (3, 5, 7):
         local.path(f"audio/tuba/tuba{number}.wav").write_bytes(b"")
@@ -281,6 +282,7 @@ def test_bad_clips_are_dropped_where_the_config_says_so(local):
     assert local.path(dropped).read_text(encoding="utf-8") == "clip,path,reason\n"
 
 
+@pytest.mark.more
 def test_too_few_clips_left_after_dropping_stop_the_run_at_the_index(local):
     for number in range(3, 8):
         local.path(f"audio/tuba/tuba{number}.wav").write_bytes(b"")
@@ -289,6 +291,7 @@ def test_too_few_clips_left_after_dropping_stop_the_run_at_the_index(local):
     assert not local.path("results/local/clips.csv").exists()
 
 
+@pytest.mark.more
 def test_too_few_clips_of_a_label_stop_the_run_at_the_index(local):
     for number in range(3, 8):
         local.path(f"audio/tuba/tuba{number}.wav").unlink()

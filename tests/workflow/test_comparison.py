@@ -37,10 +37,12 @@ def both(finished, tmp_path_factory):
     return project
 
 
+@pytest.mark.more
 def test_every_file_is_made(both):
     assert all(both.path(target).stat().st_size > 0 for target in TARGETS)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("table", "n_keys", "columns"),
     [("global_r2", 3, ("r2", "r2_test")), ("table1", 2, ("mean", "mean_test")),
@@ -66,6 +68,7 @@ def test_the_tables_have_both_sides_and_their_difference(both, table, n_keys, co
             assert row[f"{column}_difference"] == expected
 
 
+@pytest.mark.more
 def test_the_summary_counts_what_one_experiment_lacks(both):
     tables = {
         name: read(both.path(f"results/tiny/tables/{name}.csv")) for name in ("global_r2", "auc")
@@ -82,6 +85,7 @@ def test_the_summary_counts_what_one_experiment_lacks(both):
         assert row["n_only_b"] == "0"
 
 
+@pytest.mark.more
 def test_provenance_names_what_differs(both):
     text = both.path("results/comparisons/tiny/tiny_clean/provenance.json").read_text()
     differing = json.loads(text)["differing"]
@@ -90,6 +94,7 @@ def test_provenance_names_what_differs(both):
     assert "data_sha256" not in differing
 
 
+@pytest.mark.more
 def test_a_comparison_computes_nothing_of_the_experiments(both):
     """Not even where the config's own experiment would have something to redo."""
     assert both.planned(*TARGETS) == {}

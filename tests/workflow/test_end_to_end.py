@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from sensitivity import tables
 from sensitivity.protocol import METHODS
 
@@ -94,6 +96,7 @@ def test_kept_audio_is_there_to_listen_to(finished):
     assert kept == sorted(path.name for path in finished.path("results/tiny/clips").glob("*.wav"))
 
 
+@pytest.mark.more
 def test_parts_of_another_protocol_are_refused(again):
     """As if they had been copied from another run, under this one's names: Snakemake can't know."""
     config = again.read_config()
@@ -154,6 +157,7 @@ ONE_MORE_EFFECT = """
 """
 
 
+@pytest.mark.more
 def test_one_more_effect_is_one_entry(project):
     effects = project.path("workflow_scripts/sensitivity/effects.py")
     head, tail = effects.read_text(encoding="utf-8").split("    for effect in (\n")
@@ -167,6 +171,7 @@ def test_one_more_effect_is_one_entry(project):
     assert {row["train"] for row in rows_of(project, "auc")} == {"original", "0.1", "0.5"}
 
 
+@pytest.mark.more
 def test_one_batch_of_audio_on_disk_at_a_time(project):
     """With 3 models and one GPU slot, which the embedding jobs queue for."""
     config = project.read_config()
@@ -199,6 +204,7 @@ def test_one_batch_of_audio_on_disk_at_a_time(project):
     assert max(counts) == 1, max(counts)
 
 
+@pytest.mark.more
 def test_the_same_run_gives_the_same_bytes(finished, project):
     """Another run, in another folder, on one core, of a config with its keys the other way.
 
@@ -255,6 +261,7 @@ for path in sys.argv[3:]:
 """
 
 
+@pytest.mark.more
 def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project, pythons):
     """Clips one at a time on two threads, against 16 at a time on one."""
     config = project.read_config()
@@ -298,6 +305,7 @@ def assert_close(first: list[list[str]], second: list[list[str]], name: str) -> 
                 assert one == two, (name, row, other)
 
 
+@pytest.mark.more
 def test_an_interrupted_run_resumes(project):
     """Stopped in the middle as Ctrl-C does, then run again: what was finished is not redone."""
     config = project.read_config()

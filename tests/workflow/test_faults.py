@@ -63,6 +63,7 @@ def cut(path: Path, share: float) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+@pytest.mark.more
 def test_damaged_files_are_refused_where_they_are_read_and_made_again(finished, again):
     results = again.path(RESULTS)
     embeddings, directions = results / "embeddings", results / "directions"
@@ -93,6 +94,7 @@ def test_damaged_files_are_refused_where_they_are_read_and_made_again(finished, 
     same_tree(again.folder, finished.folder, [*targets, *names])
 
 
+@pytest.mark.more
 @needs_mounts
 @pytest.mark.parametrize(
     ("folder", "size", "removed", "target", "line"),
@@ -130,6 +132,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(
     same_tree(again.folder, finished.folder, [f"{RESULTS}/{target}"])
 
 
+@pytest.mark.more
 @needs_mounts
 @pytest.mark.parametrize(
     ("target", "line"),
@@ -152,6 +155,7 @@ def test_a_read_only_results_folder_is_one_line(finished, again, target, line):
     same_tree(again.folder, finished.folder, [target])
 
 
+@pytest.mark.more
 def test_a_job_without_memory_says_so(finished, again):
     target = f"{RESULTS}/embeddings/logmel/original.h5"
     log = again.path("logs/tiny/embeddings/logmel/original.log")
@@ -178,6 +182,7 @@ def test_a_job_without_memory_says_so(finished, again):
     same_tree(again.folder, finished.folder, [target])
 
 
+@pytest.mark.more
 def test_a_worker_that_is_killed_ends_its_job_in_one_line(finished, again):
     target = f"{RESULTS}/analysis/logmel/gain/auc.csv"
     again.path(target).unlink()

@@ -76,6 +76,7 @@ def rows_of(project, name: str, table: str) -> list[dict]:
         return [unescaped_row(row) for row in csv.DictReader(file)]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("table", TABLES)
 def test_hostile_names_give_the_numbers_of_plain_ones(run, table):
     renamed = {
@@ -89,6 +90,7 @@ def test_hostile_names_give_the_numbers_of_plain_ones(run, table):
     assert rows_of(run, "hostile", table) == expected and len(expected) >= 2
 
 
+@pytest.mark.more
 def test_nothing_was_run_and_nothing_lies_elsewhere(run):
     assert not [path for path in run.folder.rglob("PWNED*")]
     kept = {path.name for path in run.path("results/hostile/audio_kept/bitcrush/4").glob("[!.]*")}
@@ -97,6 +99,7 @@ def test_nothing_was_run_and_nothing_lies_elsewhere(run):
     assert run.planned(*WANTED) == {}
 
 
+@pytest.mark.more
 def test_no_table_has_a_formula(run):
     files = [*run.path("results/hostile").rglob("*.csv")]
     assert len(files) > 10
@@ -109,6 +112,7 @@ def test_no_table_has_a_formula(run):
                 float(cell)
 
 
+@pytest.mark.more
 def test_the_report_shows_names_as_text_and_runs_nothing(run):
     if browser.CHROMIUM is None:
         pytest.skip("no chromium on PATH to open the report in")

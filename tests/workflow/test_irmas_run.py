@@ -217,6 +217,7 @@ def test_only_the_splits_clips_are_rendered(downloaded):
     assert kept == {clip for _, _, clip, _ in SPLIT}
 
 
+@pytest.mark.more
 def test_unpacking_again_indexes_nothing_again(downloaded, tmp_path):
     shutil.copytree(downloaded[0].folder, tmp_path / "project", symlinks=True)
     again = Project(tmp_path / "project")
@@ -259,6 +260,7 @@ def carried_order(project: Project) -> list[tuple[str, str]]:
     return [(row["clip"], row["sha256"]) for row in rows]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("form", ["zip", "folder"])
 def test_a_local_copy_gives_the_same_clips_in_the_same_order(downloaded, mini, tmp_path, form):
     elsewhere = tmp_path / "zz top"
@@ -289,6 +291,7 @@ def test_another_archive_is_refused_and_nothing_of_it_kept(mini, tmp_path):
     assert not mini.path("resources/IRMAS-TrainingData").exists()
 
 
+@pytest.mark.more
 def test_without_a_server_it_says_what_to_fetch_and_uses_it_where_it_was_put(downloaded, mini):
     by_hand = mini.path("resources/downloads")
     with serving() as server:
@@ -311,6 +314,7 @@ def test_without_a_server_it_says_what_to_fetch_and_uses_it_where_it_was_put(dow
     assert carried_order(mini) == carried_order(downloaded[0])
 
 
+@pytest.mark.more
 def test_an_incomplete_folder_is_refused(mini, tmp_path):
     unpack(tmp_path / "copy")
     (tmp_path / "copy" / ODD).unlink()
@@ -326,6 +330,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4000])
 
 
+@pytest.mark.more
 def test_a_folder_with_a_truncated_clip_in_the_split_is_refused(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")))
     mini.path("resources").mkdir()
@@ -341,6 +346,7 @@ def test_a_folder_with_a_truncated_clip_in_the_split_is_refused(mini, tmp_path):
     assert not mini.path(INDEX).exists()
 
 
+@pytest.mark.more
 def test_outside_the_split_truncated_and_silent_clips_are_reported(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")))
     mini.path("resources").mkdir()
@@ -356,6 +362,7 @@ def test_outside_the_split_truncated_and_silent_clips_are_reported(mini, tmp_pat
     assert ("[voi][jaz_blu]0208__1", "silence", detail) in found
 
 
+@pytest.mark.more
 def test_another_file_in_the_published_splits_place_is_refused(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")))
     mini.path("resources").mkdir()
@@ -364,6 +371,7 @@ def test_another_file_in_the_published_splits_place_is_refused(mini, tmp_path):
     assert not mini.path(INDEX).exists()
 
 
+@pytest.mark.more
 def test_clips_of_a_split_of_ones_own_that_are_missing_are_named(mini, tmp_path):
     rows = SPLIT_FILE.replace(b"[flu][cla]0104__1", b"gone 1").replace(b"[cel][cla]0001", b"gone 2")
     rows = rows.replace(b"[cel][cla]0002", b"gone 3").replace(b"[flu][cla]0101", b"gone 4")
@@ -381,6 +389,7 @@ def test_clips_of_a_split_of_ones_own_that_are_missing_are_named(mini, tmp_path)
     assert f"ERROR clips of the split without an audio file: {missing}\n" in log
 
 
+@pytest.mark.more
 def test_a_generated_split_keeps_recordings_together(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")), split="generated", labels=["cello", "flute"])
     assert set(mini.planned(INDEX)) == {"index_clips"}

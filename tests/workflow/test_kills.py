@@ -1,6 +1,7 @@
 """Jobs killed with SIGKILL at random moments, and Snakemake with them; then the run is repeated.
 
-`make test` kills KILLS = 8 jobs of a run with one model, `make test-faults` 60 of the whole one.
+`make test-more` kills KILLS = 8 jobs of a run with one model, `make test-faults` 60 of the whole
+run.
 """
 
 import base64
@@ -202,6 +203,7 @@ def project(tmp_path, monkeypatch) -> Project:
     return project
 
 
+@pytest.mark.more
 def test_killed_jobs_leave_no_trace_once_the_run_is_repeated(finished, project, tmp_path):
     due = share_out(all_jobs(project), KILLS)
     killer = Killer(project, due, seconds_of(finished))
@@ -258,7 +260,7 @@ def check_results(finished: Project, project: Project) -> None:
     assert hidden == []
 
 
-@pytest.mark.skipif(not ALL, reason="part of make test-faults")
+@pytest.mark.more
 def test_killed_comparisons_leave_no_trace(again):
     shutil.copytree(again.path("results/tiny"), again.path("results/other"))
     again.run(*COMPARISON)

@@ -100,6 +100,7 @@ def bring(project: Project, *names: str) -> None:
         (project.path(DOWNLOADS) / FILES[name]).write_bytes(contents[name])
 
 
+@pytest.mark.more
 def test_the_papers_data_and_weights_need_none_where_their_files_are(papers):
     bring(papers, *FILES)
     assert missing(papers) == (0, ["nothing is missing"])
@@ -168,6 +169,7 @@ def bare(folder: Path, **variables) -> dict[str, str]:
 CREATE = ("conda", "env", "create", "--quiet", "--no-default-packages")
 
 
+@pytest.mark.more
 def test_an_environment_that_can_not_be_built_says_how_to_bring_it(tmp_path):
     prefix = tmp_path / "built_"
     done = subprocess.run(
@@ -195,6 +197,7 @@ def unset(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.more
 def test_without_the_workflows_own_packages_make_says_how_to_bring_them(unset, tmp_path):
     done = subprocess.run(
         [*NAMESPACE, "make", "demo"],
@@ -227,6 +230,7 @@ def write_wheel(folder: Path, name: str, version: str = "1.0", program: str = ""
     return path
 
 
+@pytest.mark.more
 def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
     program = '#!/bin/sh\necho "$UV_OFFLINE $UV_FIND_LINKS $*" >> uv.txt\n'
     # Of what the packages bring, make puts its own modules into two.
@@ -244,6 +248,7 @@ def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
     assert (unset / "uv.txt").read_text() == f"1 {folder} {told}\n"
 
 
+@pytest.mark.more
 def test_what_an_environment_has_is_fetched_as_wheels(tmp_path, monkeypatch):
     """Of the package itself, of pip, and by its hash of what the post-deploy script brings."""
     monkeypatch.syspath_prepend(ROOT / "tools")

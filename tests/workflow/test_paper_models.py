@@ -10,6 +10,7 @@ import math
 import random
 import wave
 
+import pytest
 from offline import WITHOUT_NETWORK
 
 LABELS = ["low", "high"]
@@ -48,6 +49,7 @@ def write_data(folder) -> None:
         csv.writer(file).writerows(rows)
 
 
+@pytest.mark.more
 def test_the_papers_models_run_untrained_and_are_marked_as_controls(project):
     project.through = WITHOUT_NETWORK
     write_data(project.path("my_audio"))

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SECONDS
+from conftest import first_of
 from test_dependencies import imported_modules
 
 from sensitivity import models
@@ -89,13 +89,18 @@ def test_how_embeddings_are_computed_recomputes_nothing(again):
     assert "Params have changed" in planned["write_manifest"][0]["reason"]
 
 
+def test_the_number_of_cores_and_the_profile_recompute_nothing(again):
+    assert again.planned("--cores", "1") == {}
+    assert again.planned("--workflow-profile", "profiles/slurm") == {}
+
+
 def test_the_order_of_a_configs_keys_is_no_change(again):
     config = again.read_config()
     again.write_config(dict(reversed(config.items())))
     assert again.planned() == {}
 
 
-@pytest.mark.parametrize("name", ["Snakefile", "rules/figures.smk", "envs/torch.yaml"])
+@pytest.mark.parametrize("name", first_of(["envs/torch.yaml", "Snakefile", "rules/figures.smk"]))
 def test_code_that_no_job_depends_on_rewrites_the_manifest_alone(again, name):
     edit(again, name)
     planned = again.planned()
@@ -139,6 +144,7 @@ def test_what_all_models_use_embeds_them_from_one_rendering(again):
     assert len(planned["render_effect"]) == 4
 
 
+@pytest.mark.more
 def test_an_edited_model_is_embedded_once_and_its_earlier_parts_are_kept(again):
     """Run to the end: no other model is embedded, now or in the next run."""
     parts = set(again.path("results/tiny/embeddings").glob("*/*/*.h5"))
@@ -169,7 +175,7 @@ def test_weights_made_again_embed_nothing_again(again):
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
-@pytest.mark.parametrize("kind", [kind for kind in STYLES if not kind.startswith("paper_")])
+@pytest.mark.parametrize("kind", first_of(k for k in STYLES if not k.startswith("paper_")))
 def test_a_figures_style_redraws_that_figure_alone(again, kind):
     change(again, figures__style={kind: {"font_size": 9}})
     planned = again.planned()
@@ -208,11 +214,16 @@ def test_a_level_added_to_the_grid_is_the_only_one_embedded(again):
     assert {job["batch"] for job in planned["embed_clips"]} == {"-10.0"}
 
 
-def test_a_removed_level_embeds_nothing_and_leaves_no_row(again):
+def test_a_removed_level_embeds_nothing(again):
     change(again, effects__gain__levels=[0, 5], models={"logmel": {}})
     planned = again.planned()
     assert not set(planned) & (EMBEDDING | {"embed_original"})
     assert {job["effect"] for job in planned["assemble_effect"]} == {"gain"}
+
+
+@pytest.mark.more
+def test_a_removed_level_leaves_no_row(again):
+    change(again, effects__gain__levels=[0, 5], models={"logmel": {}})
     again.run()
     assert {row["train"] for row in table_rows(again, "auc")} == (
         {"original", "5.0", "0.10", "0.50", "0.90"}
@@ -220,17 +231,31 @@ def test_a_removed_level_embeds_nothing_and_leaves_no_row(again):
     assert {row["n_levels"] for row in table_rows(again, "global_r2")} == {"2", "3"}
 
 
-def test_a_removed_model_embeds_nothing_and_leaves_no_row(again):
+def test_a_removed_model_embeds_nothing(again):
     change(again, models={"musicnn": {}, "logmel": {}})
-    assert not set(again.planned()) & (EMBEDDING | STORES | {"measure", "classify"})
+    planned = set(again.planned())
+    assert not planned & (EMBEDDING | STORES | {"measure", "classify"})
+    assert {"tabulate_sensitivity", "tabulate_debiasing", "draw_table1"} < planned
+
+
+@pytest.mark.more
+def test_a_removed_model_leaves_no_row(again):
+    change(again, models={"musicnn": {}, "logmel": {}})
     again.run()
     for table in ("global_r2", "table1", "samplewise_r2", "spectra", "n_directions", "auc"):
         assert {row["model"] for row in table_rows(again, table)} == {"musicnn", "logmel"}, table
 
 
-def test_a_removed_label_embeds_nothing_and_leaves_no_row(again):
+def test_a_removed_label_embeds_nothing(again):
     change(again, labels=["cello", "flute"], models={"logmel": {}})
-    assert not set(again.planned()) & (EMBEDDING | STORES | {"embed_original", "index_clips"})
+    planned = set(again.planned())
+    assert not planned & (EMBEDDING | STORES | {"embed_original", "index_clips"})
+    assert {"tabulate_sensitivity", "tabulate_debiasing", "draw_table1"} < planned
+
+
+@pytest.mark.more
+def test_a_removed_label_leaves_no_row(again):
+    change(again, labels=["cello", "flute"], models={"logmel": {}})
     again.run()
     for table in ("global_r2", "samplewise_r2", "spectra", "n_directions", "auc"):
         assert {row["label"] for row in table_rows(again, table)} == {"cello", "flute"}, table
@@ -246,6 +271,19 @@ def test_an_added_model_is_the_only_one_embedded(again):
     assert len(planned["render_effect"]) == 4
 
 
+def test_a_replaced_clip_recomputes_from_the_index_on(again):
+    clips = sorted(again.path("results/tiny/clips").glob("*.wav"))
+    clips[0].write_bytes(clips[1].read_bytes())
+    planned = again.planned()
+    assert (
+        set(planned)
+        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | STORES | ANALYSIS
+    )
+    assert "Updated input files" in planned["index_clips"][0]["reason"]
+    assert clips[0].name in planned["index_clips"][0]["reason"]
+
+
+@pytest.mark.more
 def test_a_replaced_clip_recomputes_from_rendering_on(again):
     """A local folder's clip is replaced; the folder is made of the demo's clips."""
     folder = again.path("my_audio")
@@ -276,16 +314,17 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     assert clips[0].name in planned["index_clips"][0]["reason"]
 
 
+# Which script imports which modules: test_dependencies.py.
 LIBRARY_EDITS = {
     "cca": SENSITIVITY | DEBIASING,
+    "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
     "classification": DEBIASING,
     "trajectories": TRAJECTORIES,
     "rendering": {"keep_audio"} | EMBEDDING | STORES | ANALYSIS,
-    "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
 }
 
 
-@pytest.mark.parametrize("module", LIBRARY_EDITS)
+@pytest.mark.parametrize("module", first_of(LIBRARY_EDITS, 2))
 def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
     edit(again, f"workflow_scripts/sensitivity/{module}.py")
     planned = again.planned()
@@ -347,7 +386,7 @@ def test_the_papers_run_is_planned_in_seconds(project):
         before = sum(os.times()[2:4])  # of child processes, for themselves and in the system
         options = {"configfile": "config.yaml", "stdout": quiet, "stderr": quiet}
         with project.start("--dry-run", "--quiet", "rules", **options) as run:
-            run.wait(timeout=SECONDS)
+            run.wait(timeout=project.seconds)
         spent.append(sum(os.times()[2:4]) - before)
     done = project.snakemake("--dry-run", configfile="config.yaml")
     assert (run.returncode, done.returncode) == (0, 0), done.output

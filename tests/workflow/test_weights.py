@@ -74,6 +74,7 @@ def test_weights_are_fetched_once_and_pinned(project, config, server):
     assert project.path(CLAP).read_bytes() == FIRST
 
 
+@pytest.mark.more
 def test_what_goes_wrong_is_said_in_one_line_each(project, config):
     """All at once, since the retries take half a minute."""
     with serving() as page, serving() as wrong, serving() as short, serving() as gone:
@@ -229,6 +230,7 @@ def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):
     check_weights(weights / "clap.pth", second, **published)
 
 
+@pytest.mark.more
 def test_a_job_embeds_with_verified_weights_alone(project, config):
     """CLAP's untrained checkpoint in place of the published one, which has no published hash."""
     project.through = WITHOUT_NETWORK
