@@ -182,12 +182,12 @@ MODELS = _with_controls(
     ModelInfo(
         name="musicnn",
         module="musicnn",
-        environments={"numpy": "tensorflow", "upstream": "tensorflow"},
+        environments={"numpy": "musicnn", "upstream": "tensorflow"},
         samplerate=16000,
         weights="package",
         choices={"backend": ("numpy", "upstream"), "layer": ("mean_pool", "penultimate")},
         dimensions={"mean_pool": 753, "penultimate": 200},
-        initial_environment="tensorflow",
+        initial_environment="musicnn",
     ),
     ModelInfo(
         name="logmel",

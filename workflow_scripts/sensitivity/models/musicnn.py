@@ -65,7 +65,7 @@ def pretrained_weights() -> Weights:
     """The variables of MTT_musicnn inside the installed package."""
     package = find_spec("musicnn")
     if package is None:
-        raise InputError("package musicnn: not installed here; run in envs/tensorflow.yaml")
+        raise InputError("package musicnn: not installed here; run in envs/musicnn.yaml")
     weights = read_checkpoint(f"{package.submodule_search_locations[0]}/MTT_musicnn/")
     if (found := variables_sha256(weights)) != PRETRAINED_SHA256:
         raise InputError(

@@ -1,0 +1,30 @@
+"""What models do to audio before their network equals librosa's, at MusiCNN's sizes."""
+
+import librosa
+import numpy as np
+import soundfile
+
+from sensitivity.models.frontend import mel_filters, mel_power, mono_at
+
+
+def chord(seconds: float, samplerate: int = 44100) -> np.ndarray:
+    """A decaying stereo chord over noise."""
+    random = np.random.default_rng(0)
+    time = np.arange(int(seconds * samplerate)) / samplerate
+    tones = random.uniform(100, 3000, (6, 2))
+    audio = np.sin(2 * np.pi * tones * time[:, None, None]).mean(axis=1) * np.exp(-time)[:, None]
+    return (0.5 * audio + 0.01 * random.standard_normal(audio.shape)).astype(np.float32)
+
+
+def test_front_end_is_librosas(tmp_path):
+    np.testing.assert_array_equal(
+        mel_filters(16000, 512, 96), librosa.filters.mel(sr=16000, n_fft=512, n_mels=96)
+    )
+    soundfile.write(tmp_path / "chord.wav", chord(2), 44100, subtype="FLOAT")
+    signal, _ = librosa.load(tmp_path / "chord.wav", sr=16000)
+    np.testing.assert_array_equal(mono_at(chord(2), 44100, 16000), signal)
+    expected = librosa.feature.melspectrogram(
+        y=signal, sr=16000, n_fft=512, hop_length=256, n_mels=96
+    )
+    found = mel_power(signal, 512, 256, mel_filters(16000, 512, 96))
+    np.testing.assert_allclose(found, expected.T, rtol=1e-5, atol=1e-9)
