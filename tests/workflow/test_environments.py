@@ -31,7 +31,6 @@ print(json.dumps(found))
 """
 NOT_IMPORTABLE = {
     "audio": ["pretty_midi"],  # there for its soundfont, without what it imports
-    "musicnn": ["musicnn"],  # there for its weights; its code needs TensorFlow
     "tensorflow": ["tensorflow-io-gcs-filesystem"],  # TensorFlow loads it; a second time is refused
     # Imported, the one runs wget and writes to the home folder, the other wants a model hub.
     "torch": ["panns-inference", "msclap"],

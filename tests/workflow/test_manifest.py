@@ -85,9 +85,9 @@ def test_it_says_what_the_run_was_made_of(finished):
         str(Path(path).relative_to(finished.folder)) for path in scripts
     }
     stacks = found["environments"]
-    assert set(stacks) == {"analysis", "audio", "tensorflow"}
+    assert set(stacks) == {"analysis", "audio", "musicnn"}
     assert stacks["analysis"]["packages"]["numpy"] == "2.4.6"
-    assert stacks["tensorflow"]["packages"]["musicnn"] == "0.1.0"
+    assert stacks["musicnn"]["packages"]["musicnn"] == "0.1.0"
     assert set(stacks["audio"]["files"]) == {"envs/audio.yaml", "envs/audio.post-deploy.sh"}
 
 

@@ -131,7 +131,7 @@ def test_a_models_options_embed_that_model_alone(again, changes):
 
 
 def test_a_models_environment_embeds_the_models_that_run_in_it(again):
-    edit(again, "envs/tensorflow.yaml")
+    edit(again, "envs/musicnn.yaml")
     planned = again.planned()
     assert {job["model"] for job in planned["embed_clips"]} == {"musicnn", "musicnn-untrained"}
     assert len(planned["render_effect"]) == 4
