@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivity import devices
+from sensitivity import devices, kernels
 from sensitivity.audio import AudioBatch, read_clip
 from sensitivity.clips import Clip
 from sensitivity.errors import InputError
@@ -172,6 +172,7 @@ def embedder(
     """
     with devices.chosen(device, uses_gpu(name, options)) as place, threadpool_limits(threads):
         model = load_model(name, options, weights, threads, place, protocol)
+        kernels.log_kernels()
         size = devices.batch_size(batch_size, model, place, longest_s)
         logging.info("%s on %s, %d clips at a time", name, devices.description(place), size)
         yield Embedder(model, size, 0 if place == devices.CPU else threads)

@@ -1,11 +1,12 @@
 """One logging set-up for every script of the workflow."""
 
+import atexit
 import logging
 import platform
 import sys
 from importlib import metadata
 
-from sensitivity import files
+from sensitivity import files, kernels
 from sensitivity.errors import InputError
 
 # Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
@@ -13,7 +14,7 @@ IN_FILE_ONLY = {"in_file_only": True}
 
 
 def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
-    """Log to the rule's log file and to stderr, and make uncaught errors readable.
+    """Log to the rule's log file and to stderr, BLAS kernels too, and make errors readable.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     log = logging.getLogger(snakemake.rule)
 
     def report_uncaught(kind, error, traceback) -> None:
+        atexit.unregister(kernels.log_kernels)  # the reason is the last line
         if line := _one_line(error):
             log.error("%s", line)
         else:
@@ -50,6 +52,10 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     log.info("%s (%s) on Python %s", snakemake.rule, wildcards, platform.python_version())
     for package in packages:
         log.info("%s %s", package, metadata.version(package))
+    kernels.log_kernels()
+    # Again at the end, since libraries are loaded where they are first used.
+    atexit.unregister(kernels.log_kernels)
+    atexit.register(kernels.log_kernels)
     return log
 
 
