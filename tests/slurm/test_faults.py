@@ -12,8 +12,11 @@ import signal
 import subprocess
 from collections import Counter
 
+import pytest
 from cluster import wait_until
 from conftest import TABLES
+
+pytestmark = pytest.mark.more
 
 
 def take_away(project, *patterns: str) -> None:

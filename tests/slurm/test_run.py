@@ -9,6 +9,7 @@ import yaml
 from cluster import NODES, Job, overlapping
 from conftest import SlurmProject, fresh_project
 
+pytestmark = pytest.mark.more
 EMBEDDING = {"embed_original", "embed_clips"}
 
 
