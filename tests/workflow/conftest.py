@@ -98,8 +98,8 @@ class Server:
             raise
 
     def close(self) -> None:
+        """End the server, which kills what it runs."""
         if self.process:
-            self.process.terminate()
             self.process.communicate()
             self.process = None
 
