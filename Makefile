@@ -132,6 +132,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
+	@echo "$(CURDIR)/tools/screen" > .venv/lib/python3.11/site-packages/sensitivity_screen.pth
 	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py
 	@ln -sf ../../../../../tools/efficiency_report.py .venv/lib/python3.11/site-packages/snakemake_executor_plugin_slurm/
 	@touch $@

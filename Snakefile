@@ -41,6 +41,10 @@ onstart:
     checked(check_queue)
 
 
+onsuccess:
+    say_what_was_made()
+
+
 onerror:
     say_what_is_missing()
 

@@ -1,5 +1,6 @@
 # What every stage uses: the checked configuration, paths, and the lists derived from both.
 import functools
+import importlib.util
 import itertools
 import json
 import os
@@ -9,15 +10,19 @@ from pathlib import Path
 
 # Under another name: at the start of a line, Snakemake takes `report` for its keyword.
 from snakemake.io import report as reported
+from snakemake.logging import logger
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
+# As if .venv were activated: Snakemake called by its path finds the conda that lies beside it.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from sensitivity import batches, comparison, dataset, dependencies, embedding_files, findings
 from sensitivity import identity, import_settings, irmas, levels, manifest, models, paper, sources
 from sensitivity import targets
 from sensitivity.demo_music import demo_clips
 from sensitivity.clips import in_split, read_clips
+from sensitivity.closing import closing_lines
 from sensitivity.config import canonical, load_settings, model_options
 from sensitivity.dataset import is_plain_file
 from sensitivity.effects import effect_named
@@ -67,6 +72,8 @@ SINGLE_LABELS = settings.figures.labels
 # Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
 # paper's size (`--set-threads classify=11` for more); the demo's labels take less time than a
 # process takes to start.
+# The logger plugin that the profiles choose where it is there.
+SCREEN = "snakemake_logger_plugin_sensitivity"
 LABEL_PROCESSES = 1 if DEMO else 4
 RESULTS = f"results/{settings.experiment}"
 DEMO_FOLDER = f"{RESULTS}/clips"
@@ -74,6 +81,12 @@ IRMAS = not IMPORTED and settings.data.source == "irmas"
 LOCAL_FOLDER = IRMAS and os.path.isdir(settings.data.local or "")
 PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
 
+
+if workflow.is_main_process and not importlib.util.find_spec(SCREEN):
+    logger.info(
+        f"the package {SCREEN} is missing here, so this is Snakemake's own screen: run .venv/bin/snakemake "
+        "(`make envs` makes it), or put tools/screen on PYTHONPATH"
+    )
 
 # Jobs of a machine share its memory; a cluster, where the number of jobs is given, looks after its own.
 if (
@@ -546,6 +559,13 @@ def clips_words() -> str:
         )
     audio = "IRMAS's training set" if IRMAS else f"audio of {data.folder}"
     return f"{audio}; split into training and test clips: {data.split}"
+
+
+def say_what_was_made() -> None:
+    """After a run: where its results are, and what they say."""
+    lines = closing_lines(RESULTS, f"logs/{settings.experiment}", SOURCE)
+    # The screen's plugin shows it last; without one it is a message like others.
+    logger.info("\n".join(lines), extra={"closing": True})
 
 
 def say_what_is_missing() -> None:

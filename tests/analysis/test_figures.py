@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import math
+import warnings
 import zlib
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from PIL import Image
 
 from sensitivity import figures
 from sensitivity.errors import InputError
-from sensitivity.figure_style import EffectAxis, format_level, rc_of, save_figure, shorten
+from sensitivity.figure_style import BOLD, EffectAxis, format_level, rc_of, save_figure, shorten
 from sensitivity.styles import STYLES, style_of
 from sensitivity.tables import format_value, write_table
 
@@ -218,6 +219,18 @@ def test_the_same_figure_has_the_same_bytes(tmp_path, ending):
         figure = draw("auc", IRMAS[:2], effect_params("gain", 6))
         save_figure(figure, [tmp_path / f"{name}.{ending}"])
     assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["naïve \u2020 \u2265 \u03b1", "\u0441\u043a\u0440\u0438\u043f\u043a\u0430 \u2192"]
+)
+def test_text_beyond_the_small_font_is_drawn_with_the_whole_one(tmp_path, text):
+    with warnings.catch_warnings(), matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        warnings.simplefilter("error")  # of a glyph that no font has
+        figure = Figure(figsize=(2, 1))
+        figure.text(0.1, 0.5, text)
+        figure.text(0.1, 0.2, "bold", **BOLD)
+        save_figure(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
 
 
 def test_an_output_that_no_figure_belongs_to_is_an_error(tmp_path):

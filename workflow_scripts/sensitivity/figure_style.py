@@ -47,7 +47,7 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)  # a line for every tab
 # What is in the small font: Latin-1, Greek, and the dashes, quotes and signs that text may have.
 LATIN = (
     *range(0x20, 0x7F), *range(0xA0, 0x100), *range(0x391, 0x3CA),
-    *map(ord, "\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u2212\u2264\u2265"),
+    *map(ord, "\u2013\u2014\u2018\u2019\u201c\u201d\u2020\u2021\u2026\u2212\u2264\u2265"),
 )  # fmt: skip
 _fonts = TemporaryDirectory(prefix="sensitivity-fonts-")  # removed as Python exits
 
@@ -76,9 +76,8 @@ def _add_small_font(family: str) -> str:
 
 
 RC = {
-    "font.family": "sans-serif",
     # Both are matplotlib's own, so the same glyphs everywhere; the second for what the first lacks.
-    "font.sans-serif": [_add_small_font("DejaVu Sans Latin"), "DejaVu Sans"],
+    "font.family": [_add_small_font("DejaVu Sans Latin"), "DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3 fonts
     "axes.linewidth": 0.6,
@@ -99,6 +98,9 @@ RC = {
     "legend.labelspacing": 0.3,
     "lines.solid_capstyle": "round",
 }
+
+# The small font has one weight.
+BOLD = {"weight": "bold", "family": "DejaVu Sans"}
 
 
 def rc_of(style: Mapping) -> dict:

@@ -659,10 +659,10 @@ def table1_figure(
 
     y = 0.1 + step / 2
     rule(0.1, 1.0)
-    put(0.15, y, "Model", weight="bold")
-    put(0.1 + first, y, "R²", weight="bold")
+    put(0.15, y, "Model", **look.BOLD)
+    put(0.1 + first, y, "R²", **look.BOLD)
     for index, effect in enumerate(effects):
-        put(column(index), y, look.shorten(effect, 1.0, size), weight="bold", ha="center")
+        put(column(index), y, look.shorten(effect, 1.0, size), **look.BOLD, ha="center")
     y += step / 2
     rule(y, 0.6)
     for model in models:

@@ -8,13 +8,16 @@ from importlib import metadata
 
 from sensitivity import files, kernels
 from sensitivity.errors import InputError
+from sensitivity.progress import is_summed_up
 
 # Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
 IN_FILE_ONLY = {"in_file_only": True}
 
 
 def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
-    """Log to the rule's log file and to stderr, BLAS kernels too, and make errors readable.
+    """Log to the rule's log file, BLAS kernels too, and make errors readable.
+
+    What it logs goes to stderr too, unless a screen sums it up.
 
     Parameters
     ----------
@@ -37,9 +40,12 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     sys.excepthook = report_uncaught
     # A log that can't be written, as its disk is full, must not bury the reason in tracebacks.
     logging.raiseExceptions = False
-    screen = logging.StreamHandler(sys.stderr)
-    screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
-    handlers: list[logging.Handler] = [screen]
+    handlers: list[logging.Handler] = []
+    # Where a screen sums up the run, it reads the log file.
+    if not (is_summed_up() and snakemake.log):
+        screen = logging.StreamHandler(sys.stderr)
+        screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
+        handlers.append(screen)
     if snakemake.log:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(

@@ -1,8 +1,14 @@
 """Progress bars: on a terminal alone, as in a log file each would be one endless line."""
 
+import os
 from collections.abc import Iterable
 
 from tqdm import tqdm
+
+
+def is_summed_up() -> bool:
+    """Whether the screen belongs to Snakemake's plugin in tools/screen, which sums a run up."""
+    return os.environ.get("SENSITIVITY_SCREEN") == "stages"
 
 
 class _Bar(tqdm):
@@ -13,4 +19,4 @@ class _Bar(tqdm):
 
 def progress(items: Iterable | None = None, **options) -> tqdm:
     """Show how far the iteration over `items` is, or what `update` is told; tqdm's `options`."""
-    return _Bar(items, disable=None, **options)
+    return _Bar(items, disable=True if is_summed_up() else None, **options)

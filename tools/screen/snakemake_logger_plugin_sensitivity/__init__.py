@@ -1,0 +1,127 @@
+"""What a run shows on the screen: a Snakemake logger plugin, chosen in `profiles/`.
+
+Snakemake's own screen names every file of every job. This one shows stages with their progress,
+what a user must act on, and at the end what was made or why it failed. Everything else is in
+Snakemake's log file and in the jobs' logs.
+"""
+
+import logging
+import os
+import sys
+
+from rich.console import Console
+from snakemake.logging import DefaultFormatter
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_sensitivity.display import display_on
+from snakemake_logger_plugin_sensitivity.run import Job, Run
+
+# Jobs inherit it: what they log then goes to their log files alone (`sensitivity/logs.py`).
+VARIABLE = "SENSITIVITY_SCREEN"
+# Said of every run, and nothing to act on.
+NOISE = (
+    "Activating conda environment",
+    "Adding ",
+    "Assuming unrestricted shared filesystem",
+    "Building DAG of jobs",
+    "Creating report",
+    "Downloading and installing remote packages",
+    "Downloading resources and rendering HTML",
+    "Cleaning up conda package tarballs",
+    "Report created:",
+    "Running post-deploy script",
+    "Using workflow specific profile",
+    "Using profile",
+)
+
+
+class LogHandler(LogHandlerBase):
+    """Sums up a run's records; see `Run` for what is kept and `display` for how it looks."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        os.environ[VARIABLE] = "stages"
+        settings = self.common_settings
+        stream = sys.stdout if settings.stdout else sys.stderr
+        self.console = Console(
+            file=stream, no_color=settings.nocolor, highlight=False, soft_wrap=True
+        )
+        # Whoever asks for more gets Snakemake's own words.
+        self.verbatim = settings.verbose or settings.debug_dag or settings.printshellcmds
+        self.words = DefaultFormatter(settings.quiet, settings.show_failed_logs)
+        self.run = Run(dry=settings.dryrun)
+        self.display = display_on(self.console, self.run, live=not self.verbatim)
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record of Snakemake's."""
+        try:
+            self._take(record)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Say how it went: Snakemake closes its handlers last of all."""
+        self.display.stop()
+        for line in self.run.closing():
+            self._say(line)
+        self.run = Run(dry=False)  # closed twice, it has nothing more to say
+        super().close()
+
+    def _take(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "event", None)
+        fields = vars(record)
+        if self.verbatim and event is not LogEvent.PROGRESS:
+            self._say(self.words.format(record))
+        if event is LogEvent.WORKFLOW_STARTED:
+            self.run.start()
+        elif event is LogEvent.RUN_INFO:
+            self.run.plan(fields["stats"])
+            self.display.plan()
+        elif event is LogEvent.JOB_INFO:
+            self.run.add(Job.of(fields))
+            self.display.update()
+        elif event is LogEvent.JOB_FINISHED:
+            for text, rule in self.run.finish(fields["job_id"]):
+                self._warn(f"{text} ({rule})")
+            self.display.update()
+        elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+            self.run.fail(fields)
+            self.display.update()
+        elif event is None or event is LogEvent.ERROR:
+            self._message(record)
+
+    def _message(self, record: logging.LogRecord) -> None:
+        """A record that is only text."""
+        text = str(record.msg or "").strip()
+        if getattr(record, "closing", False):
+            self.run.made = text.splitlines()
+        elif record.levelno >= logging.ERROR:
+            # Where jobs failed the reason is theirs, and said last.
+            if not self.run.failed:
+                self.run.errors.append(text)
+        elif record.levelno >= logging.WARNING:
+            self._warn(text)
+        elif text.startswith("Creating conda environment "):
+            self.display.environment(text.removeprefix("Creating conda environment ").rstrip("."))
+        elif text.startswith("Environment for "):
+            self.display.environment(None)
+        elif text.startswith("Nothing to be done"):
+            self.run.nothing_to_do = True
+        elif not self.verbatim and not self.run.started and not text.startswith(NOISE):
+            # Of another command than a run, as --lint: its answer.
+            self._say(text)
+
+    def _warn(self, text: str) -> None:
+        if text and text not in self.said:
+            self.said.add(text)
+            self._say(f"warning: {text}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
