@@ -3,20 +3,17 @@
 Snakemake reads configuration files and profiles with the package yte, which runs Python that such a
 file holds (what begins with `?`, where the file says `__use_yte__: true`) before the workflow has
 seen it. A config that somebody sends along must not. This module takes the place of that package's
-own `yte/__init__.py` in `.venv` (see the Makefile). Only the workflow's own profiles may hold code.
+own `yte/__init__.py` in `.venv` (see the Makefile). One question is answered, without running any
+code, for the profiles ask it: whether a module is installed here.
 """
 
-from pathlib import Path
+import re
+from importlib.util import find_spec
 
 import yaml
 
-from yte.code_handler import CodeHandler
-from yte.context import Context
-from yte.document import Document
-from yte.process import SKIP, _process_yaml_value
+INSTALLED = re.compile(r'\?if __import__\("importlib\.util"\)\.util\.find_spec\("(\w+)"\)')
 
-# The workflow's own, as trustworthy as its Makefile: they may choose by what is installed.
-PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 # Of a whole document, what its aliases refer to counted each time: a few lines can stand for
 # billions of values, which whoever walks through them never ends doing.
 MOST_VALUES = 100_000
@@ -46,9 +43,9 @@ def process_yaml(file_or_str, outfile=None, variables=None, require_use_yte=Fals
             f"error: {name}: nested too deeply: a config file has a few levels"
         ) from None
     is_template = isinstance(document, dict) and document.pop("__use_yte__", None)
-    if is_template and PROFILES in Path(name).resolve().parents:
-        return filled_in(document)
-    if is_template or not require_use_yte:
+    if is_template:
+        document = answered(document)
+    if not require_use_yte or (is_template and has_code(document)):
         raise SystemExit(
             f"error: {name}: code in YAML (__use_yte__) is not run here: write the values out"
         )
@@ -58,11 +55,24 @@ def process_yaml(file_or_str, outfile=None, variables=None, require_use_yte=Fals
     return None
 
 
-def filled_in(document: dict) -> dict:
-    """A template with the values of its expressions, by the package's own means."""
-    variables = {"_process_yaml_value": _process_yaml_value, "SKIP": SKIP}
-    variables["doc"] = variables["this"] = Document()
-    return _process_yaml_value(document, variables, Context(), frozenset(), CodeHandler())
+def answered(document: dict) -> dict:
+    """The document with what it says for modules that are installed, and less that of others."""
+    answers = {}
+    for key, value in document.items():
+        if isinstance(value, dict) and (asked := INSTALLED.fullmatch(str(key))):
+            answers |= value if find_spec(asked[1]) else {}
+        else:
+            answers[key] = value
+    return answers
+
+
+def has_code(value: object) -> bool:
+    """Whether anything in it begins as code does."""
+    if isinstance(value, dict):
+        return any(has_code(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return any(map(has_code, value))
+    return isinstance(value, str) and value.startswith("?")
 
 
 def values_of(node: yaml.Node | None, counted: dict[int, int]) -> int:

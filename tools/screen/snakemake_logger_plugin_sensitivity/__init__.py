@@ -89,7 +89,7 @@ class LogHandler(LogHandlerBase):
             self.display.update()
         elif event is LogEvent.JOB_FINISHED:
             for text, rule in self.run.finish(fields["job_id"]):
-                self._warn(f"{text} ({rule})")
+                self._warn(text, f" ({rule})")
             self.display.update()
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
             self.run.fail(fields)
@@ -118,10 +118,10 @@ class LogHandler(LogHandlerBase):
             # Of another command than a run, as --lint: its answer.
             self._say(text)
 
-    def _warn(self, text: str) -> None:
+    def _warn(self, text: str, whose: str = "") -> None:
         if text and text not in self.said:
             self.said.add(text)
-            self._say(f"warning: {text}")
+            self._say(f"warning: {text}{whose}")
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False)

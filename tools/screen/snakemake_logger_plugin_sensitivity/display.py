@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from snakemake_logger_plugin_sensitivity.run import Run, duration
+from snakemake_logger_plugin_sensitivity.run import Run, duration, n_jobs
 
 
 def display_on(console: Console, run: Run, live: bool) -> "Lines":
@@ -32,7 +32,7 @@ class Lines:
         """How many jobs there are is known."""
         if not self.run.dry and self.run.total and not self.run.jobs:
             stages = (f"{stage} {self.run.total[stage]}" for stage in self.run.stages())
-            self._say(f"{self.run.total.total()} jobs: {', '.join(stages)}")
+            self._say(f"{n_jobs(self.run.total.total())}: {', '.join(stages)}")
 
     def environment(self, name: str | None) -> None:
         """An environment is being built; None: it is built."""
@@ -50,9 +50,8 @@ class Lines:
                 self.ended.add(stage)
                 elapsed = duration(time.monotonic() - self.run.first.get(stage, time.monotonic()))
                 n_done, total = self.run.done.total(), self.run.total.total()
-                self._say(
-                    f"{stage}: {self.run.total[stage]} jobs, {elapsed} ({n_done} of {total} done)"
-                )
+                jobs = n_jobs(self.run.total[stage])
+                self._say(f"{stage}: {jobs}, {elapsed} ({n_done} of {total} done)")
 
     def stop(self) -> None:
         """Nothing more is shown."""
@@ -97,6 +96,6 @@ class Screen(Lines):
     def _whole(self) -> str:
         run = self.run
         elapsed = duration(time.monotonic() - (run.started or time.monotonic()))
-        text = f"{run.done.total()} of {run.total.total()} jobs, {elapsed}"
+        text = f"{run.done.total()} of {n_jobs(run.total.total())}, {elapsed}"
         left = run.seconds_left()
         return text if left is None or not left else f"{text}, about {duration(left)} left"

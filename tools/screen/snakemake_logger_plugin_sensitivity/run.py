@@ -47,6 +47,11 @@ def duration(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
+def n_jobs(number: int) -> str:
+    """A number of jobs: ``1 job``, ``12 jobs``."""
+    return f"{number} job" if number == 1 else f"{number} jobs"
+
+
 def in_short(reason: str) -> str:
     """A reason that names files: how many, and the first; cut to one line."""
 
@@ -204,7 +209,7 @@ class Run:
         if not self.total:
             return []
         elapsed = duration(time.monotonic() - self.started)
-        return [f"Done: {self.total.total()} jobs in {elapsed}.", *self.made]
+        return [f"Done: {n_jobs(self.total.total())} in {elapsed}.", *self.made]
 
     def _dry(self) -> list[str]:
         by_rule = defaultdict(list)
@@ -224,7 +229,7 @@ class Run:
 
     def _failures(self) -> Iterator[str]:
         n_done, total = self.done.total(), self.total.total()
-        yield f"{n_done} of {total} jobs are done and kept; run again to go on from there."
+        yield f"{n_done} of {n_jobs(total)} done and kept: run again to go on from there."
         for job in self.failed.values():
             yield f"Failed: {job}"
             if job.logs:
