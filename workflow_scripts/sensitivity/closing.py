@@ -81,7 +81,9 @@ def _auc_drop(rows: Rows) -> str | None:
         return plain[tuple(row[key] for key in keys)] - float(row["roc_auc"])
 
     row = _largest(known, drop)
-    return row and (
+    if row is None or drop(row) <= 0:
+        return None
+    return (
         f"{row['effect']} at {row['test']} costs {row['model']} most: ROC AUC of {row['label']} "
         f"falls from {drop(row) + float(row['roc_auc']):.3f} to {float(row['roc_auc']):.3f} "
         f"{_place('auc', row, 'method', 'train', 'test')}"

@@ -1,0 +1,99 @@
+"""What is said at the end of a run, from tables whose largest effects are known."""
+
+import pytest
+
+from sensitivity.closing import closing_lines, largest_effects
+from sensitivity.tables import COLUMNS, write_table
+
+
+def write(folder, table, *rows):
+    """A table of rows that have the columns named, and nothing in the others."""
+    empty = dict.fromkeys(COLUMNS[table])
+    write_table(folder / f"{table}.csv", table, [{**empty, **row} for row in rows])
+
+
+def moved(model, level, label, relative, effect="gain"):
+    keys = {"model": model, "effect": effect, "level": level, "label": label}
+    return {**keys, "relative": relative}
+
+
+def area(model, test, roc_auc, method="none", train="original", label="cello"):
+    keys = {"model": model, "effect": "gain", "label": label, "method": method}
+    return {**keys, "train": train, "test": test, "roc_auc": roc_auc}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    write(
+        folder,
+        "displacement",
+        moved("musicnn", "-20.0", "flute", 1.5),
+        moved("musicnn", "-20.0", "cello", 1.5),  # the first of equal ones is named
+        moved("musicnn", "5.0", "cello", None),
+        moved("logmel", "5.0", "cello", 9.0),  # a control
+    )
+    write(
+        folder,
+        "auc",
+        area("musicnn", "original", 0.95),
+        area("musicnn", "-20.0", 0.70),
+        area("musicnn", "5.0", 0.90),
+        area("musicnn", "original", 0.99, method="lda"),
+        area("musicnn", "-20.0", 0.10, method="lda"),
+        area("musicnn", "-20.0", 0.20, train="-20.0"),
+        area("musicnn", "original", 0.60, label="flute"),
+        area("musicnn", "-20.0", 0.55, label="flute"),
+    )
+    write(
+        folder,
+        "global_r2",
+        {"model": "musicnn", "effect": "gain", "label": "cello", "r2": 1.0, "r2_test": 0.8},
+        {"model": "musicnn", "effect": "gain", "label": "flute", "r2": 0.1, "r2_test": 0.9},
+        {"model": "musicnn", "effect": "gain", "label": "violin", "r2": 1.0, "r2_test": None},
+    )
+    return folder
+
+
+def test_the_three_largest_effects_name_their_rows(tables):
+    assert largest_effects(tables) == [
+        "gain at -20.0 moves musicnn most: 1.5 times the distance between labels "
+        "(displacement.csv: label cello)",
+        "gain at -20.0 costs musicnn most: ROC AUC of cello falls from 0.950 to 0.700 "
+        "(auc.csv: method none, train original, test -20.0)",
+        "gain is read best from musicnn: test R2 of its level 0.900 (global_r2.csv: label flute)",
+    ]
+
+
+def test_of_controls_alone_the_largest_is_theirs(tables):
+    write(tables, "displacement", moved("logmel", "5.0", "cello", 9.0))
+    assert "moves logmel most: 9 times" in largest_effects(tables)[0]
+
+
+def test_what_has_no_number_or_no_table_is_left_out(tables):
+    write(tables, "displacement", moved("musicnn", "5.0", "cello", None))
+    (tables / "auc.csv").unlink()
+    (line,) = largest_effects(tables)
+    assert line.startswith("gain is read best")
+
+
+def test_an_area_that_never_falls_is_no_drop(tables):
+    write(tables, "auc", area("musicnn", "original", 0.9), area("musicnn", "5.0", 0.9))
+    assert not any("costs" in line for line in largest_effects(tables))
+
+
+def test_the_closing_lines_say_where_things_are_in_ten_lines_at_most(tables):
+    results = tables.parent
+    (results / "figures").mkdir()
+    (results / "figures" / "auc_musicnn_gain.png").touch()
+    lines = closing_lines(str(results), "logs/x", "my.yaml")
+    assert len(lines) <= 8  # two are the screen's own
+    assert lines[0] == f"figures  {results}/figures/ (1, each as PDF and PNG)"
+    assert lines[1] == f"report   snakemake --configfile my.yaml --report {results}/report.html"
+    assert lines[2].startswith(f"tables   {results}/tables/ (3")
+    assert lines[-1].startswith("logs     logs/x/")
+
+
+def test_of_a_run_that_made_neither_tables_nor_figures_the_logs_are_named(tmp_path):
+    assert len(closing_lines(str(tmp_path), "logs/x", "my.yaml")) == 1
