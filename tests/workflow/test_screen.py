@@ -121,8 +121,8 @@ def test_why_a_job_failed_is_the_last_line(screen, tmp_path):
     screen.run(1, "index_clips")
     job = screen.job(2, "measure", log=[log], model="m", effect="gain")
     screen.tell(event=LogEvent.JOB_ERROR, level=logging.ERROR, **job)
-    screen.tell("Exiting because a job execution failed.", level=logging.ERROR)
-    screen.tell("WorkflowError: At least one job did not complete", level=logging.ERROR)
+    screen.tell("Exiting because a job execution failed. Look below", level=logging.ERROR)
+    screen.tell("WorkflowError:\nAt least one job did not complete.", level=logging.ERROR)
     assert screen.end()[-4:] == [
         "1 of 4 jobs done and kept: run again to go on from there.",
         "Failed: measure (model=m, effect=gain)",
@@ -146,6 +146,26 @@ def test_a_job_that_is_tried_again_and_succeeds_has_not_failed(screen):
     screen.tell(event=LogEvent.JOB_ERROR, **screen.job(1, "index_clips"))
     screen.run(1, "index_clips")
     assert screen.end()[-1].startswith("Done: 1 job")
+
+
+def test_a_run_that_is_stopped_says_what_is_kept(screen):
+    screen.start()
+    screen.run(1, "index_clips")
+    screen.tell("Terminating processes on user request", level=logging.ERROR)
+    assert screen.end()[-2:] == [
+        "Terminating processes on user request",
+        "1 of 4 jobs done and kept: run again to go on from there.",
+    ]
+
+
+def test_an_error_of_a_run_that_succeeds_is_said_as_it_comes(screen):
+    screen.start({"index_clips": 1})
+    screen.tell("SLURM-job '7' failed", level=logging.ERROR)
+    screen.run(1, "index_clips")
+    screen.tell("logs x", closing=True)
+    assert screen.end()[1:] == [
+        "SLURM-job '7' failed", "clips: 1 job, 0 s (1 of 1 done)", "Done: 1 job in 0 s.", "logs x",
+    ]  # fmt: skip
 
 
 def test_an_error_before_any_job_is_the_last_line(screen):

@@ -29,10 +29,19 @@ NOISE = (
     "Downloading and installing remote packages",
     "Downloading resources and rendering HTML",
     "Cleaning up conda package tarballs",
-    "Report created:",
+    "Loading script code",
     "Running post-deploy script",
     "Using workflow specific profile",
     "Using profile",
+)
+# Of a run in which jobs failed: which, and why, is said last.
+FAILURE = (
+    "At least one job did not complete",
+    "Exiting because a job execution failed",
+    "Removing output files of failed job",
+    "RuleException:\nCalledProcessError in file",
+    "Shutting down",
+    "WorkflowError:\nAt least one job did not complete",
 )
 
 
@@ -103,9 +112,8 @@ class LogHandler(LogHandlerBase):
         if getattr(record, "closing", False):
             self.run.made = text.splitlines()
         elif record.levelno >= logging.ERROR:
-            # Where jobs failed the reason is theirs, and said last.
-            if not self.run.failed:
-                self.run.errors.append(text)
+            if not text.startswith(FAILURE):
+                self._say(text)
         elif record.levelno >= logging.WARNING:
             self._warn(text)
         elif text.startswith("Creating conda environment "):

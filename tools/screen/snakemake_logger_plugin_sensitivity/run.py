@@ -119,7 +119,6 @@ class Run:
     ----------
     total, done : jobs by stage, without targets
     failed : jobs that failed, the last try alone
-    errors : what Snakemake said where no job failed
     made : the workflow's own closing lines, of a run that succeeded
     """
 
@@ -131,7 +130,6 @@ class Run:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     jobs: dict[int, Job] = field(default_factory=dict)
     failed: dict[int, Job] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     first: dict[str, float] = field(default_factory=dict)
 
@@ -198,16 +196,14 @@ class Run:
         """The last lines of a run."""
         if self.failed:
             return [*self._failures()]
-        if self.errors:
-            return self.errors
         if self.nothing_to_do:
             return ["Nothing to be done: everything that was asked for is there and up to date."]
         if self.started is None:
             return []
         if self.dry:
             return self._dry()
-        if not self.total:
-            return []
+        if not self.made and self.done.total() < self.total.total():
+            return [self._kept()]  # it was stopped
         elapsed = duration(time.monotonic() - self.started)
         return [f"Done: {n_jobs(self.total.total())} in {elapsed}.", *self.made]
 
@@ -227,9 +223,12 @@ class Run:
         total = sum(map(len, by_rule.values()))
         return [*lines, f"{'total':{width}} {total:5}  dry run: nothing was done (-n)"]
 
-    def _failures(self) -> Iterator[str]:
+    def _kept(self) -> str:
         n_done, total = self.done.total(), self.total.total()
-        yield f"{n_done} of {n_jobs(total)} done and kept: run again to go on from there."
+        return f"{n_done} of {n_jobs(total)} done and kept: run again to go on from there."
+
+    def _failures(self) -> Iterator[str]:
+        yield self._kept()
         for job in self.failed.values():
             yield f"Failed: {job}"
             if job.logs:
