@@ -198,9 +198,39 @@ def test_a_config_file_is_data(tmp_path, monkeypatch, kind):
 )
 def test_our_own_files_read_as_before(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert yte.process_yaml(text, require_use_yte=True) == yaml.safe_load(text)
+    expected = yaml.safe_load(text)
+    if expected.pop("__use_yte__", False):
+        (asked,) = [key for key in expected if key.startswith("?")]
+        expected |= expected.pop(asked)  # that the screen's plugin is here
+    assert yte.process_yaml(text, require_use_yte=True) == expected
     aliases = "a: &a {x: [1, 2.5, yes, null]}\nb: {<<: *a, y: *a}\n"
     assert yte.process_yaml(aliases, require_use_yte=True) == yaml.safe_load(aliases)
+
+
+ASKED = '?if __import__("importlib.util").util.find_spec("{}")'
+
+
+@pytest.mark.parametrize(("module", "there"), [("yaml", True), ("no_such_module", False)])
+def test_whether_a_module_is_installed_is_answered_without_running_code(module, there):
+    text = f"__use_yte__: true\na: 1\n{ASKED.format(module)}:\n  b: 2\n"
+    assert yte.process_yaml(text, require_use_yte=True) == {"a": 1} | ({"b": 2} if there else {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a: ?open('PWNED', 'w')",
+        "a: [1, {b: '?1'}]",
+        f"{ASKED.format('yaml')}: {{b: '?1'}}",
+        f"{ASKED.format('yaml.x')}: {{b: 1}}",
+        f"{ASKED.format('yaml')} or open('PWNED', 'w'): {{b: 1}}",
+    ],
+)
+def test_anything_else_beside_that_question_is_code_and_refused(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="code in YAML"):
+        yte.process_yaml(f"__use_yte__: true\n{line}\n", require_use_yte=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_snakemake_runs_no_code_of_a_config_file(project):

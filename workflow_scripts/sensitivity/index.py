@@ -161,7 +161,7 @@ def _inspect(
                     "restore the file from IRMAS-TrainingData.zip, or name that as data.local",
                 )
         except BadClip as error:
-            log.warning("bad clip: %s", error, extra=IN_FILE_ONLY)
+            log.info("bad clip: %s", error, extra=IN_FILE_ONLY)
             bad.append((DroppedClip(name, path, error.reason), error))
         else:
             if samplerate is None or channels is None:
