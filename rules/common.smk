@@ -14,8 +14,6 @@ from snakemake.logging import logger
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
-# As if .venv were activated: Snakemake called by its path finds the conda that lies beside it.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from sensitivity import batches, comparison, dataset, dependencies, embedding_files, findings
 from sensitivity import identity, import_settings, irmas, levels, manifest, models, paper, sources
@@ -27,12 +25,16 @@ from sensitivity.config import canonical, load_settings, model_options
 from sensitivity.dataset import is_plain_file
 from sensitivity.effects import effect_named
 from sensitivity.errors import InputError
-from sensitivity.machine import memory_mb
+from sensitivity.machine import find_programs_beside_python, memory_mb
 from sensitivity.missing import missing_downloads
 from sensitivity.names import rst_text
 from sensitivity.protocol import check_label_counts
 from sensitivity.slurm import refuse_jobs_left
 from sensitivity.tables import read_table
+
+
+# Before Snakemake looks for conda.
+find_programs_beside_python()
 
 
 def checked(function, *arguments):

@@ -1,6 +1,7 @@
 """What the machine has that Snakemake runs on. Standard library only."""
 
 import os
+import sys
 from pathlib import Path
 
 # Where Linux says what a container, batch job or session may use (control groups, version 2 and 1).
@@ -15,3 +16,13 @@ def memory_mb(root: str | os.PathLike = "/") -> int:
         said = file.read_text().strip() if file.exists() else "max"
         limits += [int(said)] if said.isdigit() else []
     return min(limits) // 1_000_000
+
+
+def find_programs_beside_python() -> None:
+    """Put the folder of this Python first on PATH, as activating its environment would.
+
+    So Snakemake called by its path, as from cron or an editor, finds the conda that lies beside it.
+    """
+    folder = str(Path(sys.executable).parent)
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join([folder, *(each for each in folders if each != folder)])
