@@ -32,7 +32,6 @@ from sensitivity.protocol import check_label_counts
 from sensitivity.slurm import refuse_jobs_left
 from sensitivity.tables import read_table
 
-
 # Before Snakemake looks for conda.
 find_programs_beside_python()
 
