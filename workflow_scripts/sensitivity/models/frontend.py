@@ -7,6 +7,11 @@ import scipy.fft
 import soxr
 
 
+# Samples in the frames that are transformed together: their spectra then stay in the second-level
+# cache, and a clip's frames don't need several MB of fresh memory.
+BLOCK_SAMPLES = 2**16
+
+
 def mono_at(audio: np.ndarray, samplerate: int, target: int) -> np.ndarray:
     """Mix (frames, channels) float32 to one channel and resample: float32 (ceil(frames ratio),).
 
@@ -28,11 +33,25 @@ def mel_power(signal: np.ndarray, n_fft: int, hop: int, filters: np.ndarray) -> 
     Frames are centred on multiples of `hop` over zero padding, the window a periodic Hann, as
     ``librosa.feature.melspectrogram`` has them; the transform is in float64 and then rounded.
     """
-    padded = np.pad(signal, n_fft // 2)
+    padded = np.zeros(len(signal) + n_fft, signal.dtype)
+    padded[n_fft // 2 : n_fft // 2 + len(signal)] = signal
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    spectrum = scipy.fft.rfft(frames * window, axis=1).astype(np.result_type(signal, np.complex64))
-    return (np.abs(spectrum) ** 2) @ filters.T
+    window = hann(n_fft)
+    precision = np.result_type(signal, np.complex64)
+    power = np.empty((len(frames), 1 + n_fft // 2), signal.dtype)
+    n_frames = max(1, BLOCK_SAMPLES // n_fft)
+    for start in range(0, len(frames), n_frames):
+        block = slice(start, start + n_frames)
+        spectrum = scipy.fft.rfft(frames[block] * window, axis=1, overwrite_x=True)
+        np.abs(spectrum.astype(precision), out=power[block])
+    power *= power
+    return power @ filters.T
+
+
+@lru_cache
+def hann(n_fft: int) -> np.ndarray:
+    """The periodic Hann window, (n_fft,) float64."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
 @lru_cache
