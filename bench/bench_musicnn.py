@@ -1,30 +1,32 @@
-# environment: tensorflow
-"""Clips a second of MusiCNN: the package's per-file extractor against ours; one process and thread.
+# environment: workflow
+"""Processor time a clip: MusiCNN's backends, its package's extractor, and log-mel.
 
-Times are the processor's, so that what else runs on the machine doesn't count.
+Each runs in its own environment, on one thread, on clips rendered as the demo's are; the least of
+some turns in which they alternate. Decoding counts for the package's extractor alone, which reads
+files. `OPENBLAS_CORETYPE=Haswell make bench-models` has the figures with kernels for AVX2.
 """
 
+import json
 import os
+import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy and TensorFlow are imported
-os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-os.environ["TF_NUM_INTEROP_THREADS"] = "1"
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+from material import clip_paths, place
 
-import numpy as np
-import soundfile
-
-from sensitivity.models import load_model
-
-N_UPSTREAM = 5
-N_OURS = 100
+ROOT = Path(__file__).resolve().parents[1]
+N_TURNS = 7
+N_CLIPS = 20
+# What is timed, and the stack it runs in.
+TIMED = {
+    "musicnn numpy": "musicnn",
+    "musicnn upstream": "tensorflow",
+    "musicnn extractor": "tensorflow",
+    "logmel numpy": "audio",
+}
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -34,48 +36,83 @@ def seconds(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def main() -> None:
-    """Print one line for each backend."""
-    random = np.random.default_rng(0)
-    audio = (0.1 * random.standard_normal((3 * 44100, 2))).astype(np.float32)
-    models = {}
-
-    def load() -> None:
-        models["numpy"] = load_model("musicnn", {"backend": "numpy"})
-
-    print(f"musicnn, import of modules and weights: {seconds(load):.2f} s")
-    untrained = seconds(lambda: load_model("musicnn-untrained", {}))
-    print(f"musicnn-untrained, from its seed: {untrained:.2f} s")
-    models["upstream"] = load_model("musicnn", {"backend": "upstream"})
-    from musicnn.extractor import extractor
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "clip.wav")
-        soundfile.write(path, audio, 44100, subtype="PCM_16")
+def answer(what: str) -> None:
+    """Be one of `TIMED`: for each line of input a line with the times, in seconds a clip."""
+    paths = clip_paths()[:N_CLIPS]
+    if what == "musicnn extractor":
+        from musicnn.extractor import extractor
 
         def extract() -> None:
             with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-                extractor(str(path), model="MTT_musicnn")
+                extractor(str(paths[0]), model="MTT_musicnn")
 
-        def embed(model) -> None:
-            samples, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
-            model.embed([model.prepare(samples, samplerate)])
-
+        ask, once = lambda: {"clip": seconds(extract)}, {}
         extract()  # imports and caches
-        package = seconds(lambda: [extract() for _ in range(N_UPSTREAM)]) / N_UPSTREAM
-        print(f"musicnn package's extractor: {1 / package:.2f} clips/s, {package:.2f} s a clip")
-        for backend, model in models.items():
-            embed(model)
-            clip = seconds(lambda m=model: [embed(m) for _ in range(N_OURS)]) / N_OURS
-            prepared = [model.prepare(audio, 44100)]
-            network = (
-                seconds(lambda m=model, p=prepared: [m.embed(p) for _ in range(N_OURS)]) / N_OURS
-            )
-            print(
-                f"musicnn {backend}: {1 / clip:.1f} clips/s, {1000 * clip:.1f} ms a clip "
-                f"(network {1000 * network:.1f}), {package / clip:.0f} times the extractor"
-            )
+    else:
+        ask, once = backend(*what.split(), paths)
+    print(json.dumps({"once": once, "place": place()}), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(ask()), flush=True)
+
+
+def backend(
+    name: str, chosen: str, paths: list[Path]
+) -> tuple[Callable[[], dict], dict[str, float]]:
+    """What times a backend of ours, and the seconds of what is done once: importing, loading."""
+    import soundfile
+
+    from sensitivity.models import load_model
+
+    models = []
+    once = {"loading": seconds(lambda: models.append(load_model(name, {"backend": chosen})))}
+    (model,) = models
+    if (name, chosen) == ("musicnn", "numpy"):
+        once["untrained weights"] = seconds(lambda: load_model("musicnn-untrained", {}))
+    clips = [soundfile.read(path, dtype="float32", always_2d=True) for path in paths]
+
+    def ask() -> dict[str, float]:
+        prepared = []
+        front_end = seconds(lambda: prepared.extend(model.prepare(*clip) for clip in clips))
+        network = seconds(lambda: model.embed(prepared))
+        total = front_end + network
+        times = {"clip": total, "front end": front_end, "network": network}
+        return {key: value / len(clips) for key, value in times.items()}
+
+    ask()
+    return ask, once
+
+
+def main() -> None:
+    """Print one line for each."""
+    own = [ROOT / ".venv" / "bin" / "python", ROOT / "tools" / "stacks.py"]
+    said = subprocess.check_output(own, text=True)
+    pythons = dict(line.split("\t") for line in said.splitlines())
+    processes = {
+        what: subprocess.Popen(
+            [pythons[stack], __file__, what],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        for what, stack in TIMED.items()
+    }
+    started = {what: json.loads(process.stdout.readline()) for what, process in processes.items()}
+    turns = {what: [] for what in TIMED}
+    for _ in range(N_TURNS):
+        for what, process in processes.items():
+            process.stdin.write("\n")
+            turns[what].append(json.loads(process.stdout.readline()))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    best = {what: min(found, key=lambda times: times["clip"]) for what, found in turns.items()}
+    for what, times in best.items():
+        parts = ", ".join(f"{key} {1000 * value:.1f}" for key, value in times.items())
+        print(f"{what}: ms a clip: {parts} ({started[what]['place']})")
+        for key, value in started[what]["once"].items():
+            print(f"{what}: {key} {value:.2f} s")
 
 
 if __name__ == "__main__":
-    main()
+    answer(*sys.argv[1:]) if sys.argv[1:] else main()

@@ -1,9 +1,10 @@
 # environment: tensorflow
 """Clips a second of OpenL3: the package's function against both backends; one thread each.
 
-Times are the processor's, so that what else runs on the machine doesn't count; the least of some
-turns in which the package and the backends alternate. The backend `torch` runs in an environment of
-its own, where this file starts itself: for each line it is sent it answers with the time of a clip.
+The clip is one of the demo's. Times are the processor's, so that what else runs on the machine
+doesn't count; the least of some turns in which the package and the backends alternate. The backend
+`torch` runs in an environment of its own, where this file starts itself: for each line it is sent
+it answers with the time of a clip.
 """
 
 import os
@@ -23,8 +24,8 @@ os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-import numpy as np
 import soundfile
+from material import clip_paths, place
 
 from sensitivity.models import load_model, openl3
 
@@ -60,6 +61,7 @@ def answer(weights: str, path: str) -> None:
     """Be the backend `torch`: a line with the time of a clip for each line of input."""
     model = load_model("openl3", {"backend": "torch"}, weights)
     embed(model, path)
+    print(place(), flush=True)
     for _ in sys.stdin:
         print(seconds(lambda: embed(model, path)), flush=True)
 
@@ -73,11 +75,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import openl3 as package
-    random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        path, weights = f"{folder}/clip.wav", f"{folder}/weights.h5"
-        audio = 0.1 * random.standard_normal((3 * 44100, 2))
-        soundfile.write(path, audio, 44100, subtype="PCM_16")
+        path, weights = str(clip_paths()[0]), f"{folder}/weights.h5"
         package.models.AUDIO_MODELS["mel128"]().save_weights(weights)
         network = package.models.load_audio_embedding_model_from_path(weights, "mel128", 512)
         upstream = load_model("openl3", {"backend": "upstream"}, weights)
@@ -88,6 +87,8 @@ def main() -> None:
             text=True,
             bufsize=1,
         )
+
+        places = {"backend torch": torch.stdout.readline().strip()}
 
         def ask_package() -> float:
             def call() -> None:
@@ -115,7 +116,8 @@ def main() -> None:
     for name, clip in best.items():
         print(
             f"openl3 {name}: {1 / clip:.3f} clips/s, {clip:.2f} s a clip, "
-            f"{giga / clip:.0f} GFLOP/s, {reference / clip:.2f} times the package"
+            f"{giga / clip:.0f} GFLOP/s, {reference / clip:.2f} times the package "
+            f"({places.get(name) or place()})"
         )
 
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import numpy as np
 import pedalboard
 import soundfile
+from material import clip_paths
 from scipy.signal import cheb2ord, cheby2, sosfilt
 
 from sensitivity.audio import AudioBatch
@@ -39,21 +40,13 @@ LEVELS = {
 PAPER = {"reverb_state": "carried", "audio": "pcm16"}
 
 
-def make_clips(folder: Path) -> list[Clip]:
-    """Seeded stereo clips in the format of IRMAS: decaying noise over a chord."""
-    rng = np.random.default_rng(20220419)
-    seconds = np.arange(SECONDS * SAMPLERATE) / SAMPLERATE
-    clips = []
-    for index in range(N_CLIPS):
-        chord = np.sin(2 * np.pi * np.outer(seconds, rng.uniform(80, 2000, 4))).sum(axis=1)
-        noise = rng.standard_normal((len(seconds), 2)) * np.exp(-4 * (seconds % 0.5))[:, None]
-        path = folder / f"{index:03d}.wav"
-        soundfile.write(path, 0.1 * chord[:, None] + 0.1 * noise, SAMPLERATE, "PCM_16")
-        clips.append(
-            Clip(path.stem, str(path), "cello", "", path.stem, "train", SECONDS, SAMPLERATE, 2,
-                 sha256_of(path), len(seconds), index)
-        )  # fmt: skip
-    return clips
+def demo_clips() -> list[Clip]:
+    """Clips as the demo's, in the format of IRMAS."""
+    return [
+        Clip(path.stem, str(path), "cello", "", path.stem, "train", SECONDS, SAMPLERATE, 2,
+             sha256_of(path), SECONDS * SAMPLERATE, index)
+        for index, path in enumerate(clip_paths()[:N_CLIPS])
+    ]  # fmt: skip
 
 
 def raw_calls(effect: str, level: float):
@@ -121,7 +114,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        clips = make_clips(folder)
+        clips = demo_clips()
         decoded = [
             np.ascontiguousarray(soundfile.read(clip.path, dtype="float32")[0].T) for clip in clips
         ]

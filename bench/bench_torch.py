@@ -1,9 +1,10 @@
 # environment: torch
 """Clips a second of PANNs and CLAP: upstream's per-file API against ours; one process, one thread.
 
-Both read the file, and prepare, themselves. Runs alternate, and times are the processor's, so that
-what else runs on the machine counts little. Weights are untrained. Upstream's API is what the tests
-compare with (tests/torch/upstream.py): the package's own code, msclap's without its text tower.
+The clip is one of the demo's. Both read the file, and prepare, themselves. Runs alternate, and
+times are the processor's, so that what else runs on the machine counts little. Weights are
+untrained. Upstream's API is what the tests compare with (tests/torch/upstream.py): the package's
+own code, msclap's without its text tower.
 """
 
 import os
@@ -23,7 +24,8 @@ import librosa
 import numpy as np
 import soundfile
 import torch
-from upstream import audio_tagging_class, chord, msclap_class, relative
+from material import clip_paths, place
+from upstream import audio_tagging_class, msclap_class, relative
 
 from sensitivity.models import load_model, torch_model, write_initial
 
@@ -59,10 +61,10 @@ def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, fo
     """What is to be said of one model."""
     model = load_model(name, {}, weights, protocol={"clap_input": "concatenated"})
     torch.set_num_threads(1)
-    clip, short = folder / "clip.wav", folder / "short.wav"
-    soundfile.write(clip, chord(3), 44100, subtype="PCM_16")
+    clip, short = clip_paths()[0], folder / "short.wav"
     # Of 2 s, so that CLAP 2022, too, repeats them and cuts nothing out at random.
-    soundfile.write(short, chord(2), 44100, subtype="PCM_16")
+    samples, samplerate = soundfile.read(clip, always_2d=True)
+    soundfile.write(short, samples[: 2 * samplerate], samplerate, subtype="PCM_16")
 
     def embed(path: Path) -> np.ndarray:
         clips = (soundfile.read(path, dtype="float32") for _ in range(model.batch_size))
@@ -80,7 +82,7 @@ def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, fo
         f"{name}: {1 / ours:.2f} clips/s in batches of {model.batch_size}, upstream's API "
         f"{1 / package:.2f}; {ratio:.2f} times ({min(t[2] for t in times):.2f} to "
         f"{max(t[2] for t in times):.2f} in {N_RUNS} runs); relative L2 difference "
-        f"{difference:.1e}; peak memory so far, of both, {peak:.0f} MB"
+        f"{difference:.1e}; peak memory so far, of both, {peak:.0f} MB ({place()})"
     )
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from stacks import ROOT, build
@@ -24,12 +25,35 @@ def main(files: list[Path]) -> int:
         "PYTHONWARNINGS": "ignore",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+    with tempfile.TemporaryDirectory() as clips:
+        material = [pythons["audio"], ROOT / "bench" / "material.py", clips]
+        subprocess.run(material, cwd=ROOT, env=environment, check=True)
+        return run(files, pythons, environment | {"BENCH_CLIPS": clips})
+
+
+def place(python: Path, environment: dict[str, str]) -> str:
+    """The processor, and the kernels of what a stack's Python has of NumPy and SciPy."""
+    script = """
+import importlib.util, sys
+sys.path.append("bench")
+for module in ("numpy", "scipy.linalg"):
+    if importlib.util.find_spec(module.partition(".")[0]):
+        __import__(module)
+import material
+print(material.place())
+"""
+    command = [python, "-c", script]
+    return subprocess.check_output(command, cwd=ROOT, env=environment, text=True).strip()
+
+
+def run(files: list[Path], pythons: dict[str, Path], environment: dict[str, str]) -> int:
+    """Run the benchmarks named, each with its stack's Python; return how many failed."""
     failed = 0
     for file in files:
         stack = re.search(r"^# environment: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         if not stack or stack[1] not in pythons:
             sys.exit(f"{file}: add a line `# environment: STACK`, one of {', '.join(pythons)}")
-        print(f"== {file.stem} ==", flush=True)
+        print(f"== {file.stem} ({place(pythons[stack[1]], environment)}) ==", flush=True)
         failed += bool(
             subprocess.run([pythons[stack[1]], file], cwd=ROOT, env=environment).returncode
         )

@@ -6,7 +6,6 @@ import numpy as np
 import scipy.fft
 import soxr
 
-
 # Samples in the frames that are transformed together: their spectra then stay in the second-level
 # cache, and a clip's frames don't need several MB of fresh memory.
 BLOCK_SAMPLES = 2**16
@@ -18,8 +17,11 @@ def mono_at(audio: np.ndarray, samplerate: int, target: int) -> np.ndarray:
     The mean of the channels, then soxr HQ, trimmed or zero-padded to that length: what
     ``librosa.load(path, sr=target)`` returns.
     """
-    # Channels are laid end to end first: NumPy's mean over a short last axis is 30 times slower.
-    mono = np.ascontiguousarray(audio.T, dtype=np.float32).mean(axis=0)
+    # Channel by channel: NumPy's mean over a short last axis is 30 times slower.
+    mono = audio[:, 0].astype(np.float32)
+    for channel in audio.T[1:]:
+        mono += channel
+    mono /= audio.shape[1]
     if samplerate == target:
         return mono
     length = int(np.ceil(len(mono) * (float(target) / samplerate)))
