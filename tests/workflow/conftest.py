@@ -13,7 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,17 +55,17 @@ class Done:
     """What came of Snakemake: its exit status, what it printed, and what it did.
 
     `jobs` are all that it planned (dry run) or started, `finished` and `failed` those that ended;
-    `resources` is what jobs share. Nothing is known of a run that went `through` a command, but
-    for a network namespace.
+    `resources` is what jobs share. All are None of a run that went `through` a command, but for a
+    network namespace.
     """
 
     returncode: int
     stdout: str
     stderr: str
-    jobs: list[Job] = field(default_factory=list)
-    finished: list[Job] = field(default_factory=list)
-    failed: list[Job] = field(default_factory=list)
-    resources: dict[str, int] = field(default_factory=dict)
+    jobs: list[Job] | None = None
+    finished: list[Job] | None = None
+    failed: list[Job] | None = None
+    resources: dict[str, int] | None = None
 
     @property
     def output(self) -> str:
@@ -278,8 +278,14 @@ def finished(tmp_path_factory, worker_id) -> Project:
     return Project(folder / "project", WITHOUT_NETWORK)
 
 
+def copy_finished(finished: Project, folder: Path) -> Project:
+    """Copy the finished run, of which another test process may make a plan at the same time."""
+    passing = shutil.ignore_patterns("iocache")  # Snakemake writes and deletes what is in it
+    shutil.copytree(finished.folder, folder, symlinks=True, ignore=passing)
+    return Project(folder)
+
+
 @pytest.fixture
 def again(finished, tmp_path) -> Project:
     """A copy of the finished run that a test may change."""
-    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return copy_finished(finished, tmp_path / "project")

@@ -3,9 +3,9 @@
 import csv
 import json
 import os
-import shutil
 
 import pytest
+from conftest import copy_finished
 
 MADE = ("global_r2.csv", "table1.csv", "auc.csv", "summary.csv", "provenance.json")
 DRAWN = ("r2.pdf", "r2.png", "auc.pdf", "auc.png")
@@ -20,9 +20,7 @@ def read(path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def both(finished, tmp_path_factory):
     """The finished run, and beside it the cheapest of its models under the clean protocol."""
-    folder = tmp_path_factory.mktemp("both") / "project"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    project = type(finished)(folder)
+    project = copy_finished(finished, tmp_path_factory.mktemp("both") / "project")
     config = project.read_config()
     clean = {
         **config,
