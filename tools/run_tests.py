@@ -20,10 +20,11 @@ CHOICES = {"--more": ["-m", "more"], "--all": ["-m", ""]}
 LOGS = ROOT / "logs" / "tests"
 NO_TEST_CHOSEN = 5
 
-# Last on the path: a test uses what its environment has, and pytest only where that has none.
+# Last on the path: a test uses what its environment has, and pytest only where that has none. (Not
+# tests/ itself: `import torch` would find the folder of that stack's tests.)
 PYTEST = f"""
 import sys
-sys.path += [{str(ROOT / ".test-tools")!r}, {str(ROOT / "tests")!r}]
+sys.path += [{str(ROOT / ".test-tools")!r}, {str(ROOT / "tests" / "plugins")!r}]
 import pytest
 sys.exit(pytest.main())
 """
