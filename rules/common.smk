@@ -73,8 +73,6 @@ SINGLE_LABELS = settings.figures.labels
 # Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
 # paper's size (`--set-threads classify=11` for more); the demo's labels take less time than a
 # process takes to start.
-# The logger plugin that the profiles choose where it is there.
-SCREEN = "snakemake_logger_plugin_sensitivity"
 LABEL_PROCESSES = 1 if DEMO else 4
 RESULTS = f"results/{settings.experiment}"
 DEMO_FOLDER = f"{RESULTS}/clips"
@@ -83,6 +81,8 @@ LOCAL_FOLDER = IRMAS and os.path.isdir(settings.data.local or "")
 PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
 
 
+# The logger plugin that the profiles choose where it is there.
+SCREEN = "snakemake_logger_plugin_sensitivity"
 if workflow.is_main_process and not importlib.util.find_spec(SCREEN):
     logger.info(
         f"the package {SCREEN} is missing here, so this is Snakemake's own screen: run .venv/bin/snakemake "
@@ -576,7 +576,7 @@ def say_what_is_missing() -> None:
     """
     made = [output for job in workflow.dag.needrun_jobs() for output in job.output]
     for line in missing_downloads(made, settings):
-        print(f"missing: {line}", file=sys.stderr)
+        logger.error(f"missing: {line}")
 
 
 def dropped_words() -> str:

@@ -23,12 +23,12 @@ RULES = {"index_clips": 1, "measure": 2, "my_own_rule": 1, "all": 1, "total": 5}
 class Screen:
     """The plugin on a stream that is, or is no, terminal."""
 
-    def __init__(self, monkeypatch, terminal=False, **settings):
+    def __init__(self, monkeypatch, terminal=False, kind="xterm", **settings):
         self.stream = io.StringIO()
         self.stream.isatty = lambda: terminal
         monkeypatch.setattr(sys, "stderr", self.stream)
         monkeypatch.setenv("COLUMNS", "100")
-        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("TERM", kind)
         monkeypatch.setenv("SENSITIVITY_SCREEN", "")
         given = {
             "printshellcmds": False, "nocolor": True, "quiet": None, "debug_dag": False,
@@ -48,6 +48,8 @@ class Screen:
     def job(self, number, rule, log=(), reason="Missing output files: a.csv", **wildcards):
         job = {"jobid": number, "rule_name": rule, "wildcards": wildcards, "log": list(log)}
         self.tell(event=LogEvent.JOB_INFO, reason=reason, **job)
+        for path in log:
+            os.utime(path, ns=(0, 0))  # as the job writes it
         return job
 
     def run(self, number, rule, **more):
@@ -139,6 +141,59 @@ def test_of_a_fault_of_the_program_the_last_lines_of_its_traceback_are_shown(scr
     screen.tell(event=LogEvent.JOB_ERROR, **screen.job(2, "measure", log=[log]))
     lines = screen.end()
     assert lines[-1] == "  NameError: name 'x' is not defined" and "    line 19" in lines
+
+
+def test_a_job_that_died_without_a_word_is_not_given_an_earlier_runs_reason(screen, tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("2026-11-28 12:00:00,000 ERROR of yesterday\n")
+    screen.start({"measure": 1})
+    job = {"jobid": 1, "rule_name": "measure", "wildcards": {}, "log": [log]}
+    screen.tell(event=LogEvent.JOB_INFO, reason="", **job)
+    screen.tell(event=LogEvent.JOB_ERROR, **job)
+    assert screen.end()[-1] == "  no error was logged or printed: was it killed, or out of memory?"
+
+
+def test_what_a_job_printed_before_it_could_log_is_its_reason(screen, tmp_path):
+    printed = tmp_path / "run.stderr"
+    printed.write_text("Traceback:\nImportError: no module x\n")
+    screen.start({"measure": 1})
+    screen.handler.run.printed = printed
+    screen.tell(event=LogEvent.JOB_ERROR, **screen.job(1, "measure"))
+    *_, named, _, last = screen.end()
+    assert last == "  ImportError: no module x" and named.startswith("  printed: ")
+
+
+def test_standard_error_is_a_file_while_jobs_run(tmp_path):
+    """As Snakemake has it: a log file, jobs that write to its standard error, the end."""
+    code = (
+        "import logging, os, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_screen import Screen\n"
+        "stderr = sys.stderr\n"
+        "class Patch:\n"
+        "    setattr = setenv = lambda self, *_: None\n"
+        "screen = Screen(Patch())\n"
+        f"log = logging.FileHandler({str(tmp_path / 'a.log')!r})\n"
+        "logging.getLogger('snakemake.logging').addHandler(log)\n"
+        "screen.start({'measure': 1})\n"
+        "os.system('echo noise >&2')\n"
+        "screen.run(1, 'measure')\n"
+        "screen.handler.close()\n"
+        "print('after', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, *_, end, last = done.stderr.splitlines()
+    assert (first, last) == ("1 job: measures 1", "after") and end.startswith("Done: 1 job")
+    assert "noise" not in done.stderr
+    assert (tmp_path / "a.stderr").read_text() == "noise\n"
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_has_lines(monkeypatch, kind):
+    screen = Screen(monkeypatch, terminal=True, kind=kind)
+    screen.start({"measure": 1})
+    screen.run(1, "measure")
+    assert screen.end()[:2] == ["1 job: measures 1", "measures: 1 job, 0 s (1 of 1 done)"]
 
 
 def test_a_job_that_is_tried_again_and_succeeds_has_not_failed(screen):
@@ -240,6 +295,9 @@ def test_durations_are_for_people(seconds, text):
 def test_short_reasons_stay_whole_and_long_ones_are_cut():
     assert in_short("Missing output files: a, b") == "Missing output files: a, b"
     assert len(in_short("Missing output files: " + "x" * 500)) == 160
+    follows = "Input files updated by another job: " + ", ".join(map(str, range(160)))
+    assert in_short(f"Missing output files: a; {follows}") == "Missing output files: a"
+    assert in_short(follows) == "follows from other jobs"
 
 
 def test_every_rule_of_the_workflow_has_a_stage():
@@ -271,6 +329,34 @@ def test_a_snakemake_without_the_plugin_runs_and_says_what_is_missing(project):
     said = [line for line in lines if "snakemake_logger_plugin" in line]
     assert len(said) == 1 and "is missing here" in said[0]
     assert "Job stats:" in lines
+
+
+def test_called_by_its_path_a_run_says_last_why_it_failed(project):
+    """Its conda is found: the job runs, and fails for a reason of its own."""
+    for label in ("cello", "flute", "violin"):
+        project.path(f"audio/{label}").mkdir(parents=True)
+        project.path(f"audio/{label}/{label}.wav").write_bytes(b"no audio")
+    data = {"source": "folder", "folder": "audio"}
+    project.write_config(project.read_config() | {"data": data})
+    done = subprocess.run(
+        [Path(sys.executable).parent / "snakemake", *project.arguments()], cwd=project.folder,
+        env=os.environ | {"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    *lines, last = done.stderr.splitlines()
+    assert done.returncode != 0 and last.startswith("  label cello: its 1 clips are of one group")
+    assert lines[-2:] == ["Failed: index_clips", "  log: logs/tiny/index_clips.log"]
+    assert len(lines) < 10 and " INFO " not in done.stderr
+    assert last.strip() in project.path("logs/tiny/index_clips.log").read_text(encoding="utf-8")
+
+
+def test_a_whole_run_takes_few_lines_and_ends_with_what_was_made(finished):
+    lines = (finished.folder.parent / "said").read_text(encoding="utf-8").splitlines()
+    (i,) = [i for i, line in enumerate(lines) if line.startswith("Done: ")]
+    assert i < 25 and len(lines[i:]) <= 10, lines
+    assert "figures  results/tiny/figures/ (" in lines[i + 1]
+    for table in ("displacement", "auc", "global_r2"):
+        assert sum(f"({table}.csv: " in line for line in lines[i:]) == 1
+    assert lines[-1].startswith("logs     logs/tiny/")
 
 
 def test_snakemake_called_by_its_path_finds_conda(project, tmp_path):

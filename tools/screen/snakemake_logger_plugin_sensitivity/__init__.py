@@ -8,6 +8,8 @@ Snakemake's log file and in the jobs' logs.
 import logging
 import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from snakemake.logging import DefaultFormatter
@@ -57,9 +59,10 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         os.environ[VARIABLE] = "stages"
         settings = self.common_settings
-        stream = sys.stdout if settings.stdout else sys.stderr
+        self.stream = sys.stdout if settings.stdout else sys.stderr
+        self.screen: TextIO | None = None  # the same, while standard error is a file
         self.console = Console(
-            file=stream, no_color=settings.nocolor, highlight=False, soft_wrap=True
+            file=self.stream, no_color=settings.nocolor, highlight=False, soft_wrap=True
         )
         # Whoever asks for more gets Snakemake's own words.
         self.verbatim = settings.verbose or settings.debug_dag or settings.printshellcmds
@@ -73,15 +76,45 @@ class LogHandler(LogHandlerBase):
         try:
             self._take(record)
         except Exception:
+            self._restore()
             self.handleError(record)
 
     def close(self) -> None:
         """Say how it went: Snakemake closes its handlers last of all."""
         self.display.stop()
+        self._restore()
         for line in self.run.closing():
             self._say(line)
         self.run = Run(dry=False)  # closed twice, it has nothing more to say
         super().close()
+
+    def _divert(self) -> None:
+        """From now on have standard error in a file beside Snakemake's log; keep the screen.
+
+        It is that of jobs and of tools too. Jobs log to files: what they print besides are remarks
+        of native libraries, and why one died that could not say so in its log.
+        """
+        log = _own_log()
+        if self.screen or log is None or self.verbatim:
+            return
+        self.run.printed = log.with_suffix(".stderr")
+        sys.stderr.flush()
+        self.screen = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+        self.console.file = self.screen
+        with open(self.run.printed, "a") as file:
+            os.dup2(file.fileno(), 2)
+
+    def _restore(self) -> None:
+        """Have standard error on the screen again, and leave no empty file."""
+        if not self.screen:
+            return
+        sys.stderr.flush()
+        os.dup2(self.screen.fileno(), 2)
+        self.console.file = self.stream
+        self.screen.close()
+        self.screen = None
+        if not self.run.printed.stat().st_size:
+            self.run.printed.unlink()
 
     def _take(self, record: logging.LogRecord) -> None:
         event = getattr(record, "event", None)
@@ -91,6 +124,7 @@ class LogHandler(LogHandlerBase):
         if event is LogEvent.WORKFLOW_STARTED:
             self.run.start()
         elif event is LogEvent.RUN_INFO:
+            self._divert()
             self.run.plan(fields["stats"])
             self.display.plan()
         elif event is LogEvent.JOB_INFO:
@@ -117,6 +151,7 @@ class LogHandler(LogHandlerBase):
         elif record.levelno >= logging.WARNING:
             self._warn(text)
         elif text.startswith("Creating conda environment "):
+            self._divert()
             self.display.environment(text.removeprefix("Creating conda environment ").rstrip("."))
         elif text.startswith("Environment for "):
             self.display.environment(None)
@@ -133,3 +168,11 @@ class LogHandler(LogHandlerBase):
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False)
+
+
+def _own_log() -> Path | None:
+    """Snakemake's own log file; a dry run has none."""
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if isinstance(handler, logging.FileHandler):
+            return Path(handler.baseFilename)
+    return None

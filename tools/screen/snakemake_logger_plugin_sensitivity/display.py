@@ -13,11 +13,8 @@ from snakemake_logger_plugin_sensitivity.run import Run, duration, n_jobs
 
 def display_on(console: Console, run: Run, live: bool) -> "Lines":
     """The display that a console can show."""
-    return (
-        Screen(console, run)
-        if live and console.is_terminal and not run.dry
-        else Lines(console, run)
-    )
+    able = console.is_terminal and not console.is_dumb_terminal  # can move its cursor
+    return Screen(console, run) if live and able and not run.dry else Lines(console, run)
 
 
 class Lines:

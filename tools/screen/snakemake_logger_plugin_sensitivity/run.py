@@ -1,5 +1,6 @@
 """What is known of a run from Snakemake's log records, and what is said of it at the end."""
 
+import os
 import re
 import time
 from collections import Counter, defaultdict
@@ -24,9 +25,11 @@ STAGES = (
 # Rules that only gather what others make.
 TARGETS = ("all", "tables")
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (WARNING|ERROR|CRITICAL) (.*)$")
-# Of a failed job's log, where it has no line of level ERROR.
+# Of a failed job's log, where it has no line of level ERROR, and of what jobs printed.
 N_LAST_LINES = 5
 MAX_REASON = 160
+# Snakemake's reason for all jobs whose inputs other jobs of the run make.
+FOLLOWS = "Input files updated by another job: "
 
 
 def stage_of(rule: str) -> str:
@@ -53,20 +56,29 @@ def n_jobs(number: int) -> str:
 
 
 def in_short(reason: str) -> str:
-    """A reason that names files: how many, and the first; cut to one line."""
+    """A reason that names files: how many, and the first; cut to one line.
+
+    That it follows from other jobs is said of a job that has no reason of its own.
+    """
 
     def count(found: re.Match) -> str:
         files = found[2].split(", ")
         return found[0] if len(files) < 3 else f"{found[1]}{len(files)} files, first {files[0]}"
 
     # As Snakemake words it: "Kind of reason: file, file; Another kind: file".
-    text = re.sub(r"([^;:]+: )([^;]+)", count, " ".join(reason.split()))
+    parts = " ".join(reason.split()).split("; ")
+    own = [part for part in parts if not part.startswith(FOLLOWS)]
+    text = re.sub(r"([^;:]+: )([^;]+)", count, "; ".join(own)) if own else "follows from other jobs"
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
 
 
 @dataclass
 class Job:
-    """A job as Snakemake announced it."""
+    """A job as Snakemake announced it.
+
+    `old_logs` has the state of logs that were there before it, `printed` what was printed last when
+    it failed.
+    """
 
     number: int
     rule: str
@@ -74,17 +86,21 @@ class Job:
     logs: list[str]
     reason: str
     began: float
+    old_logs: dict[str, tuple[int, int]]
+    printed: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, fields: Mapping) -> "Job":
         """From the fields of a record about a job."""
+        logs = [str(path) for path in fields.get("log") or ()]
         return cls(
             fields.get("jobid"),
             fields["rule_name"],
             dict(fields.get("wildcards") or {}),
-            [str(path) for path in fields.get("log") or ()],
+            logs,
             str(fields.get("reason") or ""),
             time.monotonic(),
+            {path: state for path in logs if (state := _state(path))},
         )
 
     def __str__(self) -> str:
@@ -93,18 +109,37 @@ class Job:
 
     def lines(self, *levels: str) -> list[str]:
         """What its logs have of some levels; a log that is not there or no text has nothing."""
-        found = [LINE.match(line) for path in self.logs for line in _read(path)]
+        found = [LINE.match(line) for path in self._own_logs() for line in _read(path)]
         return [match[2] for match in found if match and match[1] in levels]
 
     def why_it_failed(self) -> list[str]:
-        """The errors that its logs have, or else how they end."""
+        """The errors that its logs have; else how they end, and what was printed last.
+
+        A job that died before it logged anything leaves the log of an earlier run, if any.
+        """
         errors = self.lines("ERROR", "CRITICAL")
         if errors and "uncaught error" not in errors[-1]:
             return errors[-1:]
-        return [line for path in self.logs for line in _read(path)[-N_LAST_LINES:]]
+        ends = [line for path in self._own_logs() for line in _read(path)[-N_LAST_LINES:]]
+        if not errors:
+            ends += self.printed
+        return ends or ["no error was logged or printed: was it killed, or out of memory?"]
+
+    def _own_logs(self) -> list[str]:
+        """Its logs, without those that are as an earlier run left them."""
+        return [path for path in self.logs if _state(path) != self.old_logs.get(path)]
 
 
-def _read(path: str) -> list[str]:
+def _state(path: str) -> tuple[int, int] | None:
+    """What differs where a file was written anew; None of no file."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read(path: str | Path) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -120,6 +155,7 @@ class Run:
     total, done : jobs by stage, without targets
     failed : jobs that failed, the last try alone
     made : the workflow's own closing lines, of a run that succeeded
+    printed : the file that has what jobs print
     """
 
     dry: bool
@@ -132,6 +168,7 @@ class Run:
     failed: dict[int, Job] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     first: dict[str, float] = field(default_factory=dict)
+    printed: Path | None = None
 
     def start(self) -> None:
         """Snakemake begins to look what there is to do."""
@@ -167,6 +204,8 @@ class Run:
             known = self.jobs.get(job.number)
             if known is not None:
                 job.wildcards, job.logs = known.wildcards, job.logs or known.logs
+            job.old_logs = known.old_logs if known else {}
+            job.printed = _read(self.printed)[-N_LAST_LINES:] if self.printed else []
             self.failed[job.number] = job
 
     def stages(self) -> list[str]:
@@ -233,4 +272,6 @@ class Run:
             yield f"Failed: {job}"
             if job.logs:
                 yield f"  log: {', '.join(job.logs)}"
+            if job.printed:
+                yield f"  printed: {os.path.relpath(self.printed)}"
             yield from (f"  {line}" for line in job.why_it_failed())
