@@ -128,7 +128,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
-	    2>&1 | sed '/^WARNING: Retrying/d' >&2 || { $(NO_PACKAGES); }
+	    2>&1 | sed -E '/^WARNING: (Retrying|Location .* is ignored)/d' >&2 || { $(NO_PACKAGES); }
 	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
