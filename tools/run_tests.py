@@ -41,7 +41,7 @@ class Suite(Thread):
     ) -> None:
         super().__init__()
         self.name, self.n_processes, self.free = name, n_processes, free
-        shared = ["--numprocesses", str(n_processes), "--dist", "loadgroup"]
+        shared = ["--numprocesses", str(n_processes), "--dist", "loadfile"]
         self.command = [python, "-P", "-c", PYTEST, "-p", "steady", "--durations", "20"]
         self.command += [*(shared if n_processes > 1 else ()), *options, f"tests/{name}"]
         self.status, self.said = 1, ""

@@ -233,18 +233,6 @@ def first_of(cases: Iterable, n: int = 1) -> list:
     return cases[:n] + [pytest.param(case, marks=pytest.mark.more) for case in cases[n:]]
 
 
-# Made once for tests that have to run in one process, therefore.
-MADE_ONCE = {"both", "downloaded", "imported", "report", "run"}
-
-
-# First: before the groups are read.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items) -> None:
-    for item in items:
-        for name in MADE_ONCE & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}.{name}"))
-
-
 @pytest.fixture(scope="session")
 def pythons() -> dict[str, str]:
     """The Python of each stack, its environment built."""
