@@ -2,16 +2,21 @@
 
 import atexit
 import logging
+import os
 import platform
 import sys
 from importlib import metadata
 
 from sensitivity import files, kernels
 from sensitivity.errors import InputError
-from sensitivity.progress import is_summed_up
 
 # Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
 IN_FILE_ONLY = {"in_file_only": True}
+
+
+def is_summed_up() -> bool:
+    """Whether the screen belongs to Snakemake's plugin in tools/screen, which sums a run up."""
+    return os.environ.get("SENSITIVITY_SCREEN") == "stages"
 
 
 def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:

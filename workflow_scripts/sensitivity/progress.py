@@ -1,14 +1,10 @@
 """Progress bars: on a terminal alone, as in a log file each would be one endless line."""
 
-import os
 from collections.abc import Iterable
 
 from tqdm import tqdm
 
-
-def is_summed_up() -> bool:
-    """Whether the screen belongs to Snakemake's plugin in tools/screen, which sums a run up."""
-    return os.environ.get("SENSITIVITY_SCREEN") == "stages"
+from sensitivity.logs import is_summed_up
 
 
 class _Bar(tqdm):
