@@ -233,6 +233,17 @@ def test_prefers_a_new_conda_behind_an_old_one(tmp_path):
     assert run_conda("info", first=[old, new]).stdout == "real: info\n"
 
 
+def test_another_checkouts_stand_in_is_no_real_conda(tmp_path):
+    """Two that ask each other for their version start processes until the machine has no more."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "standin.py").touch()
+    program = write_real_conda(tmp_path / "other" / "bin", "25.1.0") / "conda"
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "conda").symlink_to(program)
+    info = run_conda("info", "--json", first=[tmp_path / "venv"])
+    assert json.loads(info.stdout)["conda_prefix"] == str(TOOLS / "conda") and not info.stderr
+
+
 def test_refuses_a_path_with_a_blank(tmp_path):
     folder = tmp_path / "a checkout" / "conda"
     folder.mkdir(parents=True)
