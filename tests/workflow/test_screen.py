@@ -223,6 +223,29 @@ def test_an_error_of_a_run_that_succeeds_is_said_as_it_comes(screen):
     ]  # fmt: skip
 
 
+def test_jobs_that_stop_with_the_run_have_not_failed(screen, tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("2026-11-28 12:00:00,000 CRITICAL uncaught error\nx\nKeyboardInterrupt\n")
+    screen.start({"measure": 1})
+    screen.tell(event=LogEvent.JOB_ERROR, **screen.job(1, "measure", log=[log]))
+    assert screen.end()[1:] == ["0 of 1 job done and kept: run again to go on from there."]
+
+
+def test_an_error_that_ends_a_run_is_its_last_word(screen):
+    screen.start()
+    screen.run(1, "index_clips")
+    screen.tell("WorkflowError:\nno space", level=logging.ERROR, event=LogEvent.ERROR)
+    screen.tell("Removing output files of failed job")
+    kept = "1 of 4 jobs done and kept: run again to go on from there."
+    assert screen.end()[-3:] == [kept, "WorkflowError:", "no space"]
+
+
+def test_an_error_before_there_is_a_plan_is_the_last_line(screen):
+    screen.tell("Workflow has started!", event=LogEvent.WORKFLOW_STARTED)
+    screen.tell("LockException:\nlocked", level=logging.ERROR, event=LogEvent.ERROR)
+    assert screen.end()[-2:] == ["LockException:", "locked"]
+
+
 def test_an_error_before_any_job_is_the_last_line(screen):
     screen.tell("MissingInputException: no rule makes x", level=logging.ERROR)
     assert screen.end() == ["MissingInputException: no rule makes x"]

@@ -148,6 +148,8 @@ class LogHandler(LogHandlerBase):
         elif record.levelno >= logging.ERROR:
             if not text.startswith(FAILURE):
                 self._say(text)
+                if getattr(record, "event", None) is LogEvent.ERROR:
+                    self.run.errors.append(text)
         elif record.levelno >= logging.WARNING:
             self._warn(text)
         elif text.startswith("Creating conda environment "):

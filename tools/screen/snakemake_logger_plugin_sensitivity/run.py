@@ -125,6 +125,10 @@ class Job:
             ends += self.printed
         return ends or ["no error was logged or printed: was it killed, or out of memory?"]
 
+    def was_stopped(self) -> bool:
+        """Whether it ended as a user's Ctrl-C ends it, with the run."""
+        return any(_read(path)[-1:] == ["KeyboardInterrupt"] for path in self._own_logs())
+
     def _own_logs(self) -> list[str]:
         """Its logs, without those that are as an earlier run left them."""
         return [path for path in self.logs if _state(path) != self.old_logs.get(path)]
@@ -156,6 +160,7 @@ class Run:
     failed : jobs that failed, the last try alone
     made : the workflow's own closing lines, of a run that succeeded
     printed : the file that has what jobs print
+    errors : exceptions that Snakemake reported, but for those of jobs
     """
 
     dry: bool
@@ -169,6 +174,7 @@ class Run:
     made: list[str] = field(default_factory=list)
     first: dict[str, float] = field(default_factory=dict)
     printed: Path | None = None
+    errors: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         """Snakemake begins to look what there is to do."""
@@ -206,7 +212,8 @@ class Run:
                 job.wildcards, job.logs = known.wildcards, job.logs or known.logs
             job.old_logs = known.old_logs if known else {}
             job.printed = _read(self.printed)[-N_LAST_LINES:] if self.printed else []
-            self.failed[job.number] = job
+            if not job.was_stopped():
+                self.failed[job.number] = job
 
     def stages(self) -> list[str]:
         """The stages that have jobs, in order."""
@@ -237,12 +244,12 @@ class Run:
             return [*self._failures()]
         if self.nothing_to_do:
             return ["Nothing to be done: everything that was asked for is there and up to date."]
-        if self.started is None:
-            return []
+        if self.started is None or (self.errors and not self.total):
+            return []  # the error was the last that was said
         if self.dry:
             return self._dry()
         if not self.made and self.done.total() < self.total.total():
-            return [self._kept()]  # it was stopped
+            return [self._kept(), *self.errors]  # it was stopped
         elapsed = duration(time.monotonic() - self.started)
         return [f"Done: {n_jobs(self.total.total())} in {elapsed}.", *self.made]
 
