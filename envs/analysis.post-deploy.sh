@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Snakemake runs this in the activated environment, once, after it is built from analysis.yaml.
 # UMAP's functions are compiled at their first use, which takes half a minute, and kept in the
-# environment: now, or in every job that starts before the first one is done. What is to be kept
-# that UMAP doesn't keep by itself is named in workflow_scripts/sensitivity/trajectories.py too.
+# environment. That is done beside the first jobs, which leave it time: those of Fig. 1 come last. One
+# that starts sooner compiles for itself. What is to be kept that UMAP doesn't keep by itself is named
+# in workflow_scripts/sensitivity/trajectories.py too.
 set -euo pipefail
-python - <<'EOP'
+nohup python - >/dev/null 2>&1 <<'EOP' &
 import numpy as np
 import umap
 from umap import distances, layouts, umap_, utils
