@@ -5,7 +5,7 @@ from pathlib import Path
 from sensitivity import irmas
 from sensitivity.archive import extract
 from sensitivity.download import fetch
-from sensitivity.logs import configure_logging
+from sensitivity.logs import NOTE, configure_logging
 from sensitivity.sources import SOURCES
 
 # A clip of 3 s is 0.5 MB, all of them 3.6 GB.
@@ -16,7 +16,7 @@ LARGEST_TOTAL = 10**10
 def main(snakemake) -> None:
     """Write the folder of IRMAS's clips, a folder a label in it."""
     log = configure_logging(snakemake)
-    log.info("%s", irmas.LICENCE)
+    log.log(NOTE, "%s", irmas.LICENCE)
     folder = Path(snakemake.output[0])
     archive = fetch(
         SOURCES["irmas"],

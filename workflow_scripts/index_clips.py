@@ -9,7 +9,7 @@ from sensitivity.dataset import read_split
 from sensitivity.errors import InputError
 from sensitivity.files import sha256_of
 from sensitivity.index import index_clips
-from sensitivity.logs import configure_logging
+from sensitivity.logs import NOTE, configure_logging
 from sensitivity.tables import write_table
 
 
@@ -20,7 +20,7 @@ def main(snakemake) -> None:
     paths, split_file = list(snakemake.input.audio), list(snakemake.input.split)
     if params.irmas:
         if params.local_folder:
-            log.info("%s", irmas.LICENCE)
+            log.log(NOTE, "%s", irmas.LICENCE)
         paths = irmas.find_clips(paths[0])
     # Here too, as a file that was put in its place by hand is not downloaded.
     if params.split_sha256 and sha256_of(split_file[0]) != params.split_sha256:

@@ -100,6 +100,7 @@ def test_each_warning_is_said_once_with_the_rule_that_said_it_first(screen, tmp_
     log = tmp_path / "job.log"
     log.write_text(
         "2026-11-28 12:00:00,000 INFO numpy 2.4\n"
+        "2026-11-28 12:00:00,000 NOTE licensed CC BY 4.0\n"
         "2026-11-28 12:00:00,000 WARNING matrix products are slow\n"
     )
     screen.start()
@@ -107,8 +108,9 @@ def test_each_warning_is_said_once_with_the_rule_that_said_it_first(screen, tmp_
     screen.run(2, "measure", log=[log])
     screen.tell("Snakemake warns", level=logging.WARNING)
     screen.tell("Snakemake warns", level=logging.WARNING)
-    warnings = [line for line in screen.end() if line.startswith("warning: ")]
-    assert warnings == [
+    lines = screen.end()
+    assert lines.count("licensed CC BY 4.0") == 1
+    assert [line for line in lines if line.startswith("warning: ")] == [
         "warning: matrix products are slow (index_clips)", "warning: Snakemake warns",
     ]  # fmt: skip
 

@@ -10,6 +10,9 @@ from importlib import metadata
 from sensitivity import files, kernels
 from sensitivity.errors import InputError
 
+# Of what a user has to know though nothing is amiss, as a licence: the screen shows it once.
+NOTE = logging.INFO + 5
+logging.addLevelName(NOTE, "NOTE")
 # Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
 IN_FILE_ONLY = {"in_file_only": True}
 

@@ -131,8 +131,8 @@ class LogHandler(LogHandlerBase):
             self.run.add(Job.of(fields))
             self.display.update()
         elif event is LogEvent.JOB_FINISHED:
-            for text, rule in self.run.finish(fields["job_id"]):
-                self._warn(text, f" ({rule})")
+            for text, whose in self.run.finish(fields["job_id"]):
+                self._say_once(text, whose)
             self.display.update()
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
             self.run.fail(fields)
@@ -151,7 +151,7 @@ class LogHandler(LogHandlerBase):
                 if getattr(record, "event", None) is LogEvent.ERROR:
                     self.run.errors.append(text)
         elif record.levelno >= logging.WARNING:
-            self._warn(text)
+            self._say_once(f"warning: {text}")
         elif text.startswith("Creating conda environment "):
             self._divert()
             self.display.environment(text.removeprefix("Creating conda environment ").rstrip("."))
@@ -163,10 +163,10 @@ class LogHandler(LogHandlerBase):
             # Of another command than a run, as --lint: its answer.
             self._say(text)
 
-    def _warn(self, text: str, whose: str = "") -> None:
-        if text and text not in self.said:
+    def _say_once(self, text: str, whose: str = "") -> None:
+        if text not in self.said:
             self.said.add(text)
-            self._say(f"warning: {text}{whose}")
+            self._say(text + whose)
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False)

@@ -24,7 +24,7 @@ STAGES = (
 )
 # Rules that only gather what others make.
 TARGETS = ("all", "tables")
-LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (WARNING|ERROR|CRITICAL) (.*)$")
+LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (NOTE|WARNING|ERROR|CRITICAL) (.*)$")
 # Of a failed job's log, where it has no line of level ERROR, and of what jobs printed.
 N_LAST_LINES = 5
 MAX_REASON = 160
@@ -193,7 +193,7 @@ class Run:
         self.first.setdefault(stage_of(job.rule), job.began)
 
     def finish(self, number: int) -> Iterator[tuple[str, str]]:
-        """A job is done; yields the warnings in its logs, each with its rule."""
+        """A job is done; yields what its logs have for users, and whose it is."""
         job = self.jobs.get(number)
         if job is None or job.rule in TARGETS:
             return
@@ -201,7 +201,8 @@ class Run:
         stage = stage_of(job.rule)
         self.done[stage] += 1
         self.seconds[stage] += time.monotonic() - job.began
-        yield from ((text, job.rule) for text in job.lines("WARNING"))
+        yield from ((text, "") for text in job.lines("NOTE"))
+        yield from ((f"warning: {text}", f" ({job.rule})") for text in job.lines("WARNING"))
 
     def fail(self, fields: Mapping) -> None:
         """A job failed, or those of a group."""
