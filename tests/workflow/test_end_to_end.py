@@ -189,7 +189,7 @@ def test_one_batch_of_audio_on_disk_at_a_time(project):
     watcher.start()
     try:
         stores = [f"results/tiny/embeddings/{model}.h5" for model in MODELS]
-        done = project.run(
+        made = project.run(
             *stores,
             "--resources",
             "gpu=1",
@@ -200,7 +200,7 @@ def test_one_batch_of_audio_on_disk_at_a_time(project):
     finally:
         done.set()
         watcher.join()
-    assert [job.rule for job in done.finished].count("render_effect") == 6
+    assert [job.rule for job in made.finished].count("render_effect") == 6
     assert max(counts) == 1, max(counts)
 
 
