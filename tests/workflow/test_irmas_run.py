@@ -377,13 +377,13 @@ def test_clips_of_a_split_of_ones_own_that_are_missing_are_named(mini, tmp_path)
     rows = rows.replace(b"[cel][cla]0002", b"gone 3").replace(b"[flu][cla]0101", b"gone 4")
     mini.path("own.csv").write_bytes(rows)
     change(mini, local=str(unpack(tmp_path / "copy")), split="own.csv")
-    output = refused(
+    done = refused(
         mini,
         INDEX,
         message="gone 1, gone 2__1, gone 3__1: in the split, but there is no such audio file "
         "(4 missing, all named in the log of index_clips): complete the folder or the split",
     )
-    assert "logs/mini/index_clips.log" in output
+    assert "logs/mini/index_clips.log" in done.output
     log = mini.path("logs/mini/index_clips.log").read_text()
     missing = "gone 1, gone 2__1, gone 3__1, gone 4__1"
     assert f"ERROR clips of the split without an audio file: {missing}\n" in log
