@@ -43,10 +43,12 @@ def mounted(path: Path, mount: str) -> tuple[str, ...]:
 
 
 def errors_of(done: Done) -> set[str]:
-    """The lines that jobs failed with, and no traceback."""
+    """The lines that jobs failed with, as the screen ends with them, and no traceback."""
     assert done.returncode != 0
     assert "Traceback" not in done.output, done.output
-    return {line.partition(" ERROR ")[2] for line in done.output.splitlines() if " ERROR " in line}
+    _, *failed = re.split(r"^Failed: .*\n", done.output, flags=re.MULTILINE)
+    lines = [line for each in failed for line in each.splitlines() if line.startswith("  ")]
+    return {line.strip() for line in lines if not line.startswith(("  log: ", "  printed: "))}
 
 
 def damage(path: Path, at: float) -> None:
