@@ -48,7 +48,9 @@ def errors_of(done: Done) -> set[str]:
     assert "Traceback" not in done.output, done.output
     _, *failed = re.split(r"^Failed: .*\n", done.output, flags=re.MULTILINE)
     lines = [line for each in failed for line in each.splitlines() if line.startswith("  ")]
-    return {line.strip() for line in lines if not line.startswith(("  log: ", "  printed: "))}
+    # Of a job that died without a word, the end of its log is shown too.
+    other = re.compile(r"  (log|printed): |  \d{4}-\d\d-\d\d .* INFO ")
+    return {line.strip() for line in lines if not other.match(line)}
 
 
 def damage(path: Path, at: float) -> None:

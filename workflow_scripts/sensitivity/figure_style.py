@@ -2,10 +2,10 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import matplotlib
 import numpy as np
@@ -49,7 +49,6 @@ LATIN = (
     *range(0x20, 0x7F), *range(0xA0, 0x100), *range(0x391, 0x3CA),
     *map(ord, "\u2013\u2014\u2018\u2019\u201c\u201d\u2020\u2021\u2026\u2212\u2264\u2265"),
 )  # fmt: skip
-_fonts = TemporaryDirectory(prefix="sensitivity-fonts-")  # removed as Python exits
 
 
 def _add_small_font(family: str) -> str:
@@ -69,8 +68,11 @@ def _add_small_font(family: str) -> str:
         for record in font["name"].names:
             if record.nameID in (1, 4, 6, 16):
                 record.string = family.replace(" ", "") if record.nameID == 6 else family
-        small = Path(_fonts.name, "small.ttf")
-        font.save(small)
+        # Under one name for good: of a job that is killed nothing piles up.
+        small = Path(matplotlib.get_cachedir(), f"{family}-{matplotlib.__version__}.ttf")
+        with tempfile.NamedTemporaryFile(dir=small.parent, delete=False) as file:
+            font.save(file)
+        os.replace(file.name, small)
     fontManager.addfont(small)
     return family
 
