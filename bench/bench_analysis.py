@@ -21,8 +21,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from sensitivity import cca, classification, directions, protocol
-from sensitivity.projection import project_out
+from embedding_sensitivity.analysis import cca, classification, directions
+from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.clips import protocol
 
 N_LABELS, N_TRAIN, N_TEST, N_LEVELS = 5, 24, 8, 6
 N_MODELS_BY_DIMENSION = {753: 2, 256: 1}

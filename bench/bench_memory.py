@@ -50,8 +50,8 @@ def write(folder: Path) -> None:
     """Write the clip index and the two stores."""
     import numpy as np
 
-    from sensitivity.clips import Clip, write_clips
-    from sensitivity.store import write_store
+    from embedding_sensitivity.clips.clip import Clip, write_clips
+    from embedding_sensitivity.embeddings.store import write_store
 
     def clip(index: int) -> Clip:
         split, label = "train" if index < N_LABELS * N_TRAIN else "test", f"{index % N_LABELS:02}"
@@ -84,7 +84,7 @@ def write(folder: Path) -> None:
 
 def run_script(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     """Run a rule's script as Snakemake would."""
-    from sensitivity.protocol import METHODS
+    from embedding_sensitivity.experiment.methods import METHODS
 
     script = import_module(name)
     open_effect = script.open_effect

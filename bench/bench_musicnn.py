@@ -61,7 +61,7 @@ def backend(
     """What times a backend of ours, and the seconds of what is done once: importing, loading."""
     import soundfile
 
-    from sensitivity.models import load_model
+    from embedding_sensitivity.models import load_model
 
     models = []
     once = {"loading": seconds(lambda: models.append(load_model(name, {"backend": chosen})))}

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import soundfile
 from material import clip_paths, place
 
-from sensitivity.models import load_model, openl3
+from embedding_sensitivity.models import load_model, openl3
 
 ROOT = Path(__file__).resolve().parents[1]
 N_TURNS = 5

@@ -27,7 +27,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from sensitivity import (
+from embedding_sensitivity.analysis import (
     cca,
     classification,
     correlation,
@@ -35,12 +35,16 @@ from sensitivity import (
     displacement,
     heldout_levels,
     label_sensitivity,
-    protocol,
 )
-from sensitivity.dimensionality import angle_rows, compared_subspaces, describe_displacements
-from sensitivity.projection import project_out
-from sensitivity.statistics import N_RESAMPLES, generator, resampled_groups
-from sensitivity.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.analysis.dimensionality import (
+    angle_rows,
+    compared_subspaces,
+    describe_displacements,
+)
+from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
+from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.clips import protocol
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
 EFFECT_LEVELS = (31, 31, 34, 12)

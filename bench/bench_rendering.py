@@ -22,11 +22,11 @@ import soundfile
 from material import clip_paths
 from scipy.signal import cheb2ord, cheby2, sosfilt
 
-from sensitivity.audio import AudioBatch
-from sensitivity.clips import Clip
-from sensitivity.effects import EFFECTS
-from sensitivity.files import sha256_of
-from sensitivity.rendering import render_batch
+from embedding_sensitivity.clips.audio import AudioBatch
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.effects import EFFECTS
+from embedding_sensitivity.effects.rendering import render_batch
+from embedding_sensitivity.files.atomic import sha256_of
 
 N_CLIPS = 40
 SAMPLERATE = 44100

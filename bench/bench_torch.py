@@ -27,7 +27,7 @@ import torch
 from material import clip_paths, place
 from upstream import audio_tagging_class, msclap_class, relative
 
-from sensitivity.models import load_model, torch_model, write_initial
+from embedding_sensitivity.models import load_model, torch_model, write_initial
 
 N_RUNS = 5
 N_UPSTREAM = 4

@@ -14,8 +14,8 @@ LABELS = ("cello", "flute", "piano", "trumpet", "violin")
 
 def render_clips(folder: Path) -> None:
     """Render clips of the demo's, with its configuration's seed and loudness: WAV files."""
-    from sensitivity.demo_music import compose, demo_clips
-    from sensitivity.demo_synthesis import Player, find_soundfont, render, write_wav
+    from embedding_sensitivity.clips.demo_music import compose, demo_clips
+    from embedding_sensitivity.clips.demo_synthesis import Player, find_soundfont, render, write_wav
 
     player, seed = Player(find_soundfont()), 20220419
     for clip in demo_clips(LABELS, N_CLIPS // len(LABELS), 1, 1, seed):
@@ -36,7 +36,7 @@ def processor() -> str:
 
 def place() -> str:
     """The processor and the kernels of each BLAS in this process, for the end of a line."""
-    from sensitivity import kernels
+    from embedding_sensitivity.files import kernels
 
     names = [f"{blas.package} {blas.kernel or 'unknown'}" for blas in kernels.loaded()]
     return f"{processor()}, kernels: {', '.join(names) or 'none'}"

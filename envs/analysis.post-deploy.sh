@@ -3,7 +3,7 @@
 # UMAP's functions are compiled at their first use, which takes half a minute, and kept in the
 # environment. That is done beside the first jobs, which leave it time: those of Fig. 1 come last. One
 # that starts sooner compiles for itself. What is to be kept that UMAP doesn't keep by itself is named
-# in workflow_scripts/sensitivity/trajectories.py too.
+# in workflow_scripts/embedding_sensitivity/analysis/trajectories.py too.
 set -euo pipefail
 nohup python - >/dev/null 2>&1 <<'EOP' &
 import numpy as np

@@ -15,22 +15,28 @@ from snakemake.logging import logger
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from sensitivity import batches, comparison, dataset, dependencies, embedding_files, findings
-from sensitivity import identity, import_settings, irmas, levels, manifest, models, paper, sources
-from sensitivity import targets
-from sensitivity.demo_music import demo_clips
-from sensitivity.clips import in_split, read_clips
-from sensitivity.closing import closing_lines
-from sensitivity.config import canonical, load_settings, model_options
-from sensitivity.dataset import is_plain_file
-from sensitivity.effects import effect_named
-from sensitivity.errors import InputError
-from sensitivity.machine import find_programs_beside_python, memory_mb
-from sensitivity.missing import missing_downloads
-from sensitivity.names import rst_text
-from sensitivity.protocol import check_label_counts
-from sensitivity.slurm import refuse_jobs_left
-from sensitivity.tables import read_table
+from embedding_sensitivity.analysis import comparison
+from embedding_sensitivity.clips import dataset, findings
+from embedding_sensitivity.experiment import batches, dependencies, embedding_files
+from embedding_sensitivity import models
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.downloads import sources
+from embedding_sensitivity.effects import levels
+from embedding_sensitivity.experiment import identity, import_settings, manifest, paper
+from embedding_sensitivity.experiment import targets
+from embedding_sensitivity.clips.demo_music import demo_clips
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.experiment.closing import closing_lines
+from embedding_sensitivity.experiment.settings import canonical, load_settings, model_options
+from embedding_sensitivity.clips.dataset import is_plain_file
+from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.machine import find_programs_beside_python, memory_mb
+from embedding_sensitivity.experiment.missing import missing_downloads
+from embedding_sensitivity.files.names import rst_text
+from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.experiment.slurm import refuse_jobs_left
+from embedding_sensitivity.experiment.tables import read_table
 
 # Before Snakemake looks for conda.
 find_programs_beside_python()
@@ -141,7 +147,7 @@ def carried(name: str) -> str:
 def library(script: str, *chosen: str) -> list[str]:
     """A script and the library modules that it imports, directly or through each other.
 
-    `chosen` are those it picks by name when it runs (``sensitivity/models/logmel``). All are
+    `chosen` are those it picks by name when it runs (``embedding_sensitivity/models/logmel``). All are
     declared as inputs, so that an edit to a module re-runs the rules that import it and no other.
     """
     found = dependencies.library_of(SCRIPTS, script, *chosen)

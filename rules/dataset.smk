@@ -1,5 +1,5 @@
 # Audio in, clips.csv out: which clips there are and in which part of the split.
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.downloads.sources import SOURCES
 
 if DEMO:
 

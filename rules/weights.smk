@@ -1,7 +1,7 @@
 # The published weights, downloaded once for all experiments or taken from a file on this machine.
 import re
 
-from sensitivity import sources
+from embedding_sensitivity.downloads import sources
 
 checked(sources.check_mirrors, settings.mirrors, SOURCE)
 checked(sources.check_local_weights, settings.models, SOURCE)

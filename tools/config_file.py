@@ -8,8 +8,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from sensitivity.config import Settings, load_settings  # noqa: E402  (needs the path set above)
-from sensitivity.errors import InputError  # noqa: E402
+from embedding_sensitivity.experiment.settings import Settings, load_settings  # noqa: E402  (needs the path set above)
+from embedding_sensitivity.files.errors import InputError  # noqa: E402
 
 
 def read(path: str) -> Settings:

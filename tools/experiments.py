@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from sensitivity.errors import InputError  # noqa: E402  (needs the path set above)
+from embedding_sensitivity.files.errors import InputError  # noqa: E402  (needs the path set above)
 
 # Made after a run, of its results: no rule's output.
 MADE_LATER = ("report.html", ".report.html")

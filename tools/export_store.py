@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from sensitivity.errors import InputError
-from sensitivity.store import export_store
+from embedding_sensitivity.embeddings.store import export_store
+from embedding_sensitivity.files.errors import InputError
 
 
 def main() -> int:

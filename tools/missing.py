@@ -10,7 +10,7 @@ import sys
 import config_file
 from stacks import is_built, read_list, snakemake
 
-from sensitivity.missing import missing_downloads
+from embedding_sensitivity.experiment.missing import missing_downloads
 
 
 def planned(summary: str) -> list[str]:

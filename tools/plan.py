@@ -12,11 +12,11 @@ from pathlib import Path
 
 import config_file
 
-from sensitivity import dataset
-from sensitivity.clips import in_split, read_clips
-from sensitivity.config import Settings, model_options
-from sensitivity.errors import InputError
-from sensitivity.models import UNTRAINED, dimension
+from embedding_sensitivity.clips import dataset
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.experiment.settings import Settings, model_options
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import UNTRAINED, dimension
 
 # Seconds a 3 s stereo clip (docs/cost.md).
 RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}

@@ -33,8 +33,8 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
-from sensitivity import manifest
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment import manifest
+from embedding_sensitivity.files.errors import InputError
 
 WEIGHTS = "resources/weights"
 CONDA = ".snakemake/conda"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from experiments import MADE_LATER, ROOT, read_config, shown, size
 
-from sensitivity import import_settings, manifest
-from sensitivity.config import canonical, load_settings
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment import import_settings, manifest
+from embedding_sensitivity.experiment.settings import canonical, load_settings
+from embedding_sensitivity.files.errors import InputError
 
 LOCK = "resources/weights.lock"
 GIVEN = "restore it, or run again to take it as it is"

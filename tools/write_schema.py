@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from sensitivity.config import schema  # noqa: E402  (needs the path set above)
+from embedding_sensitivity.experiment.settings import schema  # noqa: E402  (needs the path set above)
 
 text = json.dumps(schema(), indent=2) + "\n"
 (ROOT / "schemas" / "config.schema.json").write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Put an effect's parts, one for each batch of levels, together."""
 
-from sensitivity.logs import configure_logging
-from sensitivity.store import assemble_effect
+from embedding_sensitivity.embeddings.store import assemble_effect
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

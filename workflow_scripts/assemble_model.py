@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sensitivity.logs import configure_logging
-from sensitivity.store import assemble_model
+from embedding_sensitivity.embeddings.store import assemble_model
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,11 +2,15 @@
 
 from threadpoolctl import threadpool_limits
 
-from sensitivity.clips import read_clips
-from sensitivity.debiasing import DebiasingPlan, classify_effect, direction_counts
-from sensitivity.effect_data import open_effect
-from sensitivity.logs import configure_logging
-from sensitivity.tables import write_table
+from embedding_sensitivity.analysis.debiasing import (
+    DebiasingPlan,
+    classify_effect,
+    direction_counts,
+)
+from embedding_sensitivity.clips.clip import read_clips
+from embedding_sensitivity.embeddings.effect_data import open_effect
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,10 +2,16 @@
 
 import json
 
-from sensitivity.comparison import differing, in_words, join, read_provenance, summarise
-from sensitivity.files import replacing
-from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table, write_table
+from embedding_sensitivity.analysis.comparison import (
+    differing,
+    in_words,
+    join,
+    read_provenance,
+    summarise,
+)
+from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from sensitivity import irmas
-from sensitivity.archive import extract
-from sensitivity.download import fetch
-from sensitivity.logs import NOTE, configure_logging
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.downloads.fetch import fetch
+from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.unpack import extract
+from embedding_sensitivity.files.logs import NOTE, configure_logging
 
 # A clip of 3 s is 0.5 MB, all of them 3.6 GB.
 LARGEST_FILE = 10**7

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sensitivity.download import fetch, place
-from sensitivity.logs import configure_logging
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.downloads.fetch import fetch, place
+from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

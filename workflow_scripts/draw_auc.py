@@ -1,7 +1,7 @@
 """Draw ROC AUC against level for every debiasing method (Fig. 4)."""
 
-from sensitivity.figures import auc_figure, draw_all, read_groups
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.kinds import auc_figure, draw_all, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

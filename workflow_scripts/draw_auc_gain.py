@@ -1,8 +1,8 @@
 """Draw what every debiasing method gains at each level."""
 
-from sensitivity.figures import draw_all, read_groups
-from sensitivity.gain_figures import auc_gain_figure
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.gain import auc_gain_figure
+from embedding_sensitivity.figures.kinds import draw_all, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

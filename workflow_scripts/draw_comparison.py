@@ -5,11 +5,11 @@ from pathlib import Path
 
 import matplotlib
 
-from sensitivity.comparison import in_words
-from sensitivity.comparison_figures import comparison_auc_figure, comparison_r2_figure
-from sensitivity.figure_style import rc_of, save_figure
-from sensitivity.logs import configure_logging
-from sensitivity.tables import read_table
+from embedding_sensitivity.analysis.comparison import in_words
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
+from embedding_sensitivity.figures.style import rc_of, save_figure
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

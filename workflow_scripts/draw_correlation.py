@@ -1,7 +1,7 @@
 """Draw the level against the projection on the global CCA direction (Fig. 2)."""
 
-from sensitivity.figures import correlation_figure, draw_all, read_groups
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.kinds import correlation_figure, draw_all, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

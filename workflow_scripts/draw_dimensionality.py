@@ -1,8 +1,8 @@
 """Draw in how many directions each model's embeddings move."""
 
-from sensitivity.dimensionality_figures import dimensionality_figure
-from sensitivity.figures import draw_effects, read_groups
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.dimensionality import dimensionality_figure
+from embedding_sensitivity.figures.kinds import draw_effects, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,8 +1,8 @@
 """Draw how far effects move each model's embeddings, against the level and in order."""
 
-from sensitivity.displacement_figures import displacement_figure
-from sensitivity.figures import draw_effects, read_groups
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.displacement import displacement_figure
+from embedding_sensitivity.figures.kinds import draw_effects, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

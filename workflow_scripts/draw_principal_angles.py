@@ -1,8 +1,8 @@
 """Draw the angles between labels' directions in each model."""
 
-from sensitivity.dimensionality_figures import principal_angles_figure
-from sensitivity.figures import draw_effects, read_groups
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.dimensionality import principal_angles_figure
+from embedding_sensitivity.figures.kinds import draw_effects, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,7 +1,7 @@
 """Draw the distribution of the sample-wise R²."""
 
-from sensitivity.figures import draw_all, read_groups, samplewise_figure
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.kinds import draw_all, read_groups, samplewise_figure
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

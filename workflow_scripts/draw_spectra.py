@@ -1,7 +1,7 @@
 """Draw the singular values of sample-wise directions and of originals (Fig. 3)."""
 
-from sensitivity.figures import draw_all, read_groups, spectra_figure
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.kinds import draw_all, read_groups, spectra_figure
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

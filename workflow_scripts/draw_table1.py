@@ -2,11 +2,11 @@
 
 import matplotlib
 
-from sensitivity.figure_style import rc_of, save_figure
-from sensitivity.figures import table1_figure
-from sensitivity.logs import configure_logging
-from sensitivity.styles import style_of
-from sensitivity.tables import read_table
+from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.figures.kinds import table1_figure
+from embedding_sensitivity.figures.style import rc_of, save_figure
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

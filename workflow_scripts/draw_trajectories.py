@@ -1,7 +1,7 @@
 """Draw the deformation trajectories (Fig. 1)."""
 
-from sensitivity.figures import draw_all, read_groups, trajectories_figure
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.kinds import draw_all, read_groups, trajectories_figure
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,8 +1,8 @@
 """Draw whether each debiasing method helps each model."""
 
-from sensitivity.figures import draw_effects, read_groups
-from sensitivity.gain_figures import verdicts_figure
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.figures.gain import verdicts_figure
+from embedding_sensitivity.figures.kinds import draw_effects, read_groups
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

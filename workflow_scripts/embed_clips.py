@@ -1,11 +1,11 @@
 """Embed one batch of an effect's levels."""
 
-from sensitivity.audio import AudioBatch
-from sensitivity.clips import in_split, read_clips
-from sensitivity.embedding import check_audio, embedder, store_attributes
-from sensitivity.logs import configure_logging
-from sensitivity.pins import check_weights
-from sensitivity.store import write_store
+from embedding_sensitivity.clips.audio import AudioBatch
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.downloads.pins import check_weights
+from embedding_sensitivity.embeddings.embedding import check_audio, embedder, store_attributes
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,10 +1,10 @@
 """Embed the clips as they are, without an effect."""
 
-from sensitivity.clips import in_split, read_clips
-from sensitivity.embedding import embedder, store_attributes
-from sensitivity.logs import configure_logging
-from sensitivity.pins import check_weights
-from sensitivity.store import write_store
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.downloads.pins import check_weights
+from embedding_sensitivity.embeddings.embedding import embedder, store_attributes
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sensitivity.download import fetch, gunzip, pin_unpacked, place
-from sensitivity.logs import configure_logging
-from sensitivity.sources import weights_source
+from embedding_sensitivity.downloads.fetch import fetch, gunzip, pin_unpacked, place
+from embedding_sensitivity.downloads.sources import weights_source
+from embedding_sensitivity.files.logs import configure_logging
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 # OpenL3's unpacked weights have 19 MB.

@@ -1,10 +1,10 @@
 """Project the deformation trajectories of a few clips a label to two dimensions (Fig. 1)."""
 
-from sensitivity.clips import by_split_row, read_clips
-from sensitivity.logs import configure_logging
-from sensitivity.store import read_header, read_rows
-from sensitivity.tables import write_table
-from sensitivity.trajectories import choose_clips, fit_trajectories
+from embedding_sensitivity.analysis.trajectories import choose_clips, fit_trajectories
+from embedding_sensitivity.clips.clip import by_split_row, read_clips
+from embedding_sensitivity.embeddings.store import read_header, read_rows
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def trajectory_rows(model: str, effect: str, label: str, levels, clips, effected, originals):

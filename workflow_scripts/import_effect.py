@@ -1,9 +1,9 @@
 """Bring a model's embeddings of the clips at all levels of an effect into a store."""
 
-from sensitivity.clips import in_split, read_clips
-from sensitivity.embedding_import import attributes, read_levels
-from sensitivity.logs import configure_logging
-from sensitivity.store import write_store
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.embeddings.imported import attributes, read_levels
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

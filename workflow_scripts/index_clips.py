@@ -3,14 +3,14 @@
 from collections import Counter
 from dataclasses import asdict
 
-from sensitivity import findings, irmas
-from sensitivity.clips import write_clips
-from sensitivity.dataset import read_split
-from sensitivity.errors import InputError
-from sensitivity.files import sha256_of
-from sensitivity.index import index_clips
-from sensitivity.logs import NOTE, configure_logging
-from sensitivity.tables import write_table
+from embedding_sensitivity.clips import findings, irmas
+from embedding_sensitivity.clips.clip import write_clips
+from embedding_sensitivity.clips.dataset import read_split
+from embedding_sensitivity.clips.index import index_clips
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.logs import NOTE, configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,10 +1,10 @@
 """Index the clips that embeddings made elsewhere are of, by the split alone."""
 
-from sensitivity import findings
-from sensitivity.clips import write_clips
-from sensitivity.dataset import read_split
-from sensitivity.embedding_files import clips_of
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.clips import findings
+from embedding_sensitivity.clips.clip import write_clips
+from embedding_sensitivity.clips.dataset import read_split
+from embedding_sensitivity.experiment.embedding_files import clips_of
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,8 +2,8 @@
 
 from threadpoolctl import threadpool_limits
 
-from sensitivity.logs import configure_logging
-from sensitivity.models import write_initial
+from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.models import write_initial
 
 
 def main(snakemake) -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from sensitivity.audio import AudioBatch, write_wavs
-from sensitivity.clips import read_clips
-from sensitivity.effects import effect_named
-from sensitivity.logs import configure_logging
-from sensitivity.rendering import render_batch
+from embedding_sensitivity.clips.audio import AudioBatch, write_wavs
+from embedding_sensitivity.clips.clip import read_clips
+from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.effects.rendering import render_batch
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

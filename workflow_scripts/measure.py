@@ -5,16 +5,16 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sensitivity.clips import read_clips
-from sensitivity.dimensionality import angle_rows
-from sensitivity.direction_store import write_directions
-from sensitivity.directions import reference_variances
-from sensitivity.effect_data import open_effect
-from sensitivity.label_sensitivity import measure_label
-from sensitivity.logs import configure_logging
-from sensitivity.progress import progress
-from sensitivity.tables import write_table
-from sensitivity.workers import in_order
+from embedding_sensitivity.analysis.dimensionality import angle_rows
+from embedding_sensitivity.analysis.direction_store import write_directions
+from embedding_sensitivity.analysis.directions import reference_variances
+from embedding_sensitivity.analysis.label_sensitivity import measure_label
+from embedding_sensitivity.clips.clip import read_clips
+from embedding_sensitivity.embeddings.effect_data import open_effect
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.files.progress import progress
+from embedding_sensitivity.files.workers import in_order
 
 
 def main(snakemake) -> None:

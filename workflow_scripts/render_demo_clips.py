@@ -3,12 +3,12 @@
 import csv
 from pathlib import Path
 
-from sensitivity.cells import escaped
-from sensitivity.demo_music import compose, demo_clips
-from sensitivity.demo_synthesis import Player, find_soundfont, render, write_wav
-from sensitivity.files import replacing
-from sensitivity.logs import configure_logging
-from sensitivity.progress import progress
+from embedding_sensitivity.clips.demo_music import compose, demo_clips
+from embedding_sensitivity.clips.demo_synthesis import Player, find_soundfont, render, write_wav
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.cells import escaped
+from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.files.progress import progress
 
 SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
 

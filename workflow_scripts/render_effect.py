@@ -2,10 +2,10 @@
 
 import time
 
-from sensitivity.clips import in_split, read_clips
-from sensitivity.effects import effect_named
-from sensitivity.logs import configure_logging
-from sensitivity.rendering import render_batch
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.effects.rendering import render_batch
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,8 +1,8 @@
 """Put the debiasing results of every model and effect into one table each."""
 
-from sensitivity.logs import configure_logging
-from sensitivity.tables import concatenate, read_table, write_table
-from sensitivity.verdicts import verdict_rows
+from embedding_sensitivity.analysis.verdicts import verdict_rows
+from embedding_sensitivity.experiment.tables import concatenate, read_table, write_table
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -1,7 +1,6 @@
 """Put this run's numbers beside the paper's."""
 
-from sensitivity.logs import configure_logging
-from sensitivity.paper import (
+from embedding_sensitivity.experiment.paper import (
     compare_fig4,
     compare_table1,
     read_fig4,
@@ -9,7 +8,8 @@ from sensitivity.paper import (
     summary,
     without_counterpart,
 )
-from sensitivity.tables import read_table, write_table
+from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:

@@ -2,10 +2,15 @@
 
 import json
 
-from sensitivity.files import replacing
-from sensitivity.logs import configure_logging
-from sensitivity.store import read_header
-from sensitivity.tables import concatenate, read_table, summarise_r2, write_table
+from embedding_sensitivity.embeddings.store import read_header
+from embedding_sensitivity.experiment.tables import (
+    concatenate,
+    read_table,
+    summarise_r2,
+    write_table,
+)
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.logs import configure_logging
 
 CONCATENATED = (
     *("displacement", "displacement_order"),

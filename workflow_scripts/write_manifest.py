@@ -4,10 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-from sensitivity import manifest
-from sensitivity.clips import read_clips
-from sensitivity.logs import configure_logging
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.clips.clip import read_clips
+from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.experiment import manifest
+from embedding_sensitivity.files.logs import configure_logging
 
 ROLES = ("split", "weights", "embeddings", "published_numbers")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensitivity import cca
+from embedding_sensitivity.analysis import cca
 
 
 def draw(n_levels, n_clips, dimension, seed=0):

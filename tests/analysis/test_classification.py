@@ -14,13 +14,16 @@ from sklearn.model_selection import StratifiedKFold
 
 import classify
 import measure
-from sensitivity import classification, protocol
-from sensitivity.clips import Clip, write_clips
-from sensitivity.direction_store import read_directions
-from sensitivity.errors import InputError
-from sensitivity.projection import project_out
-from sensitivity.store import write_store
-from sensitivity.tables import read_table
+from embedding_sensitivity.analysis import classification
+from embedding_sensitivity.analysis.direction_store import read_directions
+from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.experiment import methods
+from embedding_sensitivity.experiment.methods import METHODS
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.files.errors import InputError
 
 LABELS = ["organ", "cello", "flute"]
 LEVELS = ["-20.0", "-10.0", "0.0", "5.0"]
@@ -102,9 +105,9 @@ def by_scikit_learn_rows(rows, positive, best=None):
                 for train, test in StratifiedKFold(3).split(rows, positive)
             ]
         )
-        for penalty in protocol.PENALTIES
+        for penalty in methods.PENALTIES
     ]
-    best = protocol.PENALTIES[int(np.argmax(means))]
+    best = methods.PENALTIES[int(np.argmax(means))]
     n_tied = sum(mean >= max(means) - 1e-12 for mean in means)
     return best, n_tied, fitted(np.arange(len(rows)), best)
 
@@ -187,8 +190,8 @@ def test_equal_clips_tie():
 def test_every_penalty_ties_where_all_clips_are_the_same():
     sets, positive = np.ones((1, 12, 4), np.float32), np.arange(12) < 6
     trained = classification.train(sets, positive, [np.empty((0, 4))])
-    assert trained.best_c.item() == protocol.PENALTIES[0]
-    assert trained.n_tied_c.item() == len(protocol.PENALTIES)
+    assert trained.best_c.item() == methods.PENALTIES[0]
+    assert trained.n_tied_c.item() == len(methods.PENALTIES)
 
 
 def test_liblinear_is_selectable_and_another_optimiser():
@@ -208,7 +211,7 @@ def test_negatives_are_drawn_as_the_authors_do():
     positions = random.Random(42).sample(range(7), 3)
     expected = [f"b{i}" for i in range(7)]
     expected += [f"a{i}" for i in positions] + [f"c{i}" for i in positions]
-    assert protocol.classifier_clips(by_label, "b") == expected
+    assert methods.classifier_clips(by_label, "b") == expected
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ def test_negatives_are_drawn_as_the_authors_do():
 )
 def test_labels_with_too_few_clips_are_named(counts, label):
     with pytest.raises(InputError, match=label):
-        protocol.check_label_counts(counts)
+        check_label_counts(counts)
 
 
 @pytest.mark.parametrize("n_labels", range(2, 12))
@@ -231,10 +234,10 @@ def test_the_smallest_number_of_clips_accepted_can_be_cross_validated(n_labels):
         counts = {f"l{index}": count for index in range(n_labels)}
         clips = {label: [f"{label}{i}" for i in range(count)] for label in counts}
         try:
-            protocol.check_label_counts(counts)
+            check_label_counts(counts)
         except InputError:
             continue
-        positive = np.array([c.startswith("l0") for c in protocol.classifier_clips(clips, "l0")])
+        positive = np.array([c.startswith("l0") for c in methods.classifier_clips(clips, "l0")])
         for train, test in StratifiedKFold(3).split(positive, positive):
             assert len(set(positive[train])) == len(set(positive[test])) == 2
         assert count == max(3, n_labels - 1, -(-3 // (n_labels - 1)) * (n_labels - 1))
@@ -303,7 +306,7 @@ class Case:
                 **{
                     "labels": LABELS,
                     "neutral": 0.0,
-                    "methods": list(protocol.METHODS),
+                    "methods": list(METHODS),
                     "thresholds": [0.3, 0.4, 0.5],
                     "solver": "exact",
                     **params,
@@ -359,14 +362,14 @@ def test_table_auc_holds_every_cell_once(case):
     cells = [("original", "original")]
     cells += [pair for level in applied for pair in (("original", level), (level, "original"))]
     cells += [(level, level) for level in applied]
-    methods = [(method, "") for method in protocol.METHODS if method != "samplewise_cca_svd"]
-    methods += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
+    cases = [(method, "") for method in METHODS if method != "samplewise_cca_svd"]
+    cases += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
     keys = [
         tuple(row[key] for key in ("label", "method", "threshold", "train", "test")) for row in rows
     ]
-    assert len(set(keys)) == len(keys) == len(LABELS) * len(methods) * len(cells)
+    assert len(set(keys)) == len(keys) == len(LABELS) * len(cases) * len(cells)
     assert {(key[3], key[4]) for key in keys} == set(cells)
-    assert {(key[1], key[2]) for key in keys} == set(methods)
+    assert {(key[1], key[2]) for key in keys} == set(cases)
     assert {(row["n_train"], row["n_test"]) for row in rows} == {("13", "12")}
 
 
@@ -392,7 +395,7 @@ def test_cells_of_table_auc_are_scikit_learns(case):
         if method != "none":
             found = read_directions(case.folder / "directions.h5", label, training[label], {})
             basis = found.subspaces[method]
-        chosen = [row_of[clip] for clip in protocol.classifier_clips(training, label)]
+        chosen = [row_of[clip] for clip in methods.classifier_clips(training, label)]
         positive = np.array([case.clips[row].label == label for row in chosen])
         points = project_out(sets[train][chosen].astype(float), basis)
         best, n_tied, weights = by_scikit_learn(points, positive)
@@ -519,7 +522,7 @@ def test_thresholds_that_keep_as_much_share_classifiers(case, monkeypatch):
     passed = []
     train = classification.train
     monkeypatch.setattr(
-        "sensitivity.debiasing.train",
+        "embedding_sensitivity.analysis.debiasing.train",
         lambda sets, positive, bases, solver: (
             passed.append(bases) or train(sets, positive, bases, solver)
         ),

@@ -12,11 +12,11 @@ from test_paper_comparison import check_texts
 
 import compare_experiments
 import draw_comparison
-from sensitivity import comparison
-from sensitivity.comparison_figures import comparison_auc_figure, comparison_r2_figure
-from sensitivity.errors import InputError
-from sensitivity.figure_style import rc_of
-from sensitivity.tables import read_table, write_table
+from embedding_sensitivity.analysis import comparison
+from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
+from embedding_sensitivity.figures.style import rc_of
+from embedding_sensitivity.files.errors import InputError
 
 LEVELS = {
     "gain": ["-40.0", "-20.0", "5.0"],

@@ -7,9 +7,9 @@ import pytest
 from scipy.linalg import expm
 
 import measure
-from sensitivity.clips import Clip, write_clips
-from sensitivity.store import write_store
-from sensitivity.tables import read_table
+from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.experiment.tables import read_table
 
 LABELS = ("cello", "flute")
 LEVELS = [str(level) for level in range(4, 10)]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sensitivity import dimensionality
-from sensitivity.dimensionality import describe_displacements, principal_angles
+from embedding_sensitivity.analysis import dimensionality
+from embedding_sensitivity.analysis.dimensionality import describe_displacements, principal_angles
 
 
 def described(displacements):

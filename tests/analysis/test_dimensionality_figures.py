@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from test_figures import IRMAS, LONG, as_read, effect_params, shown_texts, words
 
-from sensitivity import dimensionality_figures
-from sensitivity.figure_style import rc_of
-from sensitivity.styles import style_of
-from sensitivity.tables import write_table
+from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.figures import dimensionality as dimensionality_figures
+from embedding_sensitivity.figures.style import rc_of
 
 KINDS = ("dimensionality", "principal_angles")
 MODELS = ["clap", "clap-untrained", "logmel", "musicnn", "musicnn-untrained", "openl3", "panns"]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from sensitivity import directions
+from embedding_sensitivity.analysis import directions
 
 
 def draw(n_levels=5, n_clips=8, dimension=12, seed=0):

@@ -5,7 +5,7 @@ import pytest
 from scipy import linalg
 from scipy.stats import ortho_group
 
-from sensitivity import displacement
+from embedding_sensitivity.analysis import displacement
 
 SHAPES = [(40, 6), (12, 30)]
 

@@ -14,11 +14,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sensitivity import figures
-from sensitivity.errors import InputError
-from sensitivity.figure_style import BOLD, EffectAxis, format_level, rc_of, save_figure, shorten
-from sensitivity.styles import STYLES, style_of
-from sensitivity.tables import format_value, write_table
+from embedding_sensitivity.experiment.styles import STYLES, style_of
+from embedding_sensitivity.experiment.tables import format_value, write_table
+from embedding_sensitivity.figures import kinds as figures
+from embedding_sensitivity.figures.style import (
+    BOLD,
+    EffectAxis,
+    format_level,
+    rc_of,
+    save_figure,
+    shorten,
+)
+from embedding_sensitivity.files.errors import InputError
 
 IRMAS = [
     "cello", "clarinet", "flute", "guitar_acc", "guitar_ele", "organ", "piano", "saxophone",

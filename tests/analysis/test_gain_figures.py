@@ -12,12 +12,12 @@ from test_figures import IRMAS, LONG, VARIANTS, as_read, effect_params, shown_te
 import draw_auc_gain
 import draw_displacement
 import draw_verdicts
-from sensitivity.displacement_figures import displacement_figure
-from sensitivity.figure_style import GREY, EffectAxis, model_looks, rc_of
-from sensitivity.gain_figures import auc_gain_figure, verdicts_figure
-from sensitivity.styles import style_of
-from sensitivity.tables import write_table
-from sensitivity.verdicts import verdict_rows
+from embedding_sensitivity.analysis.verdicts import verdict_rows
+from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.figures.displacement import displacement_figure
+from embedding_sensitivity.figures.gain import auc_gain_figure, verdicts_figure
+from embedding_sensitivity.figures.style import GREY, EffectAxis, model_looks, rc_of
 
 MODELS = ["openl3", "panns", "clap", "logmel"]
 KINDS = ("auc_gain", "verdicts", "displacement")

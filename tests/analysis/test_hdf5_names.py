@@ -3,8 +3,8 @@
 import h5py
 import pytest
 
-from sensitivity.errors import InputError
-from sensitivity.hdf5_names import group_names
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5_names import group_names
 
 MODELS = ["clap", "openl3", "panns"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sensitivity import cca, heldout_levels
-from sensitivity.correlation import ordered_r2, spearman
+from embedding_sensitivity.analysis import cca, heldout_levels
+from embedding_sensitivity.analysis.correlation import ordered_r2, spearman
 
 
 def noise(n_levels, n_clips, dimension, seed=0):

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from sensitivity import hdf5_names
-from sensitivity.embedding_import import read_embeddings
-from sensitivity.errors import InputError
-from sensitivity.hdf5_names import group_names
+from embedding_sensitivity.embeddings.imported import read_embeddings
+from embedding_sensitivity.files import hdf5_names
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5_names import group_names
 
 TEXT = h5py.string_dtype("utf-8")
 CLIPS = ["a", "b"]

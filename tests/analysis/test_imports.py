@@ -11,10 +11,10 @@ import pytest
 import import_effect
 import import_original
 import index_embeddings
-from sensitivity.clips import in_split, read_clips
-from sensitivity.embedding_import import attributes, read_embeddings, read_levels
-from sensitivity.errors import InputError
-from sensitivity.store import read_store
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.embeddings.imported import attributes, read_embeddings, read_levels
+from embedding_sensitivity.embeddings.store import read_store
+from embedding_sensitivity.files.errors import InputError
 
 CLIPS = ["b", "a", "c"]
 MODEL = "openl3"

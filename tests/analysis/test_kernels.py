@@ -10,8 +10,8 @@ import numpy
 import pytest
 import scipy.linalg
 
-from sensitivity import kernels
-from sensitivity.kernels import Blas
+from embedding_sensitivity.files import kernels
+from embedding_sensitivity.files.kernels import Blas
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,7 +95,7 @@ def test_each_blas_is_logged_once_and_old_kernels_warned_of_once(monkeypatch, ca
 SCRIPT = """
 import sys
 from types import SimpleNamespace
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.files.logs import configure_logging
 job = SimpleNamespace(rule="test", wildcards={}, log=[sys.argv[1]])
 if sys.argv[2] == "late":
     configure_logging(job)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from sensitivity import logistic
-from sensitivity.errors import InputError
-from sensitivity.protocol import PENALTIES
+from embedding_sensitivity.analysis import logistic
+from embedding_sensitivity.experiment.methods import PENALTIES
+from embedding_sensitivity.files.errors import InputError
 
 
 def draw(n_samples=30, dimension=60, n_problems=2, seed=0, scale=1.0, mean=0.0):

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sensitivity import cca, classification, correlation, directions, protocol
+from embedding_sensitivity.analysis import cca, classification, correlation, directions
+from embedding_sensitivity.experiment import methods
 
 ORACLE = Path(__file__).resolve().parents[2].parent / "shared" / "oracle"
 pytestmark = pytest.mark.skipif(not ORACLE.is_dir(), reason="the oracle isn't beside the checkout")
@@ -203,11 +204,11 @@ def areas(model, effect, label, solver="exact"):
     """(method, threshold, train, test) to (AUC, best C, tied C's), names as the authors'."""
     found = fitted(model, effect)[label]
     train = {name: clips("train", name) for name in LABELS}
-    chosen = protocol.classifier_clips(train, label)
+    chosen = methods.classifier_clips(train, label)
     positive = np.array([name in train[label] for name in chosen])
     variants = {}
     for name, method in AUTHORS.items():
-        if method == protocol.THRESHOLD_METHOD:
+        if method == methods.THRESHOLD_METHOD:
             for threshold in THRESHOLDS:
                 count = directions.n_directions(found.singular_values, threshold)
                 variants[name, str(threshold)] = found.subspaces[method][:count]

@@ -15,11 +15,12 @@ from test_figures import effect_params, shown_texts
 import draw_paper_auc
 import draw_paper_table1
 import tabulate_paper_comparison
-from sensitivity import comparison_figures, paper
-from sensitivity.errors import InputError
-from sensitivity.figure_style import EffectAxis, rc_of
-from sensitivity.styles import style_of
-from sensitivity.tables import COLUMNS, read_table, write_table
+from embedding_sensitivity.experiment import paper
+from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.tables import COLUMNS, read_table, write_table
+from embedding_sensitivity.figures import comparison as comparison_figures
+from embedding_sensitivity.figures.style import EffectAxis, rc_of
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "paper"

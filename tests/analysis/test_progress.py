@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 
-from sensitivity.progress import progress
+from embedding_sensitivity.files.progress import progress
 
 
 class Terminal(io.StringIO):
@@ -22,7 +22,8 @@ def test_a_terminal_gets_a_bar_and_a_log_file_nothing():
 
 def test_no_thread_is_started():
     """In a process of its own: tqdm starts one for all bars there are."""
-    code = "import threading; from sensitivity.progress import progress; list(progress([1])); "
+    code = "import threading\n"
+    code += "from embedding_sensitivity.files.progress import progress\nlist(progress([1]))\n"
     code += "print(threading.active_count())"
     path = next(path for path in sys.path if path.endswith("workflow_scripts"))
     assert subprocess.check_output([sys.executable, "-c", code], cwd=path, text=True) == "1\n"

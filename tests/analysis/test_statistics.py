@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensitivity import cca, statistics
-from sensitivity.correlation import project, squared_spearman
+from embedding_sensitivity.analysis import cca, statistics
+from embedding_sensitivity.analysis.correlation import project, squared_spearman
 
 
 def noise(n_levels, n_clips, dimension, seed=0):

@@ -8,9 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sensitivity import checksums
-from sensitivity.errors import InputError
-from sensitivity.store import (
+from embedding_sensitivity.embeddings.store import (
     assemble_effect,
     assemble_model,
     export_store,
@@ -19,6 +17,8 @@ from sensitivity.store import (
     read_store,
     write_store,
 )
+from embedding_sensitivity.files import checksums
+from embedding_sensitivity.files.errors import InputError
 
 CLIPS = ["[cel]a", "é", "x", "y"]
 LEVELS = ["-40.0", "-38.5", "0.5"]

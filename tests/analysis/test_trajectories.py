@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import fit_trajectories as script
-from sensitivity.clips import Clip, write_clips
-from sensitivity.store import write_store
-from sensitivity.tables import read_table
-from sensitivity.trajectories import choose_clips, fit_trajectories
+from embedding_sensitivity.analysis.trajectories import choose_clips, fit_trajectories
+from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.experiment.tables import read_table
 
 CLIPS = [f"clip{n:02d}" for n in range(20)]
 
@@ -132,6 +132,6 @@ def test_drawing_needs_no_umap():
     """Importing UMAP takes seconds: only the rule that fits may pay for it."""
     import subprocess
 
-    code = "import sensitivity.figures, sys; sys.exit('umap' in sys.modules)"
+    code = "import embedding_sensitivity.figures.kinds, sys; sys.exit('umap' in sys.modules)"
     path = next(path for path in sys.path if path.endswith("workflow_scripts"))
     assert subprocess.run([sys.executable, "-c", code], cwd=path).returncode == 0

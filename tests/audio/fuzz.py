@@ -35,15 +35,15 @@ from threading import local
 import numpy as np
 import soundfile
 
-from sensitivity.audio import AudioBatch, BadClip, inspect_file, read_clip, to_pcm16
-from sensitivity.clips import Clip
-from sensitivity.dataset import find_audio
-from sensitivity.effects import EFFECTS, Effect, refusal
-from sensitivity.errors import InputError
-from sensitivity.index import index_clips
-from sensitivity.models.logmel import LogMel
-from sensitivity.names import path_refusal, printable
-from sensitivity.rendering import render_batch
+from embedding_sensitivity.clips.audio import AudioBatch, BadClip, inspect_file, read_clip, to_pcm16
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.clips.dataset import find_audio
+from embedding_sensitivity.clips.index import index_clips
+from embedding_sensitivity.effects import EFFECTS, Effect, refusal
+from embedding_sensitivity.effects.rendering import render_batch
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.names import path_refusal, printable
+from embedding_sensitivity.models.logmel import LogMel
 
 EXTENSIONS = ("wav", "flac", "aif", "aiff", "ogg", "mp3")
 RATES = (1, 2, 100, 999, 1000, 1001, 4000, 8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000,

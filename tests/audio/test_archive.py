@@ -8,10 +8,10 @@ import zipfile
 
 import pytest
 
-from sensitivity import archive
-from sensitivity.archive import extract
-from sensitivity.errors import InputError
-from sensitivity.irmas import clip_path
+from embedding_sensitivity.clips.irmas import clip_path
+from embedding_sensitivity.downloads import unpack as archive
+from embedding_sensitivity.downloads.unpack import extract
+from embedding_sensitivity.files.errors import InputError
 
 LIMITS = {"largest_file": 10**6, "largest_total": 3 * 10**6}
 

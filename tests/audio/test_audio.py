@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pedalboard.io import AudioFile
 
-from sensitivity import audio as audio_module
-from sensitivity import checksums
-from sensitivity.audio import (
+from embedding_sensitivity.clips import audio as audio_module
+from embedding_sensitivity.clips.audio import (
     PEDALBOARD_FULL_SCALE,
     AudioBatch,
     decode,
@@ -30,8 +29,9 @@ from sensitivity.audio import (
     write_wavs,
     writing_batch,
 )
-from sensitivity.clips import Clip
-from sensitivity.errors import InputError
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.files import checksums
+from embedding_sensitivity.files.errors import InputError
 
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
 needs_recordings = pytest.mark.skipif(

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensitivity.audio import AudioBatch, writing_batch
-from sensitivity.clips import Clip
-from sensitivity.direction_store import read_directions, write_directions
-from sensitivity.directions import LabelDirections
-from sensitivity.errors import InputError
-from sensitivity.store import read_header, read_rows, read_store, write_store
+from embedding_sensitivity.analysis.direction_store import read_directions, write_directions
+from embedding_sensitivity.analysis.directions import LabelDirections
+from embedding_sensitivity.clips.audio import AudioBatch, writing_batch
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.embeddings.store import read_header, read_rows, read_store, write_store
+from embedding_sensitivity.files.errors import InputError
 
 CLIPS = ["[cel]a", "é", "x", "y"]
 LEVELS = ["-40.0", "0.5"]

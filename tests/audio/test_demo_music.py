@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import render_demo_clips
-from sensitivity.demo_music import (
+from embedding_sensitivity.clips.demo_music import (
     BANDS,
     CLIP_S,
     POLYPHONIC,
@@ -21,9 +21,9 @@ from sensitivity.demo_music import (
     compose,
     demo_clips,
 )
-from sensitivity.demo_synthesis import SAMPLERATE, Player, find_soundfont, render
-from sensitivity.errors import InputError
-from sensitivity.irmas import GENRES, LABELS, parse_name
+from embedding_sensitivity.clips.demo_synthesis import SAMPLERATE, Player, find_soundfont, render
+from embedding_sensitivity.clips.irmas import GENRES, LABELS, parse_name
+from embedding_sensitivity.files.errors import InputError
 
 SCRIPTS = Path(render_demo_clips.__file__).parent
 ALL = list(LABELS.values())
@@ -126,9 +126,9 @@ def test_bad_input_is_one_line_with_its_key_and_remedy(arguments, words):
 
 def test_listing_the_clips_needs_the_standard_library_only():
     code = (
-        "import sys; before = set(sys.modules); import sensitivity.demo_music; "
+        "import sys; before = set(sys.modules); import embedding_sensitivity.clips.demo_music; "
         "names = {name.split('.')[0] for name in set(sys.modules) - before}; "
-        "print(names - set(sys.stdlib_module_names) - {'sensitivity'})"
+        "print(names - set(sys.stdlib_module_names) - {'embedding_sensitivity'})"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True

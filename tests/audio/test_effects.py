@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
 
-from sensitivity.effects import EFFECTS, effect_named, refusal
-from sensitivity.errors import InputError
+from embedding_sensitivity.effects import EFFECTS, effect_named, refusal
+from embedding_sensitivity.files.errors import InputError
 
 FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
 forms = pytest.mark.parametrize(("samplerate", "channels"), FORMS)
@@ -28,7 +28,7 @@ def of_pedalboard(plugin, audio, samplerate):
 
 def test_the_registry_imports_without_numpy():
     code = (
-        "import sys; import sensitivity.effects; "
+        "import sys; import embedding_sensitivity.effects; "
         "sys.exit(bool({'numpy', 'scipy', 'pedalboard'} & set(sys.modules)))"
     )
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -11,11 +11,11 @@ import soundfile
 import assemble_effect
 import embed_clips
 import embed_original
-from sensitivity.audio import from_pcm16, to_pcm16, writing_batch
-from sensitivity.clips import Clip, write_clips
-from sensitivity.errors import InputError
-from sensitivity.models import load_model
-from sensitivity.store import read_store
+from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, writing_batch
+from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.embeddings.store import read_store
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import load_model
 
 SAMPLERATE = 44100
 LEVELS = ["-6.0", "0.0"]

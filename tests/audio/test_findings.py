@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from sensitivity.clips import Clip
-from sensitivity.findings import MEANINGS, find, write_findings
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.clips.findings import MEANINGS, find, write_findings
 
 GOOD = "cel/[cel][cla]0001__1.wav"
 

@@ -12,12 +12,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensitivity import irmas
-from sensitivity.clips import by_split_row, in_split, read_clips, write_clips
-from sensitivity.dataset import SplitRow, describe, find_audio, read_split
-from sensitivity.errors import InputError
-from sensitivity.index import generate_split, index_clips
-from sensitivity.protocol import classifier_clips
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.clips.clip import by_split_row, in_split, read_clips, write_clips
+from embedding_sensitivity.clips.dataset import SplitRow, describe, find_audio, read_split
+from embedding_sensitivity.clips.index import generate_split, index_clips
+from embedding_sensitivity.experiment.methods import classifier_clips
+from embedding_sensitivity.files.errors import InputError
 
 RATE = 8000
 

@@ -4,8 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from sensitivity.errors import InputError
-from sensitivity.models import dimension, load_model
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import dimension, load_model
 
 
 @pytest.fixture(scope="module")

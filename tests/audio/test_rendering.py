@@ -15,12 +15,11 @@ from scipy.signal import cheb2ord, cheby2, sosfilt
 
 import keep_audio
 import render_effect
-from sensitivity import rendering
-from sensitivity.audio import AudioBatch, inspect_file, read_clip
-from sensitivity.clips import Clip, in_split, write_clips
-from sensitivity.effects import EFFECTS
-from sensitivity.errors import InputError
-from sensitivity.rendering import render_batch
+from embedding_sensitivity.clips.audio import AudioBatch, inspect_file, read_clip
+from embedding_sensitivity.clips.clip import Clip, in_split, write_clips
+from embedding_sensitivity.effects import EFFECTS, rendering
+from embedding_sensitivity.effects.rendering import render_batch
+from embedding_sensitivity.files.errors import InputError
 
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
 PAPER = {"reverb_state": "carried", "audio": "pcm16"}

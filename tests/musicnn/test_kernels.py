@@ -3,7 +3,7 @@
 import numpy
 import scipy.linalg
 
-from sensitivity import kernels
+from embedding_sensitivity.files import kernels
 
 
 def test_no_kernel_is_older_than_the_processor():

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensitivity.errors import InputError
-from sensitivity.models import load_model, write_initial
-from sensitivity.models import musicnn as ours
-from sensitivity.models.checkpoint import read_checkpoint
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import load_model, write_initial
+from embedding_sensitivity.models import musicnn as ours
+from embedding_sensitivity.models.checkpoint import read_checkpoint
 
 CHECKPOINT = Path(find_spec("musicnn").submodule_search_locations[0]) / "MTT_musicnn"
 LAYERS = ["mean_pool", "penultimate"]

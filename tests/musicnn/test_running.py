@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sensitivity import devices
-from sensitivity.embedding import Embedder, Preparation, embed_each
-from sensitivity.errors import InputError
-from sensitivity.workers import in_order
+from embedding_sensitivity.embeddings import devices
+from embedding_sensitivity.embeddings.embedding import Embedder, Preparation, embed_each
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.workers import in_order
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow_scripts"
 
@@ -157,7 +157,7 @@ def test_workers_end_with_a_job_that_is_killed(tmp_path):
         textwrap.dedent(
             """
             import os, sys, time
-            from sensitivity.workers import in_order
+            from embedding_sensitivity.files.workers import in_order
 
             def who(index):
                 return os.getpid()

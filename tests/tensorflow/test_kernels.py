@@ -7,7 +7,7 @@ import numpy
 import scipy.linalg
 from threadpoolctl import threadpool_info
 
-from sensitivity import kernels
+from embedding_sensitivity.files import kernels
 
 # What OpenBLAS 0.3.23 takes where it doesn't know a processor: by its SSE, or by its AVX.
 FALLBACKS = {"Prescott", "Core2", "Nehalem", "Sandybridge"}

@@ -15,10 +15,10 @@ import soundfile
 import tensorflow as tf
 from musicnn.models import define_model
 
-from sensitivity.models import load_model, musicnn_network
-from sensitivity.models import musicnn as ours
-from sensitivity.models.checkpoint import read_checkpoint
-from sensitivity.models.initial import pink_noise
+from embedding_sensitivity.models import load_model, musicnn_network
+from embedding_sensitivity.models import musicnn as ours
+from embedding_sensitivity.models.checkpoint import read_checkpoint
+from embedding_sensitivity.models.initial import pink_noise
 
 CHECKPOINT = Path(musicnn.__file__).parent / "MTT_musicnn"
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def test_in_its_own_environment_equals_the_packages_graph(models, musicnn_python
     script = """
 import sys
 import numpy as np
-from sensitivity.models import load_model
+from embedding_sensitivity.models import load_model
 assert int(np.__version__.split(".")[0]) >= 2
 model = load_model("musicnn", {"layer": sys.argv[1]})
 with np.load(sys.argv[2]) as clips:

@@ -20,11 +20,11 @@ with warnings.catch_warnings():
     import openl3
     import resampy
 
-from sensitivity.errors import InputError
-from sensitivity.files import sha256_of
-from sensitivity.models import kaiser_best, load_model, write_initial
-from sensitivity.models import openl3 as ours
-from sensitivity.models.initial import pink_noise
+from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import kaiser_best, load_model, write_initial
+from embedding_sensitivity.models import openl3 as ours
+from embedding_sensitivity.models.initial import pink_noise
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT.parent / "shared" / "audio"

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from upstream import audio_tagging_class, chord, forbidden, msclap_class
 
-from sensitivity.models import model_info, torch_model, write_initial
+from embedding_sensitivity.models import model_info, torch_model, write_initial
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT.parent / "shared" / "audio"

@@ -20,8 +20,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import openl3
 
-from sensitivity.models import load_model, write_initial
-from sensitivity.models import openl3 as ours
+from embedding_sensitivity.models import load_model, write_initial
+from embedding_sensitivity.models import openl3 as ours
 
 
 def main(weights: str, clips: str, results: str) -> None:

@@ -10,8 +10,8 @@ import soundfile
 import torch
 from upstream import chord, relative
 
-from sensitivity.errors import InputError
-from sensitivity.models import clap, load_model, torch_model, write_initial
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import clap, load_model, torch_model, write_initial
 
 VERSIONS = {"clap": "2023", "clap_2022": "2022"}
 INPUTS = ["concatenated", "mono"]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from sensitivity.errors import InputError
-from sensitivity.models.openl3 import VARIABLES, read_weights
-from sensitivity.models.torch_model import load_weights, read_checkpoint
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models.openl3 import VARIABLES, read_weights
+from embedding_sensitivity.models.torch_model import load_weights, read_checkpoint
 
 
 class Runs:

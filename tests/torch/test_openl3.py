@@ -13,9 +13,9 @@ import torch
 from conftest import PUBLISHED, RECORDINGS, ROOT
 from upstream import chord, relative
 
-from sensitivity.errors import InputError
-from sensitivity.models import load_model, model_info
-from sensitivity.models import openl3 as ours
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import load_model, model_info
+from embedding_sensitivity.models import openl3 as ours
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows

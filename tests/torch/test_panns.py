@@ -15,10 +15,10 @@ from conftest import PUBLISHED
 from torch.utils.mkldnn import MkldnnConv2d
 from upstream import chord, relative
 
-from sensitivity.errors import InputError
-from sensitivity.models import load_model, model_info, panns, torch_model, write_initial
-from sensitivity.models.cnn14 import speed_up
-from sensitivity.models.initial import pink_noise
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import load_model, model_info, panns, torch_model, write_initial
+from embedding_sensitivity.models.cnn14 import speed_up
+from embedding_sensitivity.models.initial import pink_noise
 
 
 @pytest.fixture(scope="module")

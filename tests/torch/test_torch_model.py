@@ -10,9 +10,9 @@ import pytest
 import torch
 from conftest import ROOT
 
-from sensitivity.errors import InputError
-from sensitivity.models import Setup, torch_model
-from sensitivity.models.torch_model import TorchModel, import_bare, read_checkpoint
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import Setup, torch_model
+from embedding_sensitivity.models.torch_model import TorchModel, import_bare, read_checkpoint
 
 # Loads model argv[1] with checkpoint argv[2] and embeds, where nothing can be run or fetched.
 LOAD_ALONE = """
@@ -27,7 +27,7 @@ def refuse(*args, **options):
 
 os.system = os.popen = subprocess.Popen = socket.socket.connect = socket.getaddrinfo = refuse
 import numpy as np
-from sensitivity.models import clap, load_model, panns
+from embedding_sensitivity.models import clap, load_model, panns
 assert "torch" not in sys.modules, "imported before load"
 model = load_model(sys.argv[1], {}, sys.argv[2], protocol={"clap_input": "mono"})
 model.embed([model.prepare(np.zeros((44100, 2), np.float32), 44100)])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sensitivity.closing import closing_lines, largest_effects
-from sensitivity.tables import COLUMNS, write_table
+from embedding_sensitivity.experiment.closing import closing_lines, largest_effects
+from embedding_sensitivity.experiment.tables import COLUMNS, write_table
 
 
 def write(folder, table, *rows):

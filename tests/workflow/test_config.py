@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity.config import load_settings, schema
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment.settings import load_settings, schema
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests" / "workflow" / "tiny.yaml").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sensitivity.dependencies import imported_by, library_of
+from embedding_sensitivity.experiment.dependencies import imported_by, library_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "workflow_scripts"
@@ -20,7 +20,7 @@ def imported_modules(script: Path) -> set[str]:
         "import modulefinder, sys\n"
         "finder = modulefinder.ModuleFinder(path=[sys.argv[1]])\n"
         "finder.run_script(sys.argv[2])\n"
-        "print(*(name for name in finder.modules if name.startswith('sensitivity.')))\n"
+        "print(*(name for name in finder.modules if name.startswith('embedding_sensitivity.')))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder), str(script)],
@@ -46,7 +46,7 @@ def test_a_script_depends_on_the_modules_that_it_imports(script):
 
 
 def test_what_a_script_chooses_is_added_with_what_that_imports():
-    module = "sensitivity/models/musicnn"
+    module = "embedding_sensitivity/models/musicnn"
     expected = as_paths(imported_modules(FOLDER / f"{module}.py")) | {FOLDER / f"{module}.py"}
     assert library_of(FOLDER, "classify", module) == library_of(FOLDER, "classify") | expected
 
@@ -54,27 +54,28 @@ def test_what_a_script_chooses_is_added_with_what_that_imports():
 @pytest.mark.parametrize(
     "code",
     [
-        "import sensitivity.x",
-        "from sensitivity.x import y",
-        "from sensitivity import x",
-        "import os, sensitivity.x as z",
-        "def f():\n    if True:\n        import sensitivity.x",
-        "try:\n    pass\nexcept OSError:\n    from sensitivity import x\nelse:\n    pass",
-        "try:\n    pass\nfinally:\n    with open(f) as g:\n        from sensitivity import x",
-        "class A:\n    async def f(self):\n        for _ in ():\n            import sensitivity.x",
-        "match 1:\n    case _:\n        import sensitivity.x",
+        "import embedding_sensitivity.x",
+        "from embedding_sensitivity.x import y",
+        "from embedding_sensitivity import x",
+        "import os, embedding_sensitivity.x as z",
+        "def f():\n    if True:\n        import embedding_sensitivity.x",
+        "try:\n    pass\nexcept OSError:\n    from embedding_sensitivity import x\nelse:\n    pass",
+        "try:\n    pass\nfinally:\n    with f() as g:\n        from embedding_sensitivity import x",
+        "class A:\n    async def f(self):\n        for _ in ():\n"
+        "            import embedding_sensitivity.x",
+        "match 1:\n    case _:\n        import embedding_sensitivity.x",
     ],
 )
 def test_an_import_is_found_wherever_it_stands(tmp_path, code):
-    (tmp_path / "sensitivity").mkdir()
-    (tmp_path / "sensitivity" / "x.py").touch()
+    (tmp_path / "embedding_sensitivity").mkdir()
+    (tmp_path / "embedding_sensitivity" / "x.py").touch()
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf-8")
-    assert imported_by(tmp_path, script) == {tmp_path / "sensitivity" / "x.py"}
+    assert imported_by(tmp_path, script) == {tmp_path / "embedding_sensitivity" / "x.py"}
 
 
 def test_modules_of_others_are_none_of_the_librarys(tmp_path):
     (tmp_path / "numpy.py").touch()
     script = tmp_path / "script.py"
-    script.write_text("import numpy\nfrom sensitivity import gone\nfrom . import near\n")
+    script.write_text("import numpy\nfrom embedding_sensitivity import gone\nfrom . import near\n")
     assert imported_by(tmp_path, script) == set()

@@ -30,10 +30,10 @@ from file_server import (
     whole,
 )
 
-from sensitivity import download
-from sensitivity.download import digest_of, fetch, gunzip, place
-from sensitivity.errors import InputError
-from sensitivity.sources import Source
+from embedding_sensitivity.downloads import fetch as download
+from embedding_sensitivity.downloads.fetch import digest_of, fetch, gunzip, place
+from embedding_sensitivity.downloads.sources import Source
+from embedding_sensitivity.files.errors import InputError
 
 CONTENT = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(300_000)
@@ -147,7 +147,8 @@ def test_a_killed_run_leaves_what_it_received(get, server, folder):
     server.answers = [stalling(server, 200_000)]
     code = (
         "import sys; from dataclasses import replace\n"
-        "from sensitivity.download import fetch; from sensitivity.sources import SOURCES\n"
+        "from embedding_sensitivity.downloads.fetch import fetch\n"
+        "from embedding_sensitivity.downloads.sources import SOURCES\n"
         "fetch(replace(SOURCES['panns'], file_name='thing.bin', size=300_000), *sys.argv[1:])"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[1])}

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from sensitivity import tables
-from sensitivity.protocol import METHODS
+from embedding_sensitivity.experiment import tables
+from embedding_sensitivity.experiment.methods import METHODS
 
 MODELS = ("logmel", "musicnn", "musicnn-untrained")
 LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
@@ -159,7 +159,7 @@ ONE_MORE_EFFECT = """
 
 @pytest.mark.more
 def test_one_more_effect_is_one_entry(project):
-    effects = project.path("workflow_scripts/sensitivity/effects.py")
+    effects = project.path("workflow_scripts/embedding_sensitivity/effects/__init__.py")
     head, tail = effects.read_text(encoding="utf-8").split("    for effect in (\n")
     effects.write_text(f"{head}    for effect in ({ONE_MORE_EFFECT}{tail}", encoding="utf-8")
     config = project.read_config()

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensitivity import files
-from sensitivity.errors import InputError
-from sensitivity.files import replacing
-from sensitivity.logs import configure_logging
+from embedding_sensitivity.files import atomic as files
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.logs import configure_logging
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

@@ -11,10 +11,10 @@ import yte
 from conftest import copy_checkout
 from test_bad_input import refused, write_clip
 
-from sensitivity import import_settings
-from sensitivity.cells import unescaped_row
-from sensitivity.config import load_settings
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment import import_settings
+from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.files.cells import unescaped_row
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUCH = "$(touch PWNED) `touch PWNED`; touch PWNED"

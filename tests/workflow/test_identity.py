@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity import identity
-from sensitivity.config import load_settings
+from embedding_sensitivity.experiment import identity
+from embedding_sensitivity.experiment.settings import load_settings
 
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
 

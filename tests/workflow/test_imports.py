@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity.config import ImportSettings, load_settings
-from sensitivity.embedding_files import level_files
-from sensitivity.errors import InputError
-from sensitivity.import_settings import complete
-from sensitivity.paper import LEVELS, refusal
+from embedding_sensitivity.experiment.embedding_files import level_files
+from embedding_sensitivity.experiment.import_settings import complete
+from embedding_sensitivity.experiment.paper import LEVELS, refusal
+from embedding_sensitivity.experiment.settings import ImportSettings, load_settings
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 ORACLE = ROOT.parent / "shared" / "oracle"

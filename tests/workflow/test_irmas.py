@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sensitivity import irmas
-from sensitivity.errors import InputError
-from sensitivity.irmas import GENRES, LABELS, clip_path, find_clips, parse_name
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.clips.irmas import GENRES, LABELS, clip_path, find_clips, parse_name
+from embedding_sensitivity.files.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 

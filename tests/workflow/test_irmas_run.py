@@ -102,7 +102,7 @@ def replace_in(path: Path, *changes: tuple[str, str]) -> None:
 
 def expecting_mini(project: Project) -> Project:
     """Make a copy of the workflow expect the made-up archive and split."""
-    library = project.path("workflow_scripts/sensitivity")
+    library = project.path("workflow_scripts/embedding_sensitivity/downloads")
     replace_in(
         library / "sources.py",
         ("4fd9f5ed5a18d8e2687e6360b5f60afe", hashlib.md5(ARCHIVE).hexdigest()),
@@ -110,7 +110,9 @@ def expecting_mini(project: Project) -> Project:
         ("size=225_199", f"size={len(SPLIT_FILE)}"),
     )
     counts = [(rf'"{tag}": \d+,', f'"{tag}": {9 if tag in LABELS else 1},') for tag in TAGS]
-    replace_in(library / "irmas.py", ("DURATION_S = 3.0", "DURATION_S = 0.1"), *counts)
+    replace_in(
+        library.parent / "clips" / "irmas.py", ("DURATION_S = 3.0", "DURATION_S = 0.1"), *counts
+    )
     project.write_config(
         {
             "experiment": "mini",

@@ -4,10 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensitivity.config import Settings
-from sensitivity.effects import EFFECTS
-from sensitivity.errors import InputError
-from sensitivity.levels import (
+from embedding_sensitivity.effects import EFFECTS
+from embedding_sensitivity.effects.levels import (
     batch_levels,
     batch_name,
     geometric,
@@ -16,6 +14,8 @@ from sensitivity.levels import (
     plan_batches,
     stepped,
 )
+from embedding_sensitivity.experiment.settings import Settings
+from embedding_sensitivity.files.errors import InputError
 
 GRID = ["4", "6", "8", "10", "12"]
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensitivity import manifest
-from sensitivity.clips import Clip
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.experiment import manifest
 
 STAMP = ".snakemake_timestamp"
 
@@ -167,7 +167,7 @@ def test_other_code_and_another_config_are_notes(again):
     script = again.path("workflow_scripts/classify.py")
     script.write_text(script.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     again.path("rules/debiasing.smk").unlink()
-    again.path("workflow_scripts/sensitivity/new.py").touch()
+    again.path("workflow_scripts/embedding_sensitivity/new.py").touch()
     config = again.read_config()
     again.write_config(dict(reversed(config.items())))
     done = verify(again)

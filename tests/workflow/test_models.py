@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sensitivity import models
-from sensitivity.errors import InputError
+from embedding_sensitivity import models
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_imports_nothing_but_the_standard_library():
-    code = "import sys; sys.path.insert(0, 'workflow_scripts'); import sensitivity.models"
+    code = "import sys; sys.path.insert(0, 'workflow_scripts'); import embedding_sensitivity.models"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=ROOT, check=True)
 
 

@@ -9,15 +9,15 @@ import string
 import pytest
 from docutils.core import publish_parts
 
-from sensitivity import irmas
-from sensitivity.cells import escaped, unescaped
-from sensitivity.clips import Clip, read_clips, write_clips
-from sensitivity.dataset import find_audio, is_plain_file, labels_of, read_split
-from sensitivity.embedding_files import level_files
-from sensitivity.errors import InputError
-from sensitivity.findings import Finding, write_findings
-from sensitivity.names import label_refusal, path_refusal, rst_text, text_refusal
-from sensitivity.tables import read_table, write_table
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.clips.clip import Clip, read_clips, write_clips
+from embedding_sensitivity.clips.dataset import find_audio, is_plain_file, labels_of, read_split
+from embedding_sensitivity.clips.findings import Finding, write_findings
+from embedding_sensitivity.experiment.embedding_files import level_files
+from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.files.cells import escaped, unescaped
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.names import label_refusal, path_refusal, rst_text, text_refusal
 
 # Each is refused wherever it is in a name.
 HIDDEN = ["\n", "\r", "\t", "\0", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\udcff"]

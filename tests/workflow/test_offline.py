@@ -15,8 +15,8 @@ from offline import NAMESPACE, needs_namespace
 from test_conda_standin import environment_without_conda
 from test_irmas_run import ARCHIVE, SPLIT_FILE, expecting_mini, replace_in
 
-from sensitivity.download import digest_of
-from sensitivity.sources import SOURCES
+from embedding_sensitivity.downloads.fetch import digest_of
+from embedding_sensitivity.downloads.sources import SOURCES
 
 pytestmark = needs_namespace
 FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", "panns", "clap")}
@@ -77,8 +77,8 @@ def papers(project) -> Project:
     without a network, test_paper_models.py and test_weights.py show.
     """
     expecting_mini(project)
-    library = project.path("workflow_scripts/sensitivity")
-    replace_in(library / "download.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
+    library = project.path("workflow_scripts/embedding_sensitivity/downloads")
+    replace_in(library / "fetch.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
     project.path("made").write_bytes(WEIGHTS["openl3"])
     replace_in(
         library / "sources.py",

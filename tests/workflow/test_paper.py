@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity import paper
-from sensitivity.config import load_settings
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment import paper
+from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
 
-from sensitivity.errors import InputError
-from sensitivity.machine import memory_mb
-from sensitivity.slurm import refuse_jobs_left
+from embedding_sensitivity.experiment.slurm import refuse_jobs_left
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.machine import memory_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "sensitivity_be4b4532-e532-4512-af46-63a7923acfe1"

@@ -17,8 +17,8 @@ import pytest
 from conftest import first_of
 from test_dependencies import imported_modules
 
-from sensitivity import models
-from sensitivity.styles import STYLES
+from embedding_sensitivity import models
+from embedding_sensitivity.experiment.styles import STYLES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc", "draw_auc_gain", "draw_verdicts"}
@@ -138,7 +138,7 @@ def test_a_models_environment_embeds_the_models_that_run_in_it(again):
 
 
 def test_what_all_models_use_embeds_them_from_one_rendering(again):
-    edit(again, "workflow_scripts/sensitivity/embedding.py")
+    edit(again, "workflow_scripts/embedding_sensitivity/embeddings/embedding.py")
     planned = again.planned()
     assert len(planned["embed_clips"]) == 3 * 4
     assert len(planned["render_effect"]) == 4
@@ -148,7 +148,7 @@ def test_what_all_models_use_embeds_them_from_one_rendering(again):
 def test_an_edited_model_is_embedded_once_and_its_earlier_parts_are_kept(again):
     """Run to the end: no other model is embedded, now or in the next run."""
     parts = set(again.path("results/tiny/embeddings").glob("*/*/*.h5"))
-    module = again.path("workflow_scripts/sensitivity/models/logmel.py")
+    module = again.path("workflow_scripts/embedding_sensitivity/models/logmel.py")
     before = module.read_text(encoding="utf-8")
     edit(again, module)
     done = again.run("results/tiny/embeddings/logmel.h5")
@@ -316,17 +316,17 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
 
 # Which script imports which modules: test_dependencies.py.
 LIBRARY_EDITS = {
-    "cca": SENSITIVITY | DEBIASING,
+    "analysis/cca": SENSITIVITY | DEBIASING,
     "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
-    "classification": DEBIASING,
-    "trajectories": TRAJECTORIES,
-    "rendering": {"keep_audio"} | EMBEDDING | STORES | ANALYSIS,
+    "analysis/classification": DEBIASING,
+    "analysis/trajectories": TRAJECTORIES,
+    "effects/rendering": {"keep_audio"} | EMBEDDING | STORES | ANALYSIS,
 }
 
 
 @pytest.mark.parametrize("module", first_of(LIBRARY_EDITS, 2))
 def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
-    edit(again, f"workflow_scripts/sensitivity/{module}.py")
+    edit(again, f"workflow_scripts/embedding_sensitivity/{module}.py")
     planned = again.planned()
     assert set(planned) == LIBRARY_EDITS[module]
     if module == "models/logmel":

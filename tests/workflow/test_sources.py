@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sensitivity.errors import InputError
-from sensitivity.models import MODELS
-from sensitivity.sources import (
+from embedding_sensitivity.downloads.sources import (
     SOURCES,
     check_local_weights,
     check_mirrors,
@@ -19,6 +17,8 @@ from sensitivity.sources import (
     weights_files,
     weights_source,
 )
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = {"sha256": 64, "md5": 32, "git_blob": 40, "lock": 0}
@@ -62,7 +62,7 @@ def test_only_the_standard_library_is_needed():
     """The rules that download run in whatever environment, and Snakemake reads the registry."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'workflow_scripts')!r}); "
-        "import sensitivity.download, sensitivity.sources"
+        "import embedding_sensitivity.downloads.fetch, embedding_sensitivity.downloads.sources"
     )
     subprocess.run([sys.executable, "-S", "-I", "-c", code], check=True)
 

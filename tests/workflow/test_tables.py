@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensitivity import tables
-from sensitivity.errors import InputError
+from embedding_sensitivity.experiment import tables
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFIED = {

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensitivity import paper, targets
-from sensitivity.batches import batches_of, embedded
-from sensitivity.config import load_settings
-from sensitivity.errors import InputError
-from sensitivity.styles import STYLES
+from embedding_sensitivity.experiment import paper, targets
+from embedding_sensitivity.experiment.batches import batches_of, embedded
+from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.experiment.styles import STYLES
+from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))

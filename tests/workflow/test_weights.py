@@ -10,9 +10,9 @@ from file_server import cut, serving, whole
 from offline import WITHOUT_NETWORK
 
 import fetch_weights
-from sensitivity.errors import InputError
-from sensitivity.pins import check_weights
-from sensitivity.sources import SOURCES, published_weights
+from embedding_sensitivity.downloads.pins import check_weights
+from embedding_sensitivity.downloads.sources import SOURCES, published_weights
+from embedding_sensitivity.files.errors import InputError
 
 CLAP = "resources/weights/CLAP_weights_2023.pth"
 # To the workflow any zip file may be CLAP's checkpoint: what is in it is for the model to read.
@@ -234,7 +234,7 @@ def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):
 def test_a_job_embeds_with_verified_weights_alone(project, config):
     """CLAP's untrained checkpoint in place of the published one, which has no published hash."""
     project.through = WITHOUT_NETWORK
-    initial = project.path("workflow_scripts/sensitivity/models/initial.py")
+    initial = project.path("workflow_scripts/embedding_sensitivity/models/initial.py")
     text = initial.read_text(encoding="utf-8").replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 2")
     initial.write_text(text, encoding="utf-8")
     config(models={"clap-untrained": {}})

@@ -19,7 +19,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_sensitivity.display import display_on
 from snakemake_logger_plugin_sensitivity.run import Job, Run
 
-# Jobs inherit it: what they log then goes to their log files alone (`sensitivity/logs.py`).
+# Jobs inherit it: what they log then goes to their log files alone (`files/logs.py`).
 VARIABLE = "SENSITIVITY_SCREEN"
 # Said of every run, and nothing to act on.
 NOISE = (

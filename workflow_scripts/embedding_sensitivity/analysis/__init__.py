@@ -1,0 +1,1 @@
+"""Measures of how embeddings respond to an effect."""

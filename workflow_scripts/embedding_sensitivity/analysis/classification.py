@@ -1,0 +1,218 @@
+"""One-against-rest classifiers on debiased embeddings (section IV of the paper)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from embedding_sensitivity.analysis.correlation import first_equal_rows
+from embedding_sensitivity.analysis.logistic import fit, root_of
+from embedding_sensitivity.analysis.projection import project_out, project_out_gram
+from embedding_sensitivity.clips.split import N_FOLDS
+from embedding_sensitivity.experiment.methods import PENALTIES
+
+# C's whose mean AUC is this near to the best count as tied with it.
+TIE = 1e-12
+# Duals (M, n) of each fold's fits and, last, (1, n) of the fit to all samples.
+Duals = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Classifiers:
+    """Fitted classifiers of one label: S training sets times V bases.
+
+    weights : (S, V, d), already free of the directions projected out
+    best_c, n_tied_c : (S, V)
+    """
+
+    weights: np.ndarray
+    best_c: np.ndarray
+    n_tied_c: np.ndarray
+
+    def scores(self, points: np.ndarray, which: tuple) -> np.ndarray:
+        """Scores to rank points (n, d) by, of the classifiers at index `which`, as (..., n).
+
+        Decision values less the intercept, which changes no order. Equal points get equal scores,
+        whatever the rounding of a matrix product.
+        """
+        return (self.weights[which] @ points.T)[..., first_equal_rows(points)]
+
+
+def train(
+    training_sets: np.ndarray,
+    positive: np.ndarray,
+    bases: Sequence[np.ndarray],
+    solver: str = "exact",
+) -> Classifiers:
+    """Train one label's classifier on every training set and for every basis projected out.
+
+    Parameters
+    ----------
+    training_sets : (S, n, d), the same clips uneffected and at each level, in protocol order
+    positive : (n,), bool
+    bases : V arrays (k, d) with orthonormal rows; (0, d) projects nothing out
+    solver : see `logistic.fit`
+    """
+    n_sets, n_samples, dimension = training_sets.shape
+    ones = np.ones((n_samples, 1))
+    shape = (n_sets, len(bases))
+    result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
+    folds = stratified_folds(positive, N_FOLDS)
+    # A level is close to the next, and a basis to the first: their duals are good guesses.
+    earlier: list[list[Duals]] = [[] for _ in bases]
+    for index, points in enumerate(training_sets):
+        points = points.astype(np.float64)
+        first = first_equal_rows(points)
+        gram = points @ points.T
+        for variant, basis in enumerate(bases):
+            # Equal samples get equal inner products, so that their scores tie.
+            kernel = project_out_gram(gram, points, basis)[first].take(first, axis=1)
+            kernel += 1.0
+            samples = None
+            if dimension < n_samples:
+                samples = np.concatenate([project_out(points, basis), ones], axis=1)
+            similar = earlier[variant] + (earlier[0][-1:] if variant else [])
+            best, tied, duals = _train_one(kernel, samples, positive, folds, first, solver, similar)
+            earlier[variant] = [*earlier[variant][-1:], duals]
+            weights = duals[-1][0] @ points
+            result.weights[index, variant] = weights - (weights @ basis.T) @ basis
+            result.best_c[index, variant], result.n_tied_c[index, variant] = best, tied
+    return result
+
+
+def stratified_folds(positive: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and validation indices of each fold: scikit-learn's unshuffled ``StratifiedKFold``.
+
+    Folds take turns at the samples sorted by class, the first sample's class first: that says how
+    many of each class a fold gets. Each class then fills the folds in the order of its samples.
+    (scikit-learn itself takes a second to import, and a classifier milliseconds to train.)
+    """
+    other = positive != positive[0]
+    by_class = np.sort(other)
+    fold_of = np.empty(len(other), dtype=int)
+    for which in (False, True):
+        sizes = [(by_class[fold::n_folds] == which).sum() for fold in range(n_folds)]
+        fold_of[other == which] = np.repeat(np.arange(n_folds), sizes)
+    return [(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(n_folds)]
+
+
+def _train_one(
+    kernel: np.ndarray,
+    samples: np.ndarray | None,
+    positive: np.ndarray,
+    folds: Sequence,
+    first: np.ndarray,
+    solver: str,
+    similar: Sequence[Duals],
+) -> tuple[float, int, Duals]:
+    """The C of the best mean AUC over the folds, how many C's tie with it, and all duals.
+
+    Parameters
+    ----------
+    kernel : (n, n), see `logistic.fit`
+    samples : (n, d + 1), of the kernel, for where they are more than dimensions
+    folds : pairs of training and validation indices
+    first : (n,), see `first_equal_rows`
+    similar : what this function returned for similar problems
+
+    The mean is the plain one of `roc_auc`'s values and the first strict maximum wins, so that C
+    is the one scikit-learn's functions choose, to the last bit.
+    """
+
+    def root(inner, rows):
+        many = samples is not None and samples.shape[1] < len(inner)
+        return samples[rows] if many else root_of(inner)
+
+    areas = np.empty((len(folds), len(PENALTIES)))
+    duals: Duals = []
+    together = np.zeros((len(PENALTIES), len(positive)))
+    for fold, (rows, validation) in enumerate(folds):
+        inner = kernel[rows].take(rows, axis=1)
+        guesses = [other[fold] for other in similar]
+        cross = kernel[rows].take(validation, axis=1) - 1.0
+        settled = _order_is_certain(
+            positive[validation], kernel[validation].take(validation, axis=1), cross
+        )
+        duals.append(
+            fit(inner, root(inner, rows), positive[rows], PENALTIES, solver, guesses, settled)
+        )
+        together[:, rows] += duals[fold] / (len(folds) - 1)
+        # The intercept is left out, as it changes no order. The rounding of a matrix product may
+        # differ between equal samples: they take the score of the first of them.
+        scores = duals[fold] @ cross
+        _, position, same = np.unique(first[validation], return_index=True, return_inverse=True)
+        areas[fold] = roc_auc(positive[validation], scores[:, position[same]])
+    means = areas.mean(axis=0)
+    best = int(means.argmax())
+    guesses = [together[[best]], *(other[-1] for other in similar)]
+    whole = root(kernel, slice(None))
+    duals.append(fit(kernel, whole, positive, PENALTIES[best : best + 1], solver, guesses))
+    return PENALTIES[best], int((means >= means.max() - TIE).sum()), duals
+
+
+def _order_is_certain(positive: np.ndarray, kernel: np.ndarray, cross: np.ndarray) -> Callable:
+    """A function that tells whether no better solution can change the AUC (see `logistic.fit`).
+
+    Parameters
+    ----------
+    positive : (v,), bool, of the validation samples
+    kernel : (v, v), their inner products
+    cross : (n, v), theirs with the training samples
+    """
+    radius = np.sqrt((np.diagonal(kernel) + kernel[0, 0] - 2 * kernel[0]).max())
+
+    def certain(duals: np.ndarray, error: float) -> bool:
+        # No two scores shift against each other by more than the error times the samples'
+        # distance: a positive stays above, or below, a negative that is further from it.
+        scores = duals @ cross
+        order = np.argsort(scores)
+        hits = positive[order]
+        gaps = np.diff(scores[order])[hits[1:] != hits[:-1]]
+        return gaps.min() > 2 * radius * error
+
+    return certain
+
+
+def roc_auc(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, bit for bit that of ``sklearn.metrics.roc_auc_score``.
+
+    Parameters
+    ----------
+    positive : (n,), bool, with both classes
+    scores : (..., n)
+
+    Returns
+    -------
+    areas : (...)
+    """
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    hits = positive[order]
+    ordered = np.take_along_axis(scores, order, axis=-1)
+    last = np.concatenate(
+        [ordered[..., 1:] != ordered[..., :-1], np.ones((*scores.shape[:-1], 1), bool)], axis=-1
+    )
+    areas = np.empty(scores.shape[:-1])
+    for index in np.ndindex(areas.shape):
+        areas[index] = _area(hits[index].tobytes(), last[index].tobytes())
+    return areas
+
+
+@lru_cache(maxsize=4096)
+def _area(hits: bytes, last: bytes) -> float:
+    """Area from the positives in order of falling score, and where a run of equal scores ends.
+
+    The arithmetic is that of scikit-learn's roc_curve and auc, collinear points dropped, because
+    which C wins may hang on the last bit. Few orders are ever seen where few clips are ranked,
+    hence the cache.
+    """
+    ends = np.flatnonzero(np.frombuffer(last, bool))
+    true = np.cumsum(np.frombuffer(hits, bool), dtype=np.float64)[ends]
+    false = 1 + ends - true
+    if len(ends) > 2:
+        corners = np.ones(len(ends), bool)
+        corners[1:-1] = np.logical_or(np.diff(false, 2), np.diff(true, 2))
+        true, false = true[corners], false[corners]
+    true = np.concatenate([[0.0], true / true[-1]])
+    false = np.concatenate([[0.0], false / false[-1]])
+    return float((np.diff(false) * (true[1:] + true[:-1]) / 2.0).sum())

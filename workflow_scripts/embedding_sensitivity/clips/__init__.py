@@ -1,0 +1,1 @@
+"""Clips of audio: reading and checking them, finding, splitting and indexing them."""

@@ -1,0 +1,399 @@
+"""Audio in and out: clips, 16-bit samples, and the files of effected audio."""
+
+import errno
+import hashlib
+import io
+import json
+import math
+import os
+import shutil
+import stat
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import soundfile
+
+from embedding_sensitivity.clips.clip import (
+    LOUDEST,
+    MAX_SAMPLES,
+    QUIETEST,
+    SHORTEST_S,
+    Clip,
+    form_refusal,
+)
+from embedding_sensitivity.files import checksums
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.errors import InputError
+
+# Sample formats of effected audio, by the protocol's key `audio`.
+DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+
+# What reads as 1.0 in a 16-bit file: for soundfile and librosa, and for pedalboard's reader.
+FULL_SCALE = 32768
+PEDALBOARD_FULL_SCALE = 32767
+
+# No clip has a larger file: 8 bytes for every sample, and tags or a picture.
+LARGEST_FILE = 8 * MAX_SAMPLES + 2**26
+
+
+class BadClip(InputError):
+    """A file that is no clip; `reason` is the message without the file and what to do."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        reason: str,
+        remedy: str = "replace the file or take it out of the folder",
+    ) -> None:
+        super().__init__(f"{path}: {reason}: {remedy}")
+        self.reason = str(InputError(reason))
+
+
+def to_pcm16(audio: np.ndarray) -> np.ndarray:
+    """16-bit samples as pedalboard's WAV writer makes them; louder than full scale is clipped.
+
+    Parameters
+    ----------
+    audio : (frames, channels) float32 or float64, without NaN
+
+    Returns
+    -------
+    (frames, channels) int16, equal to
+    ``clip(rint(float32(audio) * (2**31 - 1)), -2**31, 2**31 - 1) >> 16`` in double precision.
+
+    pedalboard 0.9.26 rounds float64 input to float32 first: on 400 000 samples (random, and around
+    every quantising step) this order gave the writer's samples, the other order 30 542 other ones.
+    Compared with the formula for every float32 from -1 to 1, once: no difference.
+    """
+    from embedding_sensitivity.clips.compiled import (
+        quantise,  # slow to import, and only rendering quantises
+    )
+
+    pcm = np.empty(audio.shape, DTYPES["pcm16"])
+    quantise(audio, pcm)
+    return pcm
+
+
+def from_pcm16(pcm: np.ndarray) -> np.ndarray:
+    """The float32 samples that soundfile and librosa read from 16-bit ones."""
+    return np.multiply(pcm, np.float32(1 / FULL_SCALE), dtype=np.float32)
+
+
+def decode(content: bytes, full_scale: int = FULL_SCALE) -> tuple[np.ndarray, int]:
+    """Samples of an audio file's bytes, (frames, channels) float32, and the sample rate.
+
+    A 16-bit sample is divided by `full_scale` as pedalboard's reader does it: multiplied by the
+    float32 nearest to the reciprocal. Samples of any other format are as soundfile reads them.
+    The array is contiguous by channel: what filters one channel after the other needs no copy.
+    All that the header tells of is allocated first: `inspect_file` says whether that is sensible.
+    """
+    # The number of frames is named, as some files (G.723, XI) cannot be read "to the end".
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        if file.subtype == "PCM_16":
+            audio = _by_channel(file.read(file.frames, dtype="int16", always_2d=True))
+            audio *= np.float32(1 / full_scale)
+        else:
+            audio = _by_channel(file.read(file.frames, dtype="float32", always_2d=True))
+        return audio, file.samplerate
+
+
+def _by_channel(samples: np.ndarray) -> np.ndarray:
+    audio = np.empty(samples.shape, np.float32, order="F")
+    for channel in range(samples.shape[1]):  # all at once, NumPy takes four times as long
+        audio[:, channel] = samples[:, channel]
+    return audio
+
+
+def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
+    """A clip's samples, (frames, channels) float32, from exactly the bytes that were indexed."""
+    try:
+        content = _content(clip.path)
+    except OSError as error:
+        raise InputError(
+            f"{clip.path}: indexed, but cannot be read now ({error.strerror}): put the file back, "
+            "or index what is there with --forcerun index_clips"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != clip.sha256:
+        raise InputError(
+            f"{clip.path}: the file has changed since it was indexed: restore it, or index it anew "
+            "with --forcerun index_clips"
+        )
+    return decode(content, full_scale)[0]
+
+
+def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, int, int, str, bool]:
+    """Frames, sample rate in Hz, channels, SHA-256 and silence of a file fit to be a clip.
+
+    Raises `BadClip` for a file that is missing, no plain file, not audio or outside the limits of
+    `clips.clip`, that holds fewer frames than its header tells of or samples which are not
+    numbers, and for a silent one unless it `may_be_silent`. What the header promises is not
+    allocated before it is known to be within the limits.
+
+    While it decodes, what the C libraries print on stderr is kept off it: libmpg123 has many words
+    for a broken file. That is the whole process's stderr: call it from one thread.
+    """
+    try:
+        str(path).encode("utf-8")
+        content = _content(path)
+    except UnicodeEncodeError:
+        raise BadClip(path, "its name is not UTF-8", "rename the file") from None
+    except OSError as error:
+        remedy = "restore the file or its permissions, or take it out of the folder"
+        raise BadClip(path, f"cannot be read ({error.strerror})", remedy) from None
+    if not content:
+        raise BadClip(path, "the file is empty, expected audio")
+    try:
+        with _words_of_libraries_unheard():
+            with soundfile.SoundFile(io.BytesIO(content)) as file:
+                frames, samplerate, channels = file.frames, file.samplerate, file.channels
+            if reason := form_refusal(frames, samplerate, channels):
+                raise BadClip(path, reason)
+            audio, _ = decode(content)
+    except soundfile.SoundFileError as error:
+        # 7, "does not exist or is not a regular file", is said where no MP3 frame is found either.
+        unknown = getattr(error, "code", None) == 7
+        reason = "Format not recognised" if unknown else getattr(error, "error_string", str(error))
+        reason = reason.rstrip(".")
+        raise BadClip(path, f"not an audio file that can be read ({reason})") from None
+    if len(audio) < frames:
+        raise BadClip(path, f"holds {len(audio)} frames, its header tells of {frames}")
+    lowest, highest = float(audio.min()), float(audio.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise BadClip(path, "has samples that are NaN or infinite")
+    peak = max(-lowest, highest)
+    if peak > LOUDEST:
+        reach = f"its samples reach {peak:.4g}, expected at most {LOUDEST:g}"
+        raise BadClip(path, f"{reach} where full scale is 1")
+    silent = peak < QUIETEST
+    if silent and not may_be_silent:
+        how = f"no sample reaches {QUIETEST:.0e} of full scale" if peak else "every sample is 0"
+        raise BadClip(path, f"is silent ({how})")
+    if frames / samplerate < SHORTEST_S:
+        reason = f"lasts {frames / samplerate:.4g} s, expected {SHORTEST_S:g} s or more"
+        raise BadClip(path, reason)
+    return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
+
+
+def _content(path: str | Path) -> bytes:
+    """A file's bytes; `OSError` also for what is no file to read: a FIFO would be waited for."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if status.st_size > LARGEST_FILE:
+        found, most = (f"{size / 1e9:.3g} GB" for size in (status.st_size, LARGEST_FILE))
+        raise OSError(errno.EFBIG, f"{found}, a clip's file has at most {most}")
+    return Path(path).read_bytes()
+
+
+@contextmanager
+def _words_of_libraries_unheard() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+class AudioBatchWriter:
+    """Writes one batch of effected audio; safe to call from several threads for different clips.
+
+    Samples go to their places in the file directly, past HDF5, whose library has one lock for
+    everything: what is written is a plain contiguous dataset.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        start: int,
+        offsets: np.ndarray,
+        channels: int,
+        audio: str,
+        crc32: np.ndarray,
+    ) -> None:
+        """`crc32` (levels, clips) uint32 takes the CRC-32 of each clip that is written."""
+        self._crc32 = crc32
+        self._descriptor = descriptor
+        self._start = start
+        self._offsets = offsets
+        self._channels = channels
+        self._audio = audio
+
+    def write(self, level_index: int, clip_index: int, audio: np.ndarray) -> None:
+        """Convert and store the effected clip, (frames, channels) float32 or float64."""
+        first, last = self._offsets[clip_index : clip_index + 2]
+        if audio.shape != (last - first, self._channels):
+            raise ValueError(
+                f"clip {clip_index} has the shape {audio.shape}, "
+                f"expected {(last - first, self._channels)}"
+            )
+        if self._audio == "pcm16":
+            samples = to_pcm16(audio)
+        else:
+            samples = np.ascontiguousarray(audio, DTYPES["float32"])
+        frame = level_index * self._offsets[-1] + first
+        position = self._start + int(frame) * self._channels * samples.itemsize
+        self._crc32[level_index, clip_index] = zlib.crc32(samples)
+        _write_at(self._descriptor, position, samples)
+
+
+def _write_at(descriptor: int, position: int, array: np.ndarray) -> None:
+    """Write a contiguous array's bytes at a position of a file."""
+    rest = memoryview(array).cast("B")
+    while rest:  # one call writes at most 2 GiB
+        written = os.pwrite(descriptor, rest, position)
+        rest, position = rest[written:], position + written
+
+
+@contextmanager
+def writing_batch(
+    path: str | Path,
+    *,
+    levels: Sequence[str],
+    clips: Sequence[Clip],
+    effect: str,
+    protocol: dict,
+    package_versions: dict | None = None,
+) -> Iterator[AudioBatchWriter]:
+    """Write the file of effected audio `path`: there whole at the end, or not at all.
+
+    `clips` are those stored, in order; `package_versions` what they are made with. The whole file
+    is allocated first, so that a disk without the room for it is noticed before anything is
+    rendered; that, too, is an `InputError`. A dataset `crc32`, uint32
+    (levels, clips), has the CRC-32 of each clip's samples, and all else has one too (`checksums`).
+    """
+    samplerate, channels = clips[0].samplerate, clips[0].channels
+    dtype = DTYPES[protocol["audio"]]
+    offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
+    shape = (len(levels), int(offsets[-1]), channels)
+    crc32 = np.zeros((len(levels), len(clips)), "<u4")
+    # Not `lasting`: it is read at once and deleted, and no power cut makes wrong audio of it.
+    with replacing(path, lasting=False) as part:
+        try:
+            with checksums.creating(part) as file:
+                options = {"dtype": h5py.string_dtype(), "track_times": False}
+                file.create_dataset("levels", data=list(levels), **options)
+                file.create_dataset("clips", data=[clip.clip for clip in clips], **options)
+                file.create_dataset("offsets", data=offsets, track_times=False)
+                file.attrs["samplerate"] = samplerate
+                file.attrs["effect"] = effect
+                file.attrs["protocol"] = json.dumps(protocol, sort_keys=True)
+                versions = json.dumps(package_versions or {}, sort_keys=True)
+                file.attrs["package_versions"] = versions
+                start_crc32, _ = _allocate(file, "crc32", crc32.shape, crc32.dtype)
+                start, stop = _allocate(file, "audio", shape, dtype)
+            descriptor = os.open(part, os.O_WRONLY)
+            try:
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(descriptor, start, stop - start)
+                yield AudioBatchWriter(
+                    descriptor, start, offsets, channels, protocol["audio"], crc32
+                )
+                _write_at(descriptor, start_crc32, crc32)
+            finally:
+                os.close(descriptor)
+            checksums.seal(part, (start, stop))
+        except OSError as error:
+            size = int(np.prod(shape)) * dtype.itemsize / 1e9
+            raise InputError(
+                f"{path}: {size:.3g} GB of audio could not be written "
+                f"({error.strerror or error}): free that much disk or lower levels_per_job"
+            ) from error
+
+
+def _allocate(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[int, int]:
+    """Create a contiguous dataset with its room in the file: where it starts and ends."""
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.CONTIGUOUS)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    layout.set_obj_track_times(False)
+    kind, space = h5py.h5t.py_create(dtype), h5py.h5s.create_simple(shape)
+    data = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, layout))
+    return checksums.span(data)
+
+
+class AudioBatch:
+    """A file of effected audio, read clip by clip.
+
+    ``levels`` and ``clips`` are the names in order, ``protocol`` what the audio was made under,
+    ``package_versions`` what it was made with.
+    Nothing of the audio is read before `clip` asks for it, and nothing is kept: mapped into
+    memory, a batch of levels would count as this process's by the time it is read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            checksums.check(self.path)
+            with h5py.File(self.path, "r") as file:
+                self.levels = tuple(file["levels"].asstr()[:])
+                self.clips = tuple(file["clips"].asstr()[:])
+                self.effect = str(file.attrs["effect"])
+                self.samplerate = int(file.attrs["samplerate"])
+                self.protocol = json.loads(file.attrs["protocol"])
+                self.package_versions = json.loads(file.attrs["package_versions"])
+                self._offsets = file["offsets"][:]
+                self._crc32 = file["crc32"][:]
+                dataset = file["audio"]
+                self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
+        except (OSError, KeyError, checksums.DamagedError) as error:
+            raise InputError(
+                f"{path}: not a file of effected audio ({error}): delete it and run again"
+            ) from None
+        self.channels = self._layout[1][2]
+
+    def samples(self, level_index: int, clip_index: int) -> np.ndarray:
+        """The stored samples of a clip, (frames, channels) int16 or float32."""
+        dtype, (_, n_frames, channels), start = self._layout
+        first, last = self._offsets[clip_index : clip_index + 2]
+        start += (level_index * n_frames + first) * channels * dtype.itemsize
+        size = (last - first) * channels
+        try:
+            found = np.fromfile(self.path, dtype, size, offset=start)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror or error}): run again"
+            ) from None
+        if len(found) < size:
+            raise InputError(f"{self.path}: ends before its audio does: delete it and run again")
+        if zlib.crc32(found) != self._crc32[level_index, clip_index]:
+            raise InputError(
+                f"{self.path}: damaged, the samples of {self.clips[clip_index]} at "
+                f"{self.levels[level_index]} are not those written: delete it and run again"
+            )
+        return found.reshape(-1, channels)
+
+    def clip(self, level_index: int, clip_index: int) -> np.ndarray:
+        """The clip at that level, (frames, channels) float32."""
+        samples = self.samples(level_index, clip_index)
+        return from_pcm16(samples) if samples.dtype == DTYPES["pcm16"] else samples
+
+
+def write_wavs(batch: AudioBatch, level_index: int, folder: str | Path) -> None:
+    """Write one level of a batch as `folder`/<clip>.wav, in the batch's sample format."""
+    folder = Path(folder)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for index, clip in enumerate(batch.clips):
+            samples = batch.samples(level_index, index)
+            subtype = "PCM_16" if samples.dtype == DTYPES["pcm16"] else "FLOAT"
+            soundfile.write(part / f"{clip}.wav", samples, batch.samplerate, subtype)
+        os.replace(part, folder)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise InputError(f"{folder}: cannot be written ({error}): free disk or permit it") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,110 @@
+"""What is worth knowing about the clips although nothing stops because of it."""
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.clips.clip import Clip, DroppedClip
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.cells import escaped_row
+
+MEANINGS = {
+    "extra": "not in the split, or of a label that data.labels leaves out",
+    "name": "not named as IRMAS names its clips",
+    "contradiction": "the name says something else than the split or the folder",
+    "duration": "not as long as IRMAS's clips",
+    "dropped": "a bad clip, left out as data.on_bad_clip has it",
+    "silence": "a silent clip outside the split",
+    "repeated audio": "the same file under two names",
+    "leak": "of a group that is in training and test",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about one clip; `finding` is a key of `MEANINGS`."""
+
+    clip: str
+    path: str
+    finding: str
+    detail: str
+
+
+COLUMNS = tuple(field.name for field in fields(Finding))
+
+
+def find(
+    paths: Iterable[str],
+    clips: Sequence[Clip],
+    is_irmas: bool,
+    silent: Collection[str] = (),
+    dropped: Collection[DroppedClip] = (),
+) -> list[Finding]:
+    """All findings about an index and the audio files it was made from, sorted by clip.
+
+    Parameters
+    ----------
+    paths : every audio file there is
+    clips : the index
+    is_irmas : the files claim to be IRMAS's: names, folders and durations are checked as well
+    silent : ids of the clips that are silent
+    dropped : bad clips that the index was made without
+    """
+    findings = [Finding(bad.clip, bad.path, "dropped", bad.reason) for bad in dropped]
+    known = {clip.path for clip in clips if clip.split} | {bad.path for bad in dropped}
+    findings += [
+        Finding(Path(path).stem, path, "extra", "not embedded") for path in set(paths) - known
+    ]
+    first_of_audio: dict[str, Clip] = {}
+    leaking = leaking_groups(clips)
+    for clip in sorted(clips, key=lambda clip: clip.clip):
+        found = list(_irmas_findings(clip)) if is_irmas else []
+        if clip.clip in silent:
+            found.append(("silence", "not embedded, a carried reverb passes through it"))
+        first = first_of_audio.setdefault(clip.sha256, clip)
+        # Of embeddings made elsewhere there is no audio, and no hash of it.
+        if clip.sha256 and first is not clip:
+            found.append(("repeated audio", f"the same as {first.clip}"))
+        if clip.split and clip.group in leaking:
+            found.append(("leak", f"group {clip.group} is in training and test"))
+        findings += [Finding(clip.clip, clip.path, kind, detail) for kind, detail in found]
+    return sorted(findings, key=lambda found: (found.clip, list(MEANINGS).index(found.finding)))
+
+
+def leaking_groups(clips: Iterable[Clip]) -> set[str]:
+    """The groups of which clips are in training and clips are in test."""
+    splits_of_group = defaultdict(set)
+    for clip in clips:
+        splits_of_group[clip.group].add(clip.split)
+    return {group for group, splits in splits_of_group.items() if {"train", "test"} <= splits}
+
+
+def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:
+    name = irmas.parse_name(clip.clip)
+    if name is None:
+        yield "name", "not [label]...[genre]NNNN__N"
+    else:
+        for what, said, given in (
+            ("label", name.label, clip.label),
+            ("genre", name.genre, clip.genre),
+            ("group", name.group, clip.group),
+        ):
+            if said != given:
+                yield "contradiction", f"{what} {said} by its name, {given} in the split"
+    folder = os.path.basename(os.path.dirname(clip.path))
+    if name is not None and irmas.LABELS.get(folder) != name.label:
+        yield "contradiction", f"label {name.label} by its name, in the folder {folder}"
+    if not irmas.is_whole(clip.duration_s):
+        yield "duration", f"{clip.duration_s:.3f} s, expected {irmas.DURATION_S:g} s"
+
+
+def write_findings(path: str | Path, findings: Iterable[Finding]) -> None:
+    """Write them as a table with one header line."""
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(escaped_row(asdict(finding)) for finding in findings)

@@ -1,0 +1,270 @@
+"""Build the clip index: every file looked at once, every clip in its split."""
+
+import logging
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from embedding_sensitivity.clips import irmas
+from embedding_sensitivity.clips.audio import BadClip, inspect_file
+from embedding_sensitivity.clips.clip import Clip, DroppedClip
+from embedding_sensitivity.clips.dataset import SplitRow, describe
+from embedding_sensitivity.clips.split import check_label_counts, check_split
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.logs import IN_FILE_ONLY
+from embedding_sensitivity.files.progress import progress
+
+# One fold of four is the test set, as in the authors' code.
+FOLDS = 4
+SPLIT_SEED = 20220419
+
+log = logging.getLogger(__name__)
+
+
+class Index(NamedTuple):
+    """The clips; the ids of those of them that are silent; what was dropped, in path order."""
+
+    clips: list[Clip]
+    silent: set[str]
+    dropped: list[DroppedClip]
+
+
+def index_clips(
+    paths: Sequence[str],
+    split: list[SplitRow] | None,
+    labels: Sequence[str] | None,
+    samplerate: int | None,
+    channels: int | None,
+    keep_unsplit: bool,
+    irmas_folder: bool = False,
+    on_bad_clip: str = "fail",
+) -> Index:
+    """Index the files at `paths`, every one of which is looked at before anything is refused.
+
+    Only a clip outside the split may be silent: nothing is measured on it, and a carried reverb
+    passes through silence as through anything else.
+
+    Parameters
+    ----------
+    paths : audio files, in any order
+    split : rows of a split file, or None to generate a split
+    labels : labels to embed, None for all
+    samplerate, channels : of every clip; None for the first good clip's, in path order
+    keep_unsplit : index the clips outside the split too (a carried reverb passes through them)
+    irmas_folder : the files are somebody's copy of IRMAS: its clips in the split have its length
+    on_bad_clip : ``fail``, or ``drop``: the index is then what it would be if the bad clips had
+        neither file nor row. A generated split is one of good clips: all are looked at first.
+
+    Raises
+    ------
+    InputError
+        naming the file or label: a duplicate clip id, a clip of the split without a file, too few
+        clips of a label; unless they are dropped, a file that is no valid clip, another sample rate
+        or channel count, another length than IRMAS's
+    """
+    files = _by_id(paths)
+    drop = on_bad_clip == "drop"
+    if split is None:
+        described = {clip: describe(path) for clip, path in files.items()}
+        wanted = {
+            clip: what for clip, what in described.items() if labels is None or what[0] in labels
+        }
+        if not drop:
+            split = generate_split(wanted)
+    else:
+        split = [row for row in split if labels is None or row.label in labels]
+        _check_none_is_missing(split, files)
+        wanted = {row.clip: (row.label,) for row in split}
+    measured = set(wanted) if split is None else {row.clip for row in split}
+    forms, dropped = _inspect(
+        {name: files[name] for name in (files if keep_unsplit else measured)},
+        measured,
+        samplerate,
+        channels,
+        irmas_folder,
+    )
+    if dropped and not drop:
+        more = len(dropped) - 1
+        raise InputError(
+            str(dropped[0][1])
+            + (f" ({more} more bad clips, all named in the log of index_clips)" if more else "")
+        )
+    bad = [entry for entry, _ in dropped]
+    try:
+        split = _of_good_clips(wanted, split, set(wanted) - set(forms))
+        if not keep_unsplit:  # a generated split needn't have all the clips that were looked at
+            rows = {row.clip for row in split}
+            forms = {name: form for name, form in forms.items() if name in rows}
+        clips = _clips_of(files, forms, split)
+        check_split(clips)
+    except InputError as error:
+        if not bad:
+            raise
+        raise InputError(
+            f"{error} ({len(bad)} bad clips were dropped, all named in the log of index_clips)"
+        ) from None
+    return Index(clips, {name for name, form in forms.items() if form[4]}, bad)
+
+
+def _by_id(paths: Sequence[str]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for path in sorted(paths):
+        clip = Path(path).stem
+        if clip in files:
+            raise InputError(
+                f"{path}: clip id {clip} is taken by {files[clip]}: ids are file stems, "
+                "rename one of the files"
+            )
+        files[clip] = path
+    return files
+
+
+def _check_none_is_missing(split: list[SplitRow], files: dict[str, str]) -> None:
+    if missing := [row.clip for row in split if row.clip not in files]:
+        # Thousands are no line to read, but whoever completes the folder needs each of them.
+        log.error("clips of the split without an audio file: %s", ", ".join(missing))
+        few = ", ".join(missing[:3])
+        raise InputError(
+            f"{few}: in the split, but there is no such audio file ({len(missing)} missing, "
+            "all named in the log of index_clips): complete the folder or the split"
+        )
+
+
+def _inspect(
+    files: dict[str, str],
+    measured: set[str],
+    samplerate: int | None,
+    channels: int | None,
+    irmas_folder: bool,
+) -> tuple[dict[str, tuple], list[tuple[DroppedClip, BadClip]]]:
+    """What `inspect_file` says of each good clip, and the bad ones, in path order."""
+    forms, bad = {}, []
+    for name in progress(sorted(files, key=files.get), desc="clips", unit="clip"):
+        path = files[name]
+        try:
+            form = inspect_file(path, may_be_silent=name not in measured)
+            frames, rate, count, *_ = form
+            if (rate, count) != (samplerate or rate, channels or count):
+                raise BadClip(
+                    path,
+                    f"{rate} Hz, {count} channels, expected {samplerate or rate} Hz and "
+                    f"{channels or count} of every clip",
+                    "convert the file, or set data.samplerate and data.channels",
+                )
+            # No hash of a single clip is published; in an archive of the right hash all are right.
+            if irmas_folder and name in measured and not irmas.is_whole(frames / rate):
+                raise BadClip(
+                    path,
+                    f"{frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s",
+                    "restore the file from IRMAS-TrainingData.zip, or name that as data.local",
+                )
+        except BadClip as error:
+            log.info("bad clip: %s", error, extra=IN_FILE_ONLY)
+            bad.append((DroppedClip(name, path, error.reason), error))
+        else:
+            if samplerate is None or channels is None:
+                samplerate, channels = samplerate or rate, channels or count
+                log.info("clips have %d Hz and %d channels, as %s", samplerate, channels, path)
+            forms[name] = form
+    return forms, bad
+
+
+def _of_good_clips(
+    wanted: dict[str, tuple], split: list[SplitRow] | None, bad: set[str]
+) -> list[SplitRow]:
+    """The split without bad clips; generated from the good ones where there is none yet."""
+    good = {name: what for name, what in wanted.items() if name not in bad}
+    before, left = (Counter(what[0] for what in some.values()) for some in (wanted, good))
+    for label in sorted(before):
+        if not left[label]:
+            raise InputError(
+                f"label {label}: all of its {before[label]} clips are bad: replace them, or leave "
+                "the label out (labels, data.labels)"
+            )
+    if split is None:
+        return generate_split(good)
+    return [row for row in split if row.clip not in bad]
+
+
+def _clips_of(files: dict[str, str], forms: dict[str, tuple], split: list[SplitRow]) -> list[Clip]:
+    rows = {row.clip: (number, row) for number, row in enumerate(split)}
+    clips = []
+    for name, (frames, samplerate, channels, sha256, _) in forms.items():
+        number, row = rows.get(name, (-1, None))
+        label, genre, group = describe(files[name])
+        if row is not None:
+            label, genre = row.label, row.genre or genre
+            group = row.group or group
+        clips.append(
+            Clip(
+                clip=name,
+                path=files[name],
+                label=label,
+                genre=genre,
+                group=group,
+                split=row.split if row else "",
+                duration_s=frames / samplerate,
+                samplerate=samplerate,
+                channels=channels,
+                sha256=sha256,
+                frames=frames,
+                split_row=number,
+            )
+        )
+    return clips
+
+
+def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]:
+    """A split of any data set: deterministic, stratified by label, no group in both parts.
+
+    `described` maps clip ids to (label, genre, group). The test set is the first fold of
+    ``StratifiedGroupKFold(4, shuffle, seed 20220419)`` over the clips in sorted order; training
+    clips of each label are cut to the smallest label's number by a seeded shuffle.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    names = sorted(described)
+    labels = [described[name][0] for name in names]
+    groups = [described[name][2] for name in names]
+    for label, count in sorted(Counter(labels).items()):
+        n_groups = len({group for name, group in zip(labels, groups, strict=True) if name == label})
+        if n_groups < 2:
+            raise InputError(
+                f"label {label}: its {count} clips are of one group, at least two groups are "
+                "needed to split them: add recordings, leave the label out, or give data.split"
+            )
+    if len(set(groups)) < FOLDS:
+        raise InputError(
+            f"data: {len(set(groups))} groups, a generated split needs at least {FOLDS}: "
+            "add recordings or give data.split"
+        )
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
+    _, test = next(folds.split(names, labels, groups))
+    in_test = {names[position] for position in test}
+    training = defaultdict(list)
+    for name in names:
+        if name not in in_test:
+            training[described[name][0]].append(name)
+    counts = {label: len(training[label]) for label in sorted(set(labels))}
+    # Before the cut, after which every label looks as small as the smallest.
+    check_label_counts(counts)
+    smallest = min(counts.values())
+    shuffler = random.Random(SPLIT_SEED)
+    kept = set()
+    for label in sorted(training):
+        order = list(training[label])
+        shuffler.shuffle(order)
+        kept.update(order[:smallest])
+    return [
+        SplitRow(
+            name,
+            described[name][0],
+            described[name][1],
+            "test" if name in in_test else "train",
+            described[name][2],
+        )
+        for name in names
+        if name in in_test or name in kept
+    ]

@@ -1,0 +1,489 @@
+"""Downloads that are absent or verified: resumed, retried, and where they fail, one line that says
+what to do by hand.
+
+A download is kept in a folder that no rule names as its output: a rule that runs again downloads
+nothing twice, and a file fetched by hand can be put there.
+"""
+
+import fcntl
+import gzip
+import hashlib
+import http.client
+import logging
+import os
+import re
+import shutil
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from embedding_sensitivity.downloads.pins import read_pins
+from embedding_sensitivity.downloads.sources import Source, is_loopback, url_refusal
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.errors import InputError
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+RETRIES = 5
+LONGEST_PAUSE_S = 60
+RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
+PROGRESS_S = 10
+USER_AGENT = "embedding-sensitivity"
+# `git hash-object FILE` prints the last.
+HASH_NAMES = {"sha256": "SHA-256", "md5": "MD5", "git_blob": "git blob id"}
+HTML = (b"<!doctype html", b"<html")
+LOCK_HEADER = (
+    "# What has no published hash, as it was first seen: file, SHA-256, bytes, date, origin."
+)
+
+
+class _Unfit(Exception):
+    """The file can't be had, or isn't the right one; trying again would not help."""
+
+
+class _Interrupted(Exception):
+    """Trying again may help, after `pause_s` if the server asked for a pause."""
+
+    def __init__(self, message: str, pause_s: float = 0) -> None:
+        super().__init__(message)
+        self.pause_s = pause_s
+
+
+def fetch(
+    source: Source,
+    folder: str | os.PathLike,
+    url: str | None = None,
+    local: str | os.PathLike | None = None,
+    lock: str | os.PathLike | None = None,
+    timeout_s: float = 60,
+    pause_s: float = 1,
+) -> Path:
+    """Return the path of a source's file, verified; download it where it isn't there yet.
+
+    Parameters
+    ----------
+    folder : keeps the download, ``folder/source.file_name``; what lies there is verified and used
+    url : a mirror's address in place of the source's
+    local : a file on this machine in place of the download; it is verified where it is
+    lock : the file that pins what has no published hash; needed for ``hash_kind`` ``lock``
+    timeout_s : how long the server may be silent
+    pause_s : before the first of up to 5 retries in a row that bring less than 1 MiB; then doubled
+
+    Raises
+    ------
+    InputError
+        one line: what is wrong, what to fetch by hand, its hash, and where to put it
+    """
+    kept = Path(folder, source.file_name)
+    try:
+        if local is None and not kept.exists():
+            subject = f"{source.file_name}: {url or source.url}"
+            _download(source, url or source.url, kept, lock, timeout_s, pause_s)
+            return kept
+        path, subject = _in_place(source, kept, local)
+        log.info("verifying %s", path)
+        _verify(path, source)
+        _pin(source, path, "given as a file", lock)
+    except (_Unfit, OSError) as error:
+        raise InputError(f"{subject}: {error}: {_by_hand(source, kept, lock)}") from None
+    return path
+
+
+def lack(
+    source: Source,
+    folder: str | os.PathLike,
+    local: str | os.PathLike | None = None,
+    lock: str | os.PathLike | None = None,
+) -> str:
+    """One line on what `fetch` would have to download, or refuse; empty: the file is there.
+
+    It downloads, writes and pins nothing. Arguments as of `fetch`.
+    """
+    kept = Path(folder, source.file_name)
+    path, subject = _in_place(source, kept, local)
+    if local is None and not kept.exists():
+        return f"{source.file_name}: is not there: {_by_hand(source, kept, lock)}"
+    try:
+        _verify(path, source)
+        pinned = _pinned(source, lock)
+        if pinned and pinned != digest_of(path, "sha256"):
+            raise _Unfit("is not the file whose SHA-256 is pinned")
+    except (_Unfit, OSError) as error:
+        return f"{subject}: {error}: {_by_hand(source, kept, lock)}"
+    return ""
+
+
+def _in_place(source: Source, kept: Path, local: str | os.PathLike | None) -> tuple[Path, str]:
+    """The file that takes the place of a download, and what errors call it."""
+    if local is None:
+        return kept, f"{kept}, kept from before"
+    return Path(local), f"{source.key}: {local}"
+
+
+def place(path: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Copy a verified file to a rule's output.
+
+    A copy and no link: what becomes of a file of the user's, or of the kept download, must not
+    change the output of a rule behind Snakemake's back.
+    """
+    with replacing(target) as part:
+        shutil.copyfile(path, part)
+
+
+def gunzip(
+    path: str | os.PathLike, target: str | os.PathLike, start: bytes, max_bytes: int
+) -> None:
+    """Unpack a gzip file that holds a file beginning with `start`, of at most `max_bytes`.
+
+    Raises `InputError` for anything else, and leaves no `target` then.
+    """
+    size = 0
+    with replacing(target) as part, open(part, "wb") as output:
+        try:
+            with gzip.open(path) as packed:
+                while chunk := packed.read(CHUNK):
+                    if not size and not chunk.startswith(start):
+                        raise InputError(f"{path}: holds another kind of file: fetch it anew")
+                    size += len(chunk)
+                    if size > max_bytes:
+                        raise InputError(f"{path}: unpacks to more than {max_bytes:,} bytes")
+                    output.write(chunk)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{path}: can't be unpacked ({error}): fetch it anew") from None
+        if not size:
+            raise InputError(f"{path}: holds nothing: fetch it anew")
+
+
+def _download(
+    source: Source,
+    url: str,
+    path: Path,
+    lock: str | os.PathLike | None,
+    timeout_s: float,
+    pause_s: float,
+) -> None:
+    """Download to `path`; what a failure leaves beside it is where the next call goes on."""
+    if reason := url_refusal(url):
+        raise _Unfit(reason)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part, tag = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.etag")
+    log.info("downloading %s from %s (licence: %s)", source.file_name, url, source.licence)
+    for resumed in (_size(part) > 0, False):
+        _complete(source, url, part, tag, timeout_s, pause_s)
+        try:
+            _verify(part, source)
+            _pin(source, part, url, lock)
+            break
+        except _Unfit:
+            part.unlink()
+            tag.unlink(missing_ok=True)
+            if not resumed:
+                raise
+            log.warning("what an earlier run had received is not of this file: starting again")
+    os.replace(part, path)
+    tag.unlink(missing_ok=True)
+    log.info("%s is complete and verified", path)
+
+
+def _complete(
+    source: Source, url: str, part: Path, tag: Path, timeout_s: float, pause_s: float
+) -> None:
+    """Download what `part` lacks, with retries as long as they get noticeably further."""
+    opener = urllib.request.build_opener(_Redirects, _Proxies)
+    failures, furthest = 0, _size(part)
+    while True:
+        try:
+            with _translated(timeout_s):
+                _receive(opener, source, url, part, tag, timeout_s)
+            return
+        except _Interrupted as error:
+            received = _size(part)
+            if received >= furthest + CHUNK:
+                failures, furthest = 0, received
+            failures += 1
+            if failures > RETRIES:
+                raise _Unfit(f"{error}; {RETRIES} retries did not help") from None
+            pause = max(pause_s * 2 ** (failures - 1), error.pause_s)
+            log.warning("%s; %d bytes are there, retrying in %g s", error, received, pause)
+            time.sleep(pause)
+
+
+def _receive(
+    opener: urllib.request.OpenerDirector,
+    source: Source,
+    url: str,
+    part: Path,
+    tag: Path,
+    timeout_s: float,
+) -> None:
+    """Ask once for what `part` lacks, and append it.
+
+    `tag` keeps the version (ETag) of what `part` has, so that two versions don't get mixed. Without
+    one, only what has a published hash is resumed: the hash of the whole would tell.
+    """
+    offset = _size(part)
+    if offset and offset == source.size:
+        return
+    version = tag.read_text(encoding="ascii") if tag.exists() else ""
+    headers = {"User-Agent": USER_AGENT}
+    if offset and (version or source.digest):
+        headers["Range"] = f"bytes={offset}-"
+        if version:
+            headers["If-Range"] = version
+    try:
+        response = opener.open(urllib.request.Request(url, headers=headers), timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        with error:
+            if error.headers.get("Content-Range") == f"bytes */{offset}":
+                return  # all of it is there
+        part.unlink()
+        raise _Interrupted("what was received before is longer than the file") from None
+
+    with response:
+        offset = _offset(response, offset, part)
+        length = _length(response, offset, source)
+        with _disk(part):
+            file = open(part, "ab" if offset else "wb", buffering=0)  # noqa: SIM115
+            if not offset:
+                version = response.headers.get("ETag", "")
+                # Weak ones (W/"...") don't promise the same bytes.
+                tag.write_text(version if re.fullmatch(r'"[!-~]*"', version) else "", "ascii")
+        with file:
+            received = _copy(response, file, part, offset, length)
+    if length is not None and received < length:
+        raise _Interrupted(f"cut short after {offset + received:,} of {offset + length:,} bytes")
+
+
+def _offset(response: http.client.HTTPResponse, asked: int, part: Path) -> int:
+    """Where in the file the answer begins."""
+    if response.status == 200:
+        return 0
+    if response.status != 206:
+        raise _Unfit(f"the server answers with status {response.status}")
+    if not response.headers.get("Content-Range", "").startswith(f"bytes {asked}-"):
+        part.unlink()
+        raise _Interrupted("the server went on at another place than asked")
+    return asked
+
+
+def _length(response: http.client.HTTPResponse, offset: int, source: Source) -> int | None:
+    """How many bytes the answer has; None where the server doesn't say. Refuses another file."""
+    if response.headers.get_content_type() == "text/html":
+        raise _Unfit("the server sent an HTML page in place of the file")
+    length = response.length
+    if length is None:
+        # Of a chunked answer, an end that is missing is seen.
+        if source.hash_kind == "lock" and not response.chunked:
+            raise _Unfit("the server does not say how long the file is: a cut would go unseen")
+    elif source.size is not None and offset + length != source.size:
+        raise _Unfit(f"the server's file has {offset + length:,} bytes, expected {source.size:,}")
+    return length
+
+
+def _copy(
+    response: http.client.HTTPResponse, file: BinaryIO, part: Path, offset: int, length: int | None
+) -> int:
+    """Append the answer to `file`, as it comes; return how many bytes came."""
+    received, told = 0, time.monotonic()
+    total = "" if length is None else f" of {(offset + length) / 1e6:,.1f}"
+    while length is None or received < length:
+        chunk = response.read1(CHUNK)
+        if not chunk:
+            break
+        if not offset and not received and _is_html(chunk):
+            raise _Unfit("the server sent an HTML page in place of the file")
+        with _disk(part):
+            view = memoryview(chunk)
+            while view:
+                view = view[file.write(view) :]
+        received += len(chunk)
+        if time.monotonic() - told > PROGRESS_S:
+            log.info("%.1f%s MB", (offset + received) / 1e6, total)
+            told = time.monotonic()
+    return received
+
+
+@contextmanager
+def _disk(part: Path) -> Iterator[None]:
+    """Tell a fault of the disk from one of the network; both are `OSError`."""
+    try:
+        yield
+    except OSError as error:
+        raise _Unfit(
+            f"{part} can't be written ({error.strerror}): what was received is kept, "
+            "make room and run again"
+        ) from None
+
+
+@contextmanager
+def _translated(timeout_s: float) -> Iterator[None]:
+    """Sort the network's errors into those to retry and those that are final."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        with error:
+            message = f"the server answers with status {error.code} ({error.reason})"
+            if error.code not in RETRIED_STATUS:
+                raise _Unfit(message) from None
+            wish = error.headers.get("Retry-After", "")
+            pause = min(int(wish), LONGEST_PAUSE_S) if wish.isdecimal() else 0
+            raise _Interrupted(message, pause) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise _Unfit(
+                f"the server's certificate is not accepted ({reason.verify_message})"
+            ) from None
+        if isinstance(reason, socket.gaierror):
+            raise _Interrupted("the server's name can't be resolved, is there a network?") from None
+        if isinstance(reason, TimeoutError):
+            raise _Interrupted(f"the server was silent for {timeout_s:g} s") from None
+        raise _Interrupted(getattr(reason, "strerror", None) or repr(reason)) from None
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to addresses that would be accepted in the first place."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        reason = url_refusal(newurl)
+        if not reason and req.type == "https" and urlsplit(newurl).scheme != "https":
+            # Plain HTTP is for who starts on this machine, not for who is sent here from elsewhere.
+            reason = "is plain HTTP, expected https://... as before"
+        if reason:
+            raise _Unfit(f"the server sends on to {newurl}, which {reason}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Proxies(urllib.request.ProxyHandler):
+    """The environment's proxies, but for this machine itself."""
+
+    def proxy_open(self, req, proxy, type):
+        if is_loopback(urlsplit(req.full_url).hostname):
+            return None
+        return super().proxy_open(req, proxy, type)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _is_html(start: bytes) -> bool:
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower().startswith(HTML)
+
+
+def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
+    """A file's hash in hexadecimal, of a kind of `Source.hash_kind`; SHA-256 for ``lock``."""
+    algorithm = {"md5": "md5", "git_blob": "sha1"}.get(hash_kind, "sha256")
+    value = hashlib.new(algorithm, usedforsecurity=False)
+    with open(path, "rb") as file:
+        if hash_kind == "git_blob":
+            value.update(b"blob %d\0" % os.fstat(file.fileno()).st_size)
+        while chunk := file.read(CHUNK):
+            value.update(chunk)
+    return value.hexdigest()
+
+
+def _verify(path: Path, source: Source) -> None:
+    """Refuse a file that isn't the source's."""
+    if not path.is_file():
+        raise _Unfit("is no file")
+    with open(path, "rb") as file:
+        start = file.read(64)
+    size = path.stat().st_size
+    if _is_html(start):
+        raise _Unfit("is an HTML page in place of the file")
+    if source.size is not None and size != source.size:
+        raise _Unfit(f"has {size:,} bytes, expected {source.size:,}")
+    if source.starts and not start.startswith(source.starts):
+        raise _Unfit(f"is another kind of file, it begins with {start[:8]!r}")
+    if source.digest and (found := digest_of(path, source.hash_kind)) != source.digest:
+        raise _Unfit(f"its {HASH_NAMES[source.hash_kind]} is {found}, expected {source.digest}")
+
+
+def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None) -> None:
+    """Pin the SHA-256 of what has no published hash, or refuse a file that isn't the pinned one.
+
+    The first file is trusted for where it came from (HTTPS, or the user's hand); from then on it is
+    the file. No rule's output: it must outlast whatever is made again. The kernel's lock on it
+    lets jobs of several runs pin at the same time.
+    """
+    if source.hash_kind == "lock":
+        _pin_as(source.file_name, path, origin, lock, source.reported)
+
+
+def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLike) -> None:
+    """Pin the SHA-256 of what a verified file of a source was unpacked to, under its own name.
+
+    The published hash is of the packed file, so nothing else could tell what becomes of this one.
+    Raises `InputError` where another is pinned.
+    """
+    path = Path(path)
+    try:
+        _pin_as(path.name, path, f"unpacked from {source.file_name}", lock)
+    except _Unfit as error:
+        kept = path.parents[1] / "downloads" / source.file_name
+        raise InputError(f"{path}: {error}: {_by_hand(source, kept, lock)}") from None
+
+
+def _pin_as(
+    name: str, path: Path, origin: str, lock: str | os.PathLike, reported: str = ""
+) -> None:
+    """Pin a file under a name; `reported` is the SHA-256 that others have published."""
+    found, size = digest_of(path, "sha256"), path.stat().st_size
+    lock = Path(lock)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        pinned = read_pins(lock, text).get(name)
+        if pinned is None:
+            today = datetime.now(UTC).date().isoformat()
+            start = "" if text else f"{LOCK_HEADER}\n"
+            gap = "\n" if text and not text.endswith("\n") else ""
+            file.write(f"{start}{gap}{name} {found} {size} {today} {origin}\n")
+            log.info("%s: no published hash, pinned SHA-256 %s in %s", path, found, lock)
+            if reported and found != reported:
+                log.warning(
+                    "%s is not the file that others have: they report SHA-256 %s", name, reported
+                )
+        elif pinned != found:
+            raise _Unfit(
+                f"has changed: its SHA-256 is {found}, {lock} has {pinned}; if the change is "
+                f"meant, delete the line of {name} there, else"
+            )
+
+
+def _pinned(source: Source, lock: str | os.PathLike | None) -> str:
+    """The SHA-256 that is pinned of what has no published hash; empty where none is."""
+    if source.digest or not lock or not Path(lock).exists():
+        return ""
+    return read_pins(lock, Path(lock).read_text(encoding="utf-8")).get(source.file_name, "")
+
+
+def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
+    """What to do where the workflow can't."""
+    facts = [] if source.size is None else [f"{source.size:,} bytes"]
+    if source.digest:
+        facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")
+    elif pinned := _pinned(source, lock):
+        facts.append(f"pinned SHA-256 {pinned}")
+    if not facts:
+        reported = f"; others report SHA-256 {source.reported}" if source.reported else ""
+        facts.append(f"no hash is published{reported}")
+    return (
+        f"fetch {source.url} by hand ({', '.join(facts)}) and put it at {kept}, "
+        f"or set {source.key} in the config to where it is"
+    )

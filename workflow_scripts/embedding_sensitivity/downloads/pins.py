@@ -1,0 +1,61 @@
+"""What downloaded weights have to be: the SHA-256 that their authors publish, or the one that
+fetching pinned in ``resources/weights.lock``. Reading it is here, writing it in `download`.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from embedding_sensitivity.files.errors import InputError
+
+
+def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
+    """File names to SHA-256 of the content `text` of a lock file; the file is named in errors."""
+    pins = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("#") or not line.strip():
+            continue
+        fields = line.split()
+        if len(fields) < 2 or not re.fullmatch("[0-9a-f]{64}", fields[1]):
+            raise InputError(f"{lock}, line {number}: expected a file and its SHA-256: delete it")
+        if pins.get(fields[0], fields[1]) != fields[1]:
+            raise InputError(
+                f"{lock}, line {number}: pins {fields[0]} to another SHA-256 than a line before: "
+                "delete the wrong one"
+            )
+        pins[fields[0]] = fields[1]
+    return pins
+
+
+def check_weights(path: str | os.PathLike, found: str, file_name: str, sha256: str) -> None:
+    """Refuse weights that are not those published, or not those that were fetched.
+
+    A file that is there is not fetched: whoever put it there by hand, or whatever became of it
+    since it was verified, only its use can tell.
+
+    Parameters
+    ----------
+    path : ``<resources>/weights/<file>``, beside which are the lock file and the downloads
+    found : SHA-256 of what was loaded from it
+    file_name : under which the authors publish it, perhaps packed
+    sha256 : that they publish of this very file; empty: the lock file has it
+    """
+    path = Path(path)
+    resources = path.parents[1]
+    lock, downloads = resources / "weights.lock", resources / "downloads"
+    known = sha256
+    if not known and lock.exists():
+        known = read_pins(lock, lock.read_text(encoding="utf-8")).get(path.name, "")
+    if known == found:
+        return
+    if known:
+        by = "published" if sha256 else f"pinned in {lock}"
+        raise InputError(
+            f"{path}: its SHA-256 is {found}, expected {known} ({by}): delete it and run again, "
+            f"which takes {file_name} from {downloads} or fetches it"
+        )
+    remedy = f"move it to {downloads}" if file_name == path.name else "delete it"
+    raise InputError(
+        f"{path}: was never verified, expected its SHA-256 in {lock}: {remedy} and run again, "
+        f"which verifies {file_name} in {downloads} or fetches it"
+    )

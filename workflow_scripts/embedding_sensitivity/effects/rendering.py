@@ -1,0 +1,138 @@
+"""Rendering: an effect at several levels, applied to every clip, into one file."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from embedding_sensitivity.clips.audio import (
+    FULL_SCALE,
+    PEDALBOARD_FULL_SCALE,
+    read_clip,
+    writing_batch,
+)
+from embedding_sensitivity.clips.clip import Clip, in_split
+from embedding_sensitivity.effects import Effect, refusal
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.progress import progress
+
+# Clips are decoded this many samples at a time (8 MB of float32, 8 clips of IRMAS): what a task
+# costs to schedule is then nothing beside its work, and memory stays bounded.
+SAMPLES_PER_CHUNK = 2**21
+
+RENDERED_WITH = ("numpy", "numba", "pedalboard", "scipy", "soundfile")
+
+
+def render_batch(
+    clips: Sequence[Clip],
+    effect: Effect,
+    levels: Sequence[str],
+    protocol: dict,
+    path: str | Path,
+    threads: int = 1,
+    samples_per_chunk: int = SAMPLES_PER_CHUNK,
+) -> None:
+    """Write the effected audio of the split's clips at `levels` to the batch file `path`.
+
+    Parameters
+    ----------
+    clips : the whole index
+    levels : level strings; the value applied is the string's
+    protocol : `reverb_state` and `audio` as in the configuration
+    threads : cores to use; the file's content does not depend on it
+
+    With `reverb_state` ``carried``, an effect with a state is never reset and all clips of the
+    index pass through it in the order of their paths (which is ``librosa.util.find_files``'s), as
+    in the authors' code. With ``reset`` each clip starts from silence.
+
+    With `audio` ``pcm16`` the effect gets what pedalboard reads from a 16-bit file (full scale is
+    32767, not soundfile's 32768) and the result is quantised as pedalboard writes it: the authors'
+    files, bit for bit.
+
+    Raises `InputError` for a level that is not accepted, for a clip that is missing or has changed,
+    and for a disk without room; then no file is left.
+    """
+    stored = in_split(clips)
+    if not stored:
+        raise InputError("the clip index has no clip in the train or test split: check `data`")
+    samplerate, channels = stored[0].samplerate, stored[0].channels
+    for level in levels:
+        if reason := refusal(effect, float(level), samplerate, channels):
+            raise InputError(f"effects.{effect.name}: {reason}")
+    carried = effect.stateful and protocol["reverb_state"] == "carried"
+    played = sorted(clips, key=lambda clip: clip.path) if carried else stored
+    rows = {clip.clip: row for row, clip in enumerate(stored)}
+    full_scale = PEDALBOARD_FULL_SCALE if protocol["audio"] == "pcm16" else FULL_SCALE
+    shared = [effect.make(float(level), samplerate) for level in levels]
+
+    def decode(chunk: list[Clip]) -> list[np.ndarray]:
+        return [read_clip(clip, full_scale) for clip in chunk]
+
+    def apply(index: int, chunk: list[Clip], decoded: Future, before: Future | None) -> None:
+        audio = decoded.result()
+        process = shared[index]
+        if carried and before:
+            before.result()  # the state that this chunk starts from
+        elif effect.stateful and not carried:
+            # Its own, as other chunks of the level are being processed at the same time.
+            process = effect.make(float(levels[index]), samplerate)
+        for clip, samples in zip(chunk, audio, strict=True):
+            if effect.stateful and not carried:
+                process.reset()
+            effected = process(samples)
+            if clip.split:
+                writer.write(index, rows[clip.clip], effected)
+
+    with (
+        writing_batch(
+            path,
+            levels=levels,
+            clips=stored,
+            effect=effect.name,
+            protocol=protocol,
+            package_versions={package: metadata.version(package) for package in RENDERED_WITH},
+        ) as writer,
+        ThreadPoolExecutor(threads) as pool,
+        progress(
+            total=len(played) * len(levels),
+            desc=f"{effect.name} {levels[0]} to {levels[-1]}",
+            unit="clip",
+            mininterval=1,
+        ) as shown,
+    ):
+        # Tasks start in the order they are submitted. What one waits for was submitted before it,
+        # so it runs already: waiting inside the pool cannot lock it up, and at most a chunk for
+        # each thread is in memory.
+        tasks: list[tuple[int, Future]] = []
+        last: list[Future | None] = [None] * len(levels)
+        for chunk in _chunks(played, samples_per_chunk):
+            decoded = pool.submit(decode, chunk)
+            last = [
+                pool.submit(apply, index, chunk, decoded, before)
+                for index, before in enumerate(last)
+            ]
+            tasks += [(len(chunk), task) for task in last]
+        del decoded
+        try:
+            for size, task in tasks:
+                task.result()
+                shown.update(size)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _chunks(clips: Sequence[Clip], samples: int) -> Iterator[list[Clip]]:
+    """Consecutive clips, at least one at a time, at most `samples` samples in all."""
+    chunk: list[Clip] = []
+    size = 0
+    for clip in clips:
+        if chunk and size + clip.frames * clip.channels > samples:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(clip)
+        size += clip.frames * clip.channels
+    if chunk:
+        yield chunk

@@ -1,0 +1,1 @@
+"""Embedding clips, and the stores that embeddings are kept in."""

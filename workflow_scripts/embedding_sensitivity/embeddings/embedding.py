@@ -1,0 +1,199 @@
+"""From audio to embeddings, in batches, and to the attributes that say what made them."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from embedding_sensitivity.clips.audio import AudioBatch, read_clip
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.embeddings import devices
+from embedding_sensitivity.files import kernels
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.progress import progress
+from embedding_sensitivity.files.workers import in_order
+from embedding_sensitivity.models import EmbeddingModel, control, identity, load_model, uses_gpu
+
+
+def data_sha256(clips: Sequence[Clip]) -> str:
+    """Hash of the clips' names and audio, in the order given."""
+    digest = hashlib.sha256()
+    for clip in clips:
+        digest.update(f"{clip.clip} {clip.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def store_attributes(
+    model: EmbeddingModel,
+    name: str,
+    options: dict,
+    clips: Sequence[Clip],
+    protocol: dict,
+    effect: str = "",
+    unit: str = "",
+    audio_package_versions: dict | None = None,
+) -> dict:
+    """All attributes of a store but those `store.write_store` adds; see spec section 8.
+
+    ``config_sha256`` covers what of the configuration the embeddings depend on, and no more:
+    model, options and protocol.
+    """
+    configured = {**identity(name, options), "protocol": protocol}
+    text = json.dumps(configured, sort_keys=True)
+    return {
+        **configured,
+        "control": control(name),
+        "weights_sha256": model.weights_sha256,
+        "package_versions": {package: metadata.version(package) for package in model.packages},
+        "audio_package_versions": audio_package_versions or {},
+        "effect": effect,
+        "unit": unit,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "data_sha256": data_sha256(clips),
+    }
+
+
+class Preparation:
+    """Reads a clip and makes of it what a model's ``embed`` wants; picklable if its parts are.
+
+    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz.
+    """
+
+    def __init__(self, read: Callable, prepare: Callable, samplerate: int) -> None:
+        self.read, self.prepare, self.samplerate = read, prepare, samplerate
+
+    def __call__(self, *which: Any) -> np.ndarray:
+        return self.prepare(self.read(*which), self.samplerate)
+
+
+def embed_each(
+    model: EmbeddingModel, prepared: Iterable[np.ndarray], batch_size: int
+) -> np.ndarray:
+    """Embed prepared clips in their order: (n, d) float32.
+
+    At most `batch_size` of them are taken at a time, and no row depends on the batch it was in.
+    Where a GPU's memory is too small for a batch, this and all that follow are half as large.
+    """
+    clips, batch, rows = iter(prepared), [], []
+    while True:
+        batch += islice(clips, max(0, batch_size - len(batch)))
+        if not batch:
+            return np.concatenate(rows)
+        try:
+            rows.append(model.embed(batch[:batch_size]))
+        except Exception as error:
+            if not devices.out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise InputError(
+                    "the GPU's memory is too small for one clip at a time: end what else uses the "
+                    "GPU, or set device: cpu"
+                ) from None
+        else:
+            del batch[:batch_size]
+            continue
+        # Here, where the error no longer holds on to the batch that failed.
+        devices.free_memory()
+        batch_size //= 2
+        logging.warning("the GPU's memory is full: going on with %d clips at a time", batch_size)
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A loaded model and how it is run; none of it shows in an embedding.
+
+    batch_size : clips in a batch
+    n_processes : that read and prepare clips while the model works; 0: it waits for them itself
+    """
+
+    model: EmbeddingModel
+    batch_size: int
+    n_processes: int = 0
+
+    def embed(self, read: Callable, items: Sequence[tuple], samplerate: int) -> np.ndarray:
+        """Embed ``read(*item)`` for each item: (n, d) float32."""
+        prepared = in_order(
+            Preparation(read, self.model.prepare, samplerate),
+            items,
+            self.n_processes,
+            # While a batch is embedded, the next is prepared.
+            n_ahead=self.batch_size + self.n_processes,
+        )
+        shown = progress(prepared, total=len(items), unit="clip")
+        return embed_each(self.model, shown, self.batch_size)
+
+    def embed_original(self, clips: Sequence[Clip]) -> np.ndarray:
+        """Embed clips as they are: (N, d) float32."""
+        return self.embed(read_clip, [(clip,) for clip in clips], clips[0].samplerate)
+
+    def embed_levels(self, audio: AudioBatch, clips: Sequence[Clip]) -> np.ndarray:
+        """Embed all clips at all levels of a file of effected audio: (P, N, d) float32."""
+        names = [clip.clip for clip in clips]
+        if list(audio.clips) != names:
+            raise InputError(
+                f"{audio.path}: holds {len(audio.clips)} clips that are not the {len(names)} of "
+                "the clip index: delete it and run again"
+            )
+        counts = len(audio.levels), len(names)
+        rows = self.embed(audio.clip, list(np.ndindex(counts)), audio.samplerate)
+        return rows.reshape(*counts, -1)
+
+
+@contextmanager
+def embedder(
+    name: str,
+    options: Mapping,
+    protocol: Mapping,
+    weights: str | None,
+    *,
+    device: str,
+    batch_size: int | str,
+    threads: int,
+    longest_s: float,
+) -> Iterator[Embedder]:
+    """Load a model on the device there is for it, held while the context lasts.
+
+    Parameters
+    ----------
+    name, options : of the registry
+    protocol : the experiment's, with the switches the model depends on
+    weights : their file; None where there is none
+    device : ``auto``, ``cpu`` or ``cuda``
+    batch_size : clips, or ``auto``
+    threads : that the network has on a CPU; processes that prepare clips for a GPU
+    longest_s : seconds of the longest clip, to which ``auto`` sizes batches
+    """
+    with devices.chosen(device, uses_gpu(name, options)) as place, threadpool_limits(threads):
+        model = load_model(name, options, weights, threads, place, protocol)
+        kernels.log_kernels()
+        size = devices.batch_size(batch_size, model, place, longest_s)
+        logging.info("%s on %s, %d clips at a time", name, devices.description(place), size)
+        yield Embedder(model, size, 0 if place == devices.CPU else threads)
+
+
+def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol: dict) -> None:
+    """Refuse effected audio that isn't what was asked for.
+
+    `protocol` may say more than the audio does: a switch of the model's own.
+    """
+    pairs = [
+        ("effect", audio.effect, effect),
+        ("levels", list(audio.levels), list(levels)),
+        *(
+            (f"protocol {key}", value, protocol.get(key))
+            for key, value in sorted(audio.protocol.items())
+        ),
+    ]
+    for what, found, wanted in pairs:
+        if found != wanted:
+            raise InputError(
+                f"{audio.path}: {what} is {found}, wanted {wanted}: delete it and run again"
+            )

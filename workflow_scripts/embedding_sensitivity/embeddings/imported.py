@@ -1,0 +1,163 @@
+"""Read embeddings made with the authors' code: HDF5 files, each with some frames a clip."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from embedding_sensitivity.experiment.embedding_files import DATASET
+from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5_content import member
+from embedding_sensitivity.models import control
+
+
+def read_embeddings(
+    path: str | Path, model: str, clips: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of `clips` at one level, frames averaged in float32 (spec section 5).
+
+    Parameters
+    ----------
+    path : a file with ``irmas/<model>/features``, float32 (rows, d), and ``irmas/<model>/keys``,
+        text (rows,): the clip that each row is of, in any order
+    model, clips : which of them are read
+
+    Returns
+    -------
+    embeddings : (n, d) float32
+    frames : (n,) how many rows each clip has
+
+    Raises
+    ------
+    InputError
+        naming the file: no HDF5 file or a damaged one, a model, dataset or clip that is missing,
+        another type or shape, a value that isn't finite, content that lies in another file
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            features, keys = _read(file, path, model)
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a readable HDF5 file ({error}): copy or compute it again"
+        ) from None
+    rows = defaultdict(list)
+    for row, key in enumerate(keys):
+        rows[key].append(row)
+    if missing := [clip for clip in clips if clip not in rows]:
+        found = f"its keys are like {keys[0]!r}" if len(keys) else "it has no keys"
+        raise InputError(
+            f"{path}: no {model} embedding of {', '.join(missing[:3])} ({len(missing)} of "
+            f"{len(clips)} clips missing, {found}): complete the file or the split"
+        )
+    embeddings = np.stack([features[rows[clip]].mean(axis=0) for clip in clips])
+    finite = np.isfinite(embeddings).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"{path}: the {model} embedding of clip {clips[int(np.argmin(finite))]} is not finite "
+            f"({np.count_nonzero(~finite)} of {len(clips)} clips): compute it again, or leave the "
+            "clip out of the split"
+        )
+    return embeddings, np.array([len(rows[clip]) for clip in clips])
+
+
+def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Sequence[str]]:
+    """Features and keys of a model, their types and shapes checked."""
+    models = member(file, DATASET, path)
+    group = member(models, model, path) if isinstance(models, h5py.Group) else None
+    if not isinstance(group, h5py.Group):
+        there = ", ".join(models) if isinstance(models, h5py.Group) else ""
+        raise InputError(
+            f"{path}: no group {DATASET}/{model} (models there: {there or 'none'}): add the "
+            "model's embeddings or leave it out of `models`"
+        )
+    features, keys = (member(group, name, path) for name in ("features", "keys"))
+    for name, data in (("features", features), ("keys", keys)):
+        if not isinstance(data, h5py.Dataset):
+            raise InputError(f"{path}: no dataset {DATASET}/{model}/{name}: add it")
+    if (features.dtype.kind, features.dtype.itemsize) != ("f", 4):
+        raise InputError(
+            f"{path}: {DATASET}/{model}/features is of type {features.dtype}, expected float32: "
+            "convert it"
+        )
+    if h5py.check_string_dtype(keys.dtype) is None:
+        raise InputError(
+            f"{path}: {DATASET}/{model}/keys is of type {keys.dtype}, expected text (UTF-8): "
+            "convert it"
+        )
+    if features.ndim != 2 or keys.shape != features.shape[:1] or 0 in features.shape[1:]:
+        raise InputError(
+            f"{path}: {DATASET}/{model} has features of shape {features.shape} and keys of shape "
+            f"{keys.shape}, expected (rows, dimensions) and (rows,)"
+        )
+    return features[...], keys.asstr()[...]
+
+
+def read_levels(
+    originals: str | Path, files: Sequence[str | Path], model: str, clips: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of `clips` without the effect, (n, d), and at each level, (P, n, d); float32.
+
+    Parameters
+    ----------
+    originals : the file without an effect
+    files : one for each of the P levels
+
+    Raises
+    ------
+    InputError
+        as `read_embeddings`, and naming a file whose embeddings have another dimension, or a clip
+        another number of frames, than without the effect, which changes neither
+    """
+    without, frames = read_embeddings(originals, model, clips)
+    embeddings = np.empty((len(files), *without.shape), np.float32)
+    for level, path in enumerate(files):
+        found, n_frames = read_embeddings(path, model, clips)
+        if found.shape != without.shape:
+            raise InputError(
+                f"{path}: {model} has {found.shape[1]} dimensions, {without.shape[1]} in "
+                f"{originals}: compute both with the same model"
+            )
+        if (differs := n_frames != frames).any():
+            at = int(np.argmax(differs))
+            raise InputError(
+                f"{path}: clip {clips[at]} has {n_frames[at]} {model} frames, {frames[at]} in "
+                f"{originals}: compute both anew, once and from the same audio"
+            )
+        embeddings[level] = found
+    return without, embeddings
+
+
+def attributes(
+    model: str,
+    clips: Sequence[str],
+    originals: np.ndarray,
+    files: Sequence[str | Path],
+    effect: str = "",
+    unit: str = "",
+) -> dict:
+    """Attributes of a store of embeddings made elsewhere: of how they were, only the files tell.
+
+    ``data_sha256`` covers the clips' names and their embeddings without an effect, `originals`,
+    so that stores of different embeddings are never put together.
+    """
+    digest = hashlib.sha256("".join(f"{clip}\n" for clip in clips).encode())
+    digest.update(np.ascontiguousarray(originals).tobytes())
+    configured: Mapping = {"model": model, "backend": "imported", "options": {}, "protocol": {}}
+    text = json.dumps(configured, sort_keys=True)
+    return {
+        **configured,
+        "control": control(model),
+        "weights_sha256": "",
+        "package_versions": {},
+        "audio_package_versions": {},
+        "effect": effect,
+        "unit": unit,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "data_sha256": digest.hexdigest(),
+        "files_sha256": {Path(path).name: sha256_of(path) for path in files},
+    }

@@ -1,0 +1,363 @@
+"""Embedding stores: HDF5 files that say what made them (schema: docs of `write_store`)."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from embedding_sensitivity.files import checksums
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.errors import InputError
+
+SCHEMA_VERSION = 2
+# Stores of one model and effect may only be put together where all of these agree. config_sha256
+# is left out: a part written before a level was added to the config is still the same data.
+IDENTITY = (
+    "schema_version",
+    "model",
+    "backend",
+    "options",
+    "weights_sha256",
+    "protocol",
+    "package_versions",
+    "audio_package_versions",
+    "effect",
+    "unit",
+    "data_sha256",
+)
+# What the originals and every effect of one model have in common.
+MODEL_IDENTITY = ("model", "backend", "options", "weights_sha256", "data_sha256")
+TEXT = h5py.string_dtype("utf-8")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Embeddings (P, N, d) or, of the originals, (N, d), float32; `levels` is None for those."""
+
+    embeddings: np.ndarray
+    levels: list[str] | None
+    clips: list[str]
+    attributes: dict[str, str]
+
+
+def encode_attribute(value) -> str:
+    """An attribute's text: strings as they are, everything else as JSON with sorted keys."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def write_store(
+    path: str | os.PathLike,
+    embeddings: np.ndarray,
+    clips: Sequence[str],
+    levels: Sequence[str] | None = None,
+    attributes: Mapping | None = None,
+) -> None:
+    """Write datasets `embeddings` (float32), `clips` and `levels` (UTF-8), and the attributes.
+
+    Beside them is a dataset `crc32`, uint32 (P, N) or (N,): the CRC-32 of each embedding's bytes.
+    All else has a checksum too (`checksums`); whatever reads a store here compares both.
+
+    Parameters
+    ----------
+    embeddings : (P, N, d), or (N, d) without `levels`
+    clips : N clip ids, in the row order
+    levels : P level strings
+    attributes : text or what JSON can hold; ``schema_version`` is added
+
+    The same arguments give the same bytes. Raises `InputError` for an embedding that isn't
+    finite, `ValueError` for shapes that don't fit.
+    """
+    embeddings = np.asarray(embeddings)
+    counts = (len(clips),) if levels is None else (len(levels), len(clips))
+    if embeddings.shape[:-1] != counts:
+        raise ValueError(f"embeddings of shape {embeddings.shape} for {counts} levels and clips")
+    rows = [embeddings] if levels is None else embeddings
+    _write(path, rows, embeddings.shape, clips, levels, attributes or {})
+
+
+def _write(
+    path: str | os.PathLike,
+    rows: Iterable[np.ndarray],
+    shape: tuple[int, ...],
+    clips: Sequence[str],
+    levels: Sequence[str] | None,
+    attributes: Mapping,
+) -> None:
+    """Write a store level by level: `rows` yields the P arrays (N, d), or one for originals."""
+    if len(set(clips)) != len(clips):
+        raise ValueError("a clip occurs twice")
+    with _written(path) as file:
+        for key, value in {**attributes, "schema_version": SCHEMA_VERSION}.items():
+            file.attrs[key] = encode_attribute(value)
+        _write_text(file, "clips", clips)
+        if levels is not None:
+            _write_text(file, "levels", levels)
+        data = file.create_dataset("embeddings", shape, np.float32, track_times=False)
+        sums = file.create_dataset("crc32", shape[:-1], np.uint32, track_times=False)
+        for index, row in enumerate(rows):
+            row = np.asarray(row, dtype=np.float32)
+            finite = np.isfinite(row).all(axis=1)
+            if not finite.all():
+                at = "" if levels is None else f" at level {levels[index]}"
+                raise InputError(
+                    f"{path}: the embedding of clip {clips[int(np.argmin(finite))]}{at} is not "
+                    "finite: check that clip's audio, or leave it out of the data"
+                )
+            where = ... if levels is None else index
+            data[where], sums[where] = row, checksums.crc32_of_rows(row)
+
+
+@contextmanager
+def _written(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Write a file with checksums; `embeddings`, if it has any of its own, by their rows."""
+    with replacing(path) as part:
+        with checksums.creating(part) as file:
+            yield file
+            apart = [checksums.span(file["embeddings"])] if "embeddings" in file else []
+        checksums.seal(part, *apart)
+
+
+def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
+    group.create_dataset(name, data=list(values), dtype=TEXT, track_times=False)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Open for reading; a file that is missing, damaged or no store is an `InputError`."""
+    try:
+        checksums.check(path)
+        file = h5py.File(path, "r")
+    except (OSError, checksums.DamagedError) as error:
+        raise InputError(
+            f"{path}: not a readable embedding store ({error}): delete it and run again"
+        ) from None
+    with file:
+        version = file.attrs.get("schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise InputError(
+                f"{path}: schema_version is {version}, expected {SCHEMA_VERSION}: "
+                "delete it and run again"
+            )
+        try:
+            yield file
+        except (KeyError, OSError, checksums.DamagedError) as error:
+            if getattr(error, "errno", None):  # of the system (a full disk), not of this file
+                raise
+            raise InputError(f"{path}: damaged ({error}): delete it and run again") from None
+
+
+def _attributes(file: h5py.File) -> dict[str, str]:
+    return dict(file.attrs)
+
+
+def _rows(group: h5py.Group, level: int | None, clips: slice, wanted=slice(None)) -> np.ndarray:
+    """The embeddings `clips` of a level, of them those `wanted`: (n, d), what was written."""
+    where = clips if level is None else (level, clips)
+    found = group["embeddings"][where][wanted]
+    checksums.check_rows(found, group["crc32"][where][wanted])
+    return found
+
+
+def _all_rows(group: h5py.Group) -> Iterator[np.ndarray]:
+    """Every level's embeddings, one after the other, or the originals'."""
+    data = group["embeddings"]
+    for level in [None] if data.ndim == 2 else range(len(data)):
+        yield _rows(group, level, slice(None))
+
+
+def _texts(group: h5py.Group, name: str) -> list[str]:
+    return list(group[name].asstr()[...])
+
+
+def _levels(group: h5py.Group) -> list[str] | None:
+    return _texts(group, "levels") if "levels" in group else None
+
+
+def _check(path: str | os.PathLike, found: Mapping[str, str], expected: Mapping) -> None:
+    """Refuse a store whose attributes aren't the expected ones."""
+    for key, value in expected.items():
+        wanted = encode_attribute(value)
+        if found.get(key) != wanted:
+            raise InputError(
+                f"{path}: attribute {key} is {found.get(key)}, wanted {wanted}: "
+                "it was made with other settings; delete it and run again"
+            )
+
+
+def read_store(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
+    """Read a whole store; refuse it where an attribute differs from the one in `expected`."""
+    with _opened(path) as file:
+        attributes = _attributes(file)
+        _check(path, attributes, expected or {})
+        embeddings, sums = file["embeddings"][...], file["crc32"][...]
+        checksums.check_rows(embeddings.reshape(-1, embeddings.shape[-1]), sums.reshape(-1))
+        return Store(embeddings, _levels(file), _texts(file, "clips"), attributes)
+
+
+def read_header(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
+    """As `read_store`, but `embeddings` is an empty array (..., 0): nothing large is read."""
+    with _opened(path) as file:
+        attributes = _attributes(file)
+        _check(path, attributes, expected or {})
+        nothing = file["embeddings"][..., :0]
+        return Store(nothing, _levels(file), _texts(file, "clips"), attributes)
+
+
+def read_rows(
+    path: str | os.PathLike, clips: Sequence[str], expected: Mapping | None = None
+) -> np.ndarray:
+    """Read the rows of some clips, in their order: float32 (P, n, d), or (n, d) of the originals.
+
+    Reads one level at a time, so memory is bounded by the answer and one level of the store.
+    """
+    with _opened(path) as file:
+        _check(path, _attributes(file), expected or {})
+        row_of = {clip: row for row, clip in enumerate(_texts(file, "clips"))}
+        missing = [clip for clip in clips if clip not in row_of]
+        if missing:
+            raise InputError(
+                f"{path}: holds no embedding of {', '.join(missing[:3])} ({len(missing)} of "
+                f"{len(clips)} clips missing): it is of another clip index; delete it and run again"
+            )
+        data = file["embeddings"]
+        rows = np.array([row_of[clip] for clip in clips], dtype=np.intp)
+        if rows.size == 0:
+            return np.empty((*data.shape[:-2], 0, data.shape[-1]), np.float32)
+        first = rows.min()
+        between, rows = slice(first, rows.max() + 1), rows - first
+        if data.ndim == 2:
+            return _rows(file, None, between, rows)
+        out = np.empty((data.shape[0], len(rows), data.shape[2]), np.float32)
+        for level in range(data.shape[0]):
+            out[level] = _rows(file, level, between, rows)
+        return out
+
+
+def assemble_effect(
+    path: str | os.PathLike,
+    parts: Sequence[str | os.PathLike],
+    levels: Sequence[str],
+    attributes: Mapping | None = None,
+) -> None:
+    """Write one store of an effect's `levels`, in that order, from parts that hold them.
+
+    A part may hold more levels than wanted. Clips and `IDENTITY` must agree among the parts;
+    `attributes` are checked where they belong to the identity and replace the parts' elsewhere.
+    """
+    attributes = dict(attributes or {})
+    source: dict[str, tuple[str | os.PathLike, int]] = {}
+    expected = {key: value for key, value in attributes.items() if key in IDENTITY}
+    clips = None
+    for part in parts:
+        header = read_header(part, expected)
+        if clips is None:
+            clips, found, dimension = header.clips, header.attributes, _dimension(part)
+            expected = {key: found[key] for key in IDENTITY if key in found}
+        elif header.clips != clips:
+            raise InputError(
+                f"{part}: its clips are not those of {parts[0]}: delete both and run again"
+            )
+        for index, level in enumerate(header.levels or []):
+            source.setdefault(level, (part, index))
+    missing = [level for level in levels if level not in source]
+    if clips is None or missing:
+        raise InputError(
+            f"{path}: no part holds level {', '.join(missing)} (parts: "
+            f"{', '.join(map(str, parts))}): delete the parts and run again"
+        )
+
+    def rows() -> Iterator[np.ndarray]:
+        for level in levels:
+            part, index = source[level]
+            with _opened(part) as file:
+                yield _rows(file, index, slice(None))
+
+    shape = (len(levels), len(clips), dimension)
+    _write(path, rows(), shape, clips, levels, {**found, **attributes})
+
+
+def _dimension(path: str | os.PathLike) -> int:
+    with _opened(path) as file:
+        return file["embeddings"].shape[-1]
+
+
+def model_identity(path: str | os.PathLike) -> dict[str, str]:
+    """What any other store must share to be of the same model: an `expected` for reading it."""
+    found = read_header(path).attributes
+    return {key: found[key] for key in MODEL_IDENTITY if key in found}
+
+
+def assemble_model(
+    path: str | os.PathLike,
+    original: str | os.PathLike,
+    effects: Mapping[str, str | os.PathLike],
+) -> None:
+    """Write the store people open: groups `original` and one per effect over the other stores.
+
+    The embeddings are virtual datasets whose sources are named relative to `path`: the folder
+    can be moved as a whole, and a copy of this file alone is empty (`export_store` makes a full
+    one). `crc32` is copied. Stores that don't share `MODEL_IDENTITY` are refused.
+    """
+    folder = Path(path).resolve().parent
+    expected = model_identity(original)
+    for store in effects.values():
+        read_header(store, expected)
+    with _written(path) as file:
+        file.attrs["schema_version"] = str(SCHEMA_VERSION)
+        for name, store in {"original": original, **effects}.items():
+            group = file.create_group(name)
+            with _opened(store) as source:
+                data = source["embeddings"]
+                _refer(group, os.path.relpath(Path(store).resolve(), folder), data)
+                _copy_header(source, group)
+
+
+def _refer(group: h5py.Group, path: str, data: h5py.Dataset) -> None:
+    """Create the virtual dataset `embeddings` over all of `data`, which is in the file `path`.
+
+    As h5py's own function does, but without the time, which would make each file another.
+    """
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(data.shape)
+    layout.set_virtual(space, os.fsencode(path), b"embeddings", space)
+    h5py.h5d.create(group.id, b"embeddings", data.id.get_type(), space, layout)
+
+
+def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
+    """Copy all of a store but its embeddings."""
+    _write_text(group, "clips", _texts(source, "clips"))
+    if (levels := _levels(source)) is not None:
+        _write_text(group, "levels", levels)
+    group.create_dataset("crc32", data=source["crc32"][...], track_times=False)
+    for key, value in _attributes(source).items():
+        group.attrs[key] = value
+
+
+def export_store(path: str | os.PathLike, destination: str | os.PathLike) -> None:
+    """Copy a model's store and everything it refers to into one self-contained file."""
+    folder = Path(path).resolve().parent
+    with _opened(path) as file, _written(destination) as copy:
+        for key, value in file.attrs.items():
+            copy.attrs[key] = value
+        for name, group in file.items():
+            data = group["embeddings"]
+            # HDF5 answers with zeros, not an error, where the source of a virtual dataset is gone.
+            for virtual in data.virtual_sources():
+                source = folder / virtual.file_name
+                if not source.is_file():
+                    raise InputError(
+                        f"{path}: {virtual.file_name} beside it is missing: "
+                        "export from the complete results folder"
+                    )
+                read_header(source, _attributes(group))
+            target = copy.create_group(name)
+            _copy_header(group, target)
+            full = target.create_dataset("embeddings", data.shape, np.float32, track_times=False)
+            for index, rows in enumerate(_all_rows(group)):
+                full[... if data.ndim == 2 else index] = rows

@@ -1,0 +1,1 @@
+"""What is known of an experiment before anything runs; imports no NumPy."""

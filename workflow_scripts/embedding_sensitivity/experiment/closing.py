@@ -1,0 +1,102 @@
+"""What a finished run made, in a few lines: where things are, and its largest effects in words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from embedding_sensitivity import models
+from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.files.errors import InputError
+
+Rows = list[Mapping[str, str]]
+
+
+def closing_lines(results: str, logs: str, config: str) -> list[str]:
+    """At most eight lines: what is where, and three effects. What isn't there is left out.
+
+    Parameters
+    ----------
+    results, logs : the experiment's folders
+    config : its config file, for the command that makes the report
+    """
+    tables, figures = Path(results, "tables"), Path(results, "figures")
+    lines = []
+    if n_figures := len(list(figures.glob("*.png"))):
+        lines.append(f"figures  {figures}/ ({n_figures}, each as PDF and PNG)")
+        lines.append(f"report   snakemake --configfile {config} --report {results}/report.html")
+    if n_tables := len(list(tables.glob("*.csv"))):
+        lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
+    lines += largest_effects(tables)
+    return [*lines, f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)"]
+
+
+def largest_effects(tables: str | Path) -> list[str]:
+    """Describe the largest displacement, drop of ROC AUC and test R2, each with its table's row.
+
+    Of models that are no controls, where there are any. A finding whose table isn't there, or has
+    no number, is left out.
+    """
+    found = []
+    for table, find in FINDINGS:
+        try:
+            rows = read_table(Path(tables, f"{table}.csv"), table)
+        except (InputError, OSError):
+            continue
+        trained = [row for row in rows if not models.control(row["model"])]
+        if line := find(trained or rows):
+            found.append(line)
+    return found
+
+
+def _largest(rows: Iterable[Mapping], value: Callable[[Mapping], float]) -> Mapping | None:
+    """The row of the largest value, the first of equal ones; None of no row."""
+    return max(rows, key=value, default=None)
+
+
+def _place(table: str, row: Mapping, *keys: str) -> str:
+    return f"({table}.csv: {', '.join(f'{key} {row[key]}' for key in keys if row[key])})"
+
+
+def _displacement(rows: Rows) -> str | None:
+    known = [row for row in rows if row["relative"] not in ("", "nan", "inf")]
+    row = _largest(known, lambda row: float(row["relative"]))
+    return row and (
+        f"{row['effect']} at {row['level']} moves {row['model']} most: "
+        f"{float(row['relative']):.2g} times the distance between labels "
+        f"{_place('displacement', row, 'label')}"
+    )
+
+
+def _auc_drop(rows: Rows) -> str | None:
+    rows = [row for row in rows if row["method"] == "none" and row["train"] == ORIGINAL]
+    keys = ("model", "effect", "label")
+    plain = {
+        tuple(row[key] for key in keys): float(row["roc_auc"])
+        for row in rows
+        if row["test"] == ORIGINAL and row["roc_auc"]
+    }
+    known = [row for row in rows if row["roc_auc"] and tuple(row[key] for key in keys) in plain]
+
+    def drop(row: Mapping) -> float:
+        return plain[tuple(row[key] for key in keys)] - float(row["roc_auc"])
+
+    row = _largest(known, drop)
+    if row is None or drop(row) <= 0:
+        return None
+    return (
+        f"{row['effect']} at {row['test']} costs {row['model']} most: ROC AUC of {row['label']} "
+        f"falls from {drop(row) + float(row['roc_auc']):.3f} to {float(row['roc_auc']):.3f} "
+        f"{_place('auc', row, 'method', 'train', 'test')}"
+    )
+
+
+def _test_r2(rows: Rows) -> str | None:
+    known = [row for row in rows if row["r2_test"] not in ("", "nan")]
+    row = _largest(known, lambda row: float(row["r2_test"]))
+    return row and (
+        f"{row['effect']} is read best from {row['model']}: test R2 of its level "
+        f"{float(row['r2_test']):.3f} {_place('global_r2', row, 'label')}"
+    )
+
+
+FINDINGS = (("displacement", _displacement), ("auc", _auc_drop), ("global_r2", _test_r2))

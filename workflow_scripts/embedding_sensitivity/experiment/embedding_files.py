@@ -1,0 +1,94 @@
+"""Embeddings made elsewhere, in the layout of the authors' code: which there are, and of what.
+
+Standard library only: the Snakefile knows effects and levels by the names of the files. What is in
+them is checked where it is read (`embedding_sensitivity.embeddings.imported`).
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.clips.dataset import SplitRow
+from embedding_sensitivity.clips.irmas import parse_name
+from embedding_sensitivity.effects import EFFECTS, effect_named, refusal
+from embedding_sensitivity.effects.levels import level_string
+from embedding_sensitivity.experiment.paper import EFFECT_NAMES
+from embedding_sensitivity.files.errors import InputError
+
+# What the authors call their data set: the group of every file that holds the models' groups.
+DATASET = "irmas"
+ORIGINALS = "embeddings.h5"
+PREFIX = "embeddings_"
+
+
+def folder_of(directory: str) -> Path:
+    """The folder of `ORIGINALS`: `directory`, or the folder ``embeddings`` in it.
+
+    Raises `InputError` where neither has that file.
+    """
+    for folder in (Path(directory), Path(directory, "embeddings")):
+        if os.path.isfile(folder / ORIGINALS):
+            return folder
+    raise InputError(
+        f"embeddings.directory: no {ORIGINALS} in {directory}: give the folder of {ORIGINALS} and "
+        f"{PREFIX}<effect>_<level>.h5"
+    )
+
+
+def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict[str, str]]:
+    """Path of the file of each level of each effect, levels ascending; of `effects` or of all.
+
+    Raises
+    ------
+    InputError
+        naming the file: of an unknown effect, a level that is none, or one that another file has
+    """
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob(f"{PREFIX}*.h5")):
+        name, _, text = path.stem.removeprefix(PREFIX).rpartition("_")
+        effect = EFFECT_NAMES.get(name, name)
+        if effects is not None and effect not in effects:
+            continue
+        if effect not in EFFECTS:
+            raise InputError(
+                f"{path}: of no known effect, expected {PREFIX}<effect>_<level>.h5 of "
+                f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move the file away"
+            )
+        if not path.is_file():
+            raise InputError(f"{path}: is no file, but a link, pipe or folder: move it away")
+        level = level_string(text, effect_named(effect).decimals, str(path))
+        if reason := refusal(effect_named(effect), float(level)):
+            raise InputError(f"{path}: {reason}")
+        levels = found.setdefault(effect, {})
+        if level in levels:
+            raise InputError(f"{path}: {levels[level]} is of level {level} too: keep one")
+        levels[level] = str(path)
+    return {
+        effect: dict(sorted(levels.items(), key=lambda item: float(item[0])))
+        for effect, levels in found.items()
+    }
+
+
+def clips_of(rows: Iterable[SplitRow], labels: Sequence[str]) -> list[Clip]:
+    """The index of the clips of `labels`: of their audio, which isn't there, it says nothing."""
+    clips = []
+    for number, row in enumerate(row for row in rows if row.label in labels):
+        name = parse_name(row.clip)
+        clips.append(
+            Clip(
+                clip=row.clip,
+                path="",
+                label=row.label,
+                genre=row.genre or (name.genre if name else ""),
+                group=row.group or (name.group if name else row.clip),
+                split=row.split,
+                duration_s=0.0,
+                samplerate=0,
+                channels=0,
+                sha256="",
+                frames=0,
+                split_row=number,
+            )
+        )
+    return clips

@@ -1,0 +1,596 @@
+"""The configuration: every key, its default, and what is refused.
+
+Read by the Snakefile alone; the rules get slices of it as params. `schemas/config.schema.json` is
+generated from here (``make schema``).
+"""
+
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
+from embedding_sensitivity.clips.irmas import LABELS
+from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.effects import EFFECTS, effect_named, refusal
+from embedding_sensitivity.effects import levels as level_text
+from embedding_sensitivity.experiment.methods import METHODS
+from embedding_sensitivity.experiment.styles import STYLES, style_of
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.names import text_refusal
+from embedding_sensitivity.models import resolve
+
+# Of what becomes part of a path.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+
+
+def _usable(path: str) -> str:
+    if reason := text_refusal(path):
+        raise ValueError(f"{path!r} {reason}: rename it or move it elsewhere")
+    return path
+
+
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
+Levels = list[float | str]
+OnBadClip = Annotated[
+    Literal["fail", "drop"],
+    Field(
+        description="a file that is no valid clip: stop and say which, or leave it out, listed "
+        "in tables/dropped_clips.csv"
+    ),
+]
+FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, given: Any) -> Any:
+        # Before pydantic looks: a misspelt key is both unknown and missing, and the unknown one
+        # is what the user can see.
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, dict):
+            keys = ", ".join(cls.model_fields)
+            raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
+        for key in given:
+            if key not in cls.model_fields:
+                # Of the keys that are near, one that isn't there yet is the likelier meant.
+                absent = [known for known in cls.model_fields if known not in given]
+                near = difflib.get_close_matches(str(key), absent, n=1)
+                text = _unknown(key, near or sorted(cls.model_fields), "key")
+                raise PydanticCustomError("unknown_key", "{text}", {"key": str(key), "text": text})
+        return given
+
+
+def _irmas_labels(labels: list[str]) -> list[str]:
+    for label in labels:
+        if label not in LABELS.values():
+            raise ValueError(_unknown(label, LABELS.values(), "label"))
+    return labels
+
+
+class DemoData(Section):
+    """Clips rendered from a General MIDI soundfont: real sampled instruments, invented music."""
+
+    source: Literal["demo"] = Field(description="rendered by the workflow itself")
+    labels: list[str] = Field(description="instruments to render, of the 11 of IRMAS", min_length=2)
+    train: int = Field(24, ge=3, description="training clips a label")
+    test: int = Field(8, ge=1, description="test clips a label")
+    parts_per_group: int = Field(2, ge=1, description="clips cut from one recording (group)")
+    accompaniment_db: float = Field(
+        -7.0, ge=-60, le=20, description="accompaniment against the melody, in dB"
+    )
+    accompaniment_spread_db: float = Field(
+        3.0, ge=0, le=20, description="how far it varies from recording to recording, in dB"
+    )
+    seed: int = Field(20220419, ge=0, description="what is played")
+
+    samplerate: ClassVar[int] = 44100
+    channels: ClassVar[int] = 2
+    on_bad_clip: ClassVar[str] = "fail"
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: list[str]) -> list[str]:
+        return _irmas_labels(labels)
+
+
+class FolderData(Section):
+    """A folder of audio of your own, or of IRMAS."""
+
+    source: Literal["folder"] = Field(description="audio files below a folder")
+    folder: FilePath = Field(description="the folder, searched with all folders below it")
+    split: FilePath = Field(
+        "generated",
+        description="`generated`, or a CSV with the columns instrument, genre, file_name, split "
+        "(train or test) and optionally group",
+    )
+    labels: list[str] | None = Field(
+        None, description="labels to embed; null: all that the folder or the split has"
+    )
+    samplerate: int | None = Field(
+        None,
+        ge=SAMPLERATES[0],
+        le=SAMPLERATES[1],
+        description="Hz, of every clip; null: the first good clip's",
+    )
+    channels: int | None = Field(
+        None, ge=1, le=MAX_CHANNELS, description="of every clip; null: the first good clip's"
+    )
+    on_bad_clip: OnBadClip = "fail"
+
+
+class IrmasData(Section):
+    """IRMAS's training set (https://doi.org/10.5281/zenodo.1290750), downloaded or a local copy."""
+
+    source: Literal["irmas"] = Field(description="the paper's clips")
+    local: FilePath | None = Field(
+        None,
+        description="IRMAS-TrainingData.zip, or the folder it unpacks to, on this machine; "
+        "null: downloaded",
+    )
+    split: FilePath = Field(
+        "published",
+        description="`published` (the authors', downloaded), `generated`, or a CSV file",
+    )
+    labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
+    on_bad_clip: OnBadClip = "fail"
+
+    samplerate: ClassVar[int] = 44100
+    channels: ClassVar[int] = 2
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: list[str] | None) -> list[str] | None:
+        return _irmas_labels(labels) if labels else labels
+
+
+class Protocol(Section):
+    """Where the authors' code and a clean protocol differ (the defaults are the authors')."""
+
+    reverb_state: Literal["carried", "reset"] = Field(
+        "carried", description="does a clip start with the reverb tail of the one before it"
+    )
+    audio: Literal["pcm16", "float32"] = Field(
+        "pcm16", description="samples between effect and model: 16-bit (clipped), or as they are"
+    )
+    clap_input: Literal["concatenated", "mono"] = Field(
+        "concatenated", description="how CLAP gets a stereo clip"
+    )
+
+
+class Steps(Section):
+    """Levels at equal steps."""
+
+    start: float
+    stop: float = Field(description="last level, included where the steps meet it")
+    step: float
+
+
+class Geometric(Section):
+    """Levels at equal ratios."""
+
+    geometric: tuple[float, float, int] = Field(description="first, last, number of levels")
+
+    @field_validator("geometric", mode="before")
+    @classmethod
+    def _three_numbers(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple) or len(given) != 3:
+            raise ValueError(f"found {given!r}, expected [first, last, number of levels]")
+        return given
+
+
+def _form_of(levels: Any) -> str | None:
+    """Which of the forms levels are meant in, so that only that form's faults are told."""
+    if isinstance(levels, dict):
+        near = difflib.get_close_matches("geometric", map(str, levels))
+        return "geometric" if near else "steps"
+    return {Steps: "steps", Geometric: "geometric", list: "list"}.get(type(levels))
+
+
+FormOfLevels = Annotated[
+    Annotated[Steps, Tag("steps")]
+    | Annotated[Geometric, Tag("geometric")]
+    | Annotated[Levels, Tag("list")],
+    Discriminator(_form_of),
+]
+
+
+class EffectLevels(Section):
+    """The levels of one effect."""
+
+    levels: FormOfLevels = Field(description=FORMS_OF_LEVELS)
+    extra: Levels = Field([], description="further levels, each a batch of its own")
+    keep_audio: Levels = Field([], description="levels to keep as WAV files, to listen to")
+
+
+class FoundLevels(Section):
+    """The levels of one effect in embeddings made elsewhere."""
+
+    levels: FormOfLevels | None = Field(
+        None, description=f"{FORMS_OF_LEVELS}: each must be there; null: those that are there"
+    )
+
+
+class EmbeddingFiles(Section):
+    """Embeddings made elsewhere, in the layout of the authors' code."""
+
+    directory: FilePath = Field(
+        description="the folder of embeddings.h5 and embeddings_<effect>_<level>.h5, each with "
+        "irmas/<model>/features and irmas/<model>/keys",
+    )
+    split: FilePath = Field(
+        description="a CSV with the columns instrument, genre, file_name (the keys of the "
+        "embeddings), split (train or test) and optionally group",
+    )
+
+
+class Umap(Section):
+    """Fig. 1's projections."""
+
+    clips: int = Field(10, ge=2, description="random training clips a label")
+    n_neighbors: int = Field(3, ge=2, description="UMAP's neighbourhood")
+    seed: int = Field(20220419, ge=0)
+
+
+class Figures(Section):
+    """What is drawn, and how; no key here recomputes anything but the figures themselves."""
+
+    labels: list[str] = Field([], description="labels that also get single-label figures")
+    umap: Umap = Umap()
+    style: dict[Literal[tuple(STYLES)], dict[str, Any]] = Field(
+        {}, description="a kind of figure: its style keys (docs/figures.md)"
+    )
+
+
+class Classifier(Section):
+    """Section IV's logistic regression."""
+
+    solver: Literal["exact", "liblinear"] = Field(
+        "exact", description="converged optimum, or scikit-learn's liblinear as the authors used it"
+    )
+
+
+class Debiasing(Section):
+    """What is projected out before classification."""
+
+    methods: list[str] = Field(list(METHODS), min_length=1, description="of " + ", ".join(METHODS))
+    svd_thresholds: list[float] = Field(
+        [0.3, 0.4, 0.5],
+        min_length=1,
+        description="samplewise_cca_svd: singular values kept, relative to the largest",
+    )
+    classifier: Classifier = Classifier()
+
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, methods: list[str]) -> list[str]:
+        for method in methods:
+            if method not in METHODS:
+                raise ValueError(_unknown(method, METHODS, "method"))
+        return methods
+
+    @field_validator("svd_thresholds")
+    @classmethod
+    def _thresholds_ascend(cls, thresholds: list[float]) -> list[float]:
+        if any(not 0 < threshold <= 1 for threshold in thresholds):
+            raise ValueError(f"thresholds are {thresholds}, expected numbers above 0, at most 1")
+        if sorted(set(thresholds)) != thresholds:
+            raise ValueError(f"thresholds are {thresholds}: ascending, none repeated, expected")
+        return thresholds
+
+
+class Settings(Section):
+    """A whole experiment."""
+
+    experiment: Name = Field(description="name of the folder under results/")
+    data: DemoData | IrmasData | FolderData = Field(discriminator="source", description="the clips")
+    labels: list[str] = Field(
+        min_length=2, description="labels that are analysed; removing one embeds nothing again"
+    )
+    protocol: Protocol = Protocol()
+    effects: dict[str, EffectLevels] = Field(
+        min_length=1, description="an effect of the registry: its levels"
+    )
+    levels_per_job: int = Field(
+        4, ge=1, le=16, description="levels rendered together: bounds the audio on disk"
+    )
+    models: dict[str, dict[str, Any] | None] = Field(
+        min_length=1, description="a model of the registry: its options"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models run that can use a GPU; no embedding depends on it"
+    )
+    mirrors: dict[str, str] = Field(
+        {}, description="a download of the workflow: another address of the same file"
+    )
+    debiasing: Debiasing = Debiasing()
+    figures: Figures = Figures()
+
+    @field_validator("effects")
+    @classmethod
+    def _effects_are_known(cls, effects: dict[str, EffectLevels]) -> dict[str, EffectLevels]:
+        return _known_effects(effects)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Settings":
+        for name, options in self.models.items():
+            resolve(name, options or {})
+        check_labels("data.labels", self.data.labels or [])
+        check_labels("labels", self.labels, self.data.labels)
+        check_labels("figures.labels", self.figures.labels, self.labels)
+        if isinstance(self.data, DemoData):
+            # Both: the number needed doesn't grow evenly with that of labels (three need more
+            # clips each than four), and the index checks the one, the analysis the other.
+            for labels in (self.data.labels, self.labels):
+                try:
+                    check_label_counts(dict.fromkeys(labels, self.data.train))
+                except InputError as error:
+                    raise InputError(f"data.train: {error}") from None
+        _check_styles(self.figures)
+        for name in self.effects:
+            self.levels(name)
+            for level in self.kept_levels(name):
+                if level not in self.levels(name):
+                    raise InputError(
+                        f"effects.{name}.keep_audio: level {level} is not among the effect's "
+                        "levels: add it to them or remove it here"
+                    )
+        return self
+
+    def grid(self, effect: str) -> list[str]:
+        """Level strings of an effect's grid, without the extra levels."""
+        return _grid(effect, self.effects[effect].levels)
+
+    def extra(self, effect: str) -> list[str]:
+        """Level strings of an effect's extra levels."""
+        decimals, key = effect_named(effect).decimals, f"effects.{effect}.extra"
+        return [
+            level_text.level_string(level, decimals, key) for level in self.effects[effect].extra
+        ]
+
+    def levels(self, effect: str) -> list[str]:
+        """All level strings of an effect, ascending."""
+        levels = level_text.merge(self.grid(effect), self.extra(effect), f"effects.{effect}.extra")
+        _check_levels(effect, levels, self.data.samplerate, self.data.channels)
+        return levels
+
+    def kept_levels(self, effect: str) -> list[str]:
+        """Level strings whose audio is kept to listen to."""
+        decimals, key = effect_named(effect).decimals, f"effects.{effect}.keep_audio"
+        return [
+            level_text.level_string(level, decimals, key)
+            for level in self.effects[effect].keep_audio
+        ]
+
+
+class ImportSettings(Section):
+    """A whole experiment on embeddings made elsewhere: it starts from them instead of audio."""
+
+    experiment: Name = Field(description="name of the folder under results/")
+    embeddings: EmbeddingFiles = Field(description="the embeddings, and which clip is what")
+    labels: list[str] | None = Field(
+        None, min_length=2, description="labels that are analysed; null: all of the split"
+    )
+    effects: dict[str, FoundLevels | None] | None = Field(
+        None, min_length=1, description="effects that are analysed; null: all that are there"
+    )
+    models: list[Name] | None = Field(
+        None, min_length=1, description="models that are analysed; null: all that are there"
+    )
+    debiasing: Debiasing = Debiasing()
+    figures: Figures = Figures()
+
+    data: ClassVar[None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_of_embeddings(cls, given: Any) -> Any:
+        for key in given if isinstance(given, dict) else ():
+            if key in Settings.model_fields and key not in cls.model_fields:
+                text = "is of a run that starts from audio, and embeddings are given: remove one"
+                raise PydanticCustomError("unknown_key", "{text}", {"key": key, "text": text})
+        return given
+
+    @field_validator("effects")
+    @classmethod
+    def _effects_are_known(cls, effects: dict[str, Any] | None) -> dict[str, Any] | None:
+        return effects and _known_effects(effects)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "ImportSettings":
+        if self.models and len(set(self.models)) != len(self.models):
+            raise InputError(f"models: a model is repeated in {self.models}: keep one")
+        check_labels("labels", self.labels or [])
+        check_labels("figures.labels", self.figures.labels, self.labels)
+        _check_styles(self.figures)
+        for name, effect in (self.effects or {}).items():
+            if effect and effect.levels is not None:
+                self.levels(name)
+        return self
+
+    def levels(self, effect: str) -> list[str]:
+        """All level strings of an effect whose levels are given, ascending."""
+        levels = _grid(effect, self.effects[effect].levels)
+        _check_levels(effect, levels)
+        return levels
+
+
+def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
+    for name in effects:
+        if name not in EFFECTS:
+            raise ValueError(_unknown(name, EFFECTS, "effect"))
+    return effects
+
+
+def _grid(effect: str, levels: Steps | Geometric | Levels) -> list[str]:
+    """Level strings of a grid in any of its forms."""
+    key, decimals = f"effects.{effect}.levels", effect_named(effect).decimals
+    if isinstance(levels, Steps):
+        grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
+    elif isinstance(levels, Geometric):
+        grid = level_text.geometric(*levels.geometric, decimals, key)
+    else:
+        grid = [level_text.level_string(level, decimals, key) for level in levels]
+    level_text.check_ascending(grid, key)
+    return grid
+
+
+def _check_levels(
+    effect: str,
+    levels: Sequence[str],
+    samplerate: int | None = None,
+    channels: int | None = None,
+) -> None:
+    for level in levels:
+        if reason := refusal(effect_named(effect), float(level), samplerate, channels):
+            raise InputError(f"effects.{effect}: {reason}")
+    if len(levels) < 2:
+        raise InputError(
+            f"effects.{effect}: {len(levels)} level, at least two are needed: add levels"
+        )
+
+
+def check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None = None) -> None:
+    """Refuse a label that is repeated, or is none of the `known` ones; `key` is to blame."""
+    if len(set(labels)) != len(labels):
+        raise InputError(f"{key}: a label is repeated in {labels}: keep one")
+    for label in labels:
+        if known is not None and label not in known:
+            raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+
+
+def _check_styles(figures: Figures) -> None:
+    for kind, style in figures.style.items():
+        style_of(kind, style)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a configuration: of a run that starts from audio, or from embeddings."""
+    return TypeAdapter(Settings | ImportSettings).json_schema()
+
+
+def load_settings(config: dict, source: str) -> Settings | ImportSettings:
+    """Check a configuration; one with the key `embeddings` starts from these instead of audio.
+
+    Raises
+    ------
+    InputError
+        in one line: the file (`source`), the key, what is wrong with it, what was expected
+    """
+    imports = isinstance(config, dict) and "embeddings" in config
+    try:
+        return (ImportSettings if imports else Settings).model_validate(config)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    except ValidationError as error:
+        example = "embeddings" if imports else "demo"
+        fault = _describe(error.errors()[0], f"config/{example}.yaml")
+        raise InputError(f"{source}: {fault}") from None
+
+
+# Of a value that is no good; what YAML's aliases refer to is as long as one likes.
+LONGEST_SHOWN = 200
+# What pydantic's faults mean, by their type; the fields are those of the fault's context.
+EXPECTED = {
+    "section": "{keys}",
+    "dict_type": "keys with their values below it",
+    "list_type": "a list, as in [one, two]",
+    "string_type": "text",
+    "string_pattern_mismatch": "letters, digits, - and _, the first a letter or digit",
+    "string_too_short": "text",
+    "string_too_long": "at most {max_length} characters",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "int_from_float": "a whole number",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "too_short": "at least {min_length} of them",
+    "literal_error": "{expected}",
+    # The two unions: `data`, told apart by its key `source`, and `levels`, by their form.
+    "model_attributes_type": "source (irmas, demo or folder) and that source's keys below it",
+    "union_tag_invalid": "{expected_tags}",
+    "union_tag_not_found": FORMS_OF_LEVELS.replace("{", "{{").replace("}", "}}"),
+}
+
+
+def _describe(fault: dict, example: str) -> str:
+    """One of pydantic's faults as words: key, what is wrong, what would be right.
+
+    `example` is a config file that has every key.
+    """
+    kind, context, found = fault["type"], fault.get("ctx", {}), fault["input"]
+    path = _path(fault["loc"])
+    if kind == "unknown_key":
+        path.append(context["key"])
+    elif kind.startswith("union_tag") and path == ["data"]:
+        path, found = ["data", "source"], found.get("source")
+        if kind == "union_tag_not_found":
+            return "data.source: is missing: set it to irmas, demo or folder"
+    key = ".".join(path) or "the file"
+    if kind == "unknown_key":
+        return f"{key}: {context['text']}"
+    if kind == "missing":
+        return f"{key}: is missing: add it ({example} has an example)"
+    if kind == "value_error":
+        return f"{key}: {context['error']}"
+    expected = EXPECTED.get(kind, "what schemas/config.schema.json allows").format(**context)
+    shown = repr(found)
+    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+    return f"{key}: found {shown}, expected {expected}"
+
+
+def _path(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that lead to a fault: pydantic's path without the branches of unions in it."""
+    path = [str(part) for part in location]
+    if path[:1] == ["data"]:
+        del path[1:2]
+    if path[:1] == ["effects"] and path[2:3] == ["levels"]:
+        del path[3:4]
+    if len(location) > 1 and isinstance(location[-2], int):
+        path.pop()  # `float` or `str` of one level
+    return [part for part in path if part != "[key]"]
+
+
+def _unknown(name: object, known, kind: str) -> str:
+    """``unknown key 'x': did you mean 'y'?``"""
+    known = [str(entry) for entry in known]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+    return f"unknown {kind} {str(name)!r}: {hint}"
+
+
+def model_options(settings: Settings, name: str) -> dict:
+    """A model's options with the registry's defaults filled in."""
+    return resolve(name, settings.models[name] or {})
+
+
+def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:
+    """The settings as JSON types, defaults filled in, models' too: equal where runs should be."""
+    found = settings.model_dump(mode="json")
+    if isinstance(settings, Settings):
+        found["models"] = {name: model_options(settings, name) for name in settings.models}
+    return found

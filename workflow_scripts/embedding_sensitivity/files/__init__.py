@@ -1,0 +1,1 @@
+"""Reading and writing: whole files, checksums, tables, logs, and the errors that name them."""

@@ -1,0 +1,15 @@
+"""The one exception that means: what you gave is wrong, not the program."""
+
+from embedding_sensitivity.files.names import printable
+
+
+class InputError(Exception):
+    """Bad input.
+
+    The message is one line that names the file or config key, says what was found and what was
+    expected, and what to do about it. ``logs.configure_logging`` prints it without a traceback.
+    What it quotes can't forge a second line or steer the terminal.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(str(message)))

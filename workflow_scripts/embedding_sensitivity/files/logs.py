@@ -1,0 +1,92 @@
+"""One logging set-up for every script of the workflow."""
+
+import atexit
+import logging
+import os
+import platform
+import sys
+from importlib import metadata
+
+from embedding_sensitivity.files import atomic as files
+from embedding_sensitivity.files import kernels
+from embedding_sensitivity.files.errors import InputError
+
+# Of what a user has to know though nothing is amiss, as a licence: the screen shows it once.
+NOTE = logging.INFO + 5
+logging.addLevelName(NOTE, "NOTE")
+# Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
+IN_FILE_ONLY = {"in_file_only": True}
+
+
+def is_summed_up() -> bool:
+    """Whether the screen belongs to Snakemake's plugin in tools/screen, which sums a run up."""
+    return os.environ.get("SENSITIVITY_SCREEN") == "stages"
+
+
+def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logger:
+    """Log to the rule's log file, BLAS kernels too, and make errors readable.
+
+    What it logs goes to stderr too, unless a screen sums it up.
+
+    Parameters
+    ----------
+    snakemake : the object Snakemake injects; ``log``, ``rule`` and ``wildcards`` are used
+    packages : distributions whose versions are worth a line in the log
+
+    An `InputError`, and what the machine refuses (memory, a disk), end the script with one line
+    and exit status 1; any other uncaught error is a fault of the program and is logged with its
+    traceback.
+    """
+    log = logging.getLogger(snakemake.rule)
+
+    def report_uncaught(kind, error, traceback) -> None:
+        atexit.unregister(kernels.log_kernels)  # the reason is the last line
+        if line := _one_line(error):
+            log.error("%s", line)
+        else:
+            log.critical("uncaught error", exc_info=(kind, error, traceback))
+
+    sys.excepthook = report_uncaught
+    # A log that can't be written, as its disk is full, must not bury the reason in tracebacks.
+    logging.raiseExceptions = False
+    handlers: list[logging.Handler] = []
+    # Where a screen sums up the run, it reads the log file.
+    if not (is_summed_up() and snakemake.log):
+        screen = logging.StreamHandler(sys.stderr)
+        screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
+        handlers.append(screen)
+    if snakemake.log:
+        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=handlers,
+        force=True,
+    )
+    wildcards = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
+    log.info("%s (%s) on Python %s", snakemake.rule, wildcards, platform.python_version())
+    for package in packages:
+        log.info("%s %s", package, metadata.version(package))
+    kernels.log_kernels()
+    # Again at the end, since libraries are loaded where they are first used.
+    atexit.unregister(kernels.log_kernels)
+    atexit.register(kernels.log_kernels)
+    return log
+
+
+def _one_line(error: BaseException) -> str | None:
+    """What to say of an error that is no fault of the program."""
+    if isinstance(error, InputError):
+        return str(error)
+    # For a thread's stack there was no memory either; Python says so by the text alone.
+    no_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
+    if isinstance(error, MemoryError) or no_thread:
+        reason = str(error) or "MemoryError"
+        return (
+            f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "
+            "--cores"
+        )
+    if isinstance(error, OSError) and error.errno in files.REMEDIES:
+        where = error.filename or "a file of this job (results, log or the temporary folder)"
+        return f"{where}: {error.strerror}: {files.REMEDIES[error.errno]}"
+    return None

@@ -1,0 +1,118 @@
+"""OpenL3's audio network, mel128 with 512 outputs, in PyTorch: front end and CNN.
+
+Written after the package's description of it in Keras, `openl3.models`. A window of one second
+becomes a mel spectrogram in decibels below its maximum, which passes through four blocks of two
+3x3 convolutions, batch-normalised and rectified, with max pooling between blocks; what is left of
+time and frequency after the last convolution is pooled to its maximum.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from embedding_sensitivity.models.frontend import mel_filters
+from embedding_sensitivity.models.openl3 import (
+    EPSILON,
+    HOP,
+    LEAST,
+    N_BANDS,
+    N_BLOCKS,
+    N_FFT,
+    N_FRAMES,
+    RANGE_DB,
+    SAMPLERATE,
+)
+
+# Windows that the front end and the first block take at once: on a CPU as many as leave a layer's
+# 6.5 MB a window in the cache, on a GPU those of one clip of 3 s. Each block makes half the values
+# of the one before it, and takes twice the windows.
+N_AT_ONCE = {"cpu": 1, "cuda": 26}
+
+
+class LogMel(torch.nn.Module):
+    """Windows at 48 kHz, (n, 48000) float32, to spectrograms (n, 128, 199) float32 in decibels.
+
+    In float64: ``10 log10`` of magnitudes down to 80 dB spans 160 dB of power, and in a band that
+    is empty, as all above 22 kHz after resampling are, float32 shows its rounding.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        filters = mel_filters(SAMPLERATE, N_FFT, N_BANDS).T.astype(np.float64)
+        self.register_buffer("filters", torch.from_numpy(filters))
+        self.register_buffer("taper", torch.hann_window(N_FFT, dtype=torch.float64))
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        n_samples = (N_FRAMES - 1) * HOP + N_FFT
+        padded = F.pad(windows.double(), (0, n_samples - SAMPLERATE))
+        spectra = torch.fft.rfft(padded.unfold(-1, N_FFT, HOP) * self.taper).abs()
+        decibels = 10 * (spectra @ self.filters).clamp(min=LEAST).log10()
+        below = decibels - decibels.amax(dim=(1, 2), keepdim=True)
+        return below.clamp(min=-RANGE_DB).mT.float()
+
+
+def _folded(weights: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Kernel (out, in, 3, 3) and bias of each convolution with the normalisation that follows it.
+
+    `weights` are `openl3.read_weights`' but the first normalisation's; folded in float64.
+    """
+    for first in range(0, len(weights), 6):
+        kernel, bias, *norm = (array.astype(np.float64) for array in weights[first : first + 6])
+        if norm:
+            gamma, beta, mean, variance = norm
+            scale = gamma / np.sqrt(variance + EPSILON)
+            kernel, bias = kernel * scale, (bias - mean) * scale + beta
+        yield kernel.transpose(3, 2, 0, 1).astype(np.float32), bias.astype(np.float32)
+
+
+class Network(torch.nn.Module):
+    """Windows at 48 kHz, (n, 48000) float32, to embeddings (n, 512) float32.
+
+    weights : `openl3.read_weights`'
+    """
+
+    def __init__(self, weights: Sequence[np.ndarray]) -> None:
+        super().__init__()
+        self.log_mel = LogMel()
+        # Not folded into the first convolution, whose zero padding comes after it.
+        gamma, beta, mean, variance = (array.astype(np.float64) for array in weights[:4])
+        self._scale = float(gamma[0] / np.sqrt(variance[0] + EPSILON))
+        self._offset = float(beta[0] - mean[0] * self._scale)
+        layers = []
+        for kernel, bias in _folded(weights[4:]):
+            layer = torch.nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
+            layer.weight.data = torch.from_numpy(kernel)
+            layer.bias.data = torch.from_numpy(bias)
+            layers.append(layer)
+        self.layers = torch.nn.ModuleList(layers)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        n = N_AT_ONCE[windows.device.type]
+        parts = windows.split(n << (N_BLOCKS - 1))
+        return torch.cat([self.cnn(_in_parts(self.log_mel, part, n)) for part in parts])
+
+    def cnn(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """From spectrograms (n, 128, 199) on: (n, 512)."""
+        x = (log_mel * self._scale + self._offset)[:, None]
+        n = N_AT_ONCE[x.device.type]
+        for block in range(N_BLOCKS):
+            x = _in_parts(partial(self._convolve, block), x, n << block)
+        return x
+
+    def _convolve(self, block: int, x: torch.Tensor) -> torch.Tensor:
+        first, second = self.layers[2 * block : 2 * block + 2]
+        x = second(F.relu_(first(x)))
+        if block == N_BLOCKS - 1:
+            return x.amax(dim=(2, 3))
+        # The larger of two rectified values is the rectified larger one.
+        return F.relu_(F.max_pool2d(x, 2))
+
+
+def _in_parts(
+    function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, n: int
+) -> torch.Tensor:
+    """Apply a function of rows to n of them at a time."""
+    return torch.cat([function(part) for part in rows.split(n)])

@@ -1,0 +1,88 @@
+"""PANNs (Kong et al., 2020): CNN14 of the package panns-inference 0.1.1, 2048 values a clip.
+
+A clip is mixed to one channel and resampled to 32 kHz, as ``librosa.load(path, sr=32000)`` does it
+for the package's ``AudioTagging.inference``, and goes through the network whole, whatever its
+length: the embedding has the mean and the maximum over time in it. A clip shorter than 31 hops
+(0.31 s), of which the network's pooling leaves nothing, is followed by silence up to them.
+
+The network is the package's own class. The package itself is never imported: it would run wget for
+a list of labels into the home folder, and its ``AudioTagging`` overwrites a checkpoint that is
+missing or small.
+"""
+
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import Setup
+from embedding_sensitivity.models.cnn14 import HOP, SHORTEST, speed_up
+from embedding_sensitivity.models.frontend import mono_at
+from embedding_sensitivity.models.torch_model import (
+    TorchModel,
+    calibrate,
+    import_bare,
+    initial_network,
+    load_weights,
+    read_checkpoint,
+    weights_of,
+    write_checkpoint,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+SAMPLERATE = 32000
+N_CLASSES = 527
+
+
+def prepare(audio: np.ndarray, samplerate: int) -> np.ndarray:
+    """Make of (frames, channels) float32 the network's input, (frames at 32 kHz,) float32."""
+    signal = mono_at(audio, samplerate, SAMPLERATE)
+    return np.pad(signal, (0, max(0, SHORTEST - len(signal))))
+
+
+def network() -> "torch.nn.Module":
+    """CNN14 as ``AudioTagging`` builds it."""
+    # The package draws spectrograms elsewhere, and imports what draws them everywhere.
+    unused = ModuleType("matplotlib"), ModuleType("matplotlib.pyplot")
+    models = import_bare("panns_inference.models", *unused)
+    return models.Cnn14(SAMPLERATE, 1024, HOP, 64, 50, 14000, N_CLASSES)
+
+
+class PANNs(TorchModel):
+    """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
+
+    samplerate = SAMPLERATE
+    dimension = 2048
+    packages = ("panns-inference", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "soxr")
+    prepare = staticmethod(prepare)
+    batch_size = 16
+    clip_bytes = 30_000_000
+
+    def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Embed (n, frames) float32: (n, 2048)."""
+        return self.network(batch)["embedding"]
+
+
+def load(setup: Setup) -> PANNs:
+    """Load a checkpoint in the package's format, ``{"model": weights, ...}``."""
+    cnn14 = network().eval()
+    with weights_of(setup, write_initial) as path:
+        checkpoint = read_checkpoint(path)
+        if not isinstance(checkpoint, dict) or "model" not in checkpoint:
+            raise InputError(f"{path}: has no entry `model`: put the published weights there")
+        load_weights(cnn14, checkpoint["model"], path, "CNN14")
+        digest = sha256_of(path)
+    speed_up(cnn14, setup.device)
+    return PANNs(cnn14, digest, setup)
+
+
+def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
+    """Write an untrained CNN14 as the package's checkpoints are."""
+    cnn14 = initial_network(network, seed)
+    calibrate(cnn14, cnn14, SAMPLERATE, seed)
+    write_checkpoint(path, {"model": cnn14.float().state_dict()})
