@@ -1,0 +1,95 @@
+"""The library's rooms: which may import which, how large they are, and what a plan needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "workflow_scripts" / "embedding_sensitivity"
+# A room imports those before it alone; effects and models don't import each other.
+FLOORS = (
+    {"files"},
+    {"clips"},
+    {"effects", "models"},
+    {"downloads"},
+    {"experiment"},
+    {"embeddings"},
+    {"analysis"},
+    {"figures"},
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# One file an entry, however many there are.
+COLLECTIONS = {"models"}
+MAX_FILES = 15
+# What no environment of Snakemake's own has.
+NOT_AT_PLAN_TIME = ("numpy", "scipy", "h5py", "soundfile")
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in LIBRARY.rglob("*.py") if path.parent != LIBRARY)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms that a module imports from, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith(f"{LIBRARY.name}.")}
+    return found
+
+
+def test_every_folder_of_the_library_is_a_room():
+    folders = {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_no_import_runs_upwards(path):
+    room = room_of(path)
+    for other in imported_rooms(path) - {room}:
+        assert FLOOR[other] < FLOOR[room], f"{path.name} of {room} imports from {other}"
+
+
+def test_no_room_is_crowded():
+    for room in set(FLOOR) - COLLECTIONS:
+        files = [p for p in (LIBRARY / room).glob("*.py") if p.name != "__init__.py"]
+        assert len(files) <= MAX_FILES, room
+
+
+def configs() -> list[Path]:
+    """The configs of runs from audio: that of embeddings needs the files (test_imports.py)."""
+    found = [ROOT / "config.yaml", *sorted(ROOT.glob("config/*.yaml"))]
+    return [path for path in found if "data" in yaml.safe_load(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("config", configs(), ids=lambda path: path.stem)
+def test_a_plan_needs_no_numerical_package(config, project):
+    """Each config is planned where none of those packages can be imported."""
+    name = config.name
+    project.path(name).write_bytes(config.read_bytes())
+    code = (
+        "import sys\n"
+        f"for name in {NOT_AT_PLAN_TIME}:\n"
+        "    sys.modules[name] = None\n"
+        "from snakemake.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    arguments = project.arguments("--dry-run", "--quiet", configfile=name)
+    options = {"cwd": project.folder, "env": project.environment, "text": True}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
