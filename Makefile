@@ -33,6 +33,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # As if .venv were activated: Snakemake finds conda, real or the stand-in, on PATH.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
+COMMAND := $(RUN) embedding-sensitivity
 
 .PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs wheels schema clean
 
@@ -54,17 +55,16 @@ report: .venv/.ready ## make the report of the demo's results again
 compare: .venv/.ready ## set two experiments side by side that have been run (A=paper B=paper_clean)
 	@if [ -z "$(A)" ] || [ -z "$(B)" ]; then \
 	    echo "error: name two experiments: make compare A=paper B=paper_clean" >&2; exit 1; fi
-	@$(SNAKEMAKE) --cores $(CORES) --configfile $(CONFIG) -- \
-	    $(addprefix results/comparisons/$(A)/$(B)/,summary.csv r2.pdf auc.pdf)
+	@$(COMMAND) compare $(A) $(B) --config $(CONFIG) --cores $(CORES)
 	@echo "The comparison: $(CURDIR)/results/comparisons/$(A)/$(B)/"
 
 verify: .venv/.ready ## compare all files of a finished run with its manifest (CONFIG=config/demo.yaml, or results/NAME)
-	@$(RUN) python tools/verify.py $(CONFIG)
+	@$(COMMAND) verify $(CONFIG)
 
 tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=yes deletes exactly that
 	@if [ -n "$(DELETE)" ] && [ "$(DELETE)" != yes ]; then \
 	    echo "error: DELETE is '$(DELETE)', expected yes" >&2; exit 1; fi
-	@$(RUN) python tools/tidy.py $(CONFIG) $(if $(DELETE),--delete)
+	@$(COMMAND) tidy $(CONFIG) $(if $(DELETE),--delete)
 
 test: .venv/.ready .test-tools/.ready ## test each promise once, each stack with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $(STACKS)
@@ -102,10 +102,10 @@ fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (CO
 	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py
 
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
-	@$(RUN) python tools/plan.py $(CONFIG)
+	@$(COMMAND) plan $(CONFIG)
 
 missing: .venv/.ready ## what a config's run lacks, and where it goes (CONFIG=my.yaml): for machines without a network
-	@$(RUN) python tools/missing.py $(CONFIG)
+	@$(COMMAND) missing $(CONFIG)
 
 envs: .venv/.ready ## build every environment of envs/ and print where it is
 	@$(RUN) python tools/stacks.py
@@ -113,8 +113,9 @@ envs: .venv/.ready ## build every environment of envs/ and print where it is
 wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=wheels` where there is no network
 	@$(RUN) python tools/wheels.py
 
-schema: .venv/.ready ## write the config's JSON schema from its model
-	@$(RUN) python tools/write_schema.py
+schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/api.md
+	@$(COMMAND) schema schemas/config.schema.json
+	@$(RUN) python tools/write_api.py
 
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools
@@ -131,6 +132,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	    2>&1 | sed -E '/^WARNING: (Retrying|Location .* is ignored)/d' >&2 || { $(NO_PACKAGES); }
 	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable . || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
 	@echo "$(CURDIR)/tools/screen" > .venv/lib/python3.11/site-packages/sensitivity_screen.pth
 	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py

@@ -26,7 +26,7 @@ def fetch(python: str | Path, post_deploy: Path, folder: Path) -> None:
     pinned = "".join(REQUIREMENTS.findall(text))
     own = {normalised(NAME.match(line)[0]) for line in pinned.splitlines()}
     frozen = subprocess.check_output(
-        [python, "-I", "-m", "pip", "list", "--format=freeze"], text=True
+        [python, "-I", "-m", "pip", "list", "--format=freeze", "--exclude-editable"], text=True
     )
     listed = [line for line in frozen.splitlines() if normalised(NAME.match(line)[0]) not in own]
     _pip(python, "wheel", "\n".join(listed), "--wheel-dir", folder)

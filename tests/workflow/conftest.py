@@ -197,6 +197,17 @@ class Project:
         assert done.returncode == 0, done.output
         return done
 
+    def command(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run the console command with the copy's own library."""
+        library = {"PYTHONPATH": str(self.folder / "workflow_scripts")}
+        return subprocess.run(
+            [*self.through, sys.executable, "-P", "-m", "embedding_sensitivity.cli", *arguments],
+            cwd=self.folder,
+            env=self.environment | library,
+            capture_output=True,
+            text=True,
+        )
+
     def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
         """What a run would do: the wildcards and reason of each planned job, by rule (dry run).
 

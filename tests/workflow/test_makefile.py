@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+COMMAND = """#!/bin/sh
+echo "$@"
+for each; do [ "$each" != bad.yaml ] || exit 1; done
+"""
 SNAKEMAKE = """#!/bin/sh
 echo "$@" >> calls.txt
 [ ! -e fails ] || exit 3
@@ -28,8 +32,9 @@ def checkout(tmp_path) -> Path:
     built = ".snakemake/.demo-environments"
     for name in ("results/demo/tables/table1.csv", ".venv/.ready", built):
         (folder / name).touch()
-    (folder / ".venv/bin/snakemake").write_text(SNAKEMAKE)
-    (folder / ".venv/bin/snakemake").chmod(0o755)
+    for name, text in (("snakemake", SNAKEMAKE), ("embedding-sensitivity", COMMAND)):
+        (folder / ".venv/bin" / name).write_text(text)
+        (folder / ".venv/bin" / name).chmod(0o755)
     return folder
 
 
@@ -115,7 +120,6 @@ def test_path_with_a_blank_is_refused_in_one_line(checkout):
 
 
 def test_tidy_deletes_on_a_clear_yes_alone(checkout):
-    (checkout / "tools" / "tidy.py").write_text("import sys; print('tidy', *sys.argv[1:])\n")
     assert "tidy config.yaml\n" in make(checkout, "tidy").stdout
     said = make(checkout, "tidy", "CONFIG=my.yaml", "DELETE=yes").stdout
     assert "tidy my.yaml --delete\n" in said
@@ -124,7 +128,13 @@ def test_tidy_deletes_on_a_clear_yes_alone(checkout):
     assert "DELETE is 'no', expected yes" in failed.stderr
 
 
-def test_verify_fails_as_its_tool_does(checkout):
-    (checkout / "tools" / "verify.py").write_text("import sys; sys.exit(sys.argv[1] == 'bad.yaml')")
-    assert make(checkout, "verify").returncode == 0
+def test_verify_fails_as_the_command_does(checkout):
+    assert make(checkout, "verify").stdout == "verify config.yaml\n"
     assert make(checkout, "verify", "CONFIG=bad.yaml").returncode != 0
+
+
+def test_compare_asks_for_two_names(checkout):
+    said = make(checkout, "compare", "A=x", "B=y", "CORES=2").stdout
+    assert said.startswith("compare x y --config config.yaml --cores 2\n")
+    failed = make(checkout, "compare", "A=x")
+    assert failed.returncode != 0 and "name two experiments" in failed.stderr

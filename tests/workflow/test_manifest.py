@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,8 +18,7 @@ STAMP = ".snakemake_timestamp"
 
 
 def verify(project, given: str = "tiny.yaml") -> subprocess.CompletedProcess:
-    command = [sys.executable, "tools/verify.py", given]
-    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    return project.command("verify", given)
 
 
 def differences(done: subprocess.CompletedProcess) -> set[tuple[str, str]]:

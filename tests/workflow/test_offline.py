@@ -32,12 +32,7 @@ def with_environments(project: Project) -> Project:
 
 def missing(project: Project) -> tuple[int, list[str]]:
     """The exit status and the lines of `make missing`, without a network."""
-    done = subprocess.run(
-        [*NAMESPACE, sys.executable, project.path("tools/missing.py"), "tiny.yaml"],
-        cwd=project.folder,
-        capture_output=True,
-        text=True,
-    )
+    done = Project(project.folder, NAMESPACE).command("missing", "tiny.yaml")
     assert done.returncode in (0, 1) and not done.stderr, done.stderr
     return done.returncode, done.stdout.splitlines()
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def plan(config: Path, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "plan.py"), str(config)],
+        [sys.executable, "-P", "-m", "embedding_sensitivity.cli", "plan", str(config)],
         cwd=folder,
         capture_output=True,
         text=True,

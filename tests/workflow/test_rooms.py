@@ -20,7 +20,10 @@ FLOORS = (
     {"embeddings"},
     {"analysis"},
     {"figures"},
+    {"commands"},
 )
+# Above them all, beside the rooms: what people import and what they call.
+TOP = {"api.py", "cli.py"}
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # One file an entry, however many there are.
 COLLECTIONS = {"models"}
@@ -54,6 +57,7 @@ def imported_rooms(path: Path) -> set[str]:
 def test_every_folder_of_the_library_is_a_room():
     folders = {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"}
     assert folders == set(FLOOR)
+    assert {path.name for path in LIBRARY.glob("*.py")} == TOP | {"__init__.py"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(LIBRARY)))

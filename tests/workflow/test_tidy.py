@@ -1,6 +1,7 @@
 """What `make tidy` lists, what it deletes, and that neither ever touches what a run uses."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,8 +17,7 @@ OURS_APART = "Not the workflow's"
 
 
 def tidy(project, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "tools/tidy.py", "tiny.yaml", *arguments]
-    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    return project.command("tidy", "tiny.yaml", *arguments)
 
 
 def listed(done: subprocess.CompletedProcess) -> tuple[dict[str, str], set[str]]:
@@ -145,8 +145,13 @@ def test_untrained_weights_are_listed_where_no_manifest_names_them(again):
 
 def test_environments_that_no_file_describes_are_listed(again):
     found = subprocess.check_output(
-        [sys.executable, "-c", "import stacks; print(*stacks.find().values())"],
-        cwd=again.path("tools"),
+        [
+            *(sys.executable, "-c"),
+            "from embedding_sensitivity.commands.checkout import find_environments\n"
+            "print(*find_environments().values())",
+        ],
+        cwd=again.folder,
+        env=os.environ | {"PYTHONPATH": str(again.path("workflow_scripts"))},
         text=True,
     )
     used = Path(found.split()[0])

@@ -1,11 +1,9 @@
 """List what an experiment's config asks for no more, with sizes; delete it on request.
 
-Usage: tidy.py CONFIG [--delete]
-
 What is asked for are the outputs, logs and benchmarks of Snakemake's own plan of the config. A file
 that isn't among them is the workflow's where Snakemake has a record of making it, or where it is
 named as a rule's log or benchmark is, or as a file that a killed job left half-written. All others
-are listed apart and never deleted. With --delete exactly the files listed go, and folders that are
+are listed apart and never deleted. Deleting removes exactly the files listed, and folders that are
 empty then.
 """
 
@@ -14,14 +12,11 @@ import io
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-import stacks
-from experiments import MADE_LATER, ROOT, read_config, shown, size
 from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile, strip_wildcard_constraints
@@ -33,8 +28,16 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from embedding_sensitivity.commands.checkout import (
+    MADE_LATER,
+    find_environments,
+    find_root,
+    format_size,
+)
+from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.names import printable
 
 WEIGHTS = "resources/weights"
 CONDA = ".snakemake/conda"
@@ -72,13 +75,13 @@ class Entry:
         return sum(os.lstat(file).st_size for file in self.files)
 
 
-def plan_of(config: str) -> Plan:
+def make_plan(config: str) -> Plan:
     """Have Snakemake plan a config, up-to-date jobs included; nothing is run."""
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         planned = api.workflow(
             resource_settings=ResourceSettings(cores=1),
             config_settings=ConfigSettings(configfiles=[Path(config)]),
-            snakefile=ROOT / "Snakefile",
+            snakefile=find_root() / "Snakefile",
         )
         # No other public call builds the plan and runs nothing.
         try:
@@ -106,7 +109,7 @@ def _any_wildcards(name: str) -> str:
     return re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(strip_wildcard_constraints(name)))
 
 
-def leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
+def find_leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
     """Entries of the experiment's folders: the workflow's own, and others."""
     ours, others = [], []
     current = {
@@ -116,7 +119,7 @@ def leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
     }
     folders: dict[str, list[str]] = {}
     for top in ("results", "logs", "benchmarks"):
-        for path in below(f"{top}/{experiment}"):
+        for path in list_files(f"{top}/{experiment}"):
             parents = {str(parent) for parent in Path(path).parents}
             if path in plan.wanted or parents & plan.wanted:
                 continue
@@ -140,7 +143,7 @@ def leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
     return ours, others
 
 
-def below(folder: str) -> list[str]:
+def list_files(folder: str) -> list[str]:
     """Every file below a folder, none where there is no such folder."""
     return manifest.files_below(folder) if os.path.isdir(folder) else []
 
@@ -154,7 +157,7 @@ def _why(path: str, rule: str, current: set[tuple[str, str]]) -> str:
     return "other options, weights, protocol or code: reused if these are set back"
 
 
-def unused_weights(plan: Plan) -> Iterator[Entry]:
+def find_unused_weights(plan: Plan) -> Iterator[Entry]:
     """Untrained weights that neither this config nor any experiment's manifest names.
 
     Experiments share them, and one whose weights are gone is embedded again. So where an experiment
@@ -168,18 +171,18 @@ def unused_weights(plan: Plan) -> Iterator[Entry]:
             except (InputError, KeyError):
                 print(f"weights are left out: {folder} has no manifest that says which it uses")
                 return
-    for path in below(WEIGHTS):
+    for path in list_files(WEIGHTS):
         if PART.fullmatch(os.path.basename(path)):
             yield Entry(path, "left by a job that was killed", (path,))
         elif path not in plan.wanted | used and plan.rule_of(path) == "initialise_model":
             yield Entry(path, "in no experiment's manifest: made again when asked for", (path,))
 
 
-def unused_environments() -> Iterator[Entry]:
+def find_unused_environments() -> Iterator[Entry]:
     """Environments of this checkout that no file of envs/ describes any more."""
     if not os.path.isdir(CONDA):
         return
-    used = {folder.name for folder in stacks.find().values()}
+    used = {folder.name for folder in find_environments().values()}
     found: dict[str, list[str]] = {}
     for name in sorted(os.listdir(CONDA)):
         match = ENVIRONMENT.fullmatch(name)
@@ -205,21 +208,21 @@ def delete(entries: Iterable[Entry]) -> None:
 def show(entries: Iterable[Entry]) -> None:
     for entry in sorted(entries, key=lambda entry: entry.path):
         why = f"  ({entry.why})" if entry.why else ""
-        print(f"{size(entry.n_bytes):>10}  {shown(entry.path)}{why}")
+        print(f"{format_size(entry.n_bytes):>10}  {printable(entry.path)}{why}")
 
 
-def main(config: str, deleting: bool) -> None:
+def tidy(config: str, deleting: bool) -> None:
     """List what is left over of a config's experiment, and delete it if that is asked for."""
     experiment = read_config(config)["experiment"]
     if any(Path(".snakemake/locks").glob("*.lock")):
         raise InputError(
             "Snakemake is running here, or was killed: wait for it, or run `snakemake --unlock`"
         )
-    plan = plan_of(config)
-    ours, others = leftovers(experiment, plan)
-    ours += [*unused_weights(plan), *unused_environments()]
+    plan = make_plan(config)
+    ours, others = find_leftovers(experiment, plan)
+    ours += [*find_unused_weights(plan), *find_unused_environments()]
     show(ours)
-    total = size(sum(entry.n_bytes for entry in ours))
+    total = format_size(sum(entry.n_bytes for entry in ours))
     n_files = sum(len(entry.files) for entry in ours)
     if others:
         print("Not the workflow's, or without a record that it made them; never deleted here:")
@@ -230,12 +233,3 @@ def main(config: str, deleting: bool) -> None:
     else:
         hint = f": `make tidy CONFIG={config} DELETE=yes` deletes them" if ours else ""
         print(f"{config}: {n_files} files that it asks for no more, {total}{hint}")
-
-
-if __name__ == "__main__":
-    try:
-        if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--delete"]):
-            raise InputError("give one config file, and --delete to delete what is listed")
-        main(sys.argv[1], "--delete" in sys.argv)
-    except InputError as error:
-        sys.exit(f"error: {error}")

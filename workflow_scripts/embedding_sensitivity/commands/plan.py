@@ -1,19 +1,15 @@
 """What a config would cost in disk and time, before it starts.
 
-Usage: plan.py [CONFIG], by default config.yaml.
-
 The rates are CPU seconds of one core of the machine that docs/cost.md describes; expect a factor of
 two on another. Nothing is run and nothing is written.
 """
 
 import os
-import sys
 from pathlib import Path
-
-import config_file
 
 from embedding_sensitivity.clips import dataset
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.settings import Settings, model_options
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import UNTRAINED, dimension
@@ -67,22 +63,25 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
     return len(rows), smallest, size, f"{data.split}, clips taken as 3 s of stereo at 44.1 kHz"
 
 
-def rate_of(model: str) -> float | None:
+def find_rate(model: str) -> float | None:
     return EMBED_S.get(model.removesuffix(UNTRAINED))
 
 
-def shown(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def megabytes(size: float) -> str:
+def format_mb(size: float) -> str:
     return f"{size / 1e6:,.0f} MB" if size < 2e9 else f"{size / 1e9:,.1f} GB"
 
 
-def plan(settings: Settings, source: str) -> list[str]:
-    """The lines to print."""
+def estimate(path: str) -> list[str]:
+    """Lines on what the run of a config file would cost; `InputError` for one on embeddings."""
+    settings = read_settings(path)
+    if settings.data is None:
+        raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
     n_clips, smallest, clip_size, counted = count_clips(settings)
     levels = {effect: settings.levels(effect) for effect in settings.effects}
     n_levels = sum(map(len, levels.values()))
@@ -94,9 +93,9 @@ def plan(settings: Settings, source: str) -> list[str]:
     kept = sum(len(settings.kept_levels(effect)) for effect in levels)
 
     rendering = sum(RENDER_S.get(name, 0) * len(found) * n_clips for name, found in levels.items())
-    unknown = [name for name in settings.models if rate_of(name) is None]
+    unknown = [name for name in settings.models if find_rate(name) is None]
     unknown += [name for name in levels if name not in RENDER_S]
-    embedding = sum((rate_of(name) or 0) * n_clips * (n_levels + 1) for name in settings.models)
+    embedding = sum((find_rate(name) or 0) * n_clips * (n_levels + 1) for name in settings.models)
     variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)
     each = CLASSIFY_S * (trained / CLASSIFY_CLIPS) ** CLASSIFY_POWER
@@ -108,39 +107,25 @@ def plan(settings: Settings, source: str) -> list[str]:
     total = rendering + embedding + analysis + other
     cores = os.cpu_count() or 1
     lines = [
-        f"{source}: {n_clips} clips ({counted}), {n_levels} levels of {n_effects} effects, "
+        f"{path}: {n_clips} clips ({counted}), {n_levels} levels of {n_effects} effects, "
         f"{n_models} models, {n_labels} labels",
         "",
-        f"disk   effected audio   {megabytes(batch * n_clips * clip_size * sample)} at a time, "
+        f"disk   effected audio   {format_mb(batch * n_clips * clip_size * sample)} at a time, "
         "temporary",
     ]
     if settings.data.source == "demo":
-        lines.append(f"       rendered clips   {megabytes(n_clips * clip_size)}")
+        lines.append(f"       rendered clips   {format_mb(n_clips * clip_size)}")
     if kept:
-        lines.append(f"       audio kept       {megabytes(kept * n_clips * clip_size * sample)}")
+        lines.append(f"       audio kept       {format_mb(kept * n_clips * clip_size * sample)}")
     lines += [
-        f"       embeddings       {megabytes(stores)}",
-        f"time   rendering        {shown(rendering)} of one core",
-        f"       embedding        {shown(embedding)} (on a GPU less: not measured)",
-        f"       analysis         {shown(analysis)}",
-        f"       everything else  {shown(other)}",
-        f"       in all           {shown(total)}; about {shown(total / cores)} on this machine's "
-        f"{cores} cores",
+        f"       embeddings       {format_mb(stores)}",
+        f"time   rendering        {format_time(rendering)} of one core",
+        f"       embedding        {format_time(embedding)} (on a GPU less: not measured)",
+        f"       analysis         {format_time(analysis)}",
+        f"       everything else  {format_time(other)}",
+        f"       in all           {format_time(total)}; about {format_time(total / cores)} on this "
+        f"machine's {cores} cores",
     ]
     if unknown:
         lines.append(f"       not counted, no measured rate: {', '.join(unknown)}")
     return lines
-
-
-def main(path: str) -> None:
-    settings = config_file.read(path)
-    try:
-        if settings.data is None:
-            raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
-        print("\n".join(plan(settings, path)))
-    except InputError as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "config.yaml")

@@ -1,9 +1,6 @@
 """Compare an experiment's files, what it was made from included, with its manifest.
 
-Usage: verify.py CONFIG, or verify.py results/EXPERIMENT
-
-Prints a line for each difference, with what to do, and a line of counts. The exit status is 1 where
-there is a difference. That the code or the config have changed since is a note, not a difference:
+That the code or the config have changed since is a note, not a difference:
 the results are still what they were. Nothing is planned or run, and no environment is needed.
 """
 
@@ -12,11 +9,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from experiments import MADE_LATER, ROOT, read_config, shown, size
-
+from embedding_sensitivity.commands.checkout import MADE_LATER, find_root, format_size
+from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import import_settings, manifest
 from embedding_sensitivity.experiment.settings import canonical, load_settings
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.names import printable
 
 LOCK = "resources/weights.lock"
 GIVEN = "restore it, or run again to take it as it is"
@@ -31,7 +29,7 @@ class Progress:
     def __call__(self, n_bytes: int) -> None:
         self.read += n_bytes
         if sys.stderr.isatty():
-            text = f"\r{size(self.read)} of {size(self.total)} read"
+            text = f"\r{format_size(self.read)} of {format_size(self.total)} read"
             print(text, end="\x1b[K", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -64,7 +62,7 @@ def remedy(difference: manifest.Difference, found: dict) -> str:
     if role == "downloads":
         return "delete it: it is fetched again when it is needed"
     if made and whole:
-        return f"delete {shown(whole[0])} and run again"
+        return f"delete {printable(whole[0])} and run again"
     if made:
         return "run again" if difference.kind == "missing" else "delete it and run again"
     return GIVEN
@@ -73,11 +71,12 @@ def remedy(difference: manifest.Difference, found: dict) -> str:
 def notes(found: dict, config: dict | None, source: str) -> list[str]:
     """What is not as it was when the results were made, but is none of their files."""
     lines = []
-    before, code = found["code"]["files"], manifest.code_version(manifest.code_files(ROOT), ROOT)
+    root = find_root()
+    before, code = found["code"]["files"], manifest.code_version(manifest.code_files(root), root)
     changed = sorted(name for name, _ in set(before.items()) ^ set(code["files"].items()))
     changed = list(dict.fromkeys(changed))
     if changed:
-        some = ", ".join(map(shown, changed[:5])) + (", ..." if len(changed) > 5 else "")
+        some = ", ".join(map(printable, changed[:5])) + (", ..." if len(changed) > 5 else "")
         lines.append(
             f"the code is another version now, {len(changed)} files differ ({some}): what a run "
             "would compute now may differ from these results"
@@ -96,8 +95,12 @@ def notes(found: dict, config: dict | None, source: str) -> list[str]:
     return lines
 
 
-def main(given: str) -> int:
-    """Verify the experiment of a config file, or of a folder; return the exit status."""
+def verify(given: str) -> int:
+    """Verify the experiment of a config file, or of a folder results/EXPERIMENT.
+
+    Prints a line for each difference, with what to do, and a line of counts. Returns the exit
+    status: 1 where there is a difference.
+    """
     config = None if os.path.isdir(given) else read_config(given)
     # As the manifest and Snakemake name it: from the folder above `results`.
     folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
@@ -109,20 +112,11 @@ def main(given: str) -> int:
     differences = list(manifest.compare(found, folder, LOCK, MADE_LATER, threads, progress))
     progress.close()
     for each in differences:
-        print(f"{each.kind}: {shown(each.path)}: {remedy(each, found)}")
+        print(f"{each.kind}: {printable(each.path)}: {remedy(each, found)}")
     for line in notes(found, config, given):
-        print(f"note: {shown(line)}")
+        print(f"note: {printable(line)}")
     counts = Counter(each.kind for each in differences)
     total = len(found["outputs"]) + sum(map(len, found["inputs"].values()))
     said = ", ".join(f"{counts[kind]} {kind}" for kind in manifest.KINDS)
-    print(f"{folder}: {total} files in the manifest: {said}; {size(progress.read)} read")
+    print(f"{folder}: {total} files in the manifest: {said}; {format_size(progress.read)} read")
     return int(bool(differences))
-
-
-if __name__ == "__main__":
-    try:
-        if len(sys.argv) != 2:
-            raise InputError("give one config file, or results/EXPERIMENT")
-        sys.exit(main(sys.argv[1]))
-    except InputError as error:
-        sys.exit(f"error: {error}")

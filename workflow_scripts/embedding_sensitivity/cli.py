@@ -1,0 +1,172 @@
+"""The console command ``embedding-sensitivity``; its errors are one line, its exit status then 1.
+
+Each subcommand imports what it needs when it is called: `export` runs where there is no Snakemake,
+the others where there is no NumPy.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from embedding_sensitivity.files.errors import InputError
+
+CONFIG = "config.yaml"
+# What the extra `workflow` brings.
+FROM_EXTRA = ("pydantic", "pydantic_core", "snakemake", "yaml")
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses arguments in one line, as everything else is refused."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}: {self.prog} --help lists what there is")
+
+
+def print_plan(arguments: argparse.Namespace) -> int:
+    """What a config would cost in disk and time."""
+    from embedding_sensitivity.commands.plan import estimate
+
+    print("\n".join(estimate(arguments.config)))
+    return 0
+
+
+def print_missing(arguments: argparse.Namespace) -> int:
+    """What a config's run lacks (downloads, environments) and where it goes."""
+    from embedding_sensitivity.commands.missing import list_missing
+
+    lines = list_missing(arguments.config)
+    print("\n".join(lines) or "nothing is missing")
+    return int(bool(lines))
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Compare all files of a finished run with its manifest."""
+    from embedding_sensitivity.commands.verify import verify
+
+    return verify(arguments.given)
+
+
+def tidy(arguments: argparse.Namespace) -> int:
+    """List what a config asks for no more, with sizes; --delete deletes exactly that."""
+    from embedding_sensitivity.commands.tidy import tidy
+
+    tidy(arguments.config, arguments.delete)
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Copy a model's store and all it refers to into one self-contained file."""
+    if not importlib.util.find_spec("h5py"):
+        return export_elsewhere(arguments)
+    from embedding_sensitivity.embeddings.store import export_store
+
+    export_store(arguments.store, arguments.copy)
+    return 0
+
+
+def export_elsewhere(arguments: argparse.Namespace) -> int:
+    """Export with the Python of the analysis stack, which has h5py where this one lacks it."""
+    from embedding_sensitivity.commands.checkout import find_environments, is_built
+
+    has_snakemake = importlib.util.find_spec("snakemake")
+    folder = find_environments()["analysis"] if has_snakemake else None
+    if not (folder and is_built(folder)):
+        raise InputError(
+            "h5py is not installed: install embedding-sensitivity[stores], or run `make envs` in "
+            "the checkout"
+        )
+    python = folder / "bin" / "python"
+    library = Path(__file__).resolve().parents[1]
+    environment = os.environ | {"PYTHONPATH": str(library)}
+    command = [str(python), "-m", __spec__.name, "export", arguments.store, arguments.copy]
+    os.execve(python, command, environment)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Set two experiments that have been run side by side: tables and figures."""
+    folder = f"results/comparisons/{arguments.a}/{arguments.b}"
+    files = [f"{folder}/{name}" for name in ("summary.csv", "r2.pdf", "auc.pdf")]
+    given = ["--cores", arguments.cores, "--configfile", arguments.config, "--", *files]
+    return run_snakemake(given)
+
+
+def write_schema(arguments: argparse.Namespace) -> int:
+    """Write the JSON schema of config files."""
+    from embedding_sensitivity.experiment.settings import schema
+    from embedding_sensitivity.files.atomic import replacing
+
+    with replacing(arguments.file) as part:
+        Path(part).write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def run_snakemake(given: Sequence[str]) -> NoReturn:
+    """Become Snakemake, with this checkout's Snakefile and, unless one is given, its profile."""
+    from embedding_sensitivity.commands.checkout import find_root
+
+    root = find_root()
+    chosen = ["--snakefile", str(root / "Snakefile")]
+    if not any(each.split("=")[0] == "--workflow-profile" for each in given):
+        chosen += ["--workflow-profile", str(root / "profiles" / "default")]
+    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *chosen, *given])
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog="embedding-sensitivity", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
+
+    def add(name: str, function) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        added.set_defaults(function=function)
+        return added
+
+    config = {"nargs": "?", "default": CONFIG, "help": f"a config file, by default {CONFIG}"}
+    add("plan", print_plan).add_argument("config", **config)
+    add("missing", print_missing).add_argument("config", **config)
+    help_text = "a config file, or the folder results/EXPERIMENT"
+    add("verify", verify).add_argument("given", metavar="CONFIG", help=help_text)
+    command = add("tidy", tidy)
+    command.add_argument("config", metavar="CONFIG", help="a config file")
+    command.add_argument("--delete", action="store_true", help="delete exactly what is listed")
+    command = add("export", export)
+    command.add_argument("store", help="results/EXPERIMENT/embeddings/MODEL.h5")
+    command.add_argument("copy", help="the file to write")
+    command = add("compare", compare)
+    command.add_argument("a", help="an experiment's name")
+    command.add_argument("b", help="the name of the one set beside it")
+    command.add_argument("--config", default=CONFIG, help="any config of the checkout")
+    command.add_argument("--cores", default="all")
+    add("schema", write_schema).add_argument("file", help="the file to write")
+    text = "Run Snakemake with this checkout's Snakefile and profile; it gets all arguments."
+    commands.add_parser("run", help=text, add_help=False)
+    return parser
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Run the subcommand named first; return the exit status."""
+    given = sys.argv[1:] if given is None else given
+    try:
+        if given[:1] == ["run"]:
+            run_snakemake(given[1:])
+        arguments = make_parser().parse_args(given)
+        return arguments.function(arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if error.name not in FROM_EXTRA:
+            raise
+        print(
+            f"error: {error.name} is not installed: install embedding-sensitivity[workflow], or "
+            "use .venv/bin/embedding-sensitivity of a checkout",
+            file=sys.stderr,
+        )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

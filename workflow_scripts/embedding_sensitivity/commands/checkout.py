@@ -1,0 +1,76 @@
+"""The checkout that a command works on: its Snakefile and its environments."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from embedding_sensitivity.files.errors import InputError
+
+# Made after a run, of its results: no rule's output.
+MADE_LATER = ("report.html", ".report.html")
+
+
+def find_root() -> Path:
+    """The folder of the Snakefile: above this library, or the current one for an installed library.
+
+    Raises `InputError` where neither is a checkout.
+    """
+    for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
+        if (folder / "rules" / "common.smk").is_file():
+            return folder
+    raise InputError(
+        "the current folder is not a checkout of the workflow: change into one, as this library "
+        "was installed without"
+    )
+
+
+def start_snakemake(*arguments: str | Path, **options) -> subprocess.Popen:
+    """Start Snakemake in the current folder; the text it prints is to be read from `stdout`."""
+    own = Path(sys.executable).parent  # Snakemake, and the conda that tools/conda/bin links there
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments],
+        env=os.environ | {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def ask_environments(*arguments: str) -> str:
+    """Run tools/environments.smk with the default profile; return what it prints."""
+    given = ("--snakefile", find_root() / "tools" / "environments.smk", *arguments)
+    with start_snakemake(*given, stderr=subprocess.PIPE) as process:
+        said, errors = process.communicate()
+    if process.returncode:
+        sys.exit(errors)  # what Snakemake says of it
+    return said
+
+
+def read_environments(said: str) -> dict[str, Path]:
+    """The folder of each environment by its file, of what `--list-conda-envs` prints."""
+    _, *rows = [line.split("\t") for line in said.splitlines() if line.count("\t") == 2]
+    return {file: Path(folder).absolute() for file, _, folder in sorted(rows)}
+
+
+def find_environments() -> dict[str, Path]:
+    """The folder of each environment by its stack, built or not.
+
+    They follow from the current folder too: below it is where Snakemake builds them.
+    """
+    folders = read_environments(ask_environments("--list-conda-envs", "--quiet"))
+    return {Path(file).stem: folder for file, folder in folders.items()}
+
+
+def is_built(folder: Path) -> bool:
+    """Whether an environment is complete, by the file that Snakemake makes last."""
+    return Path(f"{folder}.env_setup_done").exists()
+
+
+def format_size(n_bytes: float) -> str:
+    """A size for people: ``4 kB``, ``15.2 GB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} GB"
