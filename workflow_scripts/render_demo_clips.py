@@ -1,16 +1,12 @@
 """Render the demo's clips and write their split."""
 
-import csv
 from pathlib import Path
 
 from embedding_sensitivity.clips.demo_music import compose, demo_clips
 from embedding_sensitivity.clips.demo_synthesis import Player, find_soundfont, render, write_wav
-from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.cells import escaped
+from embedding_sensitivity.files.csv_files import write_rows
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.files.progress import progress
-
-SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
 
 
 def main(snakemake) -> None:
@@ -33,14 +29,16 @@ def main(snakemake) -> None:
         write_wav(paths[clip.file_name], render(player, music))
     log.info("%d clips played on %s", len(clips), soundfont)
 
-    with (
-        replacing(snakemake.output.split) as part,
-        open(part, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(SPLIT_COLUMNS)
-        for clip in clips:
-            writer.writerow(map(escaped, (clip.label, clip.genre, clip.clip, clip.split)))
+    rows = [
+        {
+            "instrument": clip.label,
+            "genre": clip.genre,
+            "file_name": clip.clip,
+            "split": clip.split,
+        }
+        for clip in clips
+    ]
+    write_rows(snakemake.output.split, tuple(rows[0]), rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from test_bad_input import refused, write_clip
 
 from embedding_sensitivity.experiment import import_settings
 from embedding_sensitivity.experiment.settings import load_settings
-from embedding_sensitivity.files.cells import unescaped_row
 from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +72,7 @@ def run(tmp_path_factory):
 def rows_of(project, name: str, table: str) -> list[dict]:
     path = project.path(f"results/{name}/tables/{table}.csv")
     with open(path, encoding="utf-8", newline="") as file:
-        return [unescaped_row(row) for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.more
@@ -97,19 +96,6 @@ def test_nothing_was_run_and_nothing_lies_elsewhere(run):
     assert kept == {f"{CLIPS[label]}{n}.wav" for label in LABELS for n in range(8)}
     assert all(run.path(name).exists() for name in WANTED)
     assert run.planned(*WANTED) == {}
-
-
-@pytest.mark.more
-def test_no_table_has_a_formula(run):
-    files = [*run.path("results/hostile").rglob("*.csv")]
-    assert len(files) > 10
-    for path in files:
-        with open(path, encoding="utf-8", newline="") as file:
-            cells = {cell for row in csv.reader(file) for cell in row}
-        assert not [cell for cell in cells if cell.startswith(("=", "@"))], path
-        for cell in cells:
-            if cell.startswith(("+", "-")):
-                float(cell)
 
 
 @pytest.mark.more

@@ -3,8 +3,6 @@
 import csv
 import html
 import os
-import random
-import string
 
 import pytest
 from docutils.core import publish_parts
@@ -15,7 +13,6 @@ from embedding_sensitivity.clips.dataset import find_audio, is_plain_file, label
 from embedding_sensitivity.clips.findings import Finding, write_findings
 from embedding_sensitivity.experiment.embedding_files import level_files
 from embedding_sensitivity.experiment.tables import read_table, write_table
-from embedding_sensitivity.files.cells import escaped, unescaped
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import label_refusal, path_refusal, rst_text, text_refusal
 
@@ -28,19 +25,6 @@ PLAIN = [
     "a b", "$x$", "cost $5", "*?[a]", "a&b", "a|b", "%s", "~", "#", "!", "x_", "a:b", "*emph*",
     "`link`_", "|sub|", "cafe\u0301", "caf\u00e9", "\u05e9\u05dc\u05d5\u05dd", "\u97f3\u697d",
 ]  # fmt: skip
-FORMULAS = [
-    "=1+1",
-    "+x",
-    "-x",
-    "@SUM(A1)",
-    "=cmd|'/c calc'!A0",
-    "'=1",
-    "''-x",
-    "-1_0",
-    "\t=1",
-    "\r=",
-]
-NUMBERS = ["-40.0", "+5", "-1e-05", "-inf", "-nan", "0.5", "-.5", "-3."]
 
 
 @pytest.mark.parametrize("piece", [*HIDDEN, *MEANINGFUL])
@@ -149,31 +133,7 @@ def test_a_copy_of_irmas_with_another_name_in_it_is_refused(tmp_path, monkeypatc
         irmas.find_clips(tmp_path)
 
 
-# Formulas in cells
-
-
-@pytest.mark.parametrize("text", FORMULAS)
-def test_a_formula_gets_an_apostrophe_and_loses_it_again(text):
-    assert escaped(text) == f"'{text}"
-    assert unescaped(escaped(text)) == text
-
-
-@pytest.mark.parametrize("value", [*NUMBERS, "", "cello", "'tis", "a=b", "1-2", 3, -4.5, None])
-def test_numbers_and_ordinary_text_stay_as_they_are(value):
-    assert escaped(value) == value and unescaped(value) == value
-
-
-def test_any_text_is_read_back():
-    chance = random.Random(5)
-    for _ in range(20_000):
-        text = "".join(
-            chance.choices("'=+-@\t\r\n1.e" + string.ascii_letters[:3], k=chance.randint(0, 5))
-        )
-        assert unescaped(escaped(text)) == text
-        cell = escaped(text)
-        assert not cell.startswith(("=", "@", "\t", "\r", "\n"))
-        if cell.startswith(("+", "-")):
-            float(cell)
+# Text in CSV files
 
 
 def cells_of(path) -> set[str]:
@@ -181,8 +141,8 @@ def cells_of(path) -> set[str]:
         return {cell for row in csv.reader(file) for cell in row}
 
 
-@pytest.mark.parametrize("name", ["=1+1", "-x", "@a", "+b", "'=c"])
-def test_no_file_of_the_workflow_has_a_formula_and_all_read_back(tmp_path, name):
+@pytest.mark.parametrize("name", ["=1+1", "-x", "@a", "+b", "'=c", 'a,"b', "é"])
+def test_every_csv_file_holds_names_as_they_are(tmp_path, name):
     clip = Clip(name, name, name, name, name, "train", 1.0, 8000, 1, "00", 8000, -1)
     write_clips(tmp_path / "clips.csv", [clip])
     assert read_clips(tmp_path / "clips.csv") == [clip]
@@ -194,11 +154,11 @@ def test_no_file_of_the_workflow_has_a_formula_and_all_read_back(tmp_path, name)
 
     write_findings(tmp_path / "findings.csv", [Finding(name, name, "name", name)])
     split = tmp_path / "split.csv"
-    write_split(split, instrument=escaped(name), file_name=escaped(name), group=escaped(name))
+    write_split(split, instrument=name, file_name=name, group=name)
     (row,) = read_split(split)
     assert (row.label, row.clip, row.group) == (name, name, name)
     for file in tmp_path.glob("*.csv"):
-        assert name not in cells_of(file) and f"'{name}" in cells_of(file)
+        assert name in cells_of(file)
 
 
 # Markup

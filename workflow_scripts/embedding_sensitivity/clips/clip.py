@@ -1,13 +1,10 @@
 """The clip index: one row for every clip of an experiment (``clips.csv``)."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.cells import escaped_row
-from embedding_sensitivity.files.csv_files import read_rows
+from embedding_sensitivity.files.csv_files import read_rows, write_rows
 
 # What a clip may be. Outside these rates the low-pass has no room or no precision, and no
 # recording; in an hour of samples or a thousand channels, an index of clips has gone astray.
@@ -73,11 +70,7 @@ def form_refusal(frames: int, samplerate: int, channels: int) -> str | None:
 
 def write_clips(path: str | Path, clips: Iterable[Clip]) -> None:
     """Write the index, sorted by clip id."""
-    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        ordered = sorted(clips, key=lambda clip: clip.clip)
-        writer.writerows(escaped_row(asdict(clip)) for clip in ordered)
+    write_rows(path, COLUMNS, map(asdict, sorted(clips, key=lambda clip: clip.clip)))
 
 
 def read_clips(path: str | Path) -> list[Clip]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedding_sensitivity.clips.irmas import parse_name
-from embedding_sensitivity.files.cells import unescaped_row
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import label_refusal, path_refusal, text_refusal
 
@@ -122,7 +121,7 @@ def read_split(path: str | Path) -> list[SplitRow]:
                     f"{', '.join(SPLIT_COLUMNS)} and optionally group"
                 )
             rows, seen = [], set()
-            for number, row in enumerate(map(unescaped_row, reader), start=2):
+            for number, row in enumerate(reader, start=2):
                 name = row["file_name"] or ""
                 clip = Path(name).stem if name.lower().endswith(EXTENSIONS) else name
                 if not clip or not row["instrument"]:

@@ -1,6 +1,5 @@
 """What is worth knowing about the clips although nothing stops because of it."""
 
-import csv
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -9,8 +8,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
-from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.cells import escaped_row
+from embedding_sensitivity.files.csv_files import write_rows
 
 MEANINGS = {
     "extra": "not in the split, or of a label that data.labels leaves out",
@@ -104,7 +102,4 @@ def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:
 
 def write_findings(path: str | Path, findings: Iterable[Finding]) -> None:
     """Write them as a table with one header line."""
-    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(escaped_row(asdict(finding)) for finding in findings)
+    write_rows(path, COLUMNS, map(asdict, findings))

@@ -1,15 +1,12 @@
 """The tables: their columns, and CSV that has the same bytes for the same rows."""
 
-import csv
 import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.cells import escaped
-from embedding_sensitivity.files.csv_files import read_rows
+from embedding_sensitivity.files.csv_files import read_rows, write_rows
 
 # How many leading columns identify a row; tables are sorted by them.
 KEYS = {
@@ -138,11 +135,8 @@ def write_table(path: str | Path, table: str, rows: Iterable[Mapping]) -> None:
         if unknown := set(row) - set(columns):
             raise ValueError(f"table {table} has no column {sorted(unknown)}")
     rows.sort(key=lambda row: [sort_key(row.get(column)) for column in keys])
-    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([escaped(format_value(row.get(column))) for column in columns])
+    cells = ({column: format_value(row.get(column)) for column in columns} for row in rows)
+    write_rows(path, columns, cells)
 
 
 def read_table(path: str | Path, table: str) -> list[dict[str, str]]:

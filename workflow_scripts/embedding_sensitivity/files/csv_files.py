@@ -1,17 +1,25 @@
-"""CSV files that the workflow wrote itself."""
+"""CSV files of the workflow: written whole, read back only if they are whole."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from embedding_sensitivity.files.cells import unescaped_row
+from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 
 
-def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a file with the header `columns`; `InputError` for another, or one cut short.
+def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping]) -> None:
+    """Write a header of `columns`, then the rows: text as it is, None as an empty cell."""
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
-    Cells are text, as it was before it was escaped (`embedding_sensitivity.files.cells`).
+
+def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read the rows of a file that `write_rows` wrote; cells stay text.
+
+    Raises `InputError` if the header is not `columns` or the file is truncated.
     """
     with open(path, encoding="utf-8", newline="") as file:
         lines = file.readlines()
@@ -29,4 +37,4 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise InputError(
             f"{path}: row {short} is not whole, the file is damaged: delete it and run again"
         )
-    return [unescaped_row(row) for row in rows]
+    return rows
