@@ -1,6 +1,7 @@
 """HDF5 files with a byte changed, a sector lost or their end cut off: refused, or as written."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -120,10 +121,11 @@ def outcomes(kind: str, folder: Path) -> dict[str, int | list[str]]:
     write(path)
     expected = read(path)
     counts = {"refused": 0, "as written": 0, "wrong": []}
-    for what, content in changes(path.read_bytes()):
+    for number, (what, content) in enumerate(changes(path.read_bytes())):
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         path.unlink()  # HDF5 knows an open file by its inode: each case has one of its own
         path.write_bytes(content)
+        os.utime(path, ns=(number, number))  # a file that was checked is not checked again
         try:
             found = read(path)
         except InputError as error:

@@ -3,7 +3,7 @@
 One group per label: a dataset (k, d) with orthonormal rows for each method, `samplewise` (N, d)
 with the directions of the single clips, and `clips`, their ids. ``samplewise_cca_svd`` holds every
 right singular vector and its attribute ``singular_values``; a threshold is applied by the reader.
-The file has a checksum (`checksums`), compared by whatever reads it here.
+The file has a checksum (`files.hdf5`), compared before it is read.
 """
 
 import json
@@ -14,9 +14,8 @@ import h5py
 import numpy as np
 
 from embedding_sensitivity.analysis.directions import LabelDirections
-from embedding_sensitivity.files import checksums
-from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5 import read_hdf5, write_hdf5
 
 SCHEMA_VERSION = 2
 
@@ -27,31 +26,21 @@ def write_directions(
     attributes: Mapping,
 ) -> None:
     """Write (label, clip ids, directions) one after the other; attributes are kept as JSON."""
-    with replacing(path) as part:
-        with checksums.creating(part) as file:
-            _write(file, fitted, attributes)
-        checksums.seal(part)
-
-
-def _write(
-    file: h5py.File,
-    fitted: Iterable[tuple[str, Sequence[str], LabelDirections]],
-    attributes: Mapping,
-) -> None:
-    file.attrs["schema_version"] = SCHEMA_VERSION
-    for key, value in attributes.items():
-        file.attrs[key] = json.dumps(value)
-    for label, clips, found in fitted:
-        group = file.create_group(label)
-        for method, basis in found.subspaces.items():
-            group.create_dataset(method, data=basis, track_times=False)
-        group["global_cca"].attrs["saturated"] = found.saturated
-        group["samplewise_cca_svd"].attrs["singular_values"] = found.singular_values
-        rows = group.create_dataset("samplewise", data=found.samplewise, track_times=False)
-        rows.attrs["ranks"] = found.ranks
-        group.create_dataset(
-            "clips", data=list(clips), dtype=h5py.string_dtype("utf-8"), track_times=False
-        )
+    with write_hdf5(path) as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        for key, value in attributes.items():
+            file.attrs[key] = json.dumps(value)
+        for label, clips, found in fitted:
+            group = file.create_group(label)
+            for method, basis in found.subspaces.items():
+                group.create_dataset(method, data=basis, track_times=False)
+            group["global_cca"].attrs["saturated"] = found.saturated
+            group["samplewise_cca_svd"].attrs["singular_values"] = found.singular_values
+            rows = group.create_dataset("samplewise", data=found.samplewise, track_times=False)
+            rows.attrs["ranks"] = found.ranks
+            group.create_dataset(
+                "clips", data=list(clips), dtype=h5py.string_dtype("utf-8"), track_times=False
+            )
 
 
 def read_directions(
@@ -66,32 +55,28 @@ def read_directions(
         `clips`, or an attribute differs from the one in `attributes`
     """
     remedy = "delete it and run again"
-    try:
-        checksums.check(path)
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("schema_version") != SCHEMA_VERSION:
-                raise InputError(f"{path}: not a directions file of this version: {remedy}")
-            for key, value in attributes.items():
-                if file.attrs.get(key) != json.dumps(value):
-                    raise InputError(
-                        f"{path}: attribute {key} is {file.attrs.get(key)}, expected "
-                        f"{json.dumps(value)}: {remedy}"
-                    )
-            if label not in file:
-                raise InputError(f"{path}: no directions of label {label}: {remedy}")
-            group = file[label]
-            if list(group["clips"].asstr()[...]) != list(clips):
+    with read_hdf5(path, "directions file") as file:
+        if file.attrs.get("schema_version") != SCHEMA_VERSION:
+            raise InputError(f"{path}: not a directions file of this version: {remedy}")
+        for key, value in attributes.items():
+            if file.attrs.get(key) != json.dumps(value):
                 raise InputError(
-                    f"{path}: label {label} was fitted to other clips than those listed: {remedy}"
+                    f"{path}: attribute {key} is {file.attrs.get(key)}, expected "
+                    f"{json.dumps(value)}: {remedy}"
                 )
-            singular = group["samplewise_cca_svd"].attrs["singular_values"]
-            methods = [name for name in group if name not in ("clips", "samplewise")]
-            return LabelDirections(
-                subspaces={method: group[method][...] for method in methods},
-                saturated=bool(group["global_cca"].attrs["saturated"]),
-                samplewise=group["samplewise"][...],
-                ranks=np.asarray(group["samplewise"].attrs["ranks"]),
-                singular_values=np.asarray(singular),
+        if label not in file:
+            raise InputError(f"{path}: no directions of label {label}: {remedy}")
+        group = file[label]
+        if list(group["clips"].asstr()[...]) != list(clips):
+            raise InputError(
+                f"{path}: label {label} was fitted to other clips than those listed: {remedy}"
             )
-    except (OSError, KeyError, checksums.DamagedError) as error:
-        raise InputError(f"{path}: not a readable directions file ({error}): {remedy}") from None
+        singular = group["samplewise_cca_svd"].attrs["singular_values"]
+        methods = [name for name in group if name not in ("clips", "samplewise")]
+        return LabelDirections(
+            subspaces={method: group[method][...] for method in methods},
+            saturated=bool(group["global_cca"].attrs["saturated"]),
+            samplewise=group["samplewise"][...],
+            ranks=np.asarray(group["samplewise"].attrs["ranks"]),
+            singular_values=np.asarray(singular),
+        )

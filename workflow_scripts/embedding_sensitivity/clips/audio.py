@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +25,9 @@ from embedding_sensitivity.clips.clip import (
     Clip,
     form_refusal,
 )
-from embedding_sensitivity.files import checksums
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5 import create_hdf5, read_hdf5, seal
 
 # Sample formats of effected audio, by the protocol's key `audio`.
 DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
@@ -212,16 +211,8 @@ class AudioBatchWriter:
     """
 
     def __init__(
-        self,
-        descriptor: int,
-        start: int,
-        offsets: np.ndarray,
-        channels: int,
-        audio: str,
-        crc32: np.ndarray,
+        self, descriptor: int, start: int, offsets: np.ndarray, channels: int, audio: str
     ) -> None:
-        """`crc32` (levels, clips) uint32 takes the CRC-32 of each clip that is written."""
-        self._crc32 = crc32
         self._descriptor = descriptor
         self._start = start
         self._offsets = offsets
@@ -242,7 +233,6 @@ class AudioBatchWriter:
             samples = np.ascontiguousarray(audio, DTYPES["float32"])
         frame = level_index * self._offsets[-1] + first
         position = self._start + int(frame) * self._channels * samples.itemsize
-        self._crc32[level_index, clip_index] = zlib.crc32(samples)
         _write_at(self._descriptor, position, samples)
 
 
@@ -268,18 +258,17 @@ def writing_batch(
 
     `clips` are those stored, in order; `package_versions` what they are made with. The whole file
     is allocated first, so that a disk without the room for it is noticed before anything is
-    rendered; that, too, is an `InputError`. A dataset `crc32`, uint32
-    (levels, clips), has the CRC-32 of each clip's samples, and all else has one too (`checksums`).
+    rendered; that, too, is an `InputError`. The file has a checksum (`files.hdf5`).
     """
     samplerate, channels = clips[0].samplerate, clips[0].channels
     dtype = DTYPES[protocol["audio"]]
     offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
     shape = (len(levels), int(offsets[-1]), channels)
-    crc32 = np.zeros((len(levels), len(clips)), "<u4")
+    size = math.prod(shape) * dtype.itemsize
     # Not `lasting`: it is read at once and deleted, and no power cut makes wrong audio of it.
     with replacing(path, lasting=False) as part:
         try:
-            with checksums.creating(part) as file:
+            with create_hdf5(part) as file:
                 options = {"dtype": h5py.string_dtype(), "track_times": False}
                 file.create_dataset("levels", data=list(levels), **options)
                 file.create_dataset("clips", data=[clip.clip for clip in clips], **options)
@@ -289,39 +278,31 @@ def writing_batch(
                 file.attrs["protocol"] = json.dumps(protocol, sort_keys=True)
                 versions = json.dumps(package_versions or {}, sort_keys=True)
                 file.attrs["package_versions"] = versions
-                start_crc32, _ = _allocate(file, "crc32", crc32.shape, crc32.dtype)
-                start, stop = _allocate(file, "audio", shape, dtype)
+                start = _allocate(file, shape, dtype)
             descriptor = os.open(part, os.O_WRONLY)
             try:
                 if hasattr(os, "posix_fallocate"):  # not on macOS
-                    os.posix_fallocate(descriptor, start, stop - start)
-                yield AudioBatchWriter(
-                    descriptor, start, offsets, channels, protocol["audio"], crc32
-                )
-                _write_at(descriptor, start_crc32, crc32)
+                    os.posix_fallocate(descriptor, start, size)
+                yield AudioBatchWriter(descriptor, start, offsets, channels, protocol["audio"])
             finally:
                 os.close(descriptor)
-            checksums.seal(part, (start, stop))
+            seal(part)
         except OSError as error:
-            size = int(np.prod(shape)) * dtype.itemsize / 1e9
             raise InputError(
-                f"{path}: {size:.3g} GB of audio could not be written "
+                f"{path}: {size / 1e9:.3g} GB of audio could not be written "
                 f"({error.strerror or error}): free that much disk or lower levels_per_job"
             ) from error
 
 
-def _allocate(
-    file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype
-) -> tuple[int, int]:
-    """Create a contiguous dataset with its room in the file: where it starts and ends."""
+def _allocate(file: h5py.File, shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Create the contiguous dataset `audio` with its room in the file; return where it starts."""
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_layout(h5py.h5d.CONTIGUOUS)
     layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     layout.set_obj_track_times(False)
     kind, space = h5py.h5t.py_create(dtype), h5py.h5s.create_simple(shape)
-    data = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, layout))
-    return checksums.span(data)
+    return h5py.h5d.create(file.id, b"audio", kind, space, layout).get_offset()
 
 
 class AudioBatch:
@@ -335,23 +316,16 @@ class AudioBatch:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            checksums.check(self.path)
-            with h5py.File(self.path, "r") as file:
-                self.levels = tuple(file["levels"].asstr()[:])
-                self.clips = tuple(file["clips"].asstr()[:])
-                self.effect = str(file.attrs["effect"])
-                self.samplerate = int(file.attrs["samplerate"])
-                self.protocol = json.loads(file.attrs["protocol"])
-                self.package_versions = json.loads(file.attrs["package_versions"])
-                self._offsets = file["offsets"][:]
-                self._crc32 = file["crc32"][:]
-                dataset = file["audio"]
-                self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
-        except (OSError, KeyError, checksums.DamagedError) as error:
-            raise InputError(
-                f"{path}: not a file of effected audio ({error}): delete it and run again"
-            ) from None
+        with read_hdf5(self.path, "file of effected audio") as file:
+            self.levels = tuple(file["levels"].asstr()[:])
+            self.clips = tuple(file["clips"].asstr()[:])
+            self.effect = str(file.attrs["effect"])
+            self.samplerate = int(file.attrs["samplerate"])
+            self.protocol = json.loads(file.attrs["protocol"])
+            self.package_versions = json.loads(file.attrs["package_versions"])
+            self._offsets = file["offsets"][:]
+            dataset = file["audio"]
+            self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
         self.channels = self._layout[1][2]
 
     def samples(self, level_index: int, clip_index: int) -> np.ndarray:
@@ -368,11 +342,6 @@ class AudioBatch:
             ) from None
         if len(found) < size:
             raise InputError(f"{self.path}: ends before its audio does: delete it and run again")
-        if zlib.crc32(found) != self._crc32[level_index, clip_index]:
-            raise InputError(
-                f"{self.path}: damaged, the samples of {self.clips[clip_index]} at "
-                f"{self.levels[level_index]} are not those written: delete it and run again"
-            )
         return found.reshape(-1, channels)
 
     def clip(self, level_index: int, clip_index: int) -> np.ndarray:

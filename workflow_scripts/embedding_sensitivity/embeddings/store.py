@@ -10,11 +10,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from embedding_sensitivity.files import checksums
-from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.hdf5 import read_hdf5, write_hdf5
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # Stores of one model and effect may only be put together where all of these agree. config_sha256
 # is left out: a part written before a level was added to the config is still the same data.
 IDENTITY = (
@@ -59,8 +58,7 @@ def write_store(
 ) -> None:
     """Write datasets `embeddings` (float32), `clips` and `levels` (UTF-8), and the attributes.
 
-    Beside them is a dataset `crc32`, uint32 (P, N) or (N,): the CRC-32 of each embedding's bytes.
-    All else has a checksum too (`checksums`); whatever reads a store here compares both.
+    The file has a checksum (`files.hdf5`), compared before it is read.
 
     Parameters
     ----------
@@ -91,14 +89,13 @@ def _write(
     """Write a store level by level: `rows` yields the P arrays (N, d), or one for originals."""
     if len(set(clips)) != len(clips):
         raise ValueError("a clip occurs twice")
-    with _written(path) as file:
+    with write_hdf5(path) as file:
         for key, value in {**attributes, "schema_version": SCHEMA_VERSION}.items():
             file.attrs[key] = encode_attribute(value)
         _write_text(file, "clips", clips)
         if levels is not None:
             _write_text(file, "levels", levels)
         data = file.create_dataset("embeddings", shape, np.float32, track_times=False)
-        sums = file.create_dataset("crc32", shape[:-1], np.uint32, track_times=False)
         for index, row in enumerate(rows):
             row = np.asarray(row, dtype=np.float32)
             finite = np.isfinite(row).all(axis=1)
@@ -108,18 +105,7 @@ def _write(
                     f"{path}: the embedding of clip {clips[int(np.argmin(finite))]}{at} is not "
                     "finite: check that clip's audio, or leave it out of the data"
                 )
-            where = ... if levels is None else index
-            data[where], sums[where] = row, checksums.crc32_of_rows(row)
-
-
-@contextmanager
-def _written(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """Write a file with checksums; `embeddings`, if it has any of its own, by their rows."""
-    with replacing(path) as part:
-        with checksums.creating(part) as file:
-            yield file
-            apart = [checksums.span(file["embeddings"])] if "embeddings" in file else []
-        checksums.seal(part, *apart)
+            data[... if levels is None else index] = row
 
 
 def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
@@ -128,46 +114,19 @@ def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """Open for reading; a file that is missing, damaged or no store is an `InputError`."""
-    try:
-        checksums.check(path)
-        file = h5py.File(path, "r")
-    except (OSError, checksums.DamagedError) as error:
-        raise InputError(
-            f"{path}: not a readable embedding store ({error}): delete it and run again"
-        ) from None
-    with file:
+    """Open for reading; a file that is missing, damaged or not a store is an `InputError`."""
+    with read_hdf5(path, "embedding store") as file:
         version = file.attrs.get("schema_version")
         if version != str(SCHEMA_VERSION):
             raise InputError(
                 f"{path}: schema_version is {version}, expected {SCHEMA_VERSION}: "
                 "delete it and run again"
             )
-        try:
-            yield file
-        except (KeyError, OSError, checksums.DamagedError) as error:
-            if getattr(error, "errno", None):  # of the system (a full disk), not of this file
-                raise
-            raise InputError(f"{path}: damaged ({error}): delete it and run again") from None
+        yield file
 
 
 def _attributes(file: h5py.File) -> dict[str, str]:
     return dict(file.attrs)
-
-
-def _rows(group: h5py.Group, level: int | None, clips: slice, wanted=slice(None)) -> np.ndarray:
-    """The embeddings `clips` of a level, of them those `wanted`: (n, d), what was written."""
-    where = clips if level is None else (level, clips)
-    found = group["embeddings"][where][wanted]
-    checksums.check_rows(found, group["crc32"][where][wanted])
-    return found
-
-
-def _all_rows(group: h5py.Group) -> Iterator[np.ndarray]:
-    """Every level's embeddings, one after the other, or the originals'."""
-    data = group["embeddings"]
-    for level in [None] if data.ndim == 2 else range(len(data)):
-        yield _rows(group, level, slice(None))
 
 
 def _texts(group: h5py.Group, name: str) -> list[str]:
@@ -194,13 +153,11 @@ def read_store(path: str | os.PathLike, expected: Mapping | None = None) -> Stor
     with _opened(path) as file:
         attributes = _attributes(file)
         _check(path, attributes, expected or {})
-        embeddings, sums = file["embeddings"][...], file["crc32"][...]
-        checksums.check_rows(embeddings.reshape(-1, embeddings.shape[-1]), sums.reshape(-1))
-        return Store(embeddings, _levels(file), _texts(file, "clips"), attributes)
+        return Store(file["embeddings"][...], _levels(file), _texts(file, "clips"), attributes)
 
 
 def read_header(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
-    """As `read_store`, but `embeddings` is an empty array (..., 0): nothing large is read."""
+    """As `read_store`, but `embeddings` is an empty array (..., 0): nothing large is kept."""
     with _opened(path) as file:
         attributes = _attributes(file)
         _check(path, attributes, expected or {})
@@ -231,10 +188,10 @@ def read_rows(
         first = rows.min()
         between, rows = slice(first, rows.max() + 1), rows - first
         if data.ndim == 2:
-            return _rows(file, None, between, rows)
+            return data[between][rows]
         out = np.empty((data.shape[0], len(rows), data.shape[2]), np.float32)
         for level in range(data.shape[0]):
-            out[level] = _rows(file, level, between, rows)
+            out[level] = data[level, between][rows]
         return out
 
 
@@ -275,7 +232,7 @@ def assemble_effect(
         for level in levels:
             part, index = source[level]
             with _opened(part) as file:
-                yield _rows(file, index, slice(None))
+                yield file["embeddings"][index]
 
     shape = (len(levels), len(clips), dimension)
     _write(path, rows(), shape, clips, levels, {**found, **attributes})
@@ -301,13 +258,13 @@ def assemble_model(
 
     The embeddings are virtual datasets whose sources are named relative to `path`: the folder
     can be moved as a whole, and a copy of this file alone is empty (`export_store` makes a full
-    one). `crc32` is copied. Stores that don't share `MODEL_IDENTITY` are refused.
+    one). Stores that don't share `MODEL_IDENTITY` are refused.
     """
     folder = Path(path).resolve().parent
     expected = model_identity(original)
     for store in effects.values():
         read_header(store, expected)
-    with _written(path) as file:
+    with write_hdf5(path) as file:
         file.attrs["schema_version"] = str(SCHEMA_VERSION)
         for name, store in {"original": original, **effects}.items():
             group = file.create_group(name)
@@ -334,7 +291,6 @@ def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
     _write_text(group, "clips", _texts(source, "clips"))
     if (levels := _levels(source)) is not None:
         _write_text(group, "levels", levels)
-    group.create_dataset("crc32", data=source["crc32"][...], track_times=False)
     for key, value in _attributes(source).items():
         group.attrs[key] = value
 
@@ -342,7 +298,7 @@ def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
 def export_store(path: str | os.PathLike, destination: str | os.PathLike) -> None:
     """Copy a model's store and everything it refers to into one self-contained file."""
     folder = Path(path).resolve().parent
-    with _opened(path) as file, _written(destination) as copy:
+    with _opened(path) as file, write_hdf5(destination) as copy:
         for key, value in file.attrs.items():
             copy.attrs[key] = value
         for name, group in file.items():
@@ -359,5 +315,5 @@ def export_store(path: str | os.PathLike, destination: str | os.PathLike) -> Non
             target = copy.create_group(name)
             _copy_header(group, target)
             full = target.create_dataset("embeddings", data.shape, np.float32, track_times=False)
-            for index, rows in enumerate(_all_rows(group)):
-                full[... if data.ndim == 2 else index] = rows
+            for index in [...] if data.ndim == 2 else range(len(data)):
+                full[index] = data[index]
