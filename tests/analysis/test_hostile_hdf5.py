@@ -1,17 +1,13 @@
 """HDF5 files that a stranger made to read other files, to fill the memory or never to end."""
 
 import os
-import struct
-from itertools import islice
 
 import h5py
 import numpy as np
 import pytest
 
 from embedding_sensitivity.embeddings.imported import read_embeddings
-from embedding_sensitivity.files import hdf5_names
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.hdf5_names import group_names
 
 TEXT = h5py.string_dtype("utf-8")
 CLIPS = ["a", "b"]
@@ -172,57 +168,3 @@ def test_keys_with_control_characters_make_no_second_line(path):
     with h5py.File(path, "a") as file:
         file["irmas/m/keys"][...] = ["x\n2026 ERROR forged\x1b[2J", "y"]
     refused(path, r"its keys are like 'x.{1,3}n2026 ERROR forged")
-
-
-def test_models_whose_groups_lead_elsewhere_have_the_names_they_have(path):
-    """The names are what the Snakefile refuses (tests/workflow/test_hostile.py)."""
-    with h5py.File(path, "a") as file:
-        for name in ("..", "$(touch x)", "a b", "a\nb", "-x", "{x}"):
-            file["irmas"].create_group(name)
-    assert group_names(path, "irmas") == sorted(
-        ["..", "$(touch x)", "a b", "a\nb", "-x", "{x}", "m"]
-    )
-
-
-# Without the library
-
-
-def test_a_tree_that_refers_to_itself_again_and_again_ends(tmp_path):
-    """Thirty levels of nodes, each child of a node the same: 300 ** 30 ways to its leaves."""
-    levels, children = 30, 300
-    size = 24 + 16 * children
-    data = bytearray()
-    for level in range(levels):
-        child = (len(data) - size) if level else 10**6
-        node = b"TREE" + struct.pack("<BBHQQ", 0, level, children, 2**64 - 1, 2**64 - 1)
-        data += node + struct.pack("<QQ", 0, child) * children
-    file = tmp_path / "tree"
-    file.write_bytes(data)
-    with open(file, "rb") as opened, pytest.raises(ValueError, match="a tree that is none"):
-        list(islice(hdf5_names._leaves(opened, len(data) - size, set()), 1000))
-
-
-def test_a_name_without_end_is_not_read(tmp_path, monkeypatch):
-    """Many names that each go on to the end of a heap would be copied over and over."""
-    path = tmp_path / "a.h5"
-    with h5py.File(path, "w", libver="earliest") as file:
-        file.create_group("irmas/" + "m" * 2000)
-    with pytest.raises(InputError, match=r"a\.h5: cut short or damaged"):
-        group_names(path, "irmas")
-
-
-def test_a_structure_larger_than_any_is_not_read(tmp_path):
-    path = tmp_path / "sparse"
-    with open(path, "wb") as file:
-        file.truncate(10 * hdf5_names.MAX_BYTES)
-    with open(path, "rb") as file, pytest.raises(ValueError, match=r"no .* bytes at 0"):
-        hdf5_names._read(file, 0, hdf5_names.MAX_BYTES + 1)
-
-
-def test_an_error_names_a_few_of_many_groups(tmp_path):
-    path = tmp_path / "a.h5"
-    with h5py.File(path, "w") as file:
-        for number in range(500):
-            file.create_group(f"g{number:03}")
-    with pytest.raises(InputError, match=r"found g000, .*, g009 and 490 more: expected"):
-        group_names(path, "irmas")

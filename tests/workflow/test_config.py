@@ -232,7 +232,11 @@ def test_schema_is_what_the_model_generates():
     assert written == schema(), "run `make schema`"
 
 
-IMPORTED = {"experiment": "x", "embeddings": {"directory": "e", "split": "s.csv"}}
+IMPORTED = {
+    "experiment": "x",
+    "embeddings": {"directory": "e", "split": "s.csv"},
+    "models": ["m"],
+}
 IMPORT_REFUSED = [
     ({"data": {"source": "demo"}}, "data: is of a run that starts from audio, and embeddings are"),
     ({"protocol": {}}, "protocol: is of a run that starts from audio"),
@@ -247,6 +251,7 @@ IMPORT_REFUSED = [
     ({"embeddings": {"folder": "e"}}, r"embeddings\.folder: unknown key 'folder'"),
     ({"models": {"openl3": {}}}, r"models: found {'openl3': {}}, expected a list"),
     ({"models": ["../x"]}, r"models\.0: found '\.\./x', expected letters, digits"),
+    ({"models": None}, r"models: found None, expected a list"),
     ({"models": []}, r"models: found \[\], expected at least 1"),
     ({"models": ["clap", "clap"]}, "models: a model is repeated"),
     ({"labels": ["cello"]}, r"labels: .*at least 2"),
@@ -270,6 +275,6 @@ def test_a_bad_config_of_embeddings_is_refused_in_one_line(keys, message):
     assert not [word for word in (*JARGON, "schema.json") if word in text]
 
 
-def test_a_run_on_embeddings_needs_their_place_and_the_split_alone():
+def test_a_run_on_embeddings_needs_their_place_the_split_and_the_models_alone():
     settings = load_settings(IMPORTED, "some.yaml")
     assert settings.data is None and settings.debiasing == load_settings(TINY, "t").debiasing

@@ -11,7 +11,6 @@ import yte
 from conftest import copy_checkout
 from test_bad_input import refused, write_clip
 
-from embedding_sensitivity.experiment import import_settings
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
 
@@ -262,14 +261,12 @@ def test_a_value_as_long_as_one_likes_is_no_line_as_long(tmp_path):
 @pytest.mark.parametrize(
     "name", ["..", "../x", "a/b", "a b", "$(touch x)", "a\nb", "-x", "{x}", "a" * 65]
 )
-def test_a_model_is_never_a_path(tmp_path, monkeypatch, name):
+def test_a_model_is_never_a_path(name):
     """Models of embeddings made elsewhere are called as their groups, and so are files."""
-    (tmp_path / "embeddings.h5").touch()
-    monkeypatch.setattr(import_settings, "group_names", lambda path, group: [name])
-    embeddings = {"directory": str(tmp_path), "split": str(tmp_path / "split.csv")}
-    settings = load_settings({"experiment": "x", "embeddings": embeddings}, "some.yaml")
-    with pytest.raises(InputError, match=r"embeddings\.h5: model .* is not named with letters"):
-        import_settings.complete(settings)
+    embeddings = {"directory": "e", "split": "split.csv"}
+    config = {"experiment": "x", "embeddings": embeddings, "models": [name]}
+    with pytest.raises(InputError, match=r"some\.yaml: models\.0: found .*, expected"):
+        load_settings(config, "some.yaml")
 
 
 def test_figures_of_two_models_never_share_a_name(project):

@@ -4,15 +4,12 @@ Read by the Snakefile alone, before any environment is built.
 """
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from embedding_sensitivity.clips.dataset import SplitRow, read_split
 from embedding_sensitivity.clips.split import check_split
 from embedding_sensitivity.experiment.embedding_files import (
-    DATASET,
-    ORIGINALS,
     PREFIX,
     clips_of,
     folder_of,
@@ -20,38 +17,25 @@ from embedding_sensitivity.experiment.embedding_files import (
 )
 from embedding_sensitivity.experiment.paper import LEVELS
 from embedding_sensitivity.experiment.settings import (
-    NAME,
     FoundLevels,
     ImportSettings,
     check_labels,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.hdf5_names import group_names
 
 
 def complete(settings: ImportSettings) -> ImportSettings:
-    """The settings with what they leave open filled in: models, effects, levels and labels.
+    """The settings with what they leave open filled in: effects, levels and labels.
 
     Raises
     ------
     InputError
         naming key or file: no such folder or split, a level without a file, fewer than two levels,
-        a model's name that can't be one here, a label that the split lacks or has too little of
+        a label that the split lacks or has too little of
     """
     folder = folder_of(settings.embeddings.directory)
-    models = settings.models or group_names(folder / ORIGINALS, DATASET)
-    for model in models:
-        if not re.fullmatch(NAME, model) or len(model) > 64:
-            raise InputError(
-                f"{folder / ORIGINALS}: model {model!r} is not named with letters, digits, - and _ "
-                "alone, at most 64 of them: name those to analyse in `models`, or rename its group "
-                "in every file"
-            )
-    if not models:
-        raise InputError(f"{folder / ORIGINALS}: no model below {DATASET}: expected one or more")
     return settings.model_copy(
         update={
-            "models": models,
             "effects": _found_effects(settings, folder),
             "labels": _found_labels(settings),
         }

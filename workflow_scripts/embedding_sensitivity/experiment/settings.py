@@ -394,8 +394,8 @@ class ImportSettings(Section):
     effects: dict[str, FoundLevels | None] | None = Field(
         None, min_length=1, description="effects that are analysed; null: all that are there"
     )
-    models: list[Name] | None = Field(
-        None, min_length=1, description="models that are analysed; null: all that are there"
+    models: list[Name] = Field(
+        min_length=1, description="models that are analysed: groups below irmas/ in every file"
     )
     debiasing: Debiasing = Debiasing()
     figures: Figures = Figures()
@@ -418,7 +418,7 @@ class ImportSettings(Section):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "ImportSettings":
-        if self.models and len(set(self.models)) != len(self.models):
+        if len(set(self.models)) != len(self.models):
             raise InputError(f"models: a model is repeated in {self.models}: keep one")
         check_labels("labels", self.labels or [])
         check_labels("figures.labels", self.figures.labels, self.labels)
