@@ -8,10 +8,6 @@ from embedding_sensitivity.downloads.sources import SOURCES
 from embedding_sensitivity.downloads.unpack import extract
 from embedding_sensitivity.files.logs import NOTE, configure_logging
 
-# A clip of 3 s is 0.5 MB, all of them 3.6 GB.
-LARGEST_FILE = 10**7
-LARGEST_TOTAL = 10**10
-
 
 def main(snakemake) -> None:
     """Write the folder of IRMAS's clips, a folder a label in it."""
@@ -24,7 +20,7 @@ def main(snakemake) -> None:
         url=snakemake.params.url,
         local=next(iter(snakemake.input.local), None),
     )
-    left_out = extract(archive, folder, irmas.clip_path, LARGEST_FILE, LARGEST_TOTAL)
+    left_out = extract(archive, folder, irmas.clip_path)
     if left_out:
         log.info("%d files of the archive are no clips: %s", len(left_out), ", ".join(left_out))
     log.info("%d clips", len(irmas.find_clips(folder)))

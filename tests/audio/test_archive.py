@@ -3,7 +3,6 @@
 import errno
 import random
 import shutil
-import stat
 import zipfile
 
 import pytest
@@ -12,8 +11,6 @@ from embedding_sensitivity.clips.irmas import clip_path
 from embedding_sensitivity.downloads import unpack as archive
 from embedding_sensitivity.downloads.unpack import extract
 from embedding_sensitivity.files.errors import InputError
-
-LIMITS = {"largest_file": 10**6, "largest_total": 3 * 10**6}
 
 
 def keep_all(name: str) -> str:
@@ -28,12 +25,12 @@ def pack(path, members, method=zipfile.ZIP_DEFLATED):
     return path
 
 
-def refused(path, message, target_of=keep_all, **limits):
+def refused(path, message, target_of=keep_all):
     """Unpack, expect one line that says `message`, and that nothing was written."""
     before = {entry for entry in path.parent.rglob("*")}
     folder = path.parent / "inside" / "unpacked"
     with pytest.raises(InputError, match=message) as caught:
-        extract(path, folder, target_of, **{**LIMITS, **limits})
+        extract(path, folder, target_of)
     assert "\n" not in str(caught.value) and path.name in str(caught.value)
     left = {entry for entry in path.parent.rglob("*")} - before
     assert left <= {folder.parent}, left
@@ -50,17 +47,20 @@ def test_members_are_unpacked_and_the_others_named(tmp_path):
         ("IRMAS-TrainingData/xyz/other.wav", b"no label"),
         ("__MACOSX/IRMAS-TrainingData/cel/._[cel][cla]0001__1.wav", b"finder"),
         ("cel/[cel][cla]0002__1.wav", b"without the folder above"),
+        ("../cel/[cel][cla]0003__1.wav", b"outside"),
+        ("cel/../[cel][cla]0004__1.wav", b"outside"),
+        ("/cel/[cel][cla]0005__1.wav", b"outside"),
     ]
     path = pack(tmp_path / "a.zip", members)
     folder = tmp_path / "unpacked"
-    left_out = extract(path, folder, clip_path, **LIMITS)
+    left_out = extract(path, folder, clip_path)
     found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
     assert {name: file.read_bytes() for name, file in found.items()} == {
         "cel/[cel][cla]0001__1.wav": b"one" * 1000,
         "cel/[cel][cla]0002__1.wav": b"without the folder above",
         "voi/[voi][pop_roc]2000__1.WAV": b"two",
     }
-    assert left_out == [members[i][0] for i in (1, 2, 4, 6, 7)]
+    assert left_out == [members[i][0] for i in (1, 2, 4, 6, 7, 9, 10, 11)]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.zip", "unpacked"]
 
 
@@ -68,86 +68,21 @@ def test_what_an_earlier_run_left_is_replaced(tmp_path):
     for name in ("unpacked", ".unpacked.part"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "old").write_text("old")
-    extract(pack(tmp_path / "a.zip", [("new", b"new")]), tmp_path / "unpacked", keep_all, **LIMITS)
+    extract(pack(tmp_path / "a.zip", [("new", b"new")]), tmp_path / "unpacked", keep_all)
     assert [file.name for file in (tmp_path / "unpacked").iterdir()] == ["new"]
     assert not (tmp_path / ".unpacked.part").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("../evil", "'../evil' leads out of the folder"),
-        ("a/../../evil", "leads out of the folder"),
-        ("a/..", "leads out of the folder"),
-        ("../", "leads out of the folder"),
-        ("./evil", "leads out of the folder"),
-        ("a//evil", "has an empty part in its name"),
-        ("/evil", "'/evil' is an absolute path"),
-        ("//server/share/evil", "is an absolute path"),
-        ("C:evil", "is an absolute path"),
-        ("c:/evil", "is an absolute path"),
-        ("..\\evil", "has a backslash or control character"),
-        ("a\nb", "has a backslash or control character"),
-        ("a\x1bb", "has a backslash or control character"),
-        ("a\u202eb", "has a backslash or control character"),
-        ("a{x}", "has a backslash or control character, or one of {}<>"),
-        ("cel/" + "a" * 256, "has a part of more than 255 bytes in its name"),
-        ("é" * 128 + "/a", "has a part of more than 255 bytes in its name"),
-        ("", "is an absolute path"),
-    ],
-)
-@pytest.mark.parametrize("target_of", [keep_all, lambda name: None])
-def test_a_member_with_a_hostile_name_is_refused(tmp_path, name, message, target_of):
-    members = [("good", b"good"), (zipfile.ZipInfo(name), b"evil")]
-    refused(pack(tmp_path / "a.zip", members), message, target_of)
-
-
-def test_a_name_with_a_nul_is_refused(tmp_path):
-    path = pack(tmp_path / "a.zip", [("cel/a.wavXtxt", b"evil")])
-    path.write_bytes(path.read_bytes().replace(b"wavXtxt", b"wav\0txt"))
-    refused(path, r"'cel/a.wav\\x00txt' has a backslash or control")
-
-
-@pytest.mark.parametrize(
-    ("name", "mode"),
-    [
-        ("link", stat.S_IFLNK | 0o777),
-        ("device", stat.S_IFBLK | 0o600),
-        ("pipe", stat.S_IFIFO | 0o600),
-        ("folder", stat.S_IFDIR | 0o700),
-        ("file/", stat.S_IFREG | 0o600),
-        ("linked/", stat.S_IFLNK | 0o777),
-    ],
-)
-def test_links_and_special_files_are_refused(tmp_path, name, mode):
-    member = zipfile.ZipInfo(name)
-    member.external_attr = mode << 16
-    refused(pack(tmp_path / "a.zip", [(member, b"/etc/passwd")]), "is a link or another special")
-
-
-def test_plain_modes_are_accepted(tmp_path):
-    members = []
-    for name, mode in (("d/", stat.S_IFDIR | 0o755), ("d/a", stat.S_IFREG | 0o644), ("b", 0o600)):
-        member = zipfile.ZipInfo(name)
-        member.external_attr = mode << 16
-        members.append((member, b""))
-    extract(pack(tmp_path / "a.zip", members), tmp_path / "out", keep_all, **LIMITS)
-    assert (tmp_path / "out" / "d" / "a").exists() and (tmp_path / "out" / "b").exists()
-
-
-@pytest.mark.parametrize(
-    "names", [("cel/a.wav", "cel/a.wav"), ("cel/a.wav", "cel/A.WAV"), ("caf\u00e9", "cafe\u0301")]
-)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_members_that_would_be_the_same_file_are_refused(tmp_path, names):
-    path = pack(tmp_path / "a.zip", [(name, name.encode()) for name in names])
-    refused(path, "would be the same file")
+def test_members_that_would_be_the_same_file_are_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [("cel/a.wav", b"one"), ("cel/a.wav", b"two")])
+    refused(path, r"could not be unpacked there \(File exists\)")
 
 
 def test_the_same_clip_with_and_without_the_folder_above_is_refused(tmp_path):
     names = ("IRMAS-TrainingData/cel/a.wav", "cel/a.wav")
     path = pack(tmp_path / "a.zip", [(name, b"a") for name in names])
-    refused(path, "would be the same file", clip_path)
+    refused(path, r"could not be unpacked there \(File exists\)", clip_path)
 
 
 def test_a_file_in_a_folders_place_is_refused(tmp_path):
@@ -164,36 +99,13 @@ def test_an_encrypted_member_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[central_entry(content) + 8] |= 1
     path.write_bytes(content)
-    refused(path, "'a' is encrypted")
-
-
-def test_an_unusual_packing_is_refused(tmp_path):
-    path = pack(tmp_path / "a.zip", [("a", b"a" * 100)], zipfile.ZIP_LZMA)
-    refused(path, "'a' is packed by a method that is neither stored nor deflate")
-
-
-def test_a_member_too_large_is_refused_before_anything_is_written(tmp_path):
-    path = pack(tmp_path / "a.zip", [("good", b"a"), ("bomb", bytes(2 * 10**6))])
-    assert path.stat().st_size < 10_000
-    refused(path, "'bomb' would unpack to 2 MB, at most 1 MB")
-
-
-def test_members_too_large_together_are_refused(tmp_path):
-    path = pack(tmp_path / "a.zip", [(f"part{i}", bytes(900_000)) for i in range(4)])
-    refused(path, "would unpack to 0.0036 GB, at most 0.003 GB")
-
-
-def test_more_members_than_expected_are_refused(tmp_path):
-    """Empty ones: a folder full of files takes a disk's inodes without any bytes."""
-    path = pack(tmp_path / "a.zip", [(f"{number}/", b"") for number in range(11)])
-    refused(path, "has 11 members, at most 10 expected", most_members=10)
-    extract(path, tmp_path / "out", keep_all, **LIMITS, most_members=11)
+    refused(path, "not a whole zip archive .* is encrypted")
 
 
 def test_an_archive_in_the_archive_is_a_file(tmp_path):
     inner = pack(tmp_path / "inner.zip", [("bomb", bytes(2 * 10**6))])
     path = pack(tmp_path / "a.zip", [("inner.zip", inner.read_bytes())])
-    extract(path, tmp_path / "out", keep_all, **LIMITS)
+    extract(path, tmp_path / "out", keep_all)
     assert [file.name for file in (tmp_path / "out").rglob("*")] == ["inner.zip"]
 
 
@@ -215,7 +127,7 @@ def test_a_link_in_the_place_of_what_is_unpacked_is_not_followed(tmp_path):
     for name in ("unpacked", ".unpacked.part"):
         (tmp_path / name).symlink_to(elsewhere)
         with pytest.raises(InputError, match="could not be unpacked there"):
-            extract(path, tmp_path / "unpacked", keep_all, **LIMITS)
+            extract(path, tmp_path / "unpacked", keep_all)
         assert [entry.name for entry in elsewhere.iterdir()] == ["kept"]
         (tmp_path / name).unlink()
 
@@ -254,7 +166,7 @@ def test_damaged_content_is_noticed(tmp_path, method):
     damaged = bytearray(path.read_bytes())
     damaged[2000] ^= 0xFF
     path.write_bytes(damaged)
-    refused(path, "not a whole zip archive .* cut short or damaged, fetch it again")
+    refused(path, "not a whole zip archive .* truncated or damaged, fetch it again")
 
 
 def test_an_archive_cut_anywhere_is_noticed(tmp_path):
@@ -277,7 +189,7 @@ def test_whatever_bytes_change_there_is_one_line_or_the_right_content(tmp_path):
             changed[chance.randrange(len(changed))] = chance.randrange(256)
         path.write_bytes(changed)
         try:
-            extract(path, out, keep_all, **LIMITS)
+            extract(path, out, keep_all)
         except InputError as error:
             assert "\n" not in str(error)
             refusals += 1
