@@ -35,7 +35,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 COMMAND := $(RUN) embedding-sensitivity
 
-.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs wheels schema clean
+.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs slurm wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -110,6 +110,8 @@ missing: .venv/.ready ## what a config's run lacks, and where it goes (CONFIG=my
 envs: .venv/.ready ## build every environment of envs/ and print where it is
 	@$(RUN) python tools/stacks.py
 
+slurm: .venv/.slurm ## add Snakemake's Slurm plugin to .venv, for profiles/slurm
+
 wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=wheels` where there is no network
 	@$(RUN) python tools/wheels.py
 
@@ -120,7 +122,7 @@ schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools
 
-.venv/.ready: tools/requirements.txt tools/yte/__init__.py
+.venv/.ready: tools/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
 	    echo "Python 3.11 is needed and '$(PYTHON)' is none: install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -130,13 +132,14 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
 	    2>&1 | sed -E '/^WARNING: (Retrying|Location .* is ignored)/d' >&2 || { $(NO_PACKAGES); }
-	@# The lock is complete. With the dependencies, the Slurm plugin's numpy and pandas would come too.
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --no-build-isolation --editable . || { $(NO_PACKAGES); }
 	@ln -s ../../tools/conda/bin/conda .venv/bin/conda
 	@echo "$(CURDIR)/tools/screen" > .venv/lib/python3.11/site-packages/sensitivity_screen.pth
-	@ln -sf ../../../../../tools/yte/__init__.py .venv/lib/python3.11/site-packages/yte/__init__.py
-	@ln -sf ../../../../../tools/efficiency_report.py .venv/lib/python3.11/site-packages/snakemake_executor_plugin_slurm/
+	@touch $@
+
+.venv/.slurm: tools/slurm.txt .venv/.ready
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@touch $@
 
 # Beside each other: as a run's jobs need them, Snakemake would build one after the other.

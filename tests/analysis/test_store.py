@@ -17,6 +17,7 @@ from embedding_sensitivity.embeddings.store import (
     read_store,
     write_store,
 )
+from embedding_sensitivity.files import hdf5
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5 import write_hdf5
 
@@ -89,6 +90,25 @@ def test_rows_come_in_the_wanted_order(tmp_path):
     np.testing.assert_array_equal(read_rows(path, ["y", "é"]), embeddings()[0][[3, 1]])
     with pytest.raises(InputError, match=r"gain\.h5.* z"):
         read_rows(path, ["x", "z"])
+
+
+def test_a_file_is_checked_once_and_again_when_it_changes(tmp_path, monkeypatch):
+    """A label at a time is read of a store of gigabytes."""
+    path = tmp_path / "gain.h5"
+    write_store(path, embeddings(), CLIPS, LEVELS, ATTRIBUTES)
+    calls = []
+    crc32 = hdf5._crc32
+    monkeypatch.setattr(hdf5, "_crc32", lambda file: calls.append(file) or crc32(file))
+    for _ in range(3):
+        read_rows(path, ["x"])
+        read_header(path)
+    assert len(calls) == 1
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(InputError, match=r"gain\.h5.*checksum"):
+        read_rows(path, ["x"])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -147,6 +147,9 @@ class Process:
 class Cluster:
     """Started by `start`, stopped by `stop`; `environment` is what its programs need."""
 
+    # The Python that has Snakemake and its Slurm plugin.
+    python: Path
+
     def __init__(self, folder: Path):
         self.folder = folder
         path = [str(folder / "bin"), os.environ["PATH"], "/usr/sbin", "/sbin"]

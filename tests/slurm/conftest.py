@@ -49,6 +49,7 @@ class SlurmProject(workflow.Project):
     def __init__(self, folder: Path, cluster: Cluster):
         super().__init__(folder)
         self.cluster = cluster
+        self.python = cluster.python
         self.runs: list[subprocess.Popen] = []
 
     def arguments(self, *arguments: str, configfile: str | None = "tiny.yaml") -> list[str]:
@@ -63,7 +64,7 @@ class SlurmProject(workflow.Project):
     def environment(self) -> dict[str, str]:
         """The environment of a login node."""
         found = dict(self.cluster.environment)
-        own = str(Path(sys.executable).parent)
+        own = str(self.python.parent)
         # After the wrapper of srun, before everything else.
         first, rest = found["PATH"].split(os.pathsep, 1)
         return {**found, "PATH": os.pathsep.join([first, own, rest])}
@@ -101,12 +102,25 @@ class SlurmProject(workflow.Project):
         return {rule: len(jobs) for rule, jobs in self.planned(*TABLES).items()}
 
 
+def make_slurm(folder: Path) -> Path:
+    """Run `make slurm` in a checkout of its own; return the Python of its .venv.
+
+    Not in this one: the other suites test what .venv has without the plugin.
+    """
+    workflow.copy_checkout(folder)
+    shutil.copy2(ROOT / "Makefile", folder)
+    base = Path(sys.base_prefix, "bin", "python3.11")
+    subprocess.run(["make", "slurm", f"PYTHON={base}"], cwd=folder, check=True)
+    return folder / ".venv" / "bin" / "python"
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
     """Two nodes with a GPU each; nothing of it may be left at the end."""
     if reason := missing():
         pytest.skip(reason)
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
+    cluster.python = make_slurm(tmp_path_factory.mktemp("login") / "checkout")
     try:
         cluster.start()
         yield cluster

@@ -77,13 +77,14 @@ class Server:
     """The process whose forks run Snakemake (see `snakemake_server.py`), started when needed."""
 
     through: tuple[str, ...]
+    python: Path
     process: subprocess.Popen | None = None
 
     def ask(self, request: dict, seconds: float) -> dict:
         """Have Snakemake run; it is killed with all its jobs where that fails or takes longer."""
         if self.process is None or self.process.poll() is not None:
             program = Path(__file__).with_name("snakemake_server.py")
-            command = [*self.through, sys.executable, "-P", program]
+            command = [*self.through, self.python, "-P", program]
             pipe = subprocess.PIPE
             self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         try:
@@ -105,9 +106,9 @@ class Server:
 
 
 @functools.cache
-def server(through: tuple[str, ...]) -> Server:
+def server(through: tuple[str, ...], python: Path) -> Server:
     """The server that a command runs, as for a network namespace; ended with the tests."""
-    found = Server(through)
+    found = Server(through, python)
     atexit.register(found.close)
     return found
 
@@ -143,6 +144,8 @@ class Project:
     through: tuple[str, ...] = ()
     # A run that takes longer hangs.
     seconds: ClassVar[float] = 600
+    # Whose Snakemake runs.
+    python: ClassVar[Path] = Path(sys.executable)
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -165,12 +168,12 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(self.python.parent), os.environ["PATH"]])
         return {**os.environ, "PATH": path}
 
     def start(self, *arguments: str, configfile: str | None = "tiny.yaml", **options) -> Run:
         """Start Snakemake as a user of the checkout would, with the options of `Popen`."""
-        command = [*self.through, sys.executable, "-m", "snakemake"]
+        command = [*self.through, self.python, "-m", "snakemake"]
         command += self.arguments(*arguments, configfile=configfile)
         options |= {"cwd": self.folder, "env": self.environment, "text": True}
         return Run(command, start_new_session=True, **options)
@@ -187,7 +190,7 @@ class Project:
             "environment": self.environment,
             "arguments": self.arguments(*arguments, configfile=configfile),
         }
-        found = server(self.through).ask(request, self.seconds)
+        found = server(self.through, self.python).ask(request, self.seconds)
         records = read_records(found["records"])
         return Done(found["status"], found["stdout"], found["stderr"], **records)
 

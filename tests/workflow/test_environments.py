@@ -136,30 +136,34 @@ def test_post_deploy_installs_by_hash_without_dependencies(stack):
         assert re.search(r" --hash=sha256:[0-9a-f]{64}$", line), line
 
 
-def test_workflows_own_environment_is_its_lock():
-    lock = pins_of(
-        [
-            line
-            for line in (ROOT / "tools" / "requirements.txt").read_text().splitlines()
-            if line[0] not in " #"
-        ]
-    )
-    wanted = pins_of(
-        [
-            re.sub(r"\[.*\]", "", line)
-            for line in (ROOT / "tools" / "requirements.in").read_text().splitlines()
-            if not line.startswith("#")
-        ]
-    )
-    assert wanted.items() <= lock.items()
+def requirements(name: str) -> dict[str, str]:
+    """The pins of a file of requirements in tools/, those of extras without their brackets."""
+    lines = (ROOT / "tools" / name).read_text(encoding="utf-8").splitlines()
+    return pins_of([re.sub(r"\[.*\]", "", line) for line in lines if line[0] not in " #"])
+
+
+def installed_here() -> dict[str, str]:
     said = subprocess.check_output([sys.executable, "-I", "-c", INSTALLED], text=True)
-    installed = {normalised(name): version for name, version in json.loads(said).items()}
-    assert lock.items() <= installed.items()
+    return {normalised(name): version for name, version in json.loads(said).items()}
 
 
-def test_nothing_numerical_can_be_taken_from_snakemakes_environment(pythons):
+def test_workflows_own_environment_is_its_lock():
+    lock = requirements("requirements.txt")
+    assert requirements("requirements.in").items() <= lock.items()
+    assert lock.items() <= installed_here().items()
+
+
+def test_the_slurm_plugin_is_pinned_with_all_that_it_brings():
+    lock, slurm = requirements("requirements.txt"), requirements("slurm.txt")
+    assert requirements("slurm.in").items() <= slurm.items()
+    assert all(lock.get(name, pin) == pin for name, pin in slurm.items())
+    assert {"pandas", "numpy"} <= set(slurm) - set(lock)
+
+
+def test_nothing_numerical_can_be_taken_from_snakemakes_environment():
     """Snakemake appends its own packages to a script's path: what is not there cannot leak."""
     script = "import importlib.util as u, sys; print(*[m for m in sys.argv[1:] if u.find_spec(m)])"
     names = "numpy scipy sklearn h5py pandas matplotlib umap soundfile pedalboard librosa soxr tqdm"
     said = subprocess.check_output([sys.executable, "-I", "-c", script, *names.split()], text=True)
-    assert said.split() == []
+    with_plugin = "snakemake-executor-plugin-slurm" in installed_here()
+    assert set(said.split()) == ({"numpy", "pandas"} if with_plugin else set())

@@ -24,11 +24,10 @@ while [ $# -gt 1 ]; do [ "$1" != --report ] || echo report > "$2"; shift; done
 def checkout(tmp_path) -> Path:
     """A folder with the Makefile, a finished set-up, and a Snakemake that notes its calls."""
     folder = tmp_path / "checkout"
-    for name in ("tools/yte", "report", "results/demo/tables", ".venv/bin", ".snakemake"):
+    for name in ("tools", "report", "results/demo/tables", ".venv/bin", ".snakemake"):
         (folder / name).mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    for name in ("tools/requirements.txt", "tools/yte/__init__.py"):
-        (folder / name).touch()
+    (folder / "tools/requirements.txt").touch()
     built = ".snakemake/.demo-environments"
     for name in ("results/demo/tables/table1.csv", ".venv/.ready", built):
         (folder / name).touch()

@@ -187,8 +187,6 @@ def unset(tmp_path) -> Path:
     (folder / "tools" / "conda" / "bin").mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
     (folder / "tools" / "requirements.txt").write_text("uv==1.0\n")
-    (folder / "tools" / "yte").mkdir()
-    (folder / "tools" / "yte" / "__init__.py").touch()
     return folder
 
 
@@ -228,8 +226,6 @@ def write_wheel(folder: Path, name: str, version: str = "1.0", program: str = ""
 @pytest.mark.more
 def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
     program = '#!/bin/sh\necho "$UV_OFFLINE $UV_FIND_LINKS $*" >> uv.txt\n'
-    # Of what the packages bring, make puts its own modules into two.
-    program += "cd .venv/lib/python3.11/site-packages; mkdir yte snakemake_executor_plugin_slurm\n"
     folder = write_wheel(unset / "my_wheels", "uv", program=program).parent
     done = subprocess.run(
         [*NAMESPACE, "make", ".venv/.ready", "WHEELS=my_wheels"],

@@ -58,6 +58,23 @@ def test_memory_and_time_grow_with_each_attempt(rule):
             assert asked[0] >= eval(own, {"threads": 4})
 
 
+@pytest.mark.parametrize("name", ["default", "slurm"])
+@pytest.mark.parametrize("there", [True, False])
+def test_the_screen_is_chosen_where_its_plugin_is_installed(name, there, monkeypatch):
+    """Snakemake reads profiles with the package yte, which evaluates the line with `?if`."""
+    asked = []
+
+    def find_spec(module: str) -> object | None:
+        asked.append(module)
+        return object() if there else None
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
+    profile = read_profile(name)
+    assert asked == ["snakemake_logger_plugin_sensitivity"]
+    assert profile.get("logger") == (["sensitivity"] if there else None)
+    assert not [key for key in profile if key.startswith(("?", "__"))]
+
+
 def test_the_slurm_profile_is_complete_in_itself():
     """It has what profiles/default sets, but for what one machine has and a cluster hasn't."""
     default, slurm = read_profile("default"), read_profile("slurm")

@@ -86,9 +86,10 @@ def test_a_plan_needs_no_numerical_package(config, project):
     project.path(name).write_bytes(config.read_bytes())
     code = (
         "import sys\n"
+        "from snakemake.cli import get_argument_parser, main\n"
+        "get_argument_parser()\n"  # imports the plugins: that for Slurm takes pandas along
         f"for name in {NOT_AT_PLAN_TIME}:\n"
         "    sys.modules[name] = None\n"
-        "from snakemake.cli import main\n"
         "main(sys.argv[1:])\n"
     )
     arguments = project.arguments("--dry-run", "--quiet", configfile=name)
