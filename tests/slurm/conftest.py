@@ -108,7 +108,8 @@ def make_slurm(folder: Path) -> Path:
     Not in this one: the other suites test what .venv has without the plugin.
     """
     workflow.copy_checkout(folder)
-    shutil.copy2(ROOT / "Makefile", folder)
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, folder)
     base = Path(sys.base_prefix, "bin", "python3.11")
     subprocess.run(["make", "slurm", f"PYTHON={base}"], cwd=folder, check=True)
     return folder / ".venv" / "bin" / "python"

@@ -235,8 +235,10 @@ def test_a_folder_of_wheels_is_all_that_make_needs(unset, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    told = "pip install --quiet --python .venv --no-deps --requirement tools/requirements.txt"
-    assert (unset / "uv.txt").read_text() == f"1 {folder} {told}\n"
+    told = "pip install --quiet --python .venv --no-deps"
+    asked = ("--requirement tools/requirements.txt", "--no-build-isolation --editable .")
+    said = (unset / "uv.txt").read_text().splitlines()
+    assert said == [f"1 {folder} {told} {what}" for what in asked]
 
 
 @pytest.mark.more
