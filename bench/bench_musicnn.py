@@ -61,13 +61,13 @@ def backend(
     """What times a backend of ours, and the seconds of what is done once: importing, loading."""
     import soundfile
 
-    from embedding_sensitivity.models import load_model
+    from embedding_sensitivity.models import choose
 
     models = []
-    once = {"loading": seconds(lambda: models.append(load_model(name, {"backend": chosen})))}
+    once = {"loading": seconds(lambda: models.append(choose(name, {"backend": chosen}).load()))}
     (model,) = models
     if (name, chosen) == ("musicnn", "numpy"):
-        once["untrained weights"] = seconds(lambda: load_model("musicnn-untrained", {}))
+        once["untrained weights"] = seconds(lambda: choose("musicnn-untrained").load())
     clips = [soundfile.read(path, dtype="float32", always_2d=True) for path in paths]
 
     def ask() -> dict[str, float]:

@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import soundfile
 from material import clip_paths, place
 
-from embedding_sensitivity.models import load_model, openl3
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.openl3 import model as openl3
 
 ROOT = Path(__file__).resolve().parents[1]
 N_TURNS = 5
@@ -59,7 +60,7 @@ def n_operations() -> int:
 
 def answer(weights: str, path: str) -> None:
     """Be the backend `torch`: a line with the time of a clip for each line of input."""
-    model = load_model("openl3", {"backend": "torch"}, weights)
+    model = choose("openl3", {"backend": "torch"}).load(weights)
     embed(model, path)
     print(place(), flush=True)
     for _ in sys.stdin:
@@ -79,7 +80,7 @@ def main() -> None:
         path, weights = str(clip_paths()[0]), f"{folder}/weights.h5"
         package.models.AUDIO_MODELS["mel128"]().save_weights(weights)
         network = package.models.load_audio_embedding_model_from_path(weights, "mel128", 512)
-        upstream = load_model("openl3", {"backend": "upstream"}, weights)
+        upstream = choose("openl3", {"backend": "upstream"}).load(weights)
         torch = subprocess.Popen(
             [pythons["torch"], __file__, weights, path],
             stdin=subprocess.PIPE,

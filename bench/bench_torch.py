@@ -27,7 +27,8 @@ import torch
 from material import clip_paths, place
 from upstream import audio_tagging_class, msclap_class, relative
 
-from embedding_sensitivity.models import load_model, torch_model, write_initial
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.shared import torch_model
 
 N_RUNS = 5
 N_UPSTREAM = 4
@@ -59,7 +60,7 @@ def upstream_clap(weights: Path, version: str) -> Callable[[Path], np.ndarray]:
 
 def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, folder: Path) -> str:
     """What is to be said of one model."""
-    model = load_model(name, {}, weights, protocol={"clap_input": "concatenated"})
+    model = choose(name).load(weights, protocol={"clap_input": "concatenated"})
     torch.set_num_threads(1)
     clip, short = clip_paths()[0], folder / "short.wav"
     # Of 2 s, so that CLAP 2022, too, repeats them and cuts nothing out at random.
@@ -97,7 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, "weights.pth")
         for name, upstream_of in upstreams.items():
-            write_initial(f"{name}-untrained", {}, weights)
+            choose(f"{name}-untrained").write_initial(weights)
             print(compare(name, upstream_of(weights), weights, Path(folder)), flush=True)
 
 

@@ -156,7 +156,8 @@ def library(script: str, *chosen: str) -> list[str]:
 
 def embedding_library(script: str, model: str) -> list[str]:
     """What `library` lists for a script that embeds with a model, or makes its weights."""
-    return library(script, models.module(model))
+    computing = models.model_info(model).computes_with
+    return library(script, models.module(model), *(name.replace(".", "/") for name in computing))
 
 
 def environment_files(stack: str) -> list[str]:
@@ -196,7 +197,7 @@ def effect_words(effect: str) -> dict:
         "name": effect,
         "parameter": entry.parameter,
         "unit": entry.unit,
-        "log_axis": entry.log_axis,
+        "log_axis": entry.scale == "log",
         "neutral": entry.neutral,
         "levels": levels_of(effect),
     }
@@ -489,7 +490,8 @@ def downloads_of_run() -> dict[str, str]:
         given["split"] = []
     for name in downloaded_models():
         file = models.model_info(name).weights_file
-        given[sources.weights_source(file).name] = sources.local_weights(settings.models, file)
+        local = settings.choices[name].local_weights
+        given[sources.source_of(file).name] = [local] if local else []
     kept = {name: f"resources/downloads/{sources.SOURCES[name].file_name}" for name in given}
     return {(local or [kept[name]])[0]: name for name, local in given.items()}
 

@@ -4,7 +4,7 @@ import re
 from embedding_sensitivity.downloads import sources
 
 checked(sources.check_mirrors, settings.mirrors, SOURCE)
-checked(sources.check_local_weights, settings.models, SOURCE)
+checked(sources.check_local_weights, settings.choices, SOURCE)
 
 
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
@@ -13,7 +13,9 @@ checked(sources.check_local_weights, settings.models, SOURCE)
 rule fetch_weights:
     input:
         # Ancient: weights that are there were verified and are not made again (see `weights_of`).
-        local=lambda wildcards: ancient(sources.local_weights(settings.models, wildcards.file)),
+        local=lambda wildcards: ancient(
+            sources.local_weights(settings.choices, sources.source_of(wildcards.file))
+        ),
         library=ancient(library("fetch_weights")),
     output:
         "<resources>/weights/{file}",
@@ -32,7 +34,7 @@ rule fetch_weights:
     resources:
         mem_mb=500,
         # Where from, which is no parameter: another mirror has the same file.
-        url=lambda wildcards: settings.mirrors.get(sources.weights_source(wildcards.file).name, ""),
+        url=lambda wildcards: settings.mirrors.get(sources.source_of(wildcards.file).name, ""),
     message:
         "Fetching {wildcards.file}"
     script:

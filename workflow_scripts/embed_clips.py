@@ -6,6 +6,7 @@ from embedding_sensitivity.downloads.pins import check_weights
 from embedding_sensitivity.embeddings.embedding import check_audio, embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.models import choose
 
 
 def main(snakemake) -> None:
@@ -13,26 +14,24 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake, packages=("h5py",))
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))
-    options, protocol = dict(params.options), dict(params.protocol)
+    choice, protocol = choose(params.model, params.options), dict(params.protocol)
     weights = next(iter(snakemake.input.weights), None)
     audio = AudioBatch(snakemake.input.audio)
     with embedder(
-        params.model,
-        options,
+        choice,
         protocol,
         weights,
         device=snakemake.resources.device,
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
         longest_s=max(clip.frames / clip.samplerate for clip in clips),
-    ) as chosen:
+    ) as loaded:
         if params.published:
-            check_weights(weights, chosen.model.weights_sha256, **params.published)
+            check_weights(weights, loaded.model.weights_sha256, **params.published)
         check_audio(audio, params.effect, list(params.levels), protocol)
         attributes = store_attributes(
-            chosen.model,
-            params.model,
-            options,
+            loaded.model,
+            choice,
             clips,
             protocol,
             params.effect,
@@ -40,7 +39,7 @@ def main(snakemake) -> None:
             audio.package_versions,
         )
         log.info("%s", attributes)
-        embeddings = chosen.embed_levels(audio, clips)
+        embeddings = loaded.embed_levels(audio, clips)
     names = [clip.clip for clip in clips]
     write_store(snakemake.output[0], embeddings, names, list(params.levels), attributes)
 

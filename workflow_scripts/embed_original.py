@@ -5,6 +5,7 @@ from embedding_sensitivity.downloads.pins import check_weights
 from embedding_sensitivity.embeddings.embedding import embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.models import choose
 
 
 def main(snakemake) -> None:
@@ -12,23 +13,22 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake, packages=("h5py", "soundfile"))
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))
-    options, protocol = dict(params.options), dict(params.protocol)
+    choice, protocol = choose(params.model, params.options), dict(params.protocol)
     weights = next(iter(snakemake.input.weights), None)
     with embedder(
-        params.model,
-        options,
+        choice,
         protocol,
         weights,
         device=snakemake.resources.device,
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
         longest_s=max(clip.frames / clip.samplerate for clip in clips),
-    ) as chosen:
+    ) as loaded:
         if params.published:
-            check_weights(weights, chosen.model.weights_sha256, **params.published)
-        attributes = store_attributes(chosen.model, params.model, options, clips, protocol)
+            check_weights(weights, loaded.model.weights_sha256, **params.published)
+        attributes = store_attributes(loaded.model, choice, clips, protocol)
         log.info("%s", attributes)
-        embeddings = chosen.embed_original(clips)
+        embeddings = loaded.embed_original(clips)
     write_store(
         snakemake.output[0], embeddings, [clip.clip for clip in clips], attributes=attributes
     )

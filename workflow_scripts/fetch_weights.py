@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import fetch, gunzip, pin_unpacked, place
-from embedding_sensitivity.downloads.sources import weights_source
+from embedding_sensitivity.downloads.sources import source_of
 from embedding_sensitivity.files.logs import configure_logging
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -16,7 +16,7 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake)
     output = Path(snakemake.output[0])
     resources = output.parents[1]
-    source, lock = weights_source(output.name), resources / "weights.lock"
+    source, lock = source_of(output.name), resources / "weights.lock"
     path = fetch(
         source,
         resources / "downloads",

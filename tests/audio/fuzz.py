@@ -39,7 +39,7 @@ from embedding_sensitivity.clips.audio import AudioBatch, BadClip, inspect_file,
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import find_audio
 from embedding_sensitivity.clips.index import index_clips
-from embedding_sensitivity.effects import EFFECTS, Effect, refusal
+from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import path_refusal, printable
@@ -422,9 +422,10 @@ def check_effect(clip: Clip, effect: Effect, scratch: str) -> bool:
     Under both protocols the result is finite and of the clip's shape, and so is what log-mel makes
     of it.
     """
-    top = clip.samplerate / 2 / 1.1001 if effect.name == "lowpass" else effect.high
-    levels = [f"{level:.{effect.decimals}f}" for level in (effect.low, min(effect.high, top))]
-    why = [refusal(effect, float(level), clip.samplerate, clip.channels) for level in levels]
+    low, high = effect.range
+    top = clip.samplerate / 2 / 1.1001 if effect.name == "lowpass" else high
+    levels = [f"{level:.{effect.decimals}f}" for level in (low, min(high, top))]
+    why = [effect.find_fault(float(level), clip.samplerate, clip.channels) for level in levels]
     for protocol in (
         {"reverb_state": "carried", "audio": "pcm16"},
         {"reverb_state": "reset", "audio": "float32"},
@@ -445,8 +446,8 @@ def check_effect(clip: Clip, effect: Effect, scratch: str) -> bool:
 
 def check_embedding(audio: np.ndarray, samplerate: int) -> None:
     model = LogMel()
-    embedding = model.embed([model.prepare(audio, samplerate)])
-    assert_finite(embedding, (1, model.dimension))
+    embedding = model.embed([model.prepare(audio, samplerate)])["embedding"]
+    assert_finite(embedding, (1, 256))
 
 
 def assert_finite(numbers: np.ndarray, shape: tuple[int, ...]) -> None:

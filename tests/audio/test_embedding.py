@@ -15,7 +15,7 @@ from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, writing_batc
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import load_model
+from embedding_sensitivity.models import choose
 
 SAMPLERATE = 44100
 LEVELS = ["-6.0", "0.0"]
@@ -84,8 +84,10 @@ def test_parts_and_originals_hold_every_clip_and_say_what_made_them(folder):
     embed_original.main(job(folder, "original.h5", protocol={}))
     part, original = read_store(folder / "part.h5"), read_store(folder / "original.h5")
     assert (part.levels, part.clips, original.clips) == (LEVELS, ["a", "c"], ["a", "c"])
-    model = load_model("logmel", {})
-    expected = model.embed([model.prepare(noise(index), SAMPLERATE) for index in (0, 2)])
+    model = choose("logmel").load()
+    expected = model.embed([model.prepare(noise(index), SAMPLERATE) for index in (0, 2)])[
+        "embedding"
+    ]
     np.testing.assert_allclose(part.embeddings[1], expected, atol=0.01)  # 16-bit rounding
     np.testing.assert_array_equal(part.embeddings[1], original.embeddings)
     quieter = part.embeddings[1] - part.embeddings[0]

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import soundfile
 
-from embedding_sensitivity.models.frontend import mel_filters, mel_power, mono_at
+from embedding_sensitivity.models.shared.frontend import mel_filters, mel_power, mono_at
 
 
 def chord(seconds: float, samplerate: int = 44100) -> np.ndarray:

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import dimension, load_model
+from embedding_sensitivity.models import choose
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model("logmel", {})
+    return choose("logmel").load()
 
 
 def noise(seconds: float = 3, samplerate: int = 44100, seed: int = 0) -> np.ndarray:
@@ -19,7 +19,7 @@ def noise(seconds: float = 3, samplerate: int = 44100, seed: int = 0) -> np.ndar
 
 
 def embed(model, audio: np.ndarray, samplerate: int = 44100) -> np.ndarray:
-    return model.embed([model.prepare(audio, samplerate)])[0]
+    return model.embed([model.prepare(audio, samplerate)])["embedding"][0]
 
 
 def test_equals_librosa(model):
@@ -31,7 +31,7 @@ def test_equals_librosa(model):
     expected = np.concatenate([decibels.mean(axis=1), decibels.std(axis=1)])
     found = embed(model, audio)
     assert found.dtype == np.float32
-    assert found.shape == (dimension("logmel", {}),) == (256,)
+    assert found.shape == (choose("logmel").dimension,) == (256,)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
@@ -52,8 +52,8 @@ def test_batch_order_channels_and_repetition_do_not_matter(model):
     clips = [noise(seconds, seed=seed) for seed, seconds in enumerate([3, 1, 2])]
     prepared = [model.prepare(clip, 44100) for clip in clips]
     single = np.stack([embed(model, clip) for clip in clips])
-    np.testing.assert_array_equal(model.embed(prepared), single)
-    np.testing.assert_array_equal(model.embed(prepared[::-1]), single[::-1])
+    np.testing.assert_array_equal(model.embed(prepared)["embedding"], single)
+    np.testing.assert_array_equal(model.embed(prepared[::-1])["embedding"], single[::-1])
     mono = clips[0][:, :1]
     np.testing.assert_array_equal(embed(model, mono), embed(model, np.repeat(mono, 2, axis=1)))
 
@@ -68,4 +68,4 @@ def test_other_rates_are_resampled_to_the_models(model, samplerate):
 
 def test_has_no_untrained_form():
     with pytest.raises(InputError, match="logmel has no weights"):
-        load_model("logmel-untrained", {})
+        choose("logmel-untrained")

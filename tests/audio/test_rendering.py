@@ -123,7 +123,7 @@ def test_the_clean_protocol_is_the_effect_alone(tmp_path, clips, effect):
     ours = rendered(clips, effect, LEVELS[effect], CLEAN, tmp_path / "batch.h5")
     expected = [
         [
-            EFFECTS[effect].make(float(level), 44100)(read_clip(clip)).astype(np.float32)
+            EFFECTS[effect].build(float(level), 44100)(read_clip(clip)).astype(np.float32)
             for clip in in_split(clips)
         ]
         for level in LEVELS[effect]
@@ -156,7 +156,7 @@ def test_a_batch_is_its_levels_one_by_one(tmp_path, clips, effect):
 
 def test_a_carried_reverb_hears_every_clip_in_path_order(tmp_path, clips):
     ours = rendered(clips, "reverb", ["1.00"], {**PAPER, "audio": "float32"}, tmp_path / "a.h5")
-    process = EFFECTS["reverb"].make(1.0, 44100)
+    process = EFFECTS["reverb"].build(1.0, 44100)
     heard = {clip.clip: process(read_clip(clip)) for clip in sorted(clips, key=lambda c: c.path)}
     assert_equal(ours, [[heard[clip.clip] for clip in in_split(clips)]])
 
@@ -183,7 +183,7 @@ def test_a_clip_is_read_once_however_many_levels(tmp_path, clips, monkeypatch):
 @pytest.mark.parametrize("protocol", [PAPER, CLEAN], ids=["carried", "reset"])
 def test_no_two_threads_share_the_state_of_an_effect(tmp_path, clips, protocol):
     class Slow:
-        def __init__(self, level, samplerate):
+        def __init__(self, level, samplerate, **options):
             self.lock = threading.Lock()
 
         def __call__(self, audio):

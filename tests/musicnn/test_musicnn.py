@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import load_model, write_initial
-from embedding_sensitivity.models import musicnn as ours
-from embedding_sensitivity.models.checkpoint import read_checkpoint
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.musicnn import model as ours
+from embedding_sensitivity.models.shared.checkpoint import read_checkpoint
 
 CHECKPOINT = Path(find_spec("musicnn").submodule_search_locations[0]) / "MTT_musicnn"
 LAYERS = ["mean_pool", "penultimate"]
@@ -35,15 +35,15 @@ def chord(seconds: float, samplerate: int = 44100, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def models():
-    return {layer: load_model("musicnn", {"layer": layer}) for layer in LAYERS}
+    return {layer: choose("musicnn", {"layer": layer}).load() for layer in LAYERS}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_batch_embeds_as_single_clips_do(models, layer):
     model = models[layer]
     prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate([3, 6.5, 1, 3])]
-    batch = model.embed(prepared)
-    single = np.concatenate([model.embed([clip]) for clip in prepared])
+    batch = model.embed(prepared)[layer]
+    single = np.concatenate([model.embed([clip])[layer] for clip in prepared])
     assert relative(batch, single) <= 1e-6
     assert relative(batch[0], batch[3]) > 1e-2
 
@@ -75,30 +75,30 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, suffix):
 def test_other_weights_than_the_packages_are_refused(monkeypatch):
     monkeypatch.setattr(ours, "PRETRAINED_SHA256", "0" * 64)
     with pytest.raises(InputError, match="sha256"):
-        load_model("musicnn", {})
+        choose("musicnn").load()
 
 
 def test_untrained_weights_follow_the_seed_and_read_back(tmp_path, monkeypatch):
     monkeypatch.setattr(ours, "N_PINK_CLIPS", 2)
     options = {"seed": 7}
     path = tmp_path / "weights.npz"
-    write_initial("musicnn-untrained", options, path)
+    choose("musicnn-untrained", options).write_initial(path)
     content = path.read_bytes()
-    write_initial("musicnn-untrained", options, path)
+    choose("musicnn-untrained", options).write_initial(path)
     assert path.read_bytes() == content
     hashes = [
-        load_model("musicnn-untrained", options, path).weights_sha256,
-        load_model("musicnn-untrained", options).weights_sha256,
-        load_model("musicnn-untrained", {"seed": 8}).weights_sha256,
-        load_model("musicnn", {}).weights_sha256,
+        choose("musicnn-untrained", options).load(path).weights_sha256,
+        choose("musicnn-untrained", options).load().weights_sha256,
+        choose("musicnn-untrained", {"seed": 8}).load().weights_sha256,
+        choose("musicnn").load().weights_sha256,
     ]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
     path.write_bytes(content[:1000])
     with pytest.raises(InputError, match=r"weights\.npz"):
-        load_model("musicnn-untrained", options, path)
+        choose("musicnn-untrained", options).load(path)
     with pytest.raises(InputError, match="not an untrained model"):
-        write_initial("musicnn", {}, path)
+        choose("musicnn").write_initial(path)
 
 
 class Runs:
@@ -112,20 +112,20 @@ def test_weights_that_hold_code_or_claim_too_much_are_refused(tmp_path):
     path = tmp_path / "weights.npz"
     np.savez(path, **{"a/b": np.array([Runs()], dtype=object)})
     with pytest.raises(InputError, match=r"weights\.npz: not readable weights \(Object arrays"):
-        load_model("musicnn-untrained", {}, path)
+        choose("musicnn-untrained").load(path)
     path.write_bytes(pickle.dumps(Runs()))
     with pytest.raises(InputError, match=r"weights\.npz: not readable weights"):
-        load_model("musicnn-untrained", {}, path)
+        choose("musicnn-untrained").load(path)
     header = {"descr": "<f4", "fortran_order": False, "shape": (10**9, 10**6)}
     claim = io.BytesIO()
     np.lib.format.write_array_header_1_0(claim, header)
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("a.npy", claim.getvalue())
     with pytest.raises(InputError, match=r"weights\.npz: not readable weights"):
-        load_model("musicnn-untrained", {}, path)
+        choose("musicnn-untrained").load(path)
 
 
 def test_untrained_weights_are_the_same_on_every_machine():
     # Found with NumPy 1.26 and 2.4 and with OpenBLAS kernels for AVX, AVX2 and AVX-512.
     expected = "2ef2ad0546e000a54e4feb7a882afe9f0f9fadcbaf33d06efbf7de60f38571c3"
-    assert load_model("musicnn-untrained", {}).weights_sha256 == expected
+    assert choose("musicnn-untrained").load().weights_sha256 == expected

@@ -37,7 +37,7 @@ class Model:
         self.sizes.append(len(prepared))
         if len(prepared) > self.room:
             raise OutOfMemoryError("CUDA out of memory")
-        return np.array([[clip.sum()] for clip in prepared], np.float32)
+        return {"embedding": np.array([[clip.sum()] for clip in prepared], np.float32)}
 
 
 def numbered(n: int) -> list[np.ndarray]:
@@ -72,13 +72,13 @@ def test_a_batch_is_taken_at_a_time_and_order_is_kept():
             return super().embed(prepared)
 
     model = Watched()
-    np.testing.assert_array_equal(embed_each(model, clips, 3)[:, 0], 2 * np.arange(8))
+    np.testing.assert_array_equal(embed_each(model, clips, 3)["embedding"][:, 0], 2 * np.arange(8))
     assert model.sizes == [3, 3, 2]
 
 
 def test_a_full_gpu_halves_the_batch_and_goes_on():
     model = Model(room=3)
-    rows = embed_each(model, numbered(11), 8)
+    rows = embed_each(model, numbered(11), 8)["embedding"]
     np.testing.assert_array_equal(rows[:, 0], 2 * np.arange(11))
     assert model.sizes == [8, 4, 2, 2, 2, 2, 2, 1]
 

@@ -15,10 +15,11 @@ import soundfile
 import tensorflow as tf
 from musicnn.models import define_model
 
-from embedding_sensitivity.models import load_model, musicnn_network
-from embedding_sensitivity.models import musicnn as ours
-from embedding_sensitivity.models.checkpoint import read_checkpoint
-from embedding_sensitivity.models.initial import pink_noise
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.musicnn import model as ours
+from embedding_sensitivity.models.musicnn import network as musicnn_network
+from embedding_sensitivity.models.shared.checkpoint import read_checkpoint
+from embedding_sensitivity.models.shared.initial import pink_noise
 
 CHECKPOINT = Path(musicnn.__file__).parent / "MTT_musicnn"
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ def chord(seconds: float, samplerate: int = 44100, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def models():
     return {
-        (backend, layer): load_model("musicnn", {"backend": backend, "layer": layer})
+        (backend, layer): choose("musicnn", {"backend": backend, "layer": layer}).load()
         for backend in BACKENDS
         for layer in LAYERS
     }
@@ -70,13 +71,13 @@ def check_against_package(path: Path, models: dict) -> None:
     audio, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
     features = from_package(path)
     for (_, layer), model in models.items():
-        embedding = model.embed([model.prepare(audio, samplerate)])
-        assert embedding.shape == (1, model.dimension)
+        embedding = model.embed([model.prepare(audio, samplerate)])[layer]
+        assert embedding.shape == (1, choose("musicnn", {"layer": layer}).dimension)
         assert embedding.dtype == np.float32
         expected = features[layer]
         if layer == "penultimate":  # of later patches the package returns the first's again
             np.testing.assert_array_equal(expected, np.repeat(expected[:1], len(expected), axis=0))
-            embedding = model.embed([model.prepare(audio, samplerate)[:1]])
+            embedding = model.embed([model.prepare(audio, samplerate)[:1]])[layer]
         assert relative(embedding[0], expected.mean(axis=0)) <= 1e-5
 
 
@@ -112,12 +113,12 @@ def test_in_its_own_environment_equals_the_packages_graph(models, musicnn_python
     script = """
 import sys
 import numpy as np
-from embedding_sensitivity.models import load_model
+from embedding_sensitivity.models import choose
 assert int(np.__version__.split(".")[0]) >= 2
-model = load_model("musicnn", {"layer": sys.argv[1]})
+model = choose("musicnn", {"layer": sys.argv[1]}).load()
 with np.load(sys.argv[2]) as clips:
     prepared = [model.prepare(clips[name], 44100) for name in clips]
-np.savez(sys.argv[3], embeddings=model.embed(prepared), spectrogram=prepared[0])
+np.savez(sys.argv[3], embeddings=model.embed(prepared)[sys.argv[1]], spectrogram=prepared[0])
 """
     # The last is so quiet that the rounding to float16 in the front end counts.
     clips = [chord(3), chord(6.5, seed=1), chord(3, seed=2) / 100]
@@ -131,7 +132,7 @@ np.savez(sys.argv[3], embeddings=model.embed(prepared), spectrogram=prepared[0])
     prepared = [models["numpy", layer].prepare(clip, 44100) for clip in clips]
     assert found["spectrogram"].dtype == prepared[0].dtype == np.float32
     for backend, tolerance in (("numpy", 2e-6), ("upstream", 1e-5)):
-        expected = models[backend, layer].embed(prepared)
+        expected = models[backend, layer].embed(prepared)[layer]
         for row, other in zip(found["embeddings"], expected, strict=True):
             assert relative(row, other) <= tolerance
 
@@ -140,8 +141,8 @@ np.savez(sys.argv[3], embeddings=model.embed(prepared), spectrogram=prepared[0])
 def test_a_batch_embeds_as_single_clips_do(models, layer):
     model = models["upstream", layer]
     prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate([3, 6.5, 1, 3])]
-    batch = model.embed(prepared)
-    single = np.concatenate([model.embed([clip]) for clip in prepared])
+    batch = model.embed(prepared)[layer]
+    single = np.concatenate([model.embed([clip])[layer] for clip in prepared])
     assert relative(batch, single) <= 1e-6
     assert relative(batch[0], batch[3]) > 1e-2
 
@@ -199,5 +200,6 @@ def test_untrained_backends_agree_also_where_a_scale_is_negative(calibrated):
         name = f"batch_normalization_{index}/gamma"
         weights[name] = np.where(np.arange(len(weights[name])) % 2, 1, -1).astype(np.float32)
     patches = [calibrated[1][:1]]
-    expected = ours.UpstreamMusiCNN(weights, "mean_pool", 1).embed(patches)
-    assert relative(ours.MusiCNN(weights, "mean_pool").embed(patches), expected) <= 1e-5
+    models = ours.MusiCNN(weights, "mean_pool"), ours.UpstreamMusiCNN(weights, "mean_pool", 1)
+    found, expected = (model.embed(patches)["mean_pool"] for model in models)
+    assert relative(found, expected) <= 1e-5

@@ -22,9 +22,10 @@ with warnings.catch_warnings():
 
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import kaiser_best, load_model, write_initial
-from embedding_sensitivity.models import openl3 as ours
-from embedding_sensitivity.models.initial import pink_noise
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.openl3 import model as ours
+from embedding_sensitivity.models.shared import kaiser_best
+from embedding_sensitivity.models.shared.initial import pink_noise
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT.parent / "shared" / "audio"
@@ -56,13 +57,13 @@ def untrained(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "untrained.h5"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "N_PINK_CLIPS", 2)
-        write_initial("openl3-untrained", {"seed": 7}, path)
+        choose("openl3-untrained", {"seed": 7}).write_initial(path)
     return path
 
 
 @pytest.fixture(scope="module")
 def model(untrained):
-    return load_model("openl3-untrained", {"backend": "upstream"}, untrained)
+    return choose("openl3-untrained", {"backend": "upstream"}).load(untrained)
 
 
 def from_package(audio: np.ndarray, samplerate: int, weights: Path) -> np.ndarray:
@@ -76,7 +77,7 @@ def from_package(audio: np.ndarray, samplerate: int, weights: Path) -> np.ndarra
 
 def test_equals_the_packages_function_on_three_seconds(model, untrained):
     expected = from_package(chord(3), 44100, untrained)
-    found = model.embed([model.prepare(chord(3), 44100)])
+    found = model.embed([model.prepare(chord(3), 44100)])["embedding"]
     assert expected.shape == (26, 512)
     assert found.shape == (1, 512) and found.dtype == np.float32
     assert relative(found[0], expected.mean(axis=0)) <= 1e-6
@@ -90,7 +91,7 @@ def test_equals_the_packages_function_on_recordings(model, untrained, name):
         RECORDINGS / f"{name}.wav", dtype="float32", always_2d=True, frames=40000
     )
     expected = from_package(audio, samplerate, untrained)
-    found = model.embed([model.prepare(audio, samplerate)])
+    found = model.embed([model.prepare(audio, samplerate)])["embedding"]
     assert relative(found[0], expected.mean(axis=0)) <= 1e-6
 
 
@@ -98,9 +99,9 @@ def test_equals_the_packages_function_with_the_published_weights():
     weights = PUBLISHED / ours.WEIGHTS_FILE
     if not weights.exists():
         pytest.skip(f"no published weights: {weights} (SENSITIVITY_WEIGHTS names another folder)")
-    model = load_model("openl3", {"backend": "upstream"}, weights)
+    model = choose("openl3", {"backend": "upstream"}).load(weights)
     expected = from_package(chord(1), 44100, weights)
-    found = model.embed([model.prepare(chord(1), 44100)])
+    found = model.embed([model.prepare(chord(1), 44100)])["embedding"]
     assert relative(found[0], expected.mean(axis=0)) <= 1e-6
 
 
@@ -136,22 +137,22 @@ def test_a_clip_of_no_samples_is_a_window_of_silence(model, prepare):
     for samplerate, n_samples in [(48000, 0), (44100, 0), (96000, 1)]:
         silence = prepare(np.zeros((n_samples, 2), np.float32), samplerate)
         np.testing.assert_array_equal(silence, np.zeros(48000))
-    assert np.isfinite(model.embed([silence])).all()
+    assert np.isfinite(model.embed([silence])["embedding"]).all()
 
 
 def test_a_batch_embeds_as_single_clips_do(model):
     prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate([0.7, 1.1, 0.7])]
-    batch = model.embed(prepared)
+    batch = model.embed(prepared)["embedding"]
     for row, clip in zip(batch, prepared, strict=True):
-        assert relative(row, model.embed([clip])[0]) <= 1e-6
+        assert relative(row, model.embed([clip])["embedding"][0]) <= 1e-6
     assert relative(batch[0], batch[2]) > 1e-2
 
 
 def test_long_clips_are_embedded_in_parts(model, monkeypatch):
     prepared = [model.prepare(chord(1), 44100)]
-    whole = model.embed(prepared)
+    whole = model.embed(prepared)["embedding"]
     monkeypatch.setattr(ours, "N_AT_ONCE", 4)
-    assert relative(model.embed(prepared), whole) <= 1e-6
+    assert relative(model.embed(prepared)["embedding"], whole) <= 1e-6
 
 
 def test_kaiser_best_is_resampys_filter():
@@ -231,7 +232,7 @@ def test_untrained_statistics_are_those_of_a_training_pass_of_the_package(untrai
 def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr(ours, "N_PINK_CLIPS", 2)
     for seed in (7, 8):
-        write_initial("openl3-untrained", {"seed": seed}, tmp_path / f"{seed}.h5")
+        choose("openl3-untrained", {"seed": seed}).write_initial(tmp_path / f"{seed}.h5")
     assert (tmp_path / "7.h5").read_bytes() == untrained.read_bytes()
     assert (tmp_path / "8.h5").read_bytes() != untrained.read_bytes()
 
@@ -248,7 +249,7 @@ def test_weights_that_are_not_openl3s_are_refused(untrained, tmp_path):
 
     def refused(match: str) -> None:
         with pytest.raises(InputError, match=match) as caught:
-            load_model("openl3", {"backend": "upstream"}, path)
+            choose("openl3", {"backend": "upstream"}).load(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
     refused("no such file")
@@ -274,7 +275,7 @@ def test_weights_that_are_not_openl3s_are_refused(untrained, tmp_path):
         layer[layer.attrs["weight_names"][0]] = np.zeros((3, 3, 1, 63), np.float32)
     refused("not the weights of OpenL3")
     with pytest.raises(InputError, match="initialise_model"):
-        load_model("openl3-untrained", {"backend": "upstream"})
+        choose("openl3-untrained", {"backend": "upstream"}).load()
 
 
 def test_layers_are_taken_by_their_order_not_their_names(untrained, tmp_path):

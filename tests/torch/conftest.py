@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from upstream import audio_tagging_class, chord, forbidden, msclap_class
 
-from embedding_sensitivity.models import model_info, torch_model, write_initial
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.shared import torch_model
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT.parent / "shared" / "audio"
@@ -41,11 +42,11 @@ def untrained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
 
     def path_of(model: str) -> Path:
-        path = folder / model_info(model).weights_file
+        path = folder / choose(model).weights_file
         if not path.exists():
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(torch_model, "N_PINK_CLIPS", 2)
-                write_initial(f"{model}-untrained", {}, path)
+                choose(f"{model}-untrained").write_initial(path)
         return path
 
     return path_of
@@ -58,7 +59,7 @@ def checkpoint(request, untrained):
     def path_of(model: str) -> Path:
         if request.param == "untrained":
             return untrained(model)
-        path = PUBLISHED / model_info(model).weights_file
+        path = PUBLISHED / choose(model).weights_file
         if not path.exists():
             pytest.skip(f"no {path.name} in resources/weights or the folder $SENSITIVITY_WEIGHTS")
         return path

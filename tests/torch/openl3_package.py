@@ -20,20 +20,20 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import openl3
 
-from embedding_sensitivity.models import load_model, write_initial
-from embedding_sensitivity.models import openl3 as ours
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.openl3 import model as ours
 
 
 def main(weights: str, clips: str, results: str) -> None:
     """Write RESULTS."""
     if not Path(weights).exists():
         ours.N_PINK_CLIPS = 2  # of 64
-        write_initial("openl3-untrained", {}, weights)
+        choose("openl3-untrained").write_initial(weights)
     load = openl3.models.load_audio_embedding_model_from_path
     whole = load(weights, "mel128", 512)
     from_spectrogram = load(weights, "mel128", 512, frontend="librosa")
     front_end = whole.layers[1]
-    found = {"sha256": load_model("openl3", {"backend": "upstream"}, weights).weights_sha256}
+    found = {"sha256": choose("openl3", {"backend": "upstream"}).load(weights).weights_sha256}
     with np.load(clips) as file:
         for index in range(len(file) // 2):
             audio, samplerate = file[f"audio_{index}"], int(file[f"samplerate_{index}"])

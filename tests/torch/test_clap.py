@@ -11,7 +11,9 @@ import torch
 from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import clap, load_model, torch_model, write_initial
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.clap import model as clap
+from embedding_sensitivity.models.shared import torch_model
 
 VERSIONS = {"clap": "2023", "clap_2022": "2022"}
 INPUTS = ["concatenated", "mono"]
@@ -19,7 +21,7 @@ CROP_SEED = 20220419
 
 
 def load(model: str, path, clap_input: str = "concatenated", **options):
-    return load_model(model, options, path, protocol={"clap_input": clap_input})
+    return choose(model, options).load(path, protocol={"clap_input": clap_input})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_equals_upstreams_wrapper(model, checkpoint, msclap, clips, tmp_path):
             random.seed(CROP_SEED)  # of the 2022 network's 5 s from 6 s of left and right
             embedding = upstream.get_audio_embeddings([str(clip)])
             expected[clap_input, clip.name] = embedding.numpy()[0]
-        rows = ours.embed(prepared)
+        rows = ours.embed(prepared)["embedding"]
         assert rows.shape == (len(clips), 1024)
         assert rows.dtype == np.float32
         for clip, row in zip(clips, rows, strict=True):
@@ -109,11 +111,11 @@ def test_channels_follow_one_another_until_the_input_is_full(models):
 def test_a_batch_embeds_as_single_clips_do(model, models):
     ours = models[model, "mono"]
     prepared = [ours.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate([3, 1, 9])]
-    batch = ours.embed(prepared)
-    single = np.concatenate([ours.embed([clip]) for clip in prepared])
+    batch = ours.embed(prepared)["embedding"]
+    single = np.concatenate([ours.embed([clip])["embedding"] for clip in prepared])
     for one, other in zip(batch, single, strict=True):
         assert relative(one, other) <= 1e-6
-    np.testing.assert_array_equal(ours.embed(prepared), batch)
+    np.testing.assert_array_equal(ours.embed(prepared)["embedding"], batch)
     assert relative(batch[0], batch[1]) > 1e-3
 
 
@@ -164,7 +166,9 @@ def test_the_rest_of_a_checkpoint_is_left_out(untrained, models, tmp_path):
     ours = models["clap", "mono"]
     assert both.weights_sha256 != ours.weights_sha256
     prepared = [ours.prepare(chord(1), 44100)]
-    np.testing.assert_array_equal(both.embed(prepared), ours.embed(prepared))
+    np.testing.assert_array_equal(
+        both.embed(prepared)["embedding"], ours.embed(prepared)["embedding"]
+    )
 
 
 def test_names_that_upstream_ignores_may_be_more_or_computed_ones_fewer(
@@ -188,7 +192,9 @@ def test_names_that_upstream_ignores_may_be_more_or_computed_ones_fewer(
         del weights[name]
     torch.save(contents, tmp_path / "weights.pth")
     lenient = load("clap", tmp_path / "weights.pth", "mono")
-    np.testing.assert_array_equal(lenient.embed(prepared), ours.embed(prepared))
+    np.testing.assert_array_equal(
+        lenient.embed(prepared)["embedding"], ours.embed(prepared)["embedding"]
+    )
     assert "1 entries that CLAP 2023 does not have are ignored" in caplog.text
 
     for name in (
@@ -215,15 +221,17 @@ def test_names_that_upstream_ignores_may_be_more_or_computed_ones_fewer(
 def test_a_gpu_embeds_as_the_cpu_does(model, models, untrained):
     on_cpu = models[model, "mono"]
     protocol = {"clap_input": "mono"}
-    on_gpu = load_model(model, {}, untrained(model), device="cuda:0", protocol=protocol)
+    on_gpu = choose(model).load(untrained(model), device="cuda:0", protocol=protocol)
     prepared = [on_gpu.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate((3, 1, 9))]
-    assert relative(on_gpu.embed(prepared), on_cpu.embed(prepared)) <= 1e-5
+    assert (
+        relative(on_gpu.embed(prepared)["embedding"], on_cpu.embed(prepared)["embedding"]) <= 1e-5
+    )
 
 
 def test_untrained_weights_follow_the_seed_and_read_back(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr(torch_model, "N_PINK_CLIPS", 2)
     content = untrained("clap").read_bytes()
-    write_initial("clap-untrained", {}, tmp_path / "again.pth")
+    choose("clap-untrained").write_initial(tmp_path / "again.pth")
     assert (tmp_path / "again.pth").read_bytes() == content
     from_seed = load("clap-untrained", None)
     assert from_seed.weights_sha256 == load("clap", untrained("clap")).weights_sha256

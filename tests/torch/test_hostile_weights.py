@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models.openl3 import VARIABLES, read_weights
-from embedding_sensitivity.models.torch_model import load_weights, read_checkpoint
+from embedding_sensitivity.models.openl3.model import VARIABLES, read_weights
+from embedding_sensitivity.models.shared.torch_model import load_weights, read_checkpoint
 
 
 class Runs:

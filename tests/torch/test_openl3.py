@@ -14,8 +14,8 @@ from conftest import PUBLISHED, RECORDINGS, ROOT
 from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import load_model, model_info
-from embedding_sensitivity.models import openl3 as ours
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.openl3 import model as ours
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows
@@ -51,7 +51,7 @@ def package(request, tmp_path_factory, tensorflow_python):
     folder = tmp_path_factory.mktemp("package")
     weights = folder / "untrained.h5"
     if request.param == "published":
-        weights = PUBLISHED / model_info("openl3").weights_file
+        weights = PUBLISHED / choose("openl3").weights_file
         if not weights.exists():
             pytest.skip(
                 f"no {weights.name} in resources/weights or the folder $SENSITIVITY_WEIGHTS"
@@ -73,7 +73,7 @@ def package(request, tmp_path_factory, tensorflow_python):
 
 @pytest.fixture(scope="module")
 def model(package):
-    return load_model("openl3", {}, package[0])
+    return choose("openl3").load(package[0])
 
 
 def test_equals_the_packages_network_from_the_spectrogram_on(model, package):
@@ -105,7 +105,7 @@ def test_is_nearer_to_an_exact_front_end_than_the_package(model, package):
     for index, (audio, samplerate) in enumerate(excerpts()):
         exact = results[f"exact_{index}"].mean(axis=0)
         of_package = relative(results[f"frames_{index}"].mean(axis=0), exact)
-        found = model.embed([model.prepare(audio, samplerate)])
+        found = model.embed([model.prepare(audio, samplerate)])["embedding"]
         assert found.shape == (1, 512) and found.dtype == np.float32
         of_ours = relative(found[0], exact)
         print(f"clip {index}: package {of_package:.1e}, ours {of_ours:.1e} from an exact front end")
@@ -141,7 +141,7 @@ def with_random_weights(random_weights, tmp_path_factory):
     path.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "read_weights", lambda path: random_weights)
-        return load_model("openl3", {}, path)
+        return choose("openl3").load(path)
 
 
 def test_equals_each_layer_in_turn_in_float64(with_random_weights, random_weights):
@@ -174,9 +174,9 @@ def test_a_batch_embeds_as_single_clips_do(with_random_weights):
     lengths = [0.6, 1.5, 0.6, 0.1]
     prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate(lengths)]
     assert len({clip.shape for clip in prepared}) == 3
-    batch = model.embed(prepared)
+    batch = model.embed(prepared)["embedding"]
     for row, clip in zip(batch, prepared, strict=True):
-        assert relative(row, model.embed([clip])[0]) <= 1e-6
+        assert relative(row, model.embed([clip])["embedding"][0]) <= 1e-6
     assert relative(batch[0], batch[2]) > 1e-3
 
 
@@ -184,9 +184,14 @@ def test_a_batch_embeds_as_single_clips_do(with_random_weights):
 def test_a_gpu_embeds_as_the_cpu_does(with_random_weights, random_weights, monkeypatch, tmp_path):
     (tmp_path / "any.h5").touch()
     monkeypatch.setattr(ours, "read_weights", lambda path: random_weights)
-    on_gpu = load_model("openl3", {}, tmp_path / "any.h5", device="cuda:0")
+    on_gpu = choose("openl3").load(tmp_path / "any.h5", device="cuda:0")
     prepared = [on_gpu.prepare(chord(s), 44100) for s in (1, 1, 0.4)]
-    assert relative(on_gpu.embed(prepared), with_random_weights.embed(prepared)) <= 1e-5
+    assert (
+        relative(
+            on_gpu.embed(prepared)["embedding"], with_random_weights.embed(prepared)["embedding"]
+        )
+        <= 1e-5
+    )
 
 
 def test_preparing_needs_no_torch_in_worker_processes(with_random_weights):
@@ -207,12 +212,12 @@ def test_preparing_needs_no_torch_in_worker_processes(with_random_weights):
 def test_weights_that_are_not_openl3s_are_refused(package, tmp_path):
     path = tmp_path / "weights.h5"
     with pytest.raises(InputError, match=r"weights\.h5: no such file"):
-        load_model("openl3", {}, path)
+        choose("openl3").load(path)
     shutil.copy(package[0], path)
-    load_model("openl3", {}, path)
+    choose("openl3").load(path)
     with open(path, "r+b") as file:
         file.truncate(10_000_000)
     with pytest.raises(InputError, match=r"weights\.h5: is not readable as HDF5, cut short"):
-        load_model("openl3", {}, path)
+        choose("openl3").load(path)
     with pytest.raises(InputError, match="initialise_model"):
-        load_model("openl3-untrained", {})
+        choose("openl3-untrained").load()

@@ -16,14 +16,16 @@ from torch.utils.mkldnn import MkldnnConv2d
 from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import load_model, model_info, panns, torch_model, write_initial
-from embedding_sensitivity.models.cnn14 import speed_up
-from embedding_sensitivity.models.initial import pink_noise
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.panns import model as panns
+from embedding_sensitivity.models.shared import torch_model
+from embedding_sensitivity.models.shared.cnn14 import speed_up
+from embedding_sensitivity.models.shared.initial import pink_noise
 
 
 @pytest.fixture(scope="module")
 def model(untrained):
-    return load_model("panns", {}, untrained("panns"))
+    return choose("panns").load(untrained("panns"))
 
 
 def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_path):
@@ -32,13 +34,13 @@ def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_pa
     paths = [*clips, *sorted(tmp_path.iterdir())]
     with torch.serialization.safe_globals(torch_model.array_types()):  # it was written for torch 1
         upstream = audio_tagging(checkpoint_path=str(checkpoint("panns")), device="cpu")
-    model = load_model("panns", {}, checkpoint("panns"))
+    model = choose("panns").load(checkpoint("panns"))
     assert upstream.classes_num == 527
     prepared = []
     for path in paths:
         audio, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
         prepared.append(model.prepare(audio, samplerate))
-    embeddings = model.embed(prepared)
+    embeddings = model.embed(prepared)["embedding"]
     assert embeddings.shape == (len(paths), 2048)
     assert embeddings.dtype == np.float32
     for path, embedding in zip(paths, embeddings, strict=True):
@@ -50,7 +52,7 @@ def test_equals_upstreams_audio_tagging(checkpoint, audio_tagging, clips, tmp_pa
 def test_published_weights_give_the_published_probabilities():
     """The ten of the package's README, whose recording is not ours to carry."""
     recording = PUBLISHED / "R9_ZSCveAHg_7s.wav"  # in panns_inference's repository, resources/
-    weights = PUBLISHED / model_info("panns").weights_file
+    weights = PUBLISHED / choose("panns").weights_file
     for path in (weights, recording):
         if not path.exists():
             pytest.skip(f"no {path.name} in resources/weights or the folder $SENSITIVITY_WEIGHTS")
@@ -59,7 +61,7 @@ def test_published_weights_give_the_published_probabilities():
         float(value) for value in re.findall(r"^[A-Z].*: (0\.\d{3})$", readme, re.MULTILINE)
     ]
     assert len(expected) == 10
-    model = load_model("panns", {}, weights)
+    model = choose("panns").load(weights)
     audio, samplerate = soundfile.read(recording, dtype="float32", always_2d=True)
     with torch.inference_mode():
         batch = torch.from_numpy(model.prepare(audio, samplerate)[None])
@@ -70,20 +72,22 @@ def test_published_weights_give_the_published_probabilities():
 def test_a_batch_embeds_as_single_clips_do(model):
     seconds = [1, 0.5, 1, 0.1, 1]
     prepared = [model.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate(seconds)]
-    batch = model.embed(prepared)
-    single = np.concatenate([model.embed([clip]) for clip in prepared])
+    batch = model.embed(prepared)["embedding"]
+    single = np.concatenate([model.embed([clip])["embedding"] for clip in prepared])
     for one, other in zip(batch, single, strict=True):
         assert relative(one, other) <= 1e-6
-    np.testing.assert_allclose(model.embed(prepared[::-1])[::-1], batch, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(model.embed(prepared), batch)
+    np.testing.assert_allclose(
+        model.embed(prepared[::-1])["embedding"][::-1], batch, rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_array_equal(model.embed(prepared)["embedding"], batch)
     assert relative(batch[0], batch[2]) > 1e-3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_embeds_as_the_cpu_does(model, untrained):
-    on_gpu = load_model("panns", {}, untrained("panns"), device="cuda:0")
+    on_gpu = choose("panns").load(untrained("panns"), device="cuda:0")
     prepared = [on_gpu.prepare(chord(s, seed=seed), 44100) for seed, s in enumerate((1, 1, 0.4))]
-    assert relative(on_gpu.embed(prepared), model.embed(prepared)) <= 1e-5
+    assert relative(on_gpu.embed(prepared)["embedding"], model.embed(prepared)["embedding"]) <= 1e-5
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
@@ -110,7 +114,9 @@ def test_short_mono_and_other_rates(model):
     assert model.prepare(short, 32000).shape == (9920,)
     padded = np.pad(short, ((0, 9920 - len(short)), (0, 0)))
     np.testing.assert_array_equal(model.prepare(short, 32000), model.prepare(padded, 32000))
-    assert np.isfinite(model.embed([model.prepare(np.zeros((0, 2), np.float32), 44100)])).all()
+    assert np.isfinite(
+        model.embed([model.prepare(np.zeros((0, 2), np.float32), 44100)])["embedding"]
+    ).all()
     mono = chord(1)[:, :1]
     both = np.repeat(mono, 2, axis=1)
     np.testing.assert_array_equal(model.prepare(mono, 44100), model.prepare(both, 44100))
@@ -141,7 +147,7 @@ def test_the_file_says_which_weights(model, untrained):
 def test_other_checkpoints_are_refused(tmp_path, contents, message):
     torch.save(contents, tmp_path / "weights.pth")
     with pytest.raises(InputError, match=rf"weights\.pth: .*{message}"):
-        load_model("panns", {}, tmp_path / "weights.pth")
+        choose("panns").load(tmp_path / "weights.pth")
 
 
 def test_a_wrong_shape_is_refused(tmp_path):
@@ -149,12 +155,12 @@ def test_a_wrong_shape_is_refused(tmp_path):
     weights["fc_audioset.weight"] = torch.zeros(10, 2048)
     torch.save({"model": weights}, tmp_path / "weights.pth")
     with pytest.raises(InputError, match=r"size mismatch for fc_audioset\.weight"):
-        load_model("panns", {}, tmp_path / "weights.pth")
+        choose("panns").load(tmp_path / "weights.pth")
 
 
 def test_no_weights_are_refused():
     with pytest.raises(InputError, match="weights: none given"):
-        load_model("panns", {})
+        choose("panns").load()
 
 
 def test_untrained_statistics_are_those_of_the_noise(untrained):
@@ -187,7 +193,7 @@ def test_untrained_statistics_are_those_of_the_noise(untrained):
 def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr(torch_model, "N_PINK_CLIPS", 1)
     path = Path(tmp_path, "weights.pth")
-    write_initial("panns-untrained", {"seed": 7}, path)
+    choose("panns-untrained", {"seed": 7}).write_initial(path)
     first = torch_model.read_checkpoint(path)["model"]
     other = torch_model.read_checkpoint(untrained("panns"))["model"]
     weights = first["conv_block3.conv1.weight"]
@@ -199,4 +205,4 @@ def test_untrained_weights_follow_the_seed(untrained, tmp_path, monkeypatch):
     mel = librosa.filters.mel(sr=32000, n_fft=1024, n_mels=64, fmin=50, fmax=14000)
     np.testing.assert_array_equal(first["logmel_extractor.melW"].numpy(), mel.T)
     with pytest.raises(InputError, match="not an untrained model"):
-        write_initial("panns", {}, path)
+        choose("panns").write_initial(path)

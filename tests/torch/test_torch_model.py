@@ -11,8 +11,9 @@ import torch
 from conftest import ROOT
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import Setup, torch_model
-from embedding_sensitivity.models.torch_model import TorchModel, import_bare, read_checkpoint
+from embedding_sensitivity.models import Setup
+from embedding_sensitivity.models.shared import torch_model
+from embedding_sensitivity.models.shared.torch_model import TorchModel, import_bare, read_checkpoint
 
 # Loads model argv[1] with checkpoint argv[2] and embeds, where nothing can be run or fetched.
 LOAD_ALONE = """
@@ -27,10 +28,12 @@ def refuse(*args, **options):
 
 os.system = os.popen = subprocess.Popen = socket.socket.connect = socket.getaddrinfo = refuse
 import numpy as np
-from embedding_sensitivity.models import clap, load_model, panns
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.clap import model as clap
+from embedding_sensitivity.models.panns import model as panns
 assert "torch" not in sys.modules, "imported before load"
-model = load_model(sys.argv[1], {}, sys.argv[2], protocol={"clap_input": "mono"})
-model.embed([model.prepare(np.zeros((44100, 2), np.float32), 44100)])
+model = choose(sys.argv[1]).load(sys.argv[2], protocol={"clap_input": "mono"})
+model.embed([model.prepare(np.zeros((44100, 2), np.float32), 44100)])["embedding"]
 for package in ("panns_inference", "msclap", "matplotlib", "transformers"):
     assert package not in sys.modules, package
 """
@@ -76,7 +79,7 @@ def test_clips_of_one_length_share_a_batch_and_keep_their_order():
     model = Sums(torch.nn.Identity(), "hash", Setup())
     lengths = [3, 5, 3, 4, 5, 3]
     clips = [np.full(n, index, np.float32) for index, n in enumerate(lengths)]
-    rows = model.embed(clips)
+    rows = model.embed(clips)["embedding"]
     np.testing.assert_array_equal(rows[:, 0], [n * index for index, n in enumerate(lengths)])
     assert rows.dtype == np.float32
     assert sorted(model.shapes) == [(1, 4), (2, 5), (3, 3)]
@@ -90,7 +93,7 @@ def test_running_out_of_memory_is_for_the_caller():
 
     model.forward = fail
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        model.embed([np.zeros(2, np.float32)])
+        model.embed([np.zeros(2, np.float32)])["embedding"]
 
 
 def test_unreadable_checkpoints_are_refused_in_one_line(tmp_path):

@@ -46,7 +46,7 @@ def test_a_script_depends_on_the_modules_that_it_imports(script):
 
 
 def test_what_a_script_chooses_is_added_with_what_that_imports():
-    module = "embedding_sensitivity/models/musicnn"
+    module = "embedding_sensitivity/models/logmel"
     expected = as_paths(imported_modules(FOLDER / f"{module}.py")) | {FOLDER / f"{module}.py"}
     assert library_of(FOLDER, "classify", module) == library_of(FOLDER, "classify") | expected
 

@@ -18,24 +18,35 @@ def test_imports_nothing_but_the_standard_library():
 
 
 @pytest.mark.parametrize("name", models.MODELS)
-def test_every_model_has_its_module_environment_and_dimension(name):
-    assert (ROOT / "workflow_scripts" / f"{models.module(name)}.py").is_file()
-    assert (ROOT / "envs" / f"{models.environment(name, {})}.yaml").is_file()
-    assert models.dimension(name, {}) > 0
+def test_every_model_declares_what_a_plan_needs(name):
+    model = models.MODELS[name]
+    assert model.name == name and model.file.is_file() and model.version >= 1
+    for module in model.computes_with:
+        assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
+    for backend in model.choices["backend"]:
+        choice = models.choose(name, {"backend": backend})
+        assert (ROOT / "envs" / f"{choice.environment}.yaml").is_file()
+        assert choice.packages and choice.dimension > 0
+    if model.untrained:
+        assert (ROOT / "envs" / f"{choice.initial_environment}.yaml").is_file()
 
 
 def test_defaults_are_filled_in_and_the_identity_leaves_out_how_it_is_computed():
-    assert models.resolve("musicnn", {"layer": "penultimate"}) == {
-        "backend": "numpy",
-        "layer": "penultimate",
-        "batch_size": "auto",
-    }
-    assert models.dimension("musicnn", {"layer": "penultimate"}) == 200
-    assert models.identity("musicnn-untrained", {"seed": 3, "batch_size": 1}) == {
+    choice = models.choose("musicnn", {"layer": "penultimate"})
+    assert choice.options == {"backend": "numpy", "layer": "penultimate", "batch_size": "auto"}
+    assert (choice.view, choice.dimension) == ("penultimate", 200)
+    assert models.choose("musicnn-untrained", {"seed": 3, "batch_size": 1}).identity == {
         "model": "musicnn-untrained",
         "backend": "numpy",
         "options": {"layer": "mean_pool", "seed": 3},
     }
+
+
+def test_a_choice_can_be_made_again_from_its_entry():
+    choice = models.choose("musicnn-untrained", {"seed": 3, "batch_size": 1, "backend": "upstream"})
+    again = models.choose(choice.name, choice.entry)
+    assert again.identity == choice.identity
+    assert (again.environment, again.packages) == ("tensorflow", choice.packages)
 
 
 def test_controls_say_that_they_are():
@@ -60,4 +71,4 @@ def test_controls_say_that_they_are():
 )
 def test_unknown_names_and_values_are_refused(name, options, message):
     with pytest.raises(InputError, match=message):
-        models.resolve(name, options)
+        models.choose(name, options)

@@ -62,7 +62,7 @@ def test_the_papers_models_run_untrained_and_are_marked_as_controls(project):
     }
     project.write_config(config)
     # Fewer than the 64 clips of noise that normalise an untrained network: minutes, of no matter.
-    initial = project.path("workflow_scripts/embedding_sensitivity/models/initial.py")
+    initial = project.path("workflow_scripts/embedding_sensitivity/models/shared/initial.py")
     text = initial.read_text(encoding="utf-8").replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 2")
     initial.write_text(text, encoding="utf-8")
     results = "results/untrained"

@@ -13,12 +13,12 @@ from embedding_sensitivity.downloads.sources import (
     check_local_weights,
     check_mirrors,
     local_weights,
+    source_of,
     url_refusal,
     weights_files,
-    weights_source,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import MODELS
+from embedding_sensitivity.models import MODELS, choose
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = {"sha256": 64, "md5": 32, "git_blob": 40, "lock": 0}
@@ -37,12 +37,12 @@ def test_a_source_is_complete(name):
 
 def test_every_downloaded_model_has_a_source():
     """And the key for a local file is that model's."""
-    for name, info in MODELS.items():
-        if info.weights == "download" and not info.untrained:
-            source = weights_source(info.weights_file)
-            assert source.name == name
+    for name, model in MODELS.items():
+        for file in model.published:
+            source = source_of(file.unpacked)
+            assert source.name == source.model == name
             assert source.key == f"models.{name}.weights"
-            assert info.weights_file in weights_files()
+            assert file.unpacked in weights_files()
 
 
 def test_the_split_is_the_one_of_the_spec():
@@ -133,7 +133,7 @@ def test_mirrors():
             "my.yaml: mirrors.opnl3: nothing of that name is downloaded, ",
         ),
         ({"opnl3": "https://host/f"}, "did you mean openl3?"),
-        ({"x": "https://host/f"}, "there are irmas, split, openl3, panns, clap, clap_2022"),
+        ({"x": "https://host/f"}, "there are irmas, split, clap, clap_2022, openl3, panns"),
         ({"panns": "http://host/f"}, "my.yaml: mirrors.panns: http://host/f is plain HTTP"),
     ],
 )
@@ -145,13 +145,13 @@ def test_mirrors_that_are_refused(mirrors, message):
 def test_local_weights(tmp_path):
     path = tmp_path / "mine.pth"
     path.write_bytes(hashlib.sha256(b"").digest())
-    models = {"panns": {"weights": str(path)}, "clap": {"weights": None}, "openl3": None}
-    assert local_weights(models, "Cnn14_mAP=0.431.pth") == [str(path)]
-    assert local_weights(models, "CLAP_weights_2023.pth") == []
-    assert local_weights(models, "CLAP_weights_2022.pth") == []
-    assert local_weights(models, "openl3_audio_mel128_music-v0_4_0.h5") == []
-    check_local_weights(models, "my.yaml")
+    entries = {"panns": {"weights": str(path)}, "clap": {"weights": None}, "openl3": None}
+    choices = {name: choose(name, entry) for name, entry in entries.items()}
+    assert local_weights(choices, SOURCES["panns"]) == [str(path)]
+    for name in ("clap", "clap_2022", "openl3"):
+        assert local_weights(choices, SOURCES[name]) == []
+    check_local_weights(choices, "my.yaml")
     path.unlink()
     message = rf"^my.yaml: models.panns.weights: {path} is no file: name Cnn14_mAP=0.431.pth"
     with pytest.raises(InputError, match=message):
-        check_local_weights(models, "my.yaml")
+        check_local_weights(choices, "my.yaml")

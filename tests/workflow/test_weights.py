@@ -234,7 +234,7 @@ def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):
 def test_a_job_embeds_with_verified_weights_alone(project, config):
     """CLAP's untrained checkpoint in place of the published one, which has no published hash."""
     project.through = WITHOUT_NETWORK
-    initial = project.path("workflow_scripts/embedding_sensitivity/models/initial.py")
+    initial = project.path("workflow_scripts/embedding_sensitivity/models/shared/initial.py")
     text = initial.read_text(encoding="utf-8").replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 2")
     initial.write_text(text, encoding="utf-8")
     config(models={"clap-untrained": {}})

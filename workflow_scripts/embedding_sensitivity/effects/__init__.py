@@ -1,209 +1,118 @@
-"""The audio effects: one entry of `EFFECTS` each.
+"""The audio effects: the contract, and those there are. One file of this folder is one effect.
 
-Imports the standard library alone, because the configuration is checked in Snakemake's own
-environment, which has no NumPy; what computes is imported by the functions that compute.
+Imported for the plan, in Snakemake's own environment, which has no NumPy: what computes is imported
+by the functions that compute. A user's own effect is such a file too, named in the config.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
+from embedding_sensitivity.files.declarations import discover, load_declaration
 from embedding_sensitivity.files.errors import InputError
-
-# The authors' low-pass (spec section 3): pass and stop edge are this factor below and above the
-# cutoff.
-EDGE_RATIO = 1.1
-PASSBAND_RIPPLE_DB = 3
-STOPBAND_ATTENUATION_DB = 80
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect and the parameter whose values are its levels.
+    """An effect and the parameter whose values are its levels, declared as a module's `EFFECT`.
 
-    `make(level, samplerate)` returns a function from one clip, float32 (frames, channels), to the
-    effected clip of the same shape, float32 or float64. If `stateful`, that function also has a
-    method ``reset()``, and what it returns depends on the clips it was given since the last reset.
+    Attributes
+    ----------
+    label : in figures' headings
+    parameter, unit : of a level; the unit may be empty
+    decimals : of a level string
+    range : accepted levels, first and last
+    make : ``make(level, samplerate, **options)`` returns a function from one clip, float32 (frames,
+        channels), to the effected clip of that shape, float32 or float64
+    scale : of an axis of levels
+    neutral : the level at which the effect does nothing
+    options : fixed ones, given to `make`
+    find_fault_at : why a level in the range isn't accepted at a sample rate, or None if it is
+    stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
+    needs_seed : `make` gets an integer `seed` too, the same for a clip at all levels
+    keeps_length : if not, effected clips are cut, or padded with silence, to the clip's length
+    max_channels : that the effect accepts
+    packages : distributions whose version can change samples
+    version : raised by hand when samples change
+    computes_with : modules of the library whose code touches samples, besides this file
+    environment : the stem of a file in ``envs/`` that it is rendered in, or the path of a YAML file
+    name, file : of the declaration; known when it is found
     """
 
-    name: str
+    label: str
     parameter: str
     unit: str
-    decimals: int  # of a level string
-    low: float  # accepted levels, inclusive
-    high: float
-    neutral: float | None  # the level at which the effect does nothing
-    log_axis: bool
-    make: Callable[[float, int], Callable]
+    decimals: int
+    range: tuple[float, float]
+    make: Callable[..., Callable]
+    scale: Literal["linear", "log"] = "linear"
+    neutral: float | None = None
+    options: Mapping[str, float] = field(default_factory=dict)
+    find_fault_at: Callable[[float, int], str | None] | None = None
     stateful: bool = False
+    needs_seed: bool = False
+    keeps_length: bool = True
     max_channels: int | None = None
+    packages: tuple[str, ...] = ()
+    version: int = 1
+    computes_with: tuple[str, ...] = ()
+    environment: str = "audio"
+    name: str = ""
+    file: Path = Path()
+
+    def __post_init__(self) -> None:
+        low, high = self.range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(f"range: is {self.range}, expected two finite numbers that ascend")
+        if self.scale not in ("linear", "log"):
+            raise InputError(f"scale: is {self.scale!r}, expected linear or log")
+        if self.scale == "log" and low <= 0:
+            raise InputError(f"range: is {self.range}, but a log scale has positive levels alone")
+        if self.stateful and self.needs_seed:
+            raise InputError("needs_seed: a stateful effect goes on from clip to clip: unset one")
+
+    def build(self, level: float, samplerate: int, **seed: int) -> Callable:
+        """Return the function that applies a level to one clip."""
+        return self.make(level, samplerate, **self.options, **seed)
+
+    def find_fault(
+        self, level: float, samplerate: int | None = None, channels: int | None = None
+    ) -> str | None:
+        """Why `level` is not accepted for audio of that form, or None if it is.
+
+        What depends on a sample rate or a number of channels is left unchecked where that is not
+        given.
+        """
+        unit = f" {self.unit}" if self.unit else ""
+        low, high = self.range
+        if not (math.isfinite(level) and low <= level <= high):
+            return f"{self.parameter} {level:g}{unit} is outside {low:g} to {high:g}{unit}"
+        if self.decimals == 0 and not float(level).is_integer():
+            return f"{self.parameter} {level:g}{unit} is not a whole number"
+        if self.max_channels and channels and channels > self.max_channels:
+            return (
+                f"{self.name} takes at most {self.max_channels} channels, the clips have {channels}"
+            )
+        return self.find_fault_at(level, samplerate) if self.find_fault_at and samplerate else None
 
 
-def make_gain(level: float, samplerate: int) -> Callable:
-    """x times 10**(level / 20), bit for bit as ``pedalboard.Gain``."""
-    import numpy as np
-    import pedalboard
-
-    # The factor is pedalboard's own, in its single-precision arithmetic: the last bit differs from
-    # 10 ** (level / 20). One NumPy multiplication then costs a quarter of its process().
-    board = pedalboard.Pedalboard([pedalboard.Gain(level)])
-    factor = board.process(np.ones((1, 1), np.float32), samplerate)[0, 0]
-    return lambda audio: audio * factor
+EFFECTS: dict[str, Effect] = discover(__name__, "EFFECT", leave_out=("levels", "rendering"))
 
 
-def make_lowpass(level: float, samplerate: int) -> Callable:
-    """Causal Chebyshev II low-pass from zero state (spec section 3)."""
-    import numpy as np
-    from scipy.signal import cheb2ord, cheby2, sosfilt
+def effect_named(name: str, file: str | None = None) -> Effect:
+    """The effect called `name`, which a user's `file` may declare.
 
-    from embedding_sensitivity.clips.compiled import filter_stereo
-
-    order, edge = cheb2ord(
-        level / EDGE_RATIO,
-        level * EDGE_RATIO,
-        PASSBAND_RIPPLE_DB,
-        STOPBAND_ATTENUATION_DB,
-        fs=samplerate,
-    )
-    sections = cheby2(order, STOPBAND_ATTENUATION_DB, edge, output="sos", fs=samplerate)
-
-    def process(audio):
-        if audio.shape[1] != 2:
-            return sosfilt(sections, audio, axis=0)
-        filtered = np.empty(audio.shape, order="F")
-        filter_stereo(sections, np.ascontiguousarray(audio.T), filtered.T)
-        return filtered
-
-    return process
-
-
-class Reverb:
-    """``pedalboard.Reverb`` of one room size, which goes on from clip to clip until it is reset."""
-
-    def __init__(self, level: float, samplerate: int) -> None:
-        import pedalboard
-
-        self.board = pedalboard.Pedalboard([pedalboard.Reverb(room_size=level)])
-        self.samplerate = samplerate
-        self.channels = 0
-
-    def __call__(self, audio):
-        if self.channels != audio.shape[1]:
-            self._prepare(audio.shape[1])
-        return self.board.process(audio.T, self.samplerate, reset=False).T
-
-    def reset(self) -> None:
-        self.board.reset()
-
-    def _prepare(self, channels: int) -> None:
-        # pedalboard works in blocks of 8192 frames, or of the clip's length if that is less, and
-        # forgets its state at the first block that is longer than all before: so give it one.
-        import numpy as np
-
-        self.board.process(np.zeros((channels, 8192), np.float32), self.samplerate, reset=False)
-        self.channels = channels
-
-
-def make_bitcrush(level: float, samplerate: int) -> Callable:
-    """rint(x * 2**level) / 2**level, bit for bit as ``pedalboard.Bitcrush``."""
-    import numpy as np
-
-    steps = np.float32(2**level)
-
-    def process(audio):
-        effected = audio * steps
-        np.rint(effected, out=effected)
-        effected /= steps
-        return effected
-
-    return process
-
-
-EFFECTS = {
-    effect.name: effect
-    for effect in (
-        Effect(
-            name="gain",
-            parameter="gain",
-            unit="dB",
-            decimals=1,
-            low=-90.0,  # pedalboard takes -100 dB and less for silence
-            high=60.0,
-            neutral=0.0,
-            log_axis=False,
-            make=make_gain,
-        ),
-        Effect(
-            name="lowpass",
-            parameter="cutoff frequency",
-            unit="Hz",
-            decimals=3,
-            low=20.0,
-            high=96000.0,
-            neutral=None,
-            log_axis=True,
-            make=make_lowpass,
-        ),
-        Effect(
-            name="reverb",
-            parameter="room size",
-            unit="",
-            decimals=2,
-            low=0.0,
-            high=1.0,
-            neutral=None,  # the default dry level is not 1, so room size 0 changes the clip too
-            log_axis=False,
-            make=Reverb,
-            stateful=True,
-            max_channels=2,  # pedalboard returns any further channel as it was
-        ),
-        Effect(
-            name="bitcrush",
-            parameter="bit depth",
-            unit="bit",
-            decimals=0,
-            low=1.0,
-            high=24.0,
-            neutral=None,
-            log_axis=False,
-            make=make_bitcrush,
-        ),
-    )
-}
-
-
-def effect_named(name: str) -> Effect:
-    """The effect called `name`; `InputError` that lists the known ones if there is none."""
-    try:
-        return EFFECTS[name]
-    except KeyError:
-        known = ", ".join(EFFECTS)
-        raise InputError(f"effect {name!r} is unknown: the effects are {known}") from None
-
-
-def refusal(
-    effect: Effect, level: float, samplerate: int | None = None, channels: int | None = None
-) -> str | None:
-    """Why `level` is not accepted for audio of that form, or None if it is.
-
-    What depends on a sample rate (the low-pass's stop edge) or a number of channels is left
-    unchecked where that is not given.
+    Raises `InputError` that lists the known ones if there is none, or for a file that is none.
     """
-    unit = f" {effect.unit}" if effect.unit else ""
-    if not (math.isfinite(level) and effect.low <= level <= effect.high):
-        return (
-            f"{effect.parameter} {level:g}{unit} is outside {effect.low:g} to {effect.high:g}{unit}"
-        )
-    if effect.decimals == 0 and not float(level).is_integer():
-        return f"{effect.parameter} {level:g}{unit} is not a whole number"
-    if effect.name == "lowpass" and samplerate and level * EDGE_RATIO >= samplerate / 2:
-        return (
-            f"{effect.parameter} {level:g} Hz has its stop edge at {level * EDGE_RATIO:g} Hz, "
-            f"which must be below half the sample rate, {samplerate / 2:g} Hz: "
-            f"stay under {samplerate / 2 / EDGE_RATIO:g} Hz"
-        )
-    if effect.max_channels and channels and channels > effect.max_channels:
-        return (
-            f"{effect.name} takes at most {effect.max_channels} channels, the clips have {channels}"
-        )
-    return None
+    if file:
+        if name in EFFECTS:
+            raise InputError(
+                f"effects.{name}: {EFFECTS[name].label} is one of the workflow's own effects: "
+                f"give that of {file} another name"
+            )
+        return load_declaration(name, file, f"effects.{name}.file", "EFFECT", Effect)
+    if name not in EFFECTS:
+        raise InputError(f"effect {name!r} is unknown: the effects are {', '.join(EFFECTS)}")
+    return EFFECTS[name]

@@ -14,7 +14,7 @@ from embedding_sensitivity.clips.audio import (
     writing_batch,
 )
 from embedding_sensitivity.clips.clip import Clip, in_split
-from embedding_sensitivity.effects import Effect, refusal
+from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.progress import progress
 
@@ -22,7 +22,8 @@ from embedding_sensitivity.files.progress import progress
 # costs to schedule is then nothing beside its work, and memory stays bounded.
 SAMPLES_PER_CHUNK = 2**21
 
-RENDERED_WITH = ("numpy", "numba", "pedalboard", "scipy", "soundfile")
+# Distributions that render, whatever the effect.
+RENDERED_WITH = ("numpy", "numba", "soundfile")
 
 
 def render_batch(
@@ -59,13 +60,16 @@ def render_batch(
         raise InputError("the clip index has no clip in the train or test split: check `data`")
     samplerate, channels = stored[0].samplerate, stored[0].channels
     for level in levels:
-        if reason := refusal(effect, float(level), samplerate, channels):
+        if reason := effect.find_fault(float(level), samplerate, channels):
             raise InputError(f"effects.{effect.name}: {reason}")
     carried = effect.stateful and protocol["reverb_state"] == "carried"
     played = sorted(clips, key=lambda clip: clip.path) if carried else stored
     rows = {clip.clip: row for row, clip in enumerate(stored)}
     full_scale = PEDALBOARD_FULL_SCALE if protocol["audio"] == "pcm16" else FULL_SCALE
-    shared = [effect.make(float(level), samplerate) for level in levels]
+    # Of an effect with a seed each clip has its own.
+    shared = [
+        None if effect.needs_seed else effect.build(float(level), samplerate) for level in levels
+    ]
 
     def decode(chunk: list[Clip]) -> list[np.ndarray]:
         return [read_clip(clip, full_scale) for clip in chunk]
@@ -77,13 +81,16 @@ def render_batch(
             before.result()  # the state that this chunk starts from
         elif effect.stateful and not carried:
             # Its own, as other chunks of the level are being processed at the same time.
-            process = effect.make(float(levels[index]), samplerate)
+            process = effect.build(float(levels[index]), samplerate)
         for clip, samples in zip(chunk, audio, strict=True):
             if effect.stateful and not carried:
                 process.reset()
+            if effect.needs_seed:
+                seed = int(clip.sha256[:8], 16)
+                process = effect.build(float(levels[index]), samplerate, seed=seed)
             effected = process(samples)
             if clip.split:
-                writer.write(index, rows[clip.clip], effected)
+                writer.write(index, rows[clip.clip], fit_shape(effect, effected, samples.shape))
 
     with (
         writing_batch(
@@ -92,7 +99,10 @@ def render_batch(
             clips=stored,
             effect=effect.name,
             protocol=protocol,
-            package_versions={package: metadata.version(package) for package in RENDERED_WITH},
+            package_versions={
+                package: metadata.version(package)
+                for package in sorted({*RENDERED_WITH, *effect.packages})
+            },
         ) as writer,
         ThreadPoolExecutor(threads) as pool,
         progress(
@@ -122,6 +132,22 @@ def render_batch(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def fit_shape(effect: Effect, effected: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bring what an effect made of a clip to the clip's shape, where the effect may change it.
+
+    Raises `InputError` for another shape of an effect that says that it keeps the length.
+    """
+    if effected.shape == shape:
+        return effected
+    n_frames, channels = shape
+    if effect.keeps_length or effected.shape[1:] != (channels,):
+        raise InputError(
+            f"effects.{effect.name}: made {effected.shape} of a clip of {shape} (frames, "
+            f"channels): correct {effect.file}, or declare keeps_length=False where frames differ"
+        )
+    return np.pad(effected[:n_frames], ((0, max(0, n_frames - len(effected))), (0, 0)))
 
 
 def _chunks(clips: Sequence[Clip], samples: int) -> Iterator[list[Clip]]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from embedding_sensitivity.clips.audio import AudioBatch, read_clip
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.embeddings import devices
 from embedding_sensitivity.files import kernels
+from embedding_sensitivity.files.declarations import load_module
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.progress import progress
 from embedding_sensitivity.files.workers import in_order
-from embedding_sensitivity.models import EmbeddingModel, control, identity, load_model, uses_gpu
+from embedding_sensitivity.models import FILE, Choice, EmbeddingModel
 
 
 def data_sha256(clips: Sequence[Clip]) -> str:
@@ -33,8 +35,7 @@ def data_sha256(clips: Sequence[Clip]) -> str:
 
 def store_attributes(
     model: EmbeddingModel,
-    name: str,
-    options: dict,
+    choice: Choice,
     clips: Sequence[Clip],
     protocol: dict,
     effect: str = "",
@@ -46,13 +47,13 @@ def store_attributes(
     ``config_sha256`` covers what of the configuration the embeddings depend on, and no more:
     model, options and protocol.
     """
-    configured = {**identity(name, options), "protocol": protocol}
+    configured = {**choice.identity, "protocol": protocol}
     text = json.dumps(configured, sort_keys=True)
     return {
         **configured,
-        "control": control(name),
+        "control": choice.control,
         "weights_sha256": model.weights_sha256,
-        "package_versions": {package: metadata.version(package) for package in model.packages},
+        "package_versions": {package: metadata.version(package) for package in choice.packages},
         "audio_package_versions": audio_package_versions or {},
         "effect": effect,
         "unit": unit,
@@ -64,20 +65,33 @@ def store_attributes(
 class Preparation:
     """Reads a clip and makes of it what a model's ``embed`` wants; picklable if its parts are.
 
-    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz.
+    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz. Where `prepare` is
+    of a user's `file`, a process that unpickles it imports that file first.
     """
 
-    def __init__(self, read: Callable, prepare: Callable, samplerate: int) -> None:
+    def __init__(
+        self, read: Callable, prepare: Callable, samplerate: int, file: str | None = None
+    ) -> None:
         self.read, self.prepare, self.samplerate = read, prepare, samplerate
+        self.file = file
+
+    def __reduce__(self) -> tuple:
+        return _restore, (self.file, pickle.dumps((self.read, self.prepare, self.samplerate)))
 
     def __call__(self, *which: Any) -> np.ndarray:
         return self.prepare(self.read(*which), self.samplerate)
 
 
+def _restore(file: str | None, pickled: bytes) -> Preparation:
+    if file:
+        load_module(file)
+    return Preparation(*pickle.loads(pickled), file)
+
+
 def embed_each(
     model: EmbeddingModel, prepared: Iterable[np.ndarray], batch_size: int
-) -> np.ndarray:
-    """Embed prepared clips in their order: (n, d) float32.
+) -> dict[str, np.ndarray]:
+    """Embed prepared clips in their order: (n, d) float32 of each view.
 
     At most `batch_size` of them are taken at a time, and no row depends on the batch it was in.
     Where a GPU's memory is too small for a batch, this and all that follow are half as large.
@@ -86,7 +100,7 @@ def embed_each(
     while True:
         batch += islice(clips, max(0, batch_size - len(batch)))
         if not batch:
-            return np.concatenate(rows)
+            return {view: np.concatenate([part[view] for part in rows]) for view in rows[0]}
         try:
             rows.append(model.embed(batch[:batch_size]))
         except Exception as error:
@@ -112,23 +126,27 @@ class Embedder:
 
     batch_size : clips in a batch
     n_processes : that read and prepare clips while the model works; 0: it waits for them itself
+    view : the layer that is embedded
+    file : of a model that a user's file declares
     """
 
     model: EmbeddingModel
     batch_size: int
     n_processes: int = 0
+    view: str = "embedding"
+    file: str | None = None
 
     def embed(self, read: Callable, items: Sequence[tuple], samplerate: int) -> np.ndarray:
         """Embed ``read(*item)`` for each item: (n, d) float32."""
         prepared = in_order(
-            Preparation(read, self.model.prepare, samplerate),
+            Preparation(read, self.model.prepare, samplerate, self.file),
             items,
             self.n_processes,
             # While a batch is embedded, the next is prepared.
             n_ahead=self.batch_size + self.n_processes,
         )
         shown = progress(prepared, total=len(items), unit="clip")
-        return embed_each(self.model, shown, self.batch_size)
+        return embed_each(self.model, shown, self.batch_size)[self.view]
 
     def embed_original(self, clips: Sequence[Clip]) -> np.ndarray:
         """Embed clips as they are: (N, d) float32."""
@@ -149,8 +167,7 @@ class Embedder:
 
 @contextmanager
 def embedder(
-    name: str,
-    options: Mapping,
+    choice: Choice,
     protocol: Mapping,
     weights: str | None,
     *,
@@ -163,7 +180,6 @@ def embedder(
 
     Parameters
     ----------
-    name, options : of the registry
     protocol : the experiment's, with the switches the model depends on
     weights : their file; None where there is none
     device : ``auto``, ``cpu`` or ``cuda``
@@ -171,12 +187,13 @@ def embedder(
     threads : that the network has on a CPU; processes that prepare clips for a GPU
     longest_s : seconds of the longest clip, to which ``auto`` sizes batches
     """
-    with devices.chosen(device, uses_gpu(name, options)) as place, threadpool_limits(threads):
-        model = load_model(name, options, weights, threads, place, protocol)
+    with devices.chosen(device, choice.backend.gpu) as place, threadpool_limits(threads):
+        model = choice.load(weights, threads, place, protocol)
         kernels.log_kernels()
         size = devices.batch_size(batch_size, model, place, longest_s)
-        logging.info("%s on %s, %d clips at a time", name, devices.description(place), size)
-        yield Embedder(model, size, 0 if place == devices.CPU else threads)
+        logging.info("%s on %s, %d clips at a time", choice.name, devices.description(place), size)
+        n_processes = 0 if place == devices.CPU else threads
+        yield Embedder(model, size, n_processes, choice.view, choice.given.get(FILE))
 
 
 def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol: dict) -> None:

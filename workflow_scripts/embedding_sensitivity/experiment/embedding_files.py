@@ -11,7 +11,7 @@ from pathlib import Path
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import SplitRow
 from embedding_sensitivity.clips.irmas import parse_name
-from embedding_sensitivity.effects import EFFECTS, effect_named, refusal
+from embedding_sensitivity.effects import EFFECTS, effect_named
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.experiment.paper import EFFECT_NAMES
 from embedding_sensitivity.files.errors import InputError
@@ -58,7 +58,7 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
         if not path.is_file():
             raise InputError(f"{path}: is no file, but a link, pipe or folder: move it away")
         level = level_string(text, effect_named(effect).decimals, str(path))
-        if reason := refusal(effect_named(effect), float(level)):
+        if reason := effect_named(effect).find_fault(float(level)):
             raise InputError(f"{path}: {reason}")
         levels = found.setdefault(effect, {})
         if level in levels:

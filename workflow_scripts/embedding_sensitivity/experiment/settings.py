@@ -6,6 +6,7 @@ generated from here (``make schema``).
 
 import difflib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -25,13 +26,13 @@ from pydantic_core import PydanticCustomError
 from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
 from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.clips.split import check_label_counts
-from embedding_sensitivity.effects import EFFECTS, effect_named, refusal
+from embedding_sensitivity.effects import EFFECTS, effect_named
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.experiment.methods import METHODS
 from embedding_sensitivity.experiment.styles import STYLES, style_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import text_refusal
-from embedding_sensitivity.models import resolve
+from embedding_sensitivity.models import Choice, choose
 
 # Of what becomes part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -333,8 +334,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Settings":
-        for name, options in self.models.items():
-            resolve(name, options or {})
+        _ = self.choices  # refuses those that there aren't
         check_labels("data.labels", self.data.labels or [])
         check_labels("labels", self.labels, self.data.labels)
         check_labels("figures.labels", self.figures.labels, self.labels)
@@ -356,6 +356,11 @@ class Settings(Section):
                         "levels: add it to them or remove it here"
                     )
         return self
+
+    @cached_property
+    def choices(self) -> dict[str, Choice]:
+        """The models with their options, checked and completed."""
+        return {name: choose(name, entry) for name, entry in self.models.items()}
 
     def grid(self, effect: str) -> list[str]:
         """Level strings of an effect's grid, without the extra levels."""
@@ -462,7 +467,7 @@ def _check_levels(
     channels: int | None = None,
 ) -> None:
     for level in levels:
-        if reason := refusal(effect_named(effect), float(level), samplerate, channels):
+        if reason := effect_named(effect).find_fault(float(level), samplerate, channels):
             raise InputError(f"effects.{effect}: {reason}")
     if len(levels) < 2:
         raise InputError(
@@ -585,7 +590,7 @@ def _unknown(name: object, known, kind: str) -> str:
 
 def model_options(settings: Settings, name: str) -> dict:
     """A model's options with the registry's defaults filled in."""
-    return resolve(name, settings.models[name] or {})
+    return dict(settings.choices[name].options)
 
 
 def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:

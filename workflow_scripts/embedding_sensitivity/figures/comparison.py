@@ -352,4 +352,6 @@ def _comparison_grid(
 
 def _axis(effect: str, levels: Sequence[str]) -> EffectAxis:
     entry = effect_named(effect)
-    return EffectAxis(effect, entry.parameter, entry.unit, entry.log_axis, None, tuple(levels))
+    return EffectAxis(
+        effect, entry.parameter, entry.unit, entry.scale == "log", None, tuple(levels)
+    )

@@ -1,22 +1,22 @@
-"""The registry of embedding models; imports nothing beyond the standard library.
+"""The embedding models: the contract, and those there are. One file or folder here is one model.
 
-A model is one module here, with `load` and, if it can be untrained, `write_initial` (see
-`EmbeddingModel`), one entry in `MODELS`, and the environments it runs in. ``<model>-untrained``, a
-control, is the same network with its package's initialisation, seeded.
+Imported for the plan, in Snakemake's own environment, which has no NumPy: what computes is imported
+by the functions that compute. A user's own model is such a file too, named in the config.
+``<model>-untrained``, a control, is the same network with its package's initialisation, seeded.
 """
 
 import difflib
-import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from embedding_sensitivity.files.declarations import discover, load_declaration
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import text_refusal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
 
 UNTRAINED = "-untrained"
@@ -25,6 +25,8 @@ AUTO = "auto"
 # Options that no embedding depends on: how many clips are computed at once, and where the weights
 # come from (they are known by their hash).
 NOT_DEFINING = ("batch_size", "weights")
+# Keys of a config's entry that aren't options: a user's own file, and what it runs in.
+FILE, ENVIRONMENT = "file", "environment"
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,13 @@ class Setup:
     ----------
     weights : the weights' file; None: those inside the package, or an untrained model's made anew
     seed : of an untrained model without a file, else None
-    options : `resolve`'s
-    protocol : the protocol's switches that the model depends on (`ModelInfo.switches`)
+    options : a `Choice`'s
+    protocol : the protocol's switches that the model depends on (`Model.switches`)
     device : ``cpu``, or ``cuda:0`` and the like for a backend that can use one
     threads : of the CPU
     """
 
-    weights: "str | Path | None" = None
+    weights: str | Path | None = None
     seed: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, str] = field(default_factory=dict)
@@ -50,176 +52,341 @@ class Setup:
 
 
 class EmbeddingModel(Protocol):
-    """What a module's ``load(setup)`` returns.
-
-    ``write_initial(path, seed, options)`` writes an untrained model's weights for `load` to read,
-    in the format of the model's published ones where there are.
+    """What ``load(setup)`` returns.
 
     Attributes
     ----------
-    samplerate : of the network's input, in Hz
-    dimension : of an embedding
     weights_sha256 : of the weights' file, or of what it holds where a package has it inside
-    packages : those whose versions go into the store
     prepare : makes of a clip, (frames, channels) float32, and its sample rate what `embed` wants:
         one array; on the CPU, per clip. It is pickled into worker processes, so it holds no
         network, and its module imports no deep-learning package before `load`
     batch_size : clips that a CPU computes at once fastest; what ``batch_size: auto`` is there
     """
 
-    samplerate: int
-    dimension: int
     weights_sha256: str
-    packages: tuple[str, ...]
     prepare: "Callable[[np.ndarray, int], np.ndarray]"
     batch_size: int
 
-    def embed(self, prepared: "Sequence[np.ndarray]") -> "np.ndarray":
-        """Embed a batch: (n, dimension) float32, each row a function of its own clip alone."""
+    def embed(self, prepared: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
+        """Embed a batch: (n, d) float32 of each view that the options name.
+
+        Each row is a function of its own clip alone.
+        """
 
 
 @dataclass(frozen=True)
-class ModelInfo:
-    """What can be known of a model without importing it.
+class File:
+    """A published file that is downloaded.
 
     Attributes
     ----------
-    name : the key in config, paths, tables and figures
-    module : name of the module in ``embedding_sensitivity.models``
-    environments : backend to the software stack, ``envs/<stack>.yaml``, it runs in
-    samplerate : of the network's input, in Hz
-    weights : where trained weights come from: ``package``, ``download``, or ``none`` are needed
-    choices : option to what it may be; the first is the default
-    dimensions : option `layer`, or empty where there is none, to the embedding's dimension
-    untrained : the weights are the package's initialisation
-    integers : option that is a whole number to its default
-    weights_file : name of the downloaded weights below ``resources/weights``
-    ending : of an untrained model's weights
-    initial_environment : the stack that makes an untrained model's weights
-    switches : keys of the protocol that the model's embeddings depend on
-    gpu_backends : backends that use a GPU where there is one
+    file_name : under which it is published and kept
+    url : HTTPS
+    hash_kind : of `digest`: ``sha256``, ``md5``, ``git_blob`` (SHA-1 of ``blob <size>\\0`` and the
+        content, git's own id), or ``lock``: none is published, the first file's SHA-256 is pinned
+    digest : in hexadecimal; empty for ``lock``
+    licence : under which it is published
+    size : in bytes; None where it isn't published
+    starts : what the content begins with, one of these; empty: anything
+    reported : SHA-256 that users of the file, not its authors, have published
     """
 
-    name: str
-    module: str
-    environments: Mapping[str, str]
-    samplerate: int
-    weights: str
-    choices: Mapping[str, tuple[str, ...]]
-    dimensions: Mapping[str, int]
-    untrained: bool = False
-    integers: Mapping[str, int] = field(default_factory=dict)
-    weights_file: str = ""
+    file_name: str
+    url: str
+    hash_kind: str
+    digest: str
+    licence: str
+    size: int | None = None
+    starts: tuple[bytes, ...] = ()
+    reported: str = ""
+
+    @property
+    def unpacked(self) -> str:
+        """The name of the file that a model reads."""
+        return self.file_name.removesuffix(".gz")
+
+
+# What torch.save writes: a zip file, or before PyTorch 1.6 a pickle.
+TORCH_STARTS = (b"PK\x03\x04", b"\x80\x02")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to compute a model.
+
+    Attributes
+    ----------
+    environment : the stem of a file in ``envs/``, or the path of a YAML file
+    packages : distributions whose version can change embeddings
+    gpu : whether it uses a GPU where there is one
+    """
+
+    environment: str
+    packages: tuple[str, ...]
+    gpu: bool = False
+
+
+@dataclass(frozen=True)
+class Initial:
+    """How the weights of a model's untrained control are made.
+
+    Attributes
+    ----------
+    write : ``write(path, seed, options)`` writes the weights for `Model.load` to read
+    environment, packages : as of a `Backend`
+    ending : of the weights' file
+    """
+
+    write: Callable[[str | Path, int, Mapping[str, Any]], None]
+    environment: str
+    packages: tuple[str, ...]
     ending: str = ".npz"
-    initial_environment: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What can be known of a model without loading it, declared as a module's `MODEL`.
+
+    Attributes
+    ----------
+    load : makes an `EmbeddingModel` of a `Setup`
+    samplerate : of the network's input, in Hz
+    views : name of each layer that can be embedded to its dimension. Of several, the option `layer`
+        chooses one, by default the first
+    backends : by name; the option `backend` chooses one, by default the first
+    files : published weights that are downloaded; none where a package has them, or there are none
+    options : further ones: the values that one may have, the first the default, or a whole number
+    initial : makes the untrained control; None: there is none
+    switches : keys of the protocol that embeddings depend on
+    handcrafted : whether it is a control itself, as nothing in it is learnt
+    version : raised by hand when embeddings change
+    computes_with : modules of the library whose code touches samples or weights, besides this file
+    name, file : of the declaration; known when it is found
+    untrained : whether this is the control
+    """
+
+    load: Callable[[Setup], EmbeddingModel]
+    samplerate: int
+    views: Mapping[str, int]
+    backends: Mapping[str, Backend]
+    files: tuple[File, ...] = ()
+    options: Mapping[str, tuple[str, ...] | int] = field(default_factory=dict)
+    initial: Initial | None = None
     switches: tuple[str, ...] = ()
-    gpu_backends: tuple[str, ...] = ()
+    handcrafted: bool = False
+    version: int = 1
+    computes_with: tuple[str, ...] = ()
+    name: str = ""
+    file: Path = Path()
+    untrained: bool = False
+
+    def __post_init__(self) -> None:
+        for what in ("views", "backends"):
+            if not getattr(self, what):
+                raise InputError(f"{what}: is empty, expected at least one")
+
+    @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Options to the values that they may have, the first the default."""
+        layers = {"layer": tuple(self.views)} if len(self.views) > 1 else {}
+        own = {key: values for key, values in self.options.items() if isinstance(values, tuple)}
+        return {"backend": tuple(self.backends), **layers, **own}
+
+    @property
+    def integers(self) -> dict[str, int]:
+        """Options that are whole numbers to their defaults."""
+        own = {key: value for key, value in self.options.items() if isinstance(value, int)}
+        return {**own, **({"seed": SEED} if self.untrained else {})}
+
+    @property
+    def published(self) -> tuple[File, ...]:
+        """The files that this model reads: an untrained control has none."""
+        return () if self.untrained else self.files
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Every option with its default, in a fixed order."""
+        return {
+            **{key: values[0] for key, values in self.choices.items()},
+            "batch_size": AUTO,
+            **self.integers,
+            **({"weights": None} if self.published else {}),
+        }
 
 
-def _with_controls(*trained: ModelInfo) -> dict[str, ModelInfo]:
-    """The models, and for each that has weights its untrained control."""
-    models = {}
-    for info in trained:
-        models[info.name] = info
-        if info.weights != "none":
-            control = {
-                **vars(info),
-                "name": info.name + UNTRAINED,
-                "untrained": True,
-                "integers": {**info.integers, "seed": SEED},
-            }
-            models[info.name + UNTRAINED] = ModelInfo(**control)
-    return models
+@dataclass(frozen=True)
+class Choice:
+    """A model as an experiment uses it.
+
+    Attributes
+    ----------
+    model : what it declares
+    options : all of them, checked, the defaults filled in, in a fixed order
+    given : the keys `file` and `environment` of its entry in the config, where they are there
+    """
+
+    model: Model
+    options: Mapping[str, Any]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The key in config, paths, tables and figures."""
+        return self.model.name
+
+    @cached_property
+    def backend(self) -> Backend:
+        return self.model.backends[self.options["backend"]]
+
+    @property
+    def environment(self) -> str:
+        """What it runs in: the stem of a file in ``envs/``, or the path of a YAML file."""
+        return self.given.get(ENVIRONMENT) or self.backend.environment
+
+    @property
+    def initial_environment(self) -> str:
+        """The same of what makes an untrained model's weights."""
+        return self.given.get(ENVIRONMENT) or self.model.initial.environment
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions whose version can change embeddings."""
+        return self.backend.packages
+
+    @property
+    def view(self) -> str:
+        """The layer that is embedded."""
+        return self.options.get("layer") or next(iter(self.model.views))
+
+    @property
+    def dimension(self) -> int:
+        return self.model.views[self.view]
+
+    @property
+    def weights_file(self) -> str | None:
+        """Name of the downloaded weights below ``resources/weights``; None: there are none."""
+        return next((file.unpacked for file in self.model.published), None)
+
+    @property
+    def local_weights(self) -> str | None:
+        """The file that takes the download's place."""
+        return self.options.get("weights")
+
+    @property
+    def defining_options(self) -> dict[str, Any]:
+        """The options that embeddings depend on."""
+        return {key: value for key, value in self.options.items() if key not in NOT_DEFINING}
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """An entry of a config that `choose` makes a choice with the same embeddings of."""
+        return {**self.defining_options, **self.given}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The store attributes that a model and its options determine."""
+        kept = self.defining_options
+        return {"model": self.name, "backend": kept.pop("backend"), "options": kept}
+
+    @property
+    def control(self) -> str:
+        """What makes it a control: ``untrained``, ``handcrafted``, or nothing."""
+        return "handcrafted" if self.model.handcrafted else control(self.name)
+
+    def load(
+        self,
+        weights: str | Path | None = None,
+        threads: int = 1,
+        device: str = "cpu",
+        protocol: Mapping[str, str] | None = None,
+    ) -> EmbeddingModel:
+        """Load the model, from a weights file where one is given.
+
+        Of `protocol` it gets the switches it depends on, and none may be missing.
+        """
+        switches = {key: (protocol or {})[key] for key in self.model.switches}
+        seed = self.options["seed"] if self.model.untrained and weights is None else None
+        return self.model.load(Setup(weights, seed, self.options, switches, device, threads))
+
+    def write_initial(self, path: str | Path) -> None:
+        """Write the weights of an untrained model."""
+        if not self.model.untrained:
+            raise InputError(
+                f"models.{self.name}: is not an untrained model, it has weights of its own"
+            )
+        self.model.initial.write(path, self.options["seed"], self.options)
 
 
-def _clap(name: str, year: str) -> ModelInfo:
-    return ModelInfo(
-        name=name,
-        module="clap",
-        environments={"torch": "torch"},
-        samplerate=44100,
-        weights="download",
-        choices={"backend": ("torch",), "version": (year,)},
-        dimensions={"": 1024},
-        integers={"crop_seed": SEED},
-        weights_file=f"CLAP_weights_{year}.pth",
-        ending=".pth",
-        initial_environment="torch",
-        switches=("clap_input",),
-        gpu_backends=("torch",),
+def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
+    """The models, and for each that can be untrained this control."""
+    found = {}
+    for name, model in models.items():
+        found[name] = model
+        if model.initial:
+            found[name + UNTRAINED] = replace(model, name=name + UNTRAINED, untrained=True)
+    return found
+
+
+MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=("shared",)))
+
+
+def model_named(name: str, file: str | None = None) -> Model:
+    """The model called `name`, which a user's `file` may declare.
+
+    Raises `InputError`: for an unknown name one that says the nearest.
+    """
+    trained = name.removesuffix(UNTRAINED)
+    if file:
+        if trained in MODELS:
+            raise InputError(
+                f"models.{name}: {trained} is one of the workflow's own models: give that of "
+                f"{file} another name"
+            )
+        found = load_declaration(trained, file, f"models.{name}.{FILE}", "MODEL", Model)
+        models = _with_controls({trained: found})
+    else:
+        models = MODELS
+    if name not in models:
+        if trained in models:
+            raise InputError(f"models.{name}: {trained} has no weights to train: leave it out")
+        raise InputError(f"models.{name}: no such model{_nearest(name, models)}")
+    return models[name]
+
+
+def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
+    """Parse an entry of a config's `models`.
+
+    Raises `InputError` for a model, option or value that there isn't.
+    """
+    options = dict(entry or {})
+    given = {key: options.pop(key) for key in (FILE, ENVIRONMENT) if options.get(key)}
+    for key, path in given.items():
+        _check_path(f"models.{name}.{key}", path, "the path of a file")
+    model = model_named(name, given.get(FILE))
+    defaults, choices, integers = model.defaults, model.choices, model.integers
+    for key, value in options.items():
+        where = f"models.{name}.{key}"
+        if key not in defaults:
+            raise InputError(f"{where}: no such option{_nearest(key, defaults)}")
+        if key in choices and value not in choices[key]:
+            raise InputError(f"{where}: is {value!r}, expected {' or '.join(choices[key])}")
+        if key in integers and (type(value) is not int or value < 0):
+            raise InputError(f"{where}: is {value!r}, expected a whole number from 0 up")
+        if key == "batch_size" and value != AUTO and (type(value) is not int or value < 1):
+            raise InputError(f"{where}: is {value!r}, expected auto or a whole number from 1 up")
+        if key == "weights" and value is not None:
+            file = model.files[0].unpacked
+            _check_path(where, value, f"the path of {file}, or null to download it")
+    return Choice(
+        model, {key: options.get(key, default) for key, default in defaults.items()}, given
     )
 
 
-MODELS = _with_controls(
-    ModelInfo(
-        name="openl3",
-        module="openl3",
-        environments={"torch": "torch", "upstream": "tensorflow"},
-        samplerate=48000,
-        weights="download",
-        choices={"backend": ("torch", "upstream")},
-        dimensions={"": 512},
-        weights_file="openl3_audio_mel128_music-v0_4_0.h5",
-        ending=".h5",
-        initial_environment="tensorflow",
-        gpu_backends=("torch",),
-    ),
-    ModelInfo(
-        name="panns",
-        module="panns",
-        environments={"torch": "torch"},
-        samplerate=32000,
-        weights="download",
-        choices={"backend": ("torch",)},
-        dimensions={"": 2048},
-        weights_file="Cnn14_mAP=0.431.pth",
-        ending=".pth",
-        initial_environment="torch",
-        gpu_backends=("torch",),
-    ),
-    _clap("clap", "2023"),
-    _clap("clap_2022", "2022"),
-    ModelInfo(
-        name="musicnn",
-        module="musicnn",
-        environments={"numpy": "musicnn", "upstream": "tensorflow"},
-        samplerate=16000,
-        weights="package",
-        choices={"backend": ("numpy", "upstream"), "layer": ("mean_pool", "penultimate")},
-        dimensions={"mean_pool": 753, "penultimate": 200},
-        initial_environment="musicnn",
-    ),
-    ModelInfo(
-        name="logmel",
-        module="logmel",
-        environments={"numpy": "audio"},
-        samplerate=44100,
-        weights="none",
-        choices={"backend": ("numpy",)},
-        dimensions={"": 256},
-    ),
-)
-
-
-def model_info(name: str) -> ModelInfo:
-    """The entry of a model; an unknown name is an `InputError` that names the nearest."""
-    if name not in MODELS:
-        if (trained := name.removesuffix(UNTRAINED)) in MODELS:
-            raise InputError(f"models.{name}: {trained} has no weights to train: leave it out")
-        raise InputError(f"models.{name}: no such model{_nearest(name, MODELS)}")
-    return MODELS[name]
-
-
-def control(name: str) -> str:
-    """What makes a model a control: ``untrained``, ``handcrafted``, or nothing."""
-    if name.endswith(UNTRAINED):
-        return "untrained"
-    return "handcrafted" if name in MODELS and MODELS[name].weights == "none" else ""
-
-
-def title(name: str) -> str:
-    """A model's name for people: controls say that they are."""
-    return f"{name} (control)" if control(name) else name
+def _check_path(where: str, value: Any, expected: str) -> None:
+    if type(value) is not str or not value:
+        raise InputError(f"{where}: is {value!r}, expected {expected}")
+    if reason := text_refusal(value):
+        raise InputError(f"{where}: {value!r} {reason}: rename it or move it elsewhere")
 
 
 def _nearest(name: str, known: Mapping) -> str:
@@ -228,95 +395,63 @@ def _nearest(name: str, known: Mapping) -> str:
     return f"{meant} there are {', '.join(known)}"
 
 
-def resolve(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's options with the defaults filled in, in a fixed order.
+def control(name: str) -> str:
+    """What makes a model a control: ``untrained``, ``handcrafted``, or nothing."""
+    if name.endswith(UNTRAINED):
+        return "untrained"
+    return "handcrafted" if name in MODELS and MODELS[name].handcrafted else ""
 
-    Raises `InputError` for an option or value that the model doesn't have.
-    """
-    info = model_info(name)
-    defaults = {
-        **{key: values[0] for key, values in info.choices.items()},
-        "batch_size": AUTO,
-        **info.integers,
-    }
-    if info.weights == "download" and not info.untrained:
-        defaults["weights"] = None
-    for key, value in options.items():
-        where = f"models.{name}.{key}"
-        if key not in defaults:
-            raise InputError(f"{where}: no such option{_nearest(key, defaults)}")
-        if key in info.choices and value not in info.choices[key]:
-            raise InputError(f"{where}: is {value!r}, expected {' or '.join(info.choices[key])}")
-        if key in info.integers and (type(value) is not int or value < 0):
-            raise InputError(f"{where}: is {value!r}, expected a whole number from 0 up")
-        if key == "batch_size" and value != AUTO and (type(value) is not int or value < 1):
-            raise InputError(f"{where}: is {value!r}, expected auto or a whole number from 1 up")
-        if key == "weights" and value is not None and (type(value) is not str or not value):
-            raise InputError(
-                f"{where}: is {value!r}, expected the path of "
-                f"{info.weights_file}, or null to download it"
-            )
-        if key == "weights" and value is not None and (reason := text_refusal(value)):
-            raise InputError(f"{where}: {value!r} {reason}: rename it or move it elsewhere")
-    return {key: options.get(key, default) for key, default in defaults.items()}
+
+def title(name: str) -> str:
+    """A model's name for people: controls say that they are."""
+    return f"{name} (control)" if control(name) else name
+
+
+# TEMPORARY, until rules and `experiment` take choices: the registry as it was.
+
+
+def model_info(name: str) -> Any:
+    from types import SimpleNamespace
+
+    model = model_named(name)
+    weights = "download" if model.files else "none" if model.handcrafted else "package"
+    return SimpleNamespace(
+        **{
+            key: getattr(model, key) for key in ("name", "untrained", "switches", "version", "file")
+        },
+        **{key: getattr(model, key) for key in ("computes_with",)},
+        packages=next(iter(model.backends.values())).packages,
+        weights=weights,
+        weights_file=model.files[0].unpacked if model.files else "",
+        ending=model.initial.ending if model.initial else "",
+        initial_environment=model.initial.environment if model.initial else "",
+    )
+
+
+def resolve(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(choose(name, options).options)
 
 
 def environment(name: str, options: Mapping[str, Any]) -> str:
-    """The software stack a model runs in: the stem of a file in ``envs/``."""
-    return model_info(name).environments[resolve(name, options)["backend"]]
+    return choose(name, options).environment
 
 
 def uses_gpu(name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a model runs on a GPU where there is one."""
-    return resolve(name, options)["backend"] in model_info(name).gpu_backends
+    return choose(name, options).backend.gpu
 
 
 def module(name: str) -> str:
-    """The path of a model's module below ``workflow_scripts``, without ``.py``."""
-    return f"embedding_sensitivity/models/{model_info(name).module}"
+    file = model_named(name).file.with_suffix("")
+    return f"embedding_sensitivity/{file.relative_to(Path(__file__).parents[1])}"
 
 
 def dimension(name: str, options: Mapping[str, Any]) -> int:
-    """Length of a model's embedding under some options."""
-    return model_info(name).dimensions[resolve(name, options).get("layer", "")]
+    return choose(name, options).dimension
 
 
 def identity(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The store attributes that a model and its options determine."""
-    kept = defining_options(name, options)
-    return {"model": name, "backend": kept.pop("backend"), "options": kept}
+    return choose(name, options).identity
 
 
 def defining_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, defaults filled in, that a model's embeddings depend on."""
-    resolved = resolve(name, options)
-    return {key: value for key, value in resolved.items() if key not in NOT_DEFINING}
-
-
-def load_model(
-    name: str,
-    options: Mapping[str, Any],
-    weights: "str | Path | None" = None,
-    threads: int = 1,
-    device: str = "cpu",
-    protocol: Mapping[str, str] | None = None,
-) -> EmbeddingModel:
-    """Import a model's module and load it, from a weights file where one is given.
-
-    Of `protocol` the model gets the switches it depends on, and none may be missing.
-    """
-    info, resolved = model_info(name), resolve(name, options)
-    switches = {key: (protocol or {})[key] for key in info.switches}
-    seed = resolved["seed"] if info.untrained and weights is None else None
-    setup = Setup(weights, seed, resolved, switches, device, threads)
-    return importlib.import_module(f"embedding_sensitivity.models.{info.module}").load(setup)
-
-
-def write_initial(name: str, options: Mapping[str, Any], path: "str | Path") -> None:
-    """Write the weights of an untrained model."""
-    info, resolved = model_info(name), resolve(name, options)
-    if not info.untrained:
-        raise InputError(f"models.{name}: is not an untrained model, it has weights of its own")
-    importlib.import_module(f"embedding_sensitivity.models.{info.module}").write_initial(
-        path, resolved["seed"], resolved
-    )
+    return choose(name, options).defining_options

@@ -7,12 +7,8 @@ means. Mean and standard deviation (ddof 0) are taken in float64, then rounded t
 """
 
 import hashlib
-from collections.abc import Sequence
 
-import numpy as np
-
-from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.frontend import mel_filters, mel_power, mono_at
+from embedding_sensitivity.models import Backend, Model, Setup
 
 SAMPLERATE = 44100
 N_FFT = 2048
@@ -21,8 +17,12 @@ N_MELS = 128
 FLOOR = 1e-10  # power: -100 dB
 
 
-def spectrogram(audio: np.ndarray, samplerate: int) -> np.ndarray:
+def spectrogram(audio, samplerate: int):
     """Log-mel spectrogram in dB, (frames, 128) float32, of (frames, channels) float32."""
+    import numpy as np
+
+    from embedding_sensitivity.models.shared.frontend import mel_filters, mel_power, mono_at
+
     signal = mono_at(audio, samplerate, SAMPLERATE)
     power = mel_power(signal, N_FFT, HOP, mel_filters(SAMPLERATE, N_FFT, N_MELS))
     return 10 * np.log10(np.maximum(power, np.float32(FLOOR)))
@@ -31,24 +31,33 @@ def spectrogram(audio: np.ndarray, samplerate: int) -> np.ndarray:
 class LogMel:
     """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    samplerate = SAMPLERATE
-    dimension = 2 * N_MELS
     weights_sha256 = hashlib.sha256(b"").hexdigest()  # there are none
-    packages: tuple[str, ...] = ("numpy", "scipy", "soxr")
     prepare = staticmethod(spectrogram)
     batch_size = 16
 
-    def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, prepared) -> dict:
         """Means, then standard deviations, over time: (n, 256) float32."""
+        import numpy as np
+
         rows = [
             np.concatenate(
                 [clip.mean(axis=0, dtype=np.float64), clip.std(axis=0, dtype=np.float64)]
             )
             for clip in prepared
         ]
-        return np.stack(rows).astype(np.float32)
+        return {"embedding": np.stack(rows).astype(np.float32)}
 
 
 def load(setup: Setup) -> LogMel:
     """There is nothing to load."""
     return LogMel()
+
+
+MODEL = Model(
+    load=load,
+    samplerate=SAMPLERATE,
+    views={"embedding": 2 * N_MELS},
+    backends={"numpy": Backend("audio", ("numpy", "scipy", "soxr"))},
+    handcrafted=True,
+    computes_with=("embedding_sensitivity.models.shared.frontend",),
+)

@@ -1,25 +1,9 @@
-"""CLAP (Elizalde et al., 2023): the audio encoders of the package msclap 1.3.4, 1024 values a clip.
-
-Option `version` names the network: ``2023``, HTSAT, takes 7 s at 44.1 kHz, ``2022``, CNN14, 5 s.
-The embedding is, as in the package, not of unit length.
-
-`clap_input` of the protocol says what becomes of a clip's channels. ``concatenated`` is the
-package's ``reshape(-1)``: all of the left before all of the right, so that from a stereo clip of
-3 s the 2023 encoder sees left, right and a second of left again; ``mono`` is their mean. What then
-is shorter than the input is repeated until it fills it. From what is longer the package takes a
-stretch that starts at a random place, another at each call; here the place is what the package's
-draw gives when Python's generator was seeded with the option `crop_seed` just before. It so depends
-on the clip's length alone, and a clip and its effected versions are cut alike. An empty clip is
-silence. Audio of another sample rate is resampled with soxr, each channel for itself, to
-ceil(frames 44100 / rate) frames; the package does that with torchaudio.
-
-Only what is below ``audio_encoder.`` in a checkpoint is used, and of the package only its networks:
-the package itself is never imported, since it wants transformers, torchaudio and a model hub.
-"""
+"""Compute CLAP's embeddings."""
 
 import os
 import random
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -30,9 +14,9 @@ import numpy as np
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.cnn14 import speed_up
-from embedding_sensitivity.models.frontend import mono_at
-from embedding_sensitivity.models.torch_model import (
+from embedding_sensitivity.models.shared.cnn14 import speed_up
+from embedding_sensitivity.models.shared.frontend import mono_at
+from embedding_sensitivity.models.shared.torch_model import (
     TorchModel,
     calibrate,
     import_bare,
@@ -110,10 +94,6 @@ def network(version: Version) -> "torch.nn.Module":
 class CLAP(TorchModel):
     """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    samplerate = SAMPLERATE
-    dimension = DIMENSION
-    packages = ("msclap", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "soxr")
-
     def __init__(self, encoder: "torch.nn.Module", weights_sha256: str, setup: Setup) -> None:
         super().__init__(encoder, weights_sha256, setup)
         version = VERSIONS[setup.options["version"]]
@@ -152,7 +132,7 @@ def load(setup: Setup) -> CLAP:
     return CLAP(encoder, digest, setup)
 
 
-def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
+def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
     """Write an untrained audio encoder as it is in the package's checkpoints, without the rest."""
     version = VERSIONS[options["version"]]
     encoder = initial_network(lambda: network(version), seed)

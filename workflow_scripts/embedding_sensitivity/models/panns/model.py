@@ -1,16 +1,7 @@
-"""PANNs (Kong et al., 2020): CNN14 of the package panns-inference 0.1.1, 2048 values a clip.
-
-A clip is mixed to one channel and resampled to 32 kHz, as ``librosa.load(path, sr=32000)`` does it
-for the package's ``AudioTagging.inference``, and goes through the network whole, whatever its
-length: the embedding has the mean and the maximum over time in it. A clip shorter than 31 hops
-(0.31 s), of which the network's pooling leaves nothing, is followed by silence up to them.
-
-The network is the package's own class. The package itself is never imported: it would run wget for
-a list of labels into the home folder, and its ``AudioTagging`` overwrites a checkpoint that is
-missing or small.
-"""
+"""Compute PANNs' embeddings."""
 
 import os
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -19,9 +10,9 @@ import numpy as np
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.cnn14 import HOP, SHORTEST, speed_up
-from embedding_sensitivity.models.frontend import mono_at
-from embedding_sensitivity.models.torch_model import (
+from embedding_sensitivity.models.shared.cnn14 import HOP, SHORTEST, speed_up
+from embedding_sensitivity.models.shared.frontend import mono_at
+from embedding_sensitivity.models.shared.torch_model import (
     TorchModel,
     calibrate,
     import_bare,
@@ -56,9 +47,6 @@ def network() -> "torch.nn.Module":
 class PANNs(TorchModel):
     """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    samplerate = SAMPLERATE
-    dimension = 2048
-    packages = ("panns-inference", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "soxr")
     prepare = staticmethod(prepare)
     batch_size = 16
     clip_bytes = 30_000_000
@@ -81,7 +69,7 @@ def load(setup: Setup) -> PANNs:
     return PANNs(cnn14, digest, setup)
 
 
-def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
+def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
     """Write an untrained CNN14 as the package's checkpoints are."""
     cnn14 = initial_network(network, seed)
     calibrate(cnn14, cnn14, SAMPLERATE, seed)

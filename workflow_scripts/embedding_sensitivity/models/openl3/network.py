@@ -13,8 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from embedding_sensitivity.models.frontend import mel_filters
-from embedding_sensitivity.models.openl3 import (
+from embedding_sensitivity.models.openl3.model import (
     EPSILON,
     HOP,
     LEAST,
@@ -25,6 +24,7 @@ from embedding_sensitivity.models.openl3 import (
     RANGE_DB,
     SAMPLERATE,
 )
+from embedding_sensitivity.models.shared.frontend import mel_filters
 
 # Windows that the front end and the first block take at once: on a CPU as many as leave a layer's
 # 6.5 MB a window in the cache, on a GPU those of one clip of 3 s. Each block makes half the values

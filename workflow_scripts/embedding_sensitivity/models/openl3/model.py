@@ -1,21 +1,7 @@
-"""OpenL3 (Cramer et al., 2019), its audio network mel128, music, 512, of the package openl3 0.4.2.
-
-A clip is mixed to one channel, resampled to 48 kHz and cut, as the package cuts it, into windows of
-one second every 0.1 s, half a second of silence before it and at its end as much as completes the
-last window: 26 windows for 3 s, one for a clip of half a second or none at all. The embedding is
-the mean over windows.
-
-Backend ``torch`` is `openl3_network`, on a GPU where there is one; ``upstream`` is the package's
-own TensorFlow graph behind the package's own resampler. They differ, and must: the network looks
-160 dB down, where every resampler and every float32 spectrum shows its rounding. Of one spectrogram
-both make the same embedding, to 1e-6 of its norm. From audio on, the package is 1e-4 from its own
-front end in exact arithmetic (1e-5 to 3e-4 with normalisations as they are initialised; 4e-4 to
-3e-3 with the untrained control's, clip from clip being 1e-1): no other implementation can come
-nearer to it. ``torch``, whose front end is in float64, is 1e-6 to 7e-5 from exact.
-"""
+"""Compute OpenL3's embeddings."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -24,10 +10,11 @@ import numpy as np
 
 from embedding_sensitivity.files.atomic import replacing, sha256_of
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import Setup, kaiser_best
-from embedding_sensitivity.models.frontend import mel_filters
-from embedding_sensitivity.models.initial import N_PINK_CLIPS, pink_noise
-from embedding_sensitivity.models.torch_model import TorchModel
+from embedding_sensitivity.models import Setup
+from embedding_sensitivity.models.shared import kaiser_best
+from embedding_sensitivity.models.shared.frontend import mel_filters
+from embedding_sensitivity.models.shared.initial import N_PINK_CLIPS, pink_noise
+from embedding_sensitivity.models.shared.torch_model import TorchModel
 
 if TYPE_CHECKING:
     import torch
@@ -215,7 +202,7 @@ def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> 
             rows[index] = _convolve(x, kernel.astype(np.float64)) + bias
 
 
-def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
+def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
     """Write the package's initialisation, seeded, as Keras weights in the published ones' layout.
 
     Its normalisations' statistics are those of 64 clips of pink noise of one window's length.
@@ -239,16 +226,13 @@ def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
 class OpenL3(TorchModel):
     """The network in PyTorch; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    samplerate = SAMPLERATE
-    dimension = DIMENSION
-    packages = ("torch", "numpy", "scipy", "h5py")
     prepare = staticmethod(prepare)
     batch_size = 1
     # Its share in what eight clips take, more than which are never computed at once.
     clip_bytes = 256 * 2**20
 
     def __init__(self, setup: Setup) -> None:
-        from embedding_sensitivity.models.openl3_network import Network
+        from embedding_sensitivity.models.openl3.network import Network
 
         network = Network(read_weights(setup.weights))
         super().__init__(network, sha256_of(setup.weights), setup)
@@ -268,9 +252,6 @@ class OpenL3(TorchModel):
 class UpstreamOpenL3:
     """The package's own model and resampler; on the CPU."""
 
-    samplerate = SAMPLERATE
-    dimension = DIMENSION
-    packages = ("openl3", "kapre", "resampy", "tensorflow-cpu", "keras", "librosa", "numpy")
     prepare = staticmethod(prepare_upstream)
     batch_size = 1
 
@@ -286,9 +267,9 @@ class UpstreamOpenL3:
         model = load_audio_embedding_model_from_path(setup.weights, "mel128", DIMENSION)
         self._embed_windows = tf.function(model, reduce_retracing=True)
 
-    def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mean over each clip's windows: (n, 512) float32."""
-        return np.stack([self._embed_clip(clip) for clip in prepared])
+        return {"embedding": np.stack([self._embed_clip(clip) for clip in prepared])}
 
     def _embed_clip(self, clip: np.ndarray) -> np.ndarray:
         cut = windows(clip)[:, None]

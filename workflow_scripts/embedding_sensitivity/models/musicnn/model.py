@@ -1,17 +1,7 @@
-"""MusiCNN (Pons and Serra, 2019), MTT_musicnn of the package musicnn 0.1.0.
-
-A clip is mixed to one channel, resampled to 16 kHz and cut, as the package's extractor cuts it,
-into patches of 187 spectrogram frames (3 s) end to end; the last, incomplete patch is left out. The
-embedding is the mean over patches. A clip shorter than one patch, on which the package fails, is
-followed by silence up to one patch. (For a clip of several patches the package's ``penultimate``
-repeats the first patch's: a slip in its loop over batches, not followed here.)
-
-Backend ``numpy`` is `musicnn_network`; ``upstream`` is the package's own TensorFlow graph, in one
-session for all clips.
-"""
+"""Compute MusiCNN's embeddings."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from zipfile import BadZipFile
 
@@ -20,10 +10,7 @@ import numpy as np
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.checkpoint import read_checkpoint
-from embedding_sensitivity.models.frontend import mel_filters, mel_power, mono_at
-from embedding_sensitivity.models.initial import N_PINK_CLIPS, pink_noise, variables_sha256
-from embedding_sensitivity.models.musicnn_network import (
+from embedding_sensitivity.models.musicnn.network import (
     N_BANDS,
     N_FRAMES,
     N_TAGS,
@@ -32,11 +19,13 @@ from embedding_sensitivity.models.musicnn_network import (
     calibrate,
     initial_weights,
 )
+from embedding_sensitivity.models.shared.checkpoint import read_checkpoint
+from embedding_sensitivity.models.shared.frontend import mel_filters, mel_power, mono_at
+from embedding_sensitivity.models.shared.initial import N_PINK_CLIPS, pink_noise, variables_sha256
 
 SAMPLERATE = 16000
 N_FFT = 512
 HOP = 256
-DIMENSIONS = {"mean_pool": 753, "penultimate": 200}
 N_VARIABLES = 64
 PRETRAINED_SHA256 = "b2f4b7b392a492574516c6ece24304a0b118823600f676fe13c9ccf96dc51453"
 
@@ -88,7 +77,7 @@ def untrained_weights(seed: int) -> Weights:
     return weights
 
 
-def write_initial(path: str | os.PathLike, seed: int, options: dict) -> None:
+def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
     """Write `untrained_weights` as an NPZ of the package's variables."""
     with replacing(path) as part, open(part, "wb") as file:
         np.savez(file, **untrained_weights(seed))
@@ -114,33 +103,29 @@ def read_weights(path: str | os.PathLike) -> Weights:
 class MusiCNN:
     """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    samplerate = SAMPLERATE
-    packages: tuple[str, ...] = ("musicnn", "numpy", "scipy", "soxr")
     prepare = staticmethod(patches)
     batch_size = 16
 
     def __init__(self, weights: Weights, layer: str) -> None:
-        self.dimension = DIMENSIONS[layer]
+        self._view = layer
         self.weights_sha256 = variables_sha256(weights)
         self._embed_patch = getattr(Network(weights), layer)
 
-    def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mean over each clip's patches: (n, dimension) float32."""
         rows = [np.mean([self._embed_patch(patch) for patch in clip], axis=0) for clip in prepared]
-        return np.stack(rows)
+        return {self._view: np.stack(rows)}
 
 
 class UpstreamMusiCNN(MusiCNN):
     """The package's graph, restored by ourselves: its own code would go on with random weights."""
-
-    packages = (*MusiCNN.packages, "tensorflow-cpu")
 
     def __init__(self, weights: Weights, layer: str, threads: int) -> None:
         import tensorflow as tf
         from musicnn.models import define_model
 
         v1 = tf.compat.v1
-        self.dimension = DIMENSIONS[layer]
+        self._view = layer
         self.weights_sha256 = variables_sha256(weights)
         with tf.Graph().as_default():
             self._input = v1.placeholder(tf.float32, [None, N_FRAMES, N_BANDS])
@@ -160,11 +145,12 @@ class UpstreamMusiCNN(MusiCNN):
             for name, variable in variables.items():
                 variable.load(weights[name], self._session)
 
-    def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mean over each clip's patches: (n, dimension) float32."""
         rows = self._session.run(self._layer, {self._input: np.concatenate(prepared)})
         ends = np.cumsum([len(clip) for clip in prepared])
-        return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
+        means = [part.mean(axis=0) for part in np.split(rows, ends[:-1])]
+        return {self._view: np.stack(means)}
 
 
 def load(setup: Setup) -> MusiCNN:

@@ -12,7 +12,7 @@ import pickle
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ import numpy as np
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.initial import N_PINK_CLIPS, pink_noise
+from embedding_sensitivity.models.shared.initial import N_PINK_CLIPS, pink_noise
 
 if TYPE_CHECKING:
     import torch
@@ -57,16 +57,13 @@ def configure(device: str, threads: int) -> "torch.device":
 class TorchModel:
     """Base of the models on PyTorch; see `embedding_sensitivity.models.EmbeddingModel`.
 
-    A subclass has `samplerate`, `dimension`, `packages`, `prepare`, `batch_size`, `forward`, and
+    A subclass has `prepare`, `batch_size`, `forward`, and
 
     clip_bytes : memory that one clip of 3 s more in a batch takes on a GPU, roughly: twice what its
         activations do by PyTorch's profiler, for what cuDNN works in. `torch.cuda.OutOfMemoryError`
         leaves `embed` as it is
     """
 
-    samplerate: int
-    dimension: int
-    packages: tuple[str, ...]
     prepare: Callable[[np.ndarray, int], np.ndarray]
     batch_size: int
     clip_bytes: int
@@ -77,22 +74,24 @@ class TorchModel:
         self.weights_sha256 = weights_sha256
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Embed clips of one shape, (n, ...) float32 on the device: (n, dimension)."""
+        """Embed clips of one shape, (n, ...) float32 on the device: (n, d)."""
         raise NotImplementedError
 
-    def embed(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
-        """Embed a batch, its clips of one shape together: (n, dimension) float32."""
+    def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Embed a batch, its clips of one shape together: (n, d) float32."""
         import torch
 
-        rows = np.empty((len(prepared), self.dimension), np.float32)
+        rows = [None] * len(prepared)
         same_shape: dict[tuple[int, ...], list[int]] = {}
         for index, clip in enumerate(prepared):
             same_shape.setdefault(clip.shape, []).append(index)
         with torch.inference_mode():
             for indices in same_shape.values():
                 batch = torch.from_numpy(np.stack([prepared[index] for index in indices]))
-                rows[indices] = self.forward(batch.to(self.device)).cpu().numpy()
-        return rows
+                embedded = self.forward(batch.to(self.device)).cpu().numpy()
+                for index, row in zip(indices, embedded, strict=True):
+                    rows[index] = row
+        return {"embedding": np.stack(rows)}
 
 
 def import_bare(name: str, *stand_ins: ModuleType) -> ModuleType:
@@ -193,7 +192,7 @@ def load_weights(
 
 @contextmanager
 def weights_of(
-    setup: Setup, write_initial: Callable[[Path, int, dict], None]
+    setup: Setup, write_initial: Callable[[Path, int, Mapping], None]
 ) -> Iterator[str | os.PathLike]:
     """Yield the path of a model's weights: those given, or an untrained model's, made for now."""
     if setup.weights is not None:
@@ -203,7 +202,7 @@ def weights_of(
         raise InputError("weights: none given, and without them the model is an untrained one")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights")
-        write_initial(path, setup.seed, dict(setup.options))
+        write_initial(path, setup.seed, setup.options)
         yield path
 
 

@@ -1,0 +1,31 @@
+"""Quantisation to fewer bits."""
+
+from collections.abc import Callable
+
+from embedding_sensitivity.effects import Effect
+
+
+def make_bitcrush(level: float, samplerate: int) -> Callable:
+    """rint(x * 2**level) / 2**level, bit for bit as ``pedalboard.Bitcrush``."""
+    import numpy as np
+
+    steps = np.float32(2**level)
+
+    def process(audio):
+        effected = audio * steps
+        np.rint(effected, out=effected)
+        effected /= steps
+        return effected
+
+    return process
+
+
+EFFECT = Effect(
+    label="bitcrush",
+    parameter="bit depth",
+    unit="bit",
+    decimals=0,
+    range=(1.0, 24.0),
+    make=make_bitcrush,
+    packages=("numpy",),
+)

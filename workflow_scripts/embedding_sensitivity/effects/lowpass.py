@@ -1,0 +1,62 @@
+"""A Chebyshev II low-pass filter, the authors' (spec section 3)."""
+
+from collections.abc import Callable
+
+from embedding_sensitivity.effects import Effect
+
+# The pass and the stop edge are this factor below and above the cutoff.
+EDGE_RATIO = 1.1
+
+
+def make_lowpass(
+    level: float, samplerate: int, passband_ripple_db: float, stopband_attenuation_db: float
+) -> Callable:
+    """Causal filter, from zero state."""
+    import numpy as np
+    from scipy.signal import cheb2ord, cheby2, sosfilt
+
+    from embedding_sensitivity.clips.compiled import filter_stereo
+
+    order, edge = cheb2ord(
+        level / EDGE_RATIO,
+        level * EDGE_RATIO,
+        passband_ripple_db,
+        stopband_attenuation_db,
+        fs=samplerate,
+    )
+    sections = cheby2(order, stopband_attenuation_db, edge, output="sos", fs=samplerate)
+
+    def process(audio):
+        if audio.shape[1] != 2:
+            return sosfilt(sections, audio, axis=0)
+        filtered = np.empty(audio.shape, order="F")
+        filter_stereo(sections, np.ascontiguousarray(audio.T), filtered.T)
+        return filtered
+
+    return process
+
+
+def find_stop_edge_fault(level: float, samplerate: int) -> str | None:
+    """Why the filter can't be designed at a sample rate: its stop edge must be below Nyquist."""
+    if level * EDGE_RATIO < samplerate / 2:
+        return None
+    return (
+        f"cutoff frequency {level:g} Hz has its stop edge at {level * EDGE_RATIO:g} Hz, which must "
+        f"be below half the sample rate, {samplerate / 2:g} Hz: "
+        f"stay under {samplerate / 2 / EDGE_RATIO:g} Hz"
+    )
+
+
+EFFECT = Effect(
+    label="low-pass",
+    parameter="cutoff frequency",
+    unit="Hz",
+    decimals=3,
+    range=(20.0, 96000.0),
+    scale="log",
+    options={"passband_ripple_db": 3, "stopband_attenuation_db": 80},
+    find_fault_at=find_stop_edge_fault,
+    make=make_lowpass,
+    packages=("numpy", "scipy", "numba"),
+    computes_with=("embedding_sensitivity.clips.compiled",),
+)

@@ -1,0 +1,102 @@
+"""Load declarations: an effect or model is one file, found by its folder or named in a config."""
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from embedding_sensitivity.files.errors import InputError
+
+T = TypeVar("T")
+
+
+def discover(package: str, attribute: str, leave_out: Collection[str] = ()) -> dict:
+    """Return what each module of a package declares as `attribute`, by the modules' names.
+
+    `leave_out` names the package's modules that declare nothing. The declarations, dataclasses,
+    get their `name` and `file` here.
+    """
+    found = {}
+    for _, name, _ in pkgutil.iter_modules(sys.modules[package].__path__):
+        if name not in leave_out:
+            module = importlib.import_module(f"{package}.{name}")
+            declared = getattr(module, attribute)
+            found[name] = replace(declared, name=name, file=Path(module.__file__))
+    return found
+
+
+def load_declaration(name: str, file: str, key: str, attribute: str, kind: type[T]) -> T:
+    """Return what a user's Python file declares as `attribute`, an instance of `kind`.
+
+    Parameters
+    ----------
+    name : that the config gives it
+    file : path, relative to the working directory
+    key : of the config, to blame
+
+    Raises
+    ------
+    InputError
+        in one line: no such file, it cannot be imported, or it declares no such thing
+    """
+    if not Path(file).is_file():
+        raise InputError(f"{key}: {file} does not exist: give a Python file that has {attribute}")
+    try:
+        module = load_module(file)
+    except Exception as error:
+        line = f", line {number}" if (number := _line(error, file)) else ""
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"{key}: {file}{line} cannot be imported ({reason}): correct it; at its top it may "
+            "import the standard library and this library's contract alone"
+        ) from error
+    declared = getattr(module, attribute, None)
+    if not isinstance(declared, kind):
+        raise InputError(
+            f"{key}: {file} has no {attribute} = {kind.__name__}(...): declare it there "
+            "(CONTRIBUTING.md has a whole file)"
+        )
+    return replace(declared, name=name, file=Path(file))
+
+
+def load_module(file: str) -> ModuleType:
+    """Import a Python file by its path, once in a process."""
+    path = Path(file).resolve()
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _line(error: Exception, file: str) -> int | None:
+    """The line of a file at which an error was raised, or that a syntax error names."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    line, trace = None, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(Path(file).resolve()):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def later(module: str, function: str) -> Callable:
+    """Return a function of a module that is imported when it is called."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(importlib.import_module(module), function)(*arguments)
+
+    return call

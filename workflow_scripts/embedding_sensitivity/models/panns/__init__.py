@@ -1,0 +1,41 @@
+"""PANNs (Kong et al., 2020): CNN14 of the package panns-inference 0.1.1, 2048 values a clip.
+
+A clip is mixed to one channel and resampled to 32 kHz, as ``librosa.load(path, sr=32000)`` does it
+for the package's ``AudioTagging.inference``, and goes through the network whole, whatever its
+length: the embedding has the mean and the maximum over time in it. A clip shorter than 31 hops
+(0.31 s), of which the network's pooling leaves nothing, is followed by silence up to them.
+
+The network is the package's own class. The package itself is never imported: it would run wget for
+a list of labels into the home folder, and its ``AudioTagging`` overwrites a checkpoint that is
+missing or small.
+"""
+
+from embedding_sensitivity.files.declarations import later
+from embedding_sensitivity.models import Backend, File, Initial, Model
+
+PACKAGES = ("panns-inference", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "soxr")
+
+MODEL = Model(
+    load=later(f"{__name__}.model", "load"),
+    samplerate=32000,
+    views={"embedding": 2048},
+    backends={"torch": Backend("torch", PACKAGES, gpu=True)},
+    files=(
+        File(
+            file_name="Cnn14_mAP=0.431.pth",
+            url="https://zenodo.org/records/3987831/files/Cnn14_mAP%3D0.431.pth?download=1",
+            hash_kind="sha256",
+            digest="0dc499e40e9761ef5ea061ffc77697697f277f6a960894903df3ada000e34b31",
+            licence="CC BY 4.0",
+            size=327_428_481,
+        ),
+    ),
+    initial=Initial(later(f"{__name__}.model", "write_initial"), "torch", PACKAGES, ".pth"),
+    computes_with=(
+        "embedding_sensitivity.models.panns.model",
+        "embedding_sensitivity.models.shared.cnn14",
+        "embedding_sensitivity.models.shared.frontend",
+        "embedding_sensitivity.models.shared.initial",
+        "embedding_sensitivity.models.shared.torch_model",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What several models share: front ends, layers, weights files, PyTorch."""
