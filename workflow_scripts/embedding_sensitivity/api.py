@@ -568,14 +568,14 @@ def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.n
     array([[ 0.5],
            [-0. ]], dtype=float32)
     """
-    from embedding_sensitivity.effects import effect_named, refusal
+    from embedding_sensitivity.effects import effect_named
 
     audio = _as_array(audio, "audio", 1, 2).astype(np.float32)
     channels = audio[:, None] if audio.ndim == 1 else audio
     found = effect_named(effect)
-    if reason := refusal(found, float(level), samplerate, channels.shape[1]):
+    if reason := found.find_fault(float(level), samplerate, channels.shape[1]):
         raise InputError(f"{effect}: {reason}")
-    process = found.make(float(level), samplerate)
+    process = found.build(float(level), samplerate)
     return np.asarray(process(channels), dtype=np.float32).reshape(audio.shape)
 
 
@@ -600,7 +600,7 @@ def load_model(
 
     Returns
     -------
-    A model to `embed` with; it has a `samplerate` (Hz) and a `dimension`.
+    A model to `embed` with.
 
     Raises
     ------
@@ -609,16 +609,15 @@ def load_model(
 
     Examples
     --------
-    >>> load_model("logmel").dimension
-    256
+    >>> load_model("logmel").batch_size
+    16
     """
-    from embedding_sensitivity import models
+    from embedding_sensitivity.models import choose
 
-    info = models.model_info(name)
-    if info.weights == "download" and not info.untrained and weights is None:
-        raise InputError(f"weights: {name} needs the file {info.weights_file}: give its path")
-    protocol = {"clap_input": clap_input}
-    return models.load_model(name, options, weights, device=device, protocol=protocol)
+    choice = choose(name, options)
+    if choice.weights_file and weights is None:
+        raise InputError(f"weights: {name} needs the file {choice.weights_file}: give its path")
+    return choice.load(weights, device=device, protocol={"clap_input": clap_input})
 
 
 def embed(
@@ -654,4 +653,5 @@ def embed(
     arrays = (_as_array(clip, "clips", 1, 2).astype(np.float32) for clip in clips)
     channels = (clip[:, None] if clip.ndim == 1 else clip for clip in arrays)
     prepared = (model.prepare(clip, samplerate) for clip in channels)
-    return embed_each(model, prepared, batch_size)
+    (embeddings,) = embed_each(model, prepared, batch_size).values()
+    return embeddings

@@ -10,9 +10,9 @@ from pathlib import Path
 from embedding_sensitivity.clips import dataset
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.config_file import read_settings
-from embedding_sensitivity.experiment.settings import Settings, model_options
+from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import UNTRAINED, dimension
+from embedding_sensitivity.models import UNTRAINED
 
 # Seconds a 3 s stereo clip (docs/cost.md).
 RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}
@@ -88,8 +88,8 @@ def estimate(path: str) -> list[str]:
     n_models, n_effects, n_labels = len(settings.models), len(levels), len(settings.labels)
     batch = max(min(settings.levels_per_job, len(found)) for found in levels.values())
     sample = 1 if settings.protocol.audio == "pcm16" else 2
-    dimensions = {name: dimension(name, model_options(settings, name)) for name in settings.models}
-    stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions.values())
+    dimensions = [choice.dimension for choice in settings.choices.values()]
+    stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions)
     kept = sum(len(settings.kept_levels(effect)) for effect in levels)
 
     rendering = sum(RENDER_S.get(name, 0) * len(found) * n_clips for name, found in levels.items())
@@ -100,7 +100,7 @@ def estimate(path: str) -> list[str]:
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)
     each = CLASSIFY_S * (trained / CLASSIFY_CLIPS) ** CLASSIFY_POWER
     analysis = each * variants * (n_levels + n_effects) * n_labels * n_models
-    sizes = sum(d**STATISTICS_POWER for d in dimensions.values())
+    sizes = sum(d**STATISTICS_POWER for d in dimensions)
     analysis += STATISTICS_S * n_levels * n_labels * sizes
     n_jobs = n_models * n_effects * 5 + 10
     other = n_jobs * JOB_S + (10 * n_effects + 1) * FIGURE_S
