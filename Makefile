@@ -84,7 +84,7 @@ test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of it
 	@$(RUN) python tools/run_tests.py --all slurm
 
 lint: .venv/.ready ## check formatting, Python and the workflow
-	$(RUN) snakefmt --check Snakefile rules tools
+	$(RUN) snakefmt --check Snakefile workflow rules tools
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml

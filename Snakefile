@@ -4,6 +4,9 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+# As a module of a workflow that has rules of its own before, its first rule stays the default.
+IS_FIRST = workflow.default_target is None
+
 if not config:
 
     configfile: "config.yaml"
@@ -33,7 +36,9 @@ include: "rules/comparison.smk"
 include: "rules/manifest.smk"
 
 
-report: "report/workflow.rst"
+if not IS_MODULE:
+
+    report: "report/workflow.rst"
 
 
 onstart:
@@ -50,7 +55,7 @@ onerror:
 
 
 rule all:
-    default_target: True
+    default_target: IS_FIRST
     input:
         all_tables(),
         all_figures(),

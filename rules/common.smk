@@ -12,7 +12,14 @@ from pathlib import Path
 from snakemake.io import report as reported
 from snakemake.logging import logger
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+# Of a workflow that has this one as a module, `workflow.basedir` is that workflow's folder.
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+SCRIPTS = CHECKOUT / "workflow_scripts"
+if not SCRIPTS.is_dir():
+    sys.exit(
+        f"error: {SCRIPTS}: is missing: the workflow needs a whole checkout on this machine: clone "
+        "it, and name its Snakefile by a path (github() fetches the rules alone)"
+    )
 sys.path.insert(0, str(SCRIPTS))
 
 from embedding_sensitivity.analysis import comparison
@@ -51,7 +58,12 @@ def checked(function, *arguments):
 
 
 def config_source() -> str:
-    """The file the configuration comes from; one only, since a config is complete in itself."""
+    """The file the configuration comes from; one only, since a config is complete in itself.
+
+    Of a module, the statement that gives it: where that has it from is not known here.
+    """
+    if IS_MODULE:
+        return f"module {__name__}: config"
     files = workflow.overwrite_configfiles
     if len(files) > 1:
         raise InputError(
@@ -65,6 +77,8 @@ def config_source() -> str:
     return os.path.relpath(files[0]) if files else "config.yaml"
 
 
+# Whether another workflow has this one as a module. Its report, handlers and configuration are its own.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
 SOURCE = checked(config_source)
 settings = checked(load_settings, config, SOURCE)
 # A run starts from audio, or from embeddings that were made elsewhere.
@@ -89,19 +103,18 @@ PUBLISHED_SPLIT = IRMAS and settings.data.split == "published"
 
 # The logger plugin that the profiles choose where it is there.
 SCREEN = "snakemake_logger_plugin_sensitivity"
-if workflow.is_main_process and not importlib.util.find_spec(SCREEN):
+if workflow.is_main_process and not IS_MODULE and not importlib.util.find_spec(SCREEN):
     logger.info(
         f"the package {SCREEN} is missing here, so this is Snakemake's own screen: run .venv/bin/snakemake "
         "(`make envs` makes it), or put tools/screen on PYTHONPATH"
     )
 
-# Jobs of a machine share its memory; a cluster, where the number of jobs is given, looks after its own.
-if (
-    workflow.is_main_process
-    and workflow.resource_settings.nodes is None
-    and "mem_mb" not in workflow.global_resources
-):
-    workflow.register_resource("mem_mb", memory_mb() * 9 // 10)
+# Jobs of a machine share its memory, and what the default profile says where another profile, or none,
+# doesn't; a cluster, where the number of jobs is given, looks after its own.
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    for name, amount in (("mem_mb", memory_mb() * 9 // 10), ("audio_slots", 100), ("gpu", 1)):
+        if name not in workflow.global_resources:
+            workflow.register_resource(name, amount)
 
 
 pathvars:
@@ -140,7 +153,7 @@ def check_queue() -> None:
 
 def carried(name: str) -> str:
     """A file of the checkout, in whichever folder Snakemake runs (`--directory`)."""
-    return os.path.relpath(Path(workflow.basedir, name))
+    return os.path.relpath(CHECKOUT / name)
 
 
 @functools.cache
@@ -162,7 +175,7 @@ def embedding_library(script: str, model: str) -> list[str]:
 
 def environment_files(stack: str) -> list[str]:
     """The files that define an environment."""
-    found = Path(workflow.basedir, "envs").glob(f"{stack}.*")
+    found = Path(CHECKOUT, "envs").glob(f"{stack}.*")
     return [os.path.relpath(path) for path in sorted(found)]
 
 
@@ -508,7 +521,7 @@ def given_embeddings() -> list[str]:
 
 def published_numbers() -> list[str]:
     """The paper's numbers, where the run is set beside them."""
-    found = sorted(Path(workflow.basedir, "data", "paper").glob("*.csv"))
+    found = sorted(Path(CHECKOUT, "data", "paper").glob("*.csv"))
     return [carried(path) for path in found] if all_comparisons() else []
 
 
@@ -604,11 +617,12 @@ def dropped_words() -> str:
 
 # For the report's front page: report/workflow.rst sees the config and nothing else. As text: a path
 # or label that is markup must not become a link, or a piece of HTML, there.
-config["run"] = {
-    "clips": rst_text(clips_words()),
-    "dropped": dropped_words(),
-    "labels": [rst_text(label) for label in LABELS],
-    "effects": EFFECT_WORDS,
-    "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
-    "protocol": None if IMPORTED else settings.protocol.model_dump(),
-}
+if not IS_MODULE:
+    config["run"] = {
+        "clips": rst_text(clips_words()),
+        "dropped": dropped_words(),
+        "labels": [rst_text(label) for label in LABELS],
+        "effects": EFFECT_WORDS,
+        "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
+        "protocol": None if IMPORTED else settings.protocol.model_dump(),
+    }

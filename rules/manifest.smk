@@ -10,7 +10,7 @@ rule write_manifest:
         weights=[ancient(file) for file in all_weights()],
         embeddings=given_embeddings(),
         published_numbers=published_numbers(),
-        code=[os.path.relpath(file) for file in manifest.code_files(workflow.basedir)],
+        code=[os.path.relpath(file) for file in manifest.code_files(CHECKOUT)],
         library=library("write_manifest"),
     output:
         "<results>/manifest.json",
@@ -30,7 +30,7 @@ rule write_manifest:
         downloads=downloads_of_run(),
         pinned=pinned_weights(),
         folders=AUDIO_FOLDERS,
-        root=os.path.relpath(workflow.basedir),
+        root=os.path.relpath(CHECKOUT),
     message:
         "Writing down what was made of what"
     script:

@@ -24,7 +24,7 @@ from offline import NAMESPACE, WITHOUT_NETWORK
 ROOT = Path(__file__).resolve().parents[2]
 CARRIED = (
     *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
-    "tools",
+    *("tools", "workflow"),
 )
 
 
