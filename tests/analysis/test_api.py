@@ -7,14 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 import embedding_sensitivity as es
-from embedding_sensitivity import api
+from embedding_sensitivity import api, cli
 from embedding_sensitivity.analysis.cca import global_cca
 from embedding_sensitivity.analysis.correlation import project
 from embedding_sensitivity.analysis.label_sensitivity import global_r2
+from embedding_sensitivity.embeddings.store import assemble_model
 
 ROOT = Path(__file__).resolve().parents[2]
 # Run where their packages are: tests/audio/test_api.py.
@@ -148,3 +150,20 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     *statements, value = last.splitlines()
     exec("\n".join(statements), names)
     assert 0 < eval(value, names) <= 1
+
+
+def test_the_command_exports_where_there_is_no_snakemake(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shared = {"model": "mine", "data_sha256": "0"}
+    es.write_store("original.h5", np.eye(2), ["a", "b"], attributes=shared)
+    es.write_store("gain.h5", np.ones((1, 2, 2)), ["a", "b"], ["-1.0"], shared)
+    assemble_model("model.h5", "original.h5", {"gain": "gain.h5"})
+    assert cli.main(["export", "model.h5", "copy.h5"]) == 0
+    Path("gain.h5").unlink()
+    with h5py.File("copy.h5") as copy:
+        assert copy["gain/embeddings"][:].tolist() == [[[1, 1], [1, 1]]]
+    assert cli.main(["export", "model.h5", "again.h5"]) == 1
+    assert cli.main(["export", "model.h5"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ") and "gain.h5" in first
+    assert "copy" in second and "--help" in second
