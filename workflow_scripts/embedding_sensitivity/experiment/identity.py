@@ -63,5 +63,7 @@ def fingerprint(what: list, files: Iterable[str]) -> str:
     """Return eight digits that change with `what`, and with names and bytes of files, in order."""
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
     for file in files:
-        digest.update(f"{file} {hashlib.sha256(Path(file).read_bytes()).hexdigest()}\n".encode())
+        digest.update(
+            f"{Path(file).name} {hashlib.sha256(Path(file).read_bytes()).hexdigest()}\n".encode()
+        )
     return digest.hexdigest()[:8]
