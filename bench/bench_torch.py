@@ -18,6 +18,7 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and PyTorch are imported
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "torch"))
 
 import librosa
@@ -25,10 +26,11 @@ import numpy as np
 import soundfile
 import torch
 from material import clip_paths, place
-from upstream import audio_tagging_class, msclap_class, relative
+from upstream import audio_tagging_class, msclap_class
 
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.shared import torch_model
+from support import relative
 
 N_RUNS = 5
 N_UPSTREAM = 4

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from embedding_sensitivity.clips.demo_music import (
 from embedding_sensitivity.clips.demo_synthesis import SAMPLERATE, Player, find_soundfont, render
 from embedding_sensitivity.clips.irmas import GENRES, LABELS, parse_name
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 SCRIPTS = Path(render_demo_clips.__file__).parent
 ALL = list(LABELS.values())
@@ -52,15 +52,13 @@ def run_rule(folder, **changes):
     keys = ("labels", "train", "test", "parts_per_group", "seed")
     clips = demo_clips(*(demo[key] for key in keys))
     render_demo_clips.main(
-        SimpleNamespace(
-            params=SimpleNamespace(demo=demo),
-            output=SimpleNamespace(
-                clips=[folder / "clips" / clip.file_name for clip in clips],
-                split=folder / "split.csv",
-            ),
-            log=[],
-            rule="render_demo_clips",
-            wildcards={},
+        mock_snakemake(
+            "render_demo_clips",
+            params={"demo": demo},
+            output={
+                "clips": [folder / "clips" / clip.file_name for clip in clips],
+                "split": folder / "split.csv",
+            },
         )
     )
     return {path.name: path.read_bytes() for path in (folder / "clips").iterdir()}
@@ -266,14 +264,11 @@ def test_the_split_has_the_form_of_the_published_one(tmp_path):
 
 
 def test_outputs_that_are_not_the_configs_are_refused(tmp_path):
-    snakemake = SimpleNamespace(
-        params=SimpleNamespace(
-            demo={"labels": ["cello"], "train": 1, "test": 1, "parts_per_group": 1, "seed": 0}
-        ),
-        output=SimpleNamespace(clips=[tmp_path / "x.wav"], split=tmp_path / "split.csv"),
-        log=[],
-        rule="render_demo_clips",
-        wildcards={},
+    demo = {"labels": ["cello"], "train": 1, "test": 1, "parts_per_group": 1, "seed": 0}
+    snakemake = mock_snakemake(
+        "render_demo_clips",
+        params={"demo": demo},
+        output={"clips": [tmp_path / "x.wav"], "split": tmp_path / "split.csv"},
     )
     with pytest.raises(ValueError, match="other clips"):
         render_demo_clips.main(snakemake)

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
+from support import mock_snakemake
 
 SAMPLERATE = 44100
 LEVELS = ["-6.0", "0.0"]
@@ -51,31 +51,22 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-class Named(dict):
-    """Snakemake's named lists, as far as the scripts use them."""
-
-    __getattr__ = dict.__getitem__
-
-
-def job(folder: Path, output: str, batch_size: int | str = "auto", **changes) -> SimpleNamespace:
-    params = Named(
-        model="logmel",
-        options={},
-        effect="gain",
-        unit="dB",
-        levels=LEVELS,
-        protocol=PROTOCOL,
-        published={},
-    )
-    return SimpleNamespace(
-        input=Named(audio=folder / "0.h5", clips=folder / "clips.csv", weights=[]),
-        output=[folder / output],
-        params=Named({**params, **changes}),
-        log=[],
-        rule="test",
-        wildcards={},
-        threads=1,
-        resources=Named(device="auto", batch_size=batch_size),
+def job(folder: Path, output: str, batch_size: int | str = "auto", **changes):
+    params = {
+        "model": "logmel",
+        "options": {},
+        "effect": "gain",
+        "unit": "dB",
+        "levels": LEVELS,
+        "protocol": PROTOCOL,
+        "published": {},
+    }
+    return mock_snakemake(
+        "test",
+        input={"audio": folder / "0.h5", "clips": folder / "clips.csv", "weights": []},
+        output=folder / output,
+        params={**params, **changes},
+        resources={"device": "auto", "batch_size": batch_size},
     )
 
 
@@ -113,13 +104,17 @@ def test_batches_do_not_show(folder):
 def test_an_effect_is_assembled_from_its_parts(folder):
     embed_clips.main(job(folder, "part.h5"))
     attributes = {"model": "logmel", "protocol": PROTOCOL, "effect": "gain", "unit": "dB"}
-    script = job(folder, "gain.h5", levels=["0.0"], attributes=attributes)
-    script.input = Named(parts=[folder / "part.h5"])
+    script = mock_snakemake(
+        "assemble_effect",
+        input={"parts": [folder / "part.h5"]},
+        output=folder / "gain.h5",
+        params={"levels": ["0.0"], "attributes": attributes},
+    )
     assemble_effect.main(script)
     store = read_store(folder / "gain.h5")
     assert store.levels == ["0.0"]
     np.testing.assert_array_equal(store.embeddings[0], read_store(folder / "part.h5").embeddings[1])
-    script.params["attributes"] = {**attributes, "protocol": {"audio": "float32"}}
+    script.params.attributes = {**attributes, "protocol": {"audio": "float32"}}
     with pytest.raises(InputError, match=r"part\.h5: attribute protocol is"):
         assemble_effect.main(script)
 

@@ -4,7 +4,6 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pedalboard
@@ -20,6 +19,7 @@ from embedding_sensitivity.clips.clip import Clip, in_split, write_clips
 from embedding_sensitivity.effects import EFFECTS, rendering
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
 PAPER = {"reverb_state": "carried", "audio": "pcm16"}
@@ -271,15 +271,8 @@ def test_recordings_of_different_lengths_and_formats(tmp_path, effect):
 
 def snakemake_for(tmp_path, clips, output, **params):
     write_clips(tmp_path / "clips.csv", clips)
-    return SimpleNamespace(
-        input=SimpleNamespace(clips=str(tmp_path / "clips.csv")),
-        output=[str(output)],
-        params=SimpleNamespace(**params),
-        log=[],
-        rule="render_effect",
-        wildcards={},
-        threads=2,
-    )
+    files = {"input": {"clips": tmp_path / "clips.csv"}, "output": output}
+    return mock_snakemake("render_effect", **files, params=params, threads=2)
 
 
 def test_the_rendering_script(tmp_path, clips):

@@ -14,23 +14,10 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.musicnn import model as ours
 from embedding_sensitivity.models.shared.checkpoint import read_checkpoint
+from support import chord, relative
 
 CHECKPOINT = Path(find_spec("musicnn").submodule_search_locations[0]) / "MTT_musicnn"
 LAYERS = ["mean_pool", "penultimate"]
-
-
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    """Relative L2 difference."""
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-
-
-def chord(seconds: float, samplerate: int = 44100, seed: int = 0) -> np.ndarray:
-    """A decaying stereo chord over noise."""
-    random = np.random.default_rng(seed)
-    time = np.arange(int(seconds * samplerate)) / samplerate
-    tones = random.uniform(100, 3000, (6, 2))
-    audio = np.sin(2 * np.pi * tones * time[:, None, None]).mean(axis=1) * np.exp(-time)[:, None]
-    return (0.5 * audio + 0.01 * random.standard_normal(audio.shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

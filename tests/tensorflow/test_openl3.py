@@ -15,6 +15,8 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from support import chord, relative
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # resampy still uses pkg_resources
     import openl3
@@ -35,20 +37,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Provided audio is all zeros"),
     pytest.mark.filterwarnings("ignore:Duration of provided audio"),
 ]
-
-
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    """Relative L2 difference."""
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-
-
-def chord(seconds: float, samplerate: int = 44100, seed: int = 0) -> np.ndarray:
-    """A decaying stereo chord over noise."""
-    random = np.random.default_rng(seed)
-    time = np.arange(round(seconds * samplerate)) / samplerate
-    tones = random.uniform(100, 3000, (6, 2))
-    audio = np.sin(2 * np.pi * tones * time[:, None, None]).mean(axis=1) * np.exp(-time)[:, None]
-    return (0.5 * audio + 0.01 * random.standard_normal(audio.shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

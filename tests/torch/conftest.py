@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from upstream import audio_tagging_class, chord, forbidden, msclap_class
+from upstream import audio_tagging_class, forbidden, msclap_class
 
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.shared import torch_model
+from support import chord
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT.parent / "shared" / "audio"

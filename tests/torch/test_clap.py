@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.clap import model as clap
 from embedding_sensitivity.models.shared import torch_model
+from support import chord, relative
 
 VERSIONS = {"clap": "2023", "clap_2022": "2022"}
 INPUTS = ["concatenated", "mono"]

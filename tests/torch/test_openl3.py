@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import torch
 from conftest import PUBLISHED, RECORDINGS, ROOT
-from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as ours
+from support import chord, relative
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows

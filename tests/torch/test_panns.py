@@ -13,7 +13,6 @@ import soundfile
 import torch
 from conftest import PUBLISHED
 from torch.utils.mkldnn import MkldnnConv2d
-from upstream import chord, relative
 
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
@@ -21,6 +20,7 @@ from embedding_sensitivity.models.panns import model as panns
 from embedding_sensitivity.models.shared import torch_model
 from embedding_sensitivity.models.shared.cnn14 import speed_up
 from embedding_sensitivity.models.shared.initial import pink_noise
+from support import chord, relative
 
 
 @pytest.fixture(scope="module")

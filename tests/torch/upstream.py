@@ -7,23 +7,8 @@ import ast
 import sys
 from types import ModuleType, SimpleNamespace
 
-import numpy as np
 import soundfile
 import torch
-
-
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    """Relative L2 difference."""
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-
-
-def chord(seconds: float, samplerate: int = 44100, seed: int = 0, channels: int = 2) -> np.ndarray:
-    """A decaying chord over noise, another in each channel: (frames, channels) float32."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(int(seconds * samplerate)) / samplerate
-    tones = rng.uniform(100, 3000, (6, channels))
-    audio = np.sin(2 * np.pi * tones * time[:, None, None]).mean(axis=1) * np.exp(-time)[:, None]
-    return (0.5 * audio + 0.01 * rng.standard_normal(audio.shape)).astype(np.float32)
 
 
 def forbidden(*args, **options):

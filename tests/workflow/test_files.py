@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +11,7 @@ from embedding_sensitivity.files import atomic as files
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import configure_logging
+from support import mock_snakemake
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
@@ -98,8 +98,7 @@ def test_two_writers_of_one_file_are_told(tmp_path):
 def test_what_the_machine_refuses_ends_a_script_in_one_line(tmp_path, monkeypatch, error, line):
     monkeypatch.setattr(sys, "excepthook", None)
     log = tmp_path / "rule.log"
-    snakemake = SimpleNamespace(log=[str(log)], rule="classify", wildcards={})
-    configure_logging(snakemake)
+    configure_logging(mock_snakemake("classify", log=log))
     sys.excepthook(type(error), error, None)
     (found,) = (row for row in log.read_text().splitlines() if " ERROR " in row)
     assert found.partition(" ERROR ")[2].startswith(line)
@@ -109,7 +108,7 @@ def test_what_the_machine_refuses_ends_a_script_in_one_line(tmp_path, monkeypatc
 def test_a_fault_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "excepthook", None)
     log = tmp_path / "rule.log"
-    configure_logging(SimpleNamespace(log=[str(log)], rule="classify", wildcards={}))
+    configure_logging(mock_snakemake("classify", log=log))
     try:
         raise KeyError("label")
     except KeyError as error:

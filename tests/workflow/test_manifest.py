@@ -6,13 +6,13 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.downloads.sources import SOURCES
 from embedding_sensitivity.experiment import manifest
+from support import mock_snakemake
 
 STAMP = ".snakemake_timestamp"
 
@@ -322,23 +322,20 @@ def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
     import write_manifest
 
     downloads = {ZIP: "irmas", CLAP_DOWNLOAD: "clap"}
-    given = SimpleNamespace(
-        input=Inputs(
-            outputs=["results/x/clips.csv"], audio=[FOLDER], clips="index.csv", weights=[CLAP]
-        ),
-        output=["results/x/new.json"],
-        params=SimpleNamespace(
-            config='{"experiment": "x"}',
-            stacks=[],
-            downloads=downloads,
-            pinned=[CLAP],
-            folders=[FOLDER],
-            root=".",
-        ),
-        threads=1,
-        log=[],
-        rule="write_manifest",
-        wildcards={},
+    files = {"outputs": ["results/x/clips.csv"], "clips": "index.csv", "code": []}
+    files |= {role: [] for role in write_manifest.ROLES} | {"audio": [FOLDER], "weights": [CLAP]}
+    given = mock_snakemake(
+        "write_manifest",
+        input=files,
+        output="results/x/new.json",
+        params={
+            "config": '{"experiment": "x"}',
+            "stacks": [],
+            "downloads": downloads,
+            "pinned": [CLAP],
+            "folders": [FOLDER],
+            "root": ".",
+        },
     )
     Path("index.csv").write_text(",".join(Clip.__dataclass_fields__) + "\n")
     write_manifest.main(given)
@@ -347,13 +344,3 @@ def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
         ZIP: {"hash_kind": "md5", "sha256": SOURCES["irmas"].digest},
         CLAP_DOWNLOAD: {"hash_kind": "lock", "sha256": sha256(Path(CLAP))},
     }
-
-
-class Inputs(SimpleNamespace):
-    """Input files by their name, none of those that aren't given."""
-
-    def __getattr__(self, name: str) -> list:
-        return []
-
-    def __getitem__(self, name: str) -> list:
-        return getattr(self, name)

@@ -13,6 +13,7 @@ import fetch_weights
 from embedding_sensitivity.downloads.pins import check_weights
 from embedding_sensitivity.downloads.sources import SOURCES, published_weights
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 CLAP = "resources/weights/CLAP_weights_2023.pth"
 # To the workflow any zip file may be CLAP's checkpoint: what is in it is for the model to read.
@@ -152,10 +153,11 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes, name: str = "mine.h5.gz
     log = SimpleNamespace(info=print)
     monkeypatch.setattr(fetch_weights, "configure_logging", lambda snakemake: log)
     fetch_weights.main(
-        SimpleNamespace(
-            input=SimpleNamespace(local=[str(packed)]),
-            output=[str(tmp_path / OPENL3)],
-            resources=SimpleNamespace(url=""),
+        mock_snakemake(
+            "fetch_weights",
+            input={"local": [packed]},
+            output=tmp_path / OPENL3,
+            resources={"url": ""},
         )
     )
 
