@@ -42,8 +42,8 @@ if not IS_MODULE:
 
 
 onstart:
-    checked(check_writable)
-    checked(check_queue)
+    checked(plan.check_writable)
+    checked(internals.refuse_jobs_left_on_slurm, workflow)
 
 
 onsuccess:
@@ -61,7 +61,7 @@ rule all:
         all_figures(),
         all_comparisons(),
         all_stores(),
-        all_kept_audio(),
+        lambda wildcards: all_kept_audio(),
         "<results>/manifest.json",
     localrule: True
 
@@ -71,5 +71,5 @@ rule tables:
     input:
         all_tables(),
         all_stores(),
-        all_kept_audio(),
+        lambda wildcards: all_kept_audio(),
     localrule: True

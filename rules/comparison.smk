@@ -82,7 +82,7 @@ rule draw_paper_auc:
     conda:
         "../envs/analysis.yaml"
     params:
-        effect=lambda wildcards: effect_words(wildcards.effect),
+        effect=lambda wildcards: plan.describe_effect(wildcards.effect),
         style=style_of("paper_auc"),
     message:
         "Drawing {wildcards.model}, {wildcards.effect} and {wildcards.label} over Fig. 4"

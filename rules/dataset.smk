@@ -1,14 +1,14 @@
 # Audio in, clips.csv out: which clips there are and in which part of the split.
-from embedding_sensitivity.downloads.sources import SOURCES
 
+# Clips that are there as they would be made now are not made again (`experiment/data.py`).
 if DEMO:
+    as_made = internals.named_by_identity if plan.source.rendered else lambda files: files
 
     rule render_demo_clips:
-        input:
-            library=library("render_demo_clips"),
         output:
-            clips=AUDIO,
-            split=f"{DEMO_FOLDER}/split.csv",
+            clips=as_made(plan.source.audio),
+            split=as_made(plan.source.split[0]),
+            identity=as_made(plan.source.mark),
         log:
             "<logs>/render_demo_clips.log",
         benchmark:
@@ -19,6 +19,7 @@ if DEMO:
             mem_mb=1000,
         params:
             demo=settings.data.model_dump(),
+            identity=plan.source.fixed_by,
         message:
             "Rendering the demo's clips from the soundfont"
         script:
@@ -26,14 +27,14 @@ if DEMO:
 
 
 # Downloads are kept in resources/downloads, so that a rule that runs again downloads nothing.
-if IRMAS and not LOCAL_FOLDER:
+if "irmas" in plan.source.downloads:
 
     rule download_irmas:
         input:
             local=[settings.data.local] if settings.data.local else [],
             library=library("download_irmas"),
         output:
-            directory(AUDIO[0]),
+            directory(plan.source.audio[0]),
         log:
             "<logs>/download_irmas.log",
         benchmark:
@@ -52,7 +53,7 @@ if IRMAS and not LOCAL_FOLDER:
             "../workflow_scripts/download_irmas.py"
 
 
-if PUBLISHED_SPLIT:
+if "split" in plan.source.downloads:
 
     rule download_split:
         input:
@@ -77,17 +78,19 @@ if PUBLISHED_SPLIT:
             "../workflow_scripts/download_split.py"
 
 
-# IRMAS's archive and its published split are pinned by their hashes, and every clip, once it is
-# indexed, by its own: `ancient`, so that unpacking the archive anew does not embed anything anew.
+# Nor is an index that is there, of the audio, split and settings there are now. What the audio is, is
+# known by content: of IRMAS by the hashes of its archive and split (`ancient`), of other files by the
+# record that the job leaves (`experiment/clip_index.py`).
+as_indexed = internals.named_by_identity if plan.index.finished else lambda file: file
+
+
 rule index_clips:
     input:
-        audio=ancient(AUDIO) if IRMAS else AUDIO,
-        split=ancient(split_file()) if PUBLISHED_SPLIT else split_file(),
-        library=library("index_clips"),
+        unpack(inputs_of_index),
     output:
-        clips="<results>/clips.csv",
-        report="<results>/clips_report.csv",
-        dropped=downloadable("dropped_clips", "Clips"),
+        clips=as_indexed("<results>/clips.csv"),
+        report=as_indexed("<results>/clips_report.csv"),
+        dropped=as_indexed(downloadable("dropped_clips", "Clips")),
     log:
         "<logs>/index_clips.log",
     benchmark:
@@ -98,15 +101,25 @@ rule index_clips:
         mem_mb=1000,
     params:
         irmas=IRMAS,
-        local_folder=LOCAL_FOLDER,
-        split_sha256=SOURCES["split"].digest if PUBLISHED_SPLIT else None,
+        local_folder=IRMAS and plan.source.local_folder,
+        split_sha256=sources.SOURCES["split"].digest if "split" in plan.source.downloads else None,
         labels=settings.data.labels,
         samplerate=settings.data.samplerate,
         channels=settings.data.channels,
         on_bad_clip=settings.data.on_bad_clip,
-        unreadable=UNREADABLE,
+        unreadable=plan.source.unreadable,
         keep_unsplit=settings.protocol.reverb_state == "carried",
+        made_by=plan.index.made_by,
+        content=plan.index.content,
+        identity=plan.index.new_identity,
+        decided=plan.index.identity is not None,
     message:
         "Checking and indexing the clips"
     script:
         "../workflow_scripts/index_clips.py"
+
+
+if plan.index.identity is None:
+    # Whether these are the same clips as before, only the index will tell.
+    internals.make_checkpoint(workflow, checkpoints, f"{RESULTS}/clips.csv", "index_clips")
+    plan.wait_for_index = checkpoints.index_clips.get

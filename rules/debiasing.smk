@@ -4,7 +4,7 @@
 rule classify:
     input:
         store="<results>/embeddings/{model}/{effect}.h5",
-        original="<results>/embeddings/{model}/original.h5",
+        original=lambda wildcards: plan.original(wildcards.model),
         directions="<results>/directions/{model}/{effect}.h5",
         clips="<results>/clips.csv",
         library=library("classify"),
@@ -25,7 +25,7 @@ rule classify:
         model="{model}",
         effect="{effect}",
         labels=LABELS,
-        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
+        neutral=lambda wildcards: effect_named(wildcards.effect).neutral,
         methods=settings.debiasing.methods,
         thresholds=settings.debiasing.svd_thresholds,
         solver=settings.debiasing.classifier.solver,

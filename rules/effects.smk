@@ -8,13 +8,14 @@ AUDIO_SLOTS = 100
 rule render_effect:
     input:
         clips="<results>/clips.csv",
-        library=library("render_effect"),
     output:
-        temp("<results>/audio/{effect}/{batch}.h5"),
+        temp("<results>/audio/{effect}/{part}.h5"),
     log:
-        "<logs>/audio/{effect}/{batch}.log",
+        "<logs>/audio/{effect}/{part}.log",
     benchmark:
-        "<benchmarks>/audio/{effect}/{batch}.tsv"
+        "<benchmarks>/audio/{effect}/{part}.tsv"
+    wildcard_constraints:
+        part=PART,
     priority: 10
     conda:
         "../envs/audio.yaml"
@@ -24,24 +25,25 @@ rule render_effect:
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
-        levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=lambda wildcards: audio_protocol(wildcards.effect),
+        levels=lambda wildcards: levels.part_levels(wildcards.part),
+        protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:
-        "Rendering {wildcards.effect} at {wildcards.batch}"
+        "Rendering {wildcards.effect} at {wildcards.part}"
     script:
         "../workflow_scripts/render_effect.py"
 
 
 rule keep_audio:
     input:
-        clips="<results>/clips.csv",
-        library=library("keep_audio"),
+        unpack(inputs_of_kept_audio),
     output:
-        directory("<results>/audio_kept/{effect}/{level}"),
+        internals.named_by_identity(directory("<results>/audio_kept/{effect}/{part}")),
     log:
-        "<logs>/audio_kept/{effect}/{level}.log",
+        "<logs>/audio_kept/{effect}/{part}.log",
     benchmark:
-        "<benchmarks>/audio_kept/{effect}/{level}.tsv"
+        "<benchmarks>/audio_kept/{effect}/{part}.tsv"
+    wildcard_constraints:
+        part=PART,
     conda:
         "../envs/audio.yaml"
     threads: 16
@@ -50,9 +52,9 @@ rule keep_audio:
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
-        level="{level}",
-        protocol=lambda wildcards: audio_protocol(wildcards.effect),
+        levels=lambda wildcards: levels.part_levels(wildcards.part),
+        protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:
-        "Keeping {wildcards.effect} at {wildcards.level} to listen to"
+        "Keeping {wildcards.effect} at {wildcards.part} to listen to"
     script:
         "../workflow_scripts/keep_audio.py"

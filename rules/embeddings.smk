@@ -1,12 +1,10 @@
-# Audio in, one HDF5 store for each model and effect out.
+# Audio in, one HDF5 store for each model and effect out. A part is named by its identity: one that is
+# there is not made again (`experiment/plan.py`), whatever happens to scripts and environments.
 
 
 rule initialise_model:
-    input:
-        # Ancient, since what they say is in the output's name.
-        library=lambda wildcards: ancient(embedding_library("initialise_model", wildcards.model)),
     output:
-        "<resources>/weights/{model}_seed{seed}.{identity}{ending}",
+        internals.named_by_identity("<resources>/weights/{model}_seed{seed}.{identity}{ending}"),
     log:
         "<logs>/weights/{model}_seed{seed}.{identity}{ending}.log",
     benchmark:
@@ -15,7 +13,7 @@ rule initialise_model:
         seed=r"\d+",
         ending=r"\.[a-z0-9]+",
     conda:
-        initial_environment_of
+        lambda wildcards: f"../envs/{plan.choice(wildcards.model).initial_environment}.yaml"
     resources:
         mem_mb=5000,
     params:
@@ -29,33 +27,33 @@ rule initialise_model:
 
 rule embed_original:
     input:
-        clips="<results>/clips.csv",
-        weights=weights_of,
-        library=lambda wildcards: embedding_library("embed_original", wildcards.model),
+        unpack(inputs_of_part),
     output:
-        "<results>/embeddings/{model}/original.h5",
+        internals.named_by_identity("<results>/embeddings/{model}/original/{part}.h5"),
     log:
-        "<logs>/embeddings/{model}/original.log",
+        "<logs>/embeddings/{model}/original/{part}.log",
     benchmark:
-        "<benchmarks>/embeddings/{model}/original.tsv"
+        "<benchmarks>/embeddings/{model}/original/{part}.tsv"
+    wildcard_constraints:
+        part=PART,
     priority: 20
     conda:
-        environment_of
-    threads: threads_of
+        lambda wildcards: f"../{plan.environment(wildcards.model)}"
+    threads: lambda wildcards: plan.n_threads(wildcards.model)
     resources:
         mem_mb=4000,
-        gpu=gpus_of,
+        gpu=lambda wildcards: plan.n_gpus(wildcards.model),
         # How it is computed, which is no parameter: changing it embeds nothing again.
         device=settings.device,
-        batch_size=batch_size_of,
+        batch_size=lambda wildcards: plan.choice(wildcards.model).options["batch_size"],
     params:
         model="{model}",
-        options=options_of,
-        protocol=lambda wildcards: model_protocol(wildcards.model, None),
+        options=lambda wildcards: plan.choice(wildcards.model).entry,
+        protocol=lambda wildcards: plan.model_protocol(wildcards.model, None),
         # Of what isn't published the lock file has the hash. That is no input: pinning another
         # model's weights must embed nothing again.
-        published=lambda wildcards: sources.published_weights(wildcards.model),
-        identity=lambda wildcards: identity_of(wildcards.model),
+        published=lambda wildcards: plan.published(wildcards.model),
+        identity=lambda wildcards: plan.check_part(wildcards.model, None, wildcards.part),
     message:
         "Embedding the original clips with {wildcards.model}"
     script:
@@ -64,43 +62,45 @@ rule embed_original:
 
 rule embed_clips:
     input:
-        audio="<results>/audio/{effect}/{batch}.h5",
-        clips="<results>/clips.csv",
-        weights=weights_of,
-        library=library_of_part,
+        unpack(inputs_of_part),
     output:
-        "<results>/embeddings/{model}/{effect}/{batch}.{identity}.h5",
+        internals.named_by_identity("<results>/embeddings/{model}/{effect}/{part}.h5"),
     log:
-        "<logs>/embeddings/{model}/{effect}/{batch}.{identity}.log",
+        "<logs>/embeddings/{model}/{effect}/{part}.log",
     benchmark:
-        "<benchmarks>/embeddings/{model}/{effect}/{batch}.{identity}.tsv"
+        "<benchmarks>/embeddings/{model}/{effect}/{part}.tsv"
+    wildcard_constraints:
+        part=PART,
     priority: 20
     conda:
-        environment_of
-    threads: threads_of
+        lambda wildcards: f"../{plan.environment(wildcards.model)}"
+    threads: lambda wildcards: plan.n_threads(wildcards.model)
     resources:
         mem_mb=4000,
         audio_slots=1,
-        gpu=gpus_of,
+        gpu=lambda wildcards: plan.n_gpus(wildcards.model),
         device=settings.device,
-        batch_size=batch_size_of,
+        batch_size=lambda wildcards: plan.choice(wildcards.model).options["batch_size"],
     params:
         model="{model}",
-        options=options_of,
+        options=lambda wildcards: plan.choice(wildcards.model).entry,
         effect="{effect}",
         unit=lambda wildcards: effect_named(wildcards.effect).unit,
-        levels=lambda wildcards: levels.batch_levels(wildcards.batch),
-        protocol=lambda wildcards: model_protocol(wildcards.model, wildcards.effect),
-        published=lambda wildcards: sources.published_weights(wildcards.model),
+        levels=lambda wildcards: levels.part_levels(wildcards.part),
+        protocol=lambda wildcards: plan.model_protocol(wildcards.model, wildcards.effect),
+        published=lambda wildcards: plan.published(wildcards.model),
+        identity=lambda wildcards: plan.check_part(
+            wildcards.model, wildcards.effect, wildcards.part
+        ),
     message:
-        "Embedding {wildcards.effect} at {wildcards.batch} with {wildcards.model}"
+        "Embedding {wildcards.effect} at {wildcards.part} with {wildcards.model}"
     script:
         "../workflow_scripts/embed_clips.py"
 
 
 rule assemble_effect:
     input:
-        parts=parts_of_effect,
+        parts=lambda wildcards: plan.parts(wildcards.model, wildcards.effect),
         library=library("assemble_effect"),
     output:
         "<results>/embeddings/{model}/{effect}.h5",
@@ -114,8 +114,8 @@ rule assemble_effect:
     resources:
         mem_mb=2000,
     params:
-        levels=lambda wildcards: levels_of(wildcards.effect),
-        attributes=store_attributes,
+        levels=lambda wildcards: plan.levels(wildcards.effect),
+        attributes=lambda wildcards: plan.store_attributes(wildcards.model, wildcards.effect),
     message:
         "Assembling {wildcards.model}'s embeddings of {wildcards.effect}"
     script:

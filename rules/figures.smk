@@ -3,7 +3,7 @@
 rule fit_trajectories:
     input:
         stores=[f"<results>/embeddings/{model}/{{effect}}.h5" for model in MODEL_NAMES],
-        originals=[f"<results>/embeddings/{model}/original.h5" for model in MODEL_NAMES],
+        originals=lambda wildcards: [plan.original(model) for model in MODEL_NAMES],
         clips="<results>/clips.csv",
         library=library("fit_trajectories"),
     output:

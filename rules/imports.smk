@@ -1,4 +1,6 @@
 # Embeddings made elsewhere in, clips.csv and one HDF5 store for each model and effect out.
+from embedding_sensitivity.experiment import embedding_files
+
 FOLDER = embedding_files.folder_of(settings.embeddings.directory)
 ORIGINALS_FILE = str(FOLDER / embedding_files.ORIGINALS)
 LEVEL_FILES = embedding_files.level_files(FOLDER, EFFECTS)
@@ -52,7 +54,7 @@ rule import_original:
 rule import_effect:
     input:
         files=lambda wildcards: [
-            LEVEL_FILES[wildcards.effect][level] for level in levels_of(wildcards.effect)
+            LEVEL_FILES[wildcards.effect][level] for level in plan.levels(wildcards.effect)
         ],
         originals=ORIGINALS_FILE,
         clips="<results>/clips.csv",
@@ -68,7 +70,7 @@ rule import_effect:
     resources:
         mem_mb=4000,
     params:
-        levels=lambda wildcards: levels_of(wildcards.effect),
+        levels=lambda wildcards: plan.levels(wildcards.effect),
         unit=lambda wildcards: effect_named(wildcards.effect).unit,
     message:
         "Importing {wildcards.model}'s embeddings of {wildcards.effect}"

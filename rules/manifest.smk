@@ -5,10 +5,10 @@ rule write_manifest:
         outputs=kept_outputs,
         clips="<results>/clips.csv",
         # Ancient, where what they are made of is: their hashes are known without their time stamps.
-        audio=ancient(AUDIO) if IRMAS else AUDIO,
-        split=ancient(SPLIT) if PUBLISHED_SPLIT else SPLIT,
-        weights=[ancient(file) for file in all_weights()],
-        embeddings=given_embeddings(),
+        audio=ancient(plan.source.audio) if IRMAS else plan.source.audio,
+        split=ancient(plan.source.split) if IRMAS else plan.source.split,
+        weights=[ancient(file) for file in plan.all_weights()],
+        embeddings=plan.given_embeddings(),
         published_numbers=published_numbers(),
         code=[os.path.relpath(file) for file in manifest.code_files(CHECKOUT)],
         library=library("write_manifest"),
@@ -26,10 +26,10 @@ rule write_manifest:
     params:
         # As text, so that the order of its keys is no change.
         config=json.dumps(canonical(settings), sort_keys=True),
-        stacks=stacks_of_run(),
-        downloads=downloads_of_run(),
-        pinned=pinned_weights(),
-        folders=AUDIO_FOLDERS,
+        stacks=plan.stacks(),
+        downloads=plan.downloads(),
+        pinned=plan.pinned_weights(),
+        folders=plan.source.folders,
         root=os.path.relpath(CHECKOUT),
     message:
         "Writing down what was made of what"

@@ -6,7 +6,7 @@
 rule measure:
     input:
         store="<results>/embeddings/{model}/{effect}.h5",
-        original="<results>/embeddings/{model}/original.h5",
+        original=lambda wildcards: plan.original(wildcards.model),
         clips="<results>/clips.csv",
         library=library("measure"),
     output:
@@ -34,7 +34,7 @@ rule measure:
         model="{model}",
         effect="{effect}",
         labels=LABELS,
-        neutral=lambda wildcards: effect_words(wildcards.effect)["neutral"],
+        neutral=lambda wildcards: effect_named(wildcards.effect).neutral,
     message:
         "Measuring how {wildcards.effect} moves {wildcards.model}"
     script:

@@ -3,7 +3,7 @@
 
 rule assemble_model:
     input:
-        original="<results>/embeddings/{model}/original.h5",
+        original=lambda wildcards: plan.original(wildcards.model),
         effects=expand("<results>/embeddings/{{model}}/{effect}.h5", effect=EFFECTS),
         library=library("assemble_model"),
     output:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 
 from embedding_sensitivity.clips import findings, irmas
 from embedding_sensitivity.clips.clip import write_clips
 from embedding_sensitivity.clips.dataset import read_split
 from embedding_sensitivity.clips.index import index_clips
+from embedding_sensitivity.experiment.clip_index import NAME, record_index
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
@@ -43,6 +45,14 @@ def main(snakemake) -> None:
     findings.write_findings(snakemake.output.report, found)
     write_table(snakemake.output.dropped, "dropped_clips", map(asdict, dropped))
     write_clips(snakemake.output.clips, clips)
+    record_index(
+        Path(snakemake.output.clips).with_name(NAME),
+        params.made_by,
+        params.identity,
+        params.decided,
+        clips,
+        () if params.irmas else paths,
+    )
     if dropped:
         log.warning(
             "%d bad clips of %d files were left out (data.on_bad_clip: drop): %s has the reasons",

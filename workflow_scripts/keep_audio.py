@@ -20,7 +20,7 @@ def main(snakemake) -> None:
         render_batch(
             read_clips(snakemake.input.clips),
             effect_named(snakemake.params.effect),
-            [snakemake.params.level],
+            list(snakemake.params.levels),
             dict(snakemake.params.protocol),
             rendered,
             threads=snakemake.threads,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.demo_music import compose, demo_clips
 from embedding_sensitivity.clips.demo_synthesis import Player, find_soundfont, render, write_wav
+from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.csv_files import write_rows
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.files.progress import progress
@@ -39,6 +40,8 @@ def main(snakemake) -> None:
         for clip in clips
     ]
     write_rows(snakemake.output.split, tuple(rows[0]), rows)
+    with replacing(snakemake.output.identity) as part:
+        part.write_text(snakemake.params.identity, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -194,6 +194,21 @@ class Project:
         records = read_records(found["records"])
         return Done(found["status"], found["stdout"], found["stderr"], **records)
 
+    def find(self, pattern: str) -> str:
+        """The one path, from the project's folder, that a pattern fits."""
+        (found,) = self.folder.glob(pattern)
+        return str(found.relative_to(self.folder))
+
+    def output_of(self, rule: str, *arguments: str, **wildcards: str) -> str:
+        """The output of a job that is planned, of the rule and wildcards."""
+        jobs = self.run("--dry-run", *arguments).jobs
+        (outputs,) = (
+            job.outputs
+            for job in jobs
+            if job.rule == rule and wildcards.items() <= job.wildcards.items()
+        )
+        return outputs[0]
+
     def run(self, *arguments: str) -> Done:
         """Run to the end; the test fails with Snakemake's output if that fails."""
         done = self.snakemake(*arguments)

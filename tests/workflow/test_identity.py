@@ -1,23 +1,38 @@
-"""What changes the eight digits of a model's embeddings, and what doesn't."""
+"""What changes the eight digits that audio and embeddings are named by, and what doesn't."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.experiment import identity
+from embedding_sensitivity.experiment.plan import library
 from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.experiment.source_code import code_digest
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import MODELS
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+# Modules of the library that compute no sample of audio and no embedding.
+COMPUTE_NOTHING = {"files", "experiment", "downloads"} | {
+    "clips/clip.py", "clips/irmas.py", "effects/__init__.py", "effects/levels.py",
+    "embeddings/devices.py", "embeddings/store.py", "models/__init__.py",
+}  # fmt: skip
+
+
+NOTHING = code_digest("")
 
 
 def settings_of(**sections):
     return load_settings({**copy.deepcopy(TINY), **sections}, "tiny.yaml")
 
 
-def digits(files=(), model="musicnn-untrained", effect="gain", weights=None, **sections) -> str:
-    return identity.identity_of(settings_of(**sections), model, effect, files, weights)
+def digits(model="musicnn-untrained", effect="gain", clips="01234567", **sections) -> str:
+    return identity.embedding_identity(settings_of(**sections), model, effect, clips)
 
 
 @pytest.mark.parametrize(
@@ -51,17 +66,16 @@ def test_what_they_do_not_depend_on_changes_nothing(sections):
     assert digits(**sections) == digits()
 
 
-def test_model_effect_and_weights_are_part_of_them():
+def test_model_effect_and_clips_are_part_of_them():
     found = {
         digits(),
         digits(model="logmel"),
         digits(effect=None),
-        digits(weights="a"),
-        digits(weights="b"),
+        digits(clips="76543210"),
         digits(effect="reverb", protocol={"reverb_state": "reset"}),
         digits(effect="reverb"),
     }
-    assert len(found) == 7
+    assert len(found) == 6
     assert all(len(each) == 8 and set(each) <= set("0123456789abcdef") for each in found)
 
 
@@ -75,25 +89,85 @@ def test_an_effects_switch_counts_where_the_effect_has_it():
     assert identity.model_protocol(settings, "clap", None) == {"clap_input": "mono"}
 
 
-def test_files_count_by_name_order_and_bytes_and_not_by_time(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in "ab":
-        Path(name).write_text("x")
-    both = identity.fingerprint([1], ["a", "b"])
-    assert both != identity.fingerprint([1], ["a"])
-    assert both != identity.fingerprint([2], ["a", "b"])
-    Path("a").touch()
-    assert both == identity.fingerprint([1], ["a", "b"])
-    Path("a").write_text("y")
-    assert both != identity.fingerprint([1], ["a", "b"])
-    assert digits(files=["a"]) != digits(files=["a", "b"]) != digits()
+def test_untrained_weights_are_named_by_seed_and_by_what_makes_them():
+    def weights(model: str, **sections) -> str | None:
+        return identity.weights_file(settings_of(**sections).choices[model])
 
-
-def test_untrained_weights_are_named_by_seed_and_by_what_makes_them(tmp_path):
-    code = tmp_path / "code.py"
-    code.write_text("x")
-    file = identity.initial_weights(settings_of(), "musicnn-untrained", [str(code)])
+    file = weights("musicnn-untrained")
     assert file.startswith("resources/weights/musicnn-untrained_seed20220419.")
     assert file.endswith(".npz")
-    code.write_text("y")
-    assert identity.initial_weights(settings_of(), "musicnn-untrained", [str(code)]) != file
+    assert weights("musicnn-untrained", models={"musicnn-untrained": {"seed": 3}}) != file
+    assert weights("logmel") is None
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """An environment's file, with its script."""
+    for path in ("envs/torch.yaml", "envs/torch.post-deploy.sh"):
+        shutil.copy2(ROOT / path, tmp_path)
+    return tmp_path / "torch.yaml"
+
+
+def test_versions_are_those_that_an_environment_pins(environment):
+    found = identity.pinned_versions(str(environment), ["numpy", "panns_inference", "torch"])
+    assert set(found) == {"numpy", "panns_inference", "torch"}
+    assert found["panns_inference"] == "0.1.1"
+    assert identity.pinned_versions("torch", ["numpy"])["numpy"] == found["numpy"]
+    text = environment.read_text(encoding="utf-8")
+    environment.write_text(text.replace(f"numpy=={found['numpy']}", "numpy==9.9.9"))
+    assert identity.pinned_versions(str(environment), ["numpy"]) == {"numpy": "9.9.9"}
+    environment.write_text("dependencies:\n  - numpy=1.26.4\n")  # as conda writes it
+    assert identity.pinned_versions(str(environment), ["numpy"]) == {"numpy": "1.26.4"}
+
+
+def test_a_package_without_a_version_is_refused(environment):
+    message = rf"^{environment}: numba has no fixed version, .* write numba==VERSION$"
+    environment.write_text("dependencies:\n  - pip:\n      - numba>=0.60\n")
+    with pytest.raises(InputError, match=message):
+        identity.pinned_versions(str(environment), ["numba"])
+
+
+def computing(files: list[str]) -> set[str]:
+    """Of the library's files among some, those that compute something."""
+    found = set()
+    for file in map(Path, files):
+        path = ROOT / "workflow_scripts" / file.resolve().relative_to(ROOT / "workflow_scripts")
+        if path.is_relative_to(identity.FOLDER) and code_digest(path.read_text()) != NOTHING:
+            found.add(str(path.relative_to(identity.FOLDER)))
+    return {
+        name
+        for name in found
+        if name not in COMPUTE_NOTHING and name.partition("/")[0] not in COMPUTE_NOTHING
+    }
+
+
+def in_identity(declared, shared) -> set[str]:
+    files = [declared.file, *map(identity.module_file, (*declared.computes_with, *shared))]
+    return {str(Path(file).resolve().relative_to(identity.FOLDER)) for file in files}
+
+
+def module_of(declared) -> str:
+    """Path of the module that declares something, from the scripts' folder and without ending."""
+    return str(Path(declared.file).resolve().relative_to(identity.FOLDER.parent).with_suffix(""))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_names_all_modules_that_compute_with_it(name):
+    """What it imports, wherever, less what computes nothing, is in its identity."""
+    declared = MODELS[name]
+    named = [name.replace(".", "/") for name in declared.computes_with]
+    reached = computing(library("embed_clips", module_of(declared), *named))
+    # What writes effected audio is part of that audio's identity; other models are imported by the
+    # folder's discovery alone.
+    others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in MODELS.values()}
+    left = reached - in_identity(declared, identity.EMBEDDING) - {"clips/compiled.py"} - others
+    assert left == set()
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_an_effect_names_all_modules_that_compute_with_it(name):
+    declared = EFFECTS[name]
+    named = [name.replace(".", "/") for name in declared.computes_with]
+    reached = computing(library("render_effect", module_of(declared), *named))
+    others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
+    assert reached - in_identity(declared, identity.RENDERING) - others == set()

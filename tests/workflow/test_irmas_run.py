@@ -26,7 +26,6 @@ LABELS = {"cel": "cello", "flu": "flute"}
 ODD = "flu/take 7.wav"
 INDEX = "results/mini/clips.csv"
 REPORT = "results/mini/clips_report.csv"
-KEPT = "results/mini/audio_kept/reverb/0.5"
 
 
 def tone(number: int, seconds: float = 0.1) -> bytes:
@@ -100,6 +99,11 @@ def replace_in(path: Path, *changes: tuple[str, str]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def kept(project: Project) -> str:
+    """The folder of audio that is kept: the last part of its name is an identity."""
+    return project.output_of("keep_audio", "--forceall")
+
+
 def expecting_mini(project: Project) -> Project:
     """Make a copy of the workflow expect the made-up archive and split."""
     library = project.path("workflow_scripts/embedding_sensitivity/downloads")
@@ -164,7 +168,7 @@ def downloaded(tmp_path_factory) -> tuple[Project, str]:
         files = {"/file/irmas": ARCHIVE, "/file/split": SPLIT_FILE}
         server.answers = [lambda handler: whole(files[handler.path])(handler)]
         change(project, server)
-        return project, project.run(INDEX, KEPT).output
+        return project, project.run(INDEX, kept(project)).output
 
 
 def test_everything_is_downloaded_and_the_licence_shown_once(downloaded):
@@ -215,29 +219,33 @@ def test_the_report_names_what_is_extra_or_odd(downloaded):
 
 
 def test_only_the_splits_clips_are_rendered(downloaded):
-    kept = {path.stem for path in downloaded[0].path(KEPT).iterdir() if path.suffix == ".wav"}
-    assert kept == {clip for _, _, clip, _ in SPLIT}
+    project, _ = downloaded
+    found = {path.stem for path in project.path(kept(project)).glob("*.wav")}
+    assert found == {clip for _, _, clip, _ in SPLIT}
 
 
 @pytest.mark.more
 def test_unpacking_again_indexes_nothing_again(downloaded, tmp_path):
     shutil.copytree(downloaded[0].folder, tmp_path / "project", symlinks=True)
     again = Project(tmp_path / "project")
-    assert again.planned(INDEX, KEPT) == {}
+    folder = kept(again)
+    assert again.planned(INDEX, folder) == {}
     for name in ("download_irmas", "download_split"):
         path = again.path(f"workflow_scripts/{name}.py")
         path.write_text(path.read_text() + "# edited\n")
     # The downloads are kept: the server is gone.
-    assert set(again.planned(INDEX, KEPT)) == {"download_irmas", "download_split"}
-    again.run(INDEX, KEPT)
-    assert again.planned(INDEX, KEPT) == {}
+    targets = ("resources/IRMAS-TrainingData", "resources/train_test_split.csv", INDEX, folder)
+    assert set(again.planned(*targets)) == {"download_irmas", "download_split"}
+    again.run(*targets)
+    assert again.planned(*targets) == {}
 
 
 def test_nothing_is_asked_of_the_folder_once_it_is_indexed(downloaded, tmp_path):
     shutil.copytree(downloaded[0].folder, tmp_path / "project", symlinks=True)
     again = Project(tmp_path / "project")
+    folder = kept(again)
     shutil.rmtree(again.path("resources"))
-    assert again.planned(INDEX, KEPT) == {}
+    assert again.planned(INDEX, folder) == {}
 
 
 def test_a_clip_that_is_replaced_is_refused_when_it_is_read_next(downloaded, tmp_path):
@@ -245,14 +253,16 @@ def test_a_clip_that_is_replaced_is_refused_when_it_is_read_next(downloaded, tmp
     again = Project(tmp_path / "project")
     path = "resources/IRMAS-TrainingData/cel/[cel][cla]0003__1.wav"
     again.path(path).write_bytes(tone(99))
-    assert again.planned(INDEX, KEPT) == {}
-    shutil.rmtree(again.path(KEPT))
-    refused(again, KEPT, message=f"{path}: the file has changed since it was indexed: restore it")
-    assert set(again.planned("--forcerun", "index_clips", "--", KEPT)) == {
-        "index_clips",
-        "keep_audio",
-    }
-    again.run("--forcerun", "index_clips", "--", KEPT)
+    folder = kept(again)
+    assert again.planned(INDEX, folder) == {}
+    shutil.rmtree(again.path(folder))
+    refused(again, folder, message=f"{path}: the file has changed since it was indexed: restore it")
+    # An index that is made again by force was planned to be of the clips there were.
+    forced = again.snakemake("--forcerun", "index_clips", "--", INDEX)
+    assert forced.returncode != 0
+    assert "the clips are others than those of the index before: run again" in forced.output
+    again.run(INDEX)
+    assert kept(again) != folder
     assert sha256(tone(99)) in {row["sha256"] for row in read_table(again.path(INDEX))}
 
 
@@ -357,7 +367,7 @@ def test_outside_the_split_truncated_and_silent_clips_are_reported(mini, tmp_pat
     silent = "voi/[voi][jaz_blu]0208__1.wav"
     sound = CLIPS[silent]
     (tmp_path / "copy" / silent).write_bytes(sound[:44] + bytes(len(sound) - 44))
-    mini.run(INDEX, KEPT)  # the reverb passes through both
+    mini.run(INDEX, kept(mini))  # the reverb passes through both
     found = [(r["clip"], r["finding"], r["detail"]) for r in read_table(mini.path(REPORT))]
     assert ("[cel][cla]0004__1", "duration", "0.077 s, expected 0.1 s") in found
     detail = "not embedded, a carried reverb passes through it"

@@ -11,6 +11,7 @@ from embedding_sensitivity.effects.levels import (
     geometric,
     level_string,
     merge,
+    part_levels,
     plan_batches,
     stepped,
 )
@@ -133,24 +134,20 @@ def test_an_interrupted_run_plans_what_it_planned_before(values, size, data):
     assert sorted(plan_batches(grid, [], size, finished)) == sorted(before)
 
 
-def test_a_model_added_later_has_its_audio_rendered_under_another_name():
-    before = plan_batches(GRID, [], 2, [])
-    later = plan_batches(GRID, [], 2, [], taken=before)
-    assert later == ["4_6r2", "8_10r2", "12r2"]
-    assert [batch_levels(name) for name in later] == [["4", "6"], ["8", "10"], ["12"]]
-    assert plan_batches(GRID, [], 2, later, taken=before) == later
-    assert plan_batches(GRID, [], 2, [], taken=before + later)[0] == "4_6r3"
-
-
 @pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
 def test_a_parts_name_is_not_too_long_for_a_file_system(effect):
     """With as many levels as `levels_per_job` may be, while it is written (`files.replacing`)."""
     most = Settings.model_fields["levels_per_job"].metadata
     n_levels = next(bound.le for bound in most if hasattr(bound, "le"))
     longest = max((f"{level:.{effect.decimals}f}" for level in effect.range), key=len)
-    name = f".{batch_name([longest] * n_levels, 99)}.01234567.h5.part"
+    name = f".{batch_name([longest] * n_levels)}.01234567.h5.part"
     assert len(name.encode()) <= 255
 
 
 def test_batch_names_say_their_levels():
     assert batch_levels(batch_name(["-40.0", "-38.5"])) == ["-40.0", "-38.5"]
+
+
+def test_a_parts_name_says_its_levels():
+    assert part_levels("-40.0_-38.5.0123abcd") == ["-40.0", "-38.5"]
+    assert part_levels("1600.000.0123abcd") == ["1600.000"]

@@ -100,7 +100,7 @@ def test_the_papers_data_and_weights_need_none_where_their_files_are(papers):
     bring(papers, *FILES)
     assert missing(papers) == (0, ["nothing is missing"])
     targets = [f"resources/weights/{FILES[name].removesuffix('.gz')}" for name in WEIGHTS]
-    papers.run("results/mini/embeddings/logmel/original.h5", *targets)
+    papers.run(papers.output_of("embed_original", "--forceall", model="logmel"), *targets)
     assert all(papers.path(target).exists() for target in targets)
     # What was unpacked and copied need not be kept.
     shutil.rmtree(papers.path(DOWNLOADS))

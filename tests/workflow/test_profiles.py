@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
 
-from embedding_sensitivity.experiment.slurm import refuse_jobs_left
+from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine import memory_mb
 

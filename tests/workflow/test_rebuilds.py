@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 from conftest import first_of
-from test_dependencies import imported_modules
+from test_source_code import imported_modules
 
-from embedding_sensitivity import models
 from embedding_sensitivity.experiment.styles import STYLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +39,10 @@ TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing"} | {
     rule for rule in ANALYSIS if rule.startswith("draw_")
 }
 STORES = {"assemble_effect", "assemble_model"}
+BY_IDENTITY = {
+    *("render_effect", "keep_audio", "embed_clips", "embed_original"),
+    *("index_clips", "render_demo_clips", "initialise_model"),
+}
 EMBEDDING = {"render_effect", "embed_clips"}
 
 
@@ -57,6 +60,10 @@ def change(project, **keys) -> None:
 def edit(project, name: str | Path) -> None:
     path = project.path(name)
     path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+
+
+def batch_of(job: dict) -> str:
+    return job["part"].rpartition(".")[0]
 
 
 def table_rows(project, name: str) -> list[dict]:
@@ -113,6 +120,110 @@ def test_a_lost_manifest_is_written_again_alone(again):
     assert set(again.planned()) == {"write_manifest"}
 
 
+def test_a_comment_embeds_and_renders_nothing(again):
+    """In any environment, any script and any module of the library, and with them touched."""
+    names = [*again.path("envs").glob("*.yaml"), *again.path("workflow_scripts").rglob("*.py")]
+    for name in names:
+        edit(again, name)
+    planned = set(again.planned())
+    assert planned == {"assemble_effect", "assemble_model"} | ANALYSIS
+
+
+def test_a_comment_is_nothing_under_another_profile(again):
+    for name in BY_IDENTITY:
+        edit(again, f"workflow_scripts/{name}.py")
+    edit(again, "envs/musicnn.yaml")
+    profile = again.path("profile") / "config.yaml"
+    profile.parent.mkdir()
+    profile.write_text("software-deployment-method: conda\n", encoding="utf-8")
+    for options in (("--workflow-profile", "none"), ("--workflow-profile", str(profile.parent))):
+        assert set(again.planned(*options)) == {"write_manifest"}
+
+
+NEW_MODULE = """
+from embedding_sensitivity.clips.audio import read_clip
+from embedding_sensitivity.files.errors import InputError
+
+
+def loudest(clip):
+    if clip is None:
+        raise InputError("no clip")
+    return abs(read_clip(clip)).max()
+"""
+
+
+def test_a_new_module_and_a_new_error_text_embed_nothing(again):
+    library = again.path("workflow_scripts/embedding_sensitivity")
+    (library / "embeddings" / "loudness.py").write_text(NEW_MODULE, encoding="utf-8")
+    module = library / "embeddings" / "embedding.py"
+    text = module.read_text(encoding="utf-8")
+    assert "is too small for one clip" in text and "from embedding_sensitivity" in text
+    text = text.replace("is too small for one clip", "has no room for one clip")
+    text = text.replace(
+        "\n\n\n", "\nfrom embedding_sensitivity.embeddings import loudness\n\n\n", 1
+    )
+    module.write_text(text, encoding="utf-8")
+    assert not set(again.planned()) & (EMBEDDING | {"embed_original", "keep_audio", "index_clips"})
+
+
+def test_a_renamed_module_embeds_nothing(again):
+    library = again.path("workflow_scripts/embedding_sensitivity")
+    shared = library / "models" / "shared"
+    (shared / "frontend.py").rename(shared / "spectrograms.py")
+    for path in library.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("shared.frontend", "shared.spectrograms"), encoding="utf-8")
+    assert not set(again.planned()) & (EMBEDDING | {"embed_original", "keep_audio"})
+
+
+def test_a_package_that_a_model_does_not_compute_with_embeds_nothing(again):
+    path = again.path("envs/musicnn.yaml")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.rstrip() + "\n      - cowsay==6.1\n", encoding="utf-8")
+    assert set(again.planned()) == {"write_manifest"}
+    # The positive control: one that it computes with.
+    assert "- numpy==2" in text
+    path.write_text(text.replace("- numpy==2", "- numpy==3"), encoding="utf-8")
+    planned = again.planned()
+    for rule in ("embed_original", "embed_clips", "initialise_model"):
+        assert {job["model"] for job in planned[rule]} <= {"musicnn", "musicnn-untrained"}, rule
+    assert len(planned["embed_clips"]) == 2 * 4
+
+
+def test_a_changed_number_embeds_its_model_alone(again):
+    module = again.path("workflow_scripts/embedding_sensitivity/models/logmel.py")
+    text = module.read_text(encoding="utf-8")
+    assert "FLOOR = 1e-10" in text
+    module.write_text(text.replace("FLOOR = 1e-10", "FLOOR = 2e-10"), encoding="utf-8")
+    planned = again.planned()
+    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
+        assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
+    assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
+    assert not set(planned) & {"keep_audio", "index_clips", "render_demo_clips"}
+
+
+def test_a_changed_number_of_rendering_renders_and_embeds_all(again):
+    module = again.path("workflow_scripts/embedding_sensitivity/effects/rendering.py")
+    text = module.read_text(encoding="utf-8")
+    assert "2**21" in text
+    module.write_text(text.replace("2**21", "2**20"), encoding="utf-8")
+    planned = again.planned()
+    assert len(planned["embed_clips"]) == 3 * 4 and len(planned["keep_audio"]) == 1
+    # The originals pass through no effect.
+    assert "embed_original" not in planned
+
+
+@pytest.mark.more
+def test_what_was_made_again_with_the_same_content_makes_nothing_after_it(again):
+    """All that is planned after stores of originals turns out to be what it was."""
+    again_too = ("--forcerun", "embed_original")
+    assert {"measure", "classify", "draw_auc", "assemble_model"} <= set(again.planned(*again_too))
+    done = again.run(*again_too)
+    finished = Counter(job.rule for job in done.finished if job.rule != "all")
+    assert finished == {"embed_original": 3}
+    assert again.planned() == {}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -126,22 +237,6 @@ def test_a_models_options_embed_that_model_alone(again, changes):
     for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
         assert {job["model"] for job in planned[rule]} == {"musicnn"}, rule
     assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
-    # Under a new name: what other models embedded under the old one stays up to date.
-    assert all(job["batch"].endswith("r2") for job in planned["render_effect"])
-
-
-def test_a_models_environment_embeds_the_models_that_run_in_it(again):
-    edit(again, "envs/musicnn.yaml")
-    planned = again.planned()
-    assert {job["model"] for job in planned["embed_clips"]} == {"musicnn", "musicnn-untrained"}
-    assert len(planned["render_effect"]) == 4
-
-
-def test_what_all_models_use_embeds_them_from_one_rendering(again):
-    edit(again, "workflow_scripts/embedding_sensitivity/embeddings/embedding.py")
-    planned = again.planned()
-    assert len(planned["embed_clips"]) == 3 * 4
-    assert len(planned["render_effect"]) == 4
 
 
 @pytest.mark.more
@@ -150,17 +245,15 @@ def test_an_edited_model_is_embedded_once_and_its_earlier_parts_are_kept(again):
     parts = set(again.path("results/tiny/embeddings").glob("*/*/*.h5"))
     module = again.path("workflow_scripts/embedding_sensitivity/models/logmel.py")
     before = module.read_text(encoding="utf-8")
-    edit(again, module)
+    module.write_text(before.replace("FLOOR = 1e-10", "FLOOR = 2e-10"), encoding="utf-8")
     done = again.run("results/tiny/embeddings/logmel.h5")
     assert [job.rule for job in done.finished].count("embed_clips") == 4
     new = set(again.path("results/tiny/embeddings").glob("*/*/*.h5")) - parts
     assert {path.parents[1].name for path in new} == {"logmel"}
-    assert len(new) == 4
+    assert len(new) == 4 + 1
     assert not set(again.planned()) & (EMBEDDING | {"embed_original", "initialise_model"})
     module.write_text(before, encoding="utf-8")
-    planned = again.planned()
-    assert not set(planned) & EMBEDDING
-    assert {job["model"] for job in planned["embed_original"]} == {"logmel"}
+    assert not set(again.planned()) & (EMBEDDING | {"embed_original", "initialise_model"})
 
 
 def test_weights_made_again_embed_nothing_again(again):
@@ -168,10 +261,14 @@ def test_weights_made_again_embed_nothing_again(again):
     (weights,) = again.path("resources/weights").glob("musicnn-untrained_seed*.npz")
     weights.write_bytes(weights.read_bytes())
     assert again.planned() == {}
-    edit(again, "workflow_scripts/initialise_model.py")
+    initial = again.path("workflow_scripts/embedding_sensitivity/models/shared/initial.py")
+    text = initial.read_text(encoding="utf-8")
+    assert "N_PINK_CLIPS = 64" in text
+    initial.write_text(text.replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 32"), encoding="utf-8")
     planned = again.planned()
     for rule in ("initialise_model", "embed_original", "embed_clips", "classify"):
-        assert {job["model"] for job in planned[rule]} == {"musicnn-untrained"}, rule
+        assert "musicnn-untrained" in {job["model"] for job in planned[rule]}, rule
+    assert {job["model"] for job in planned["initialise_model"]} == {"musicnn-untrained"}
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
@@ -199,8 +296,9 @@ def test_an_extra_level_is_the_only_one_embedded(again):
     change(again, effects__gain__extra=[-5])
     planned = again.planned()
     assert set(planned) == EMBEDDING | STORES | ANALYSIS
-    assert [(job["effect"], job["batch"]) for job in planned["render_effect"]] == [("gain", "-5.0")]
-    assert {(job["model"], job["batch"]) for job in planned["embed_clips"]} == {
+    rendered = [(job["effect"], batch_of(job)) for job in planned["render_effect"]]
+    assert rendered == [("gain", "-5.0")]
+    assert {(job["model"], batch_of(job)) for job in planned["embed_clips"]} == {
         (model, "-5.0") for model in ("musicnn", "musicnn-untrained", "logmel")
     }
     for rule in EMBEDDING | ANALYSIS - TOGETHER:
@@ -210,8 +308,8 @@ def test_an_extra_level_is_the_only_one_embedded(again):
 def test_a_level_added_to_the_grid_is_the_only_one_embedded(again):
     change(again, effects__gain__levels=[-20, -10, 0, 5])
     planned = again.planned()
-    assert [job["batch"] for job in planned["render_effect"]] == ["-10.0"]
-    assert {job["batch"] for job in planned["embed_clips"]} == {"-10.0"}
+    assert [batch_of(job) for job in planned["render_effect"]] == ["-10.0"]
+    assert {batch_of(job) for job in planned["embed_clips"]} == {"-10.0"}
 
 
 def test_a_removed_level_embeds_nothing(again):
@@ -283,6 +381,14 @@ def test_a_replaced_clip_recomputes_from_the_index_on(again):
     assert clips[0].name in planned["index_clips"][0]["reason"]
 
 
+def test_a_replaced_clip_is_noticed_whatever_its_time(again):
+    clips = sorted(again.path("results/tiny/clips").glob("*.wav"))
+    clips[0].write_bytes(clips[1].read_bytes())
+    os.utime(clips[0], (1e9, 1e9))
+    planned = again.planned()
+    assert {"index_clips", "embed_original"} | EMBEDDING <= set(planned)
+
+
 @pytest.mark.more
 def test_a_replaced_clip_recomputes_from_rendering_on(again):
     """A local folder's clip is replaced; the folder is made of the demo's clips."""
@@ -301,8 +407,13 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     # What to do with bad clips, of which there are none: the index is made again, and is the same.
     change(again, data__on_bad_clip="drop")
     assert "Params have changed" in again.planned()["index_clips"][0]["reason"]
-    again.run("results/local/clips.csv")
-    assert set(again.planned()) == {"write_manifest"}  # in which the config is
+    done = again.run()
+    assert {job.rule for job in done.finished} - {"all"} == {"index_clips", "write_manifest"}
+    assert again.planned() == {}
+    # Touched or copied back: the same by content.
+    for clip in folder.glob("*.wav"):
+        clip.touch()
+    assert again.planned() == {}
     clips = sorted(folder.glob("*.wav"))
     clips[0].write_bytes(clips[1].read_bytes())
     planned = again.planned()
@@ -317,10 +428,8 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
 # Which script imports which modules: test_dependencies.py.
 LIBRARY_EDITS = {
     "analysis/cca": SENSITIVITY | DEBIASING,
-    "models/logmel": {"embed_original"} | EMBEDDING | STORES | ANALYSIS,
     "analysis/classification": DEBIASING,
     "analysis/trajectories": TRAJECTORIES,
-    "effects/rendering": {"keep_audio"} | EMBEDDING | STORES | ANALYSIS,
 }
 
 
@@ -329,24 +438,15 @@ def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
     edit(again, f"workflow_scripts/embedding_sensitivity/{module}.py")
     planned = again.planned()
     assert set(planned) == LIBRARY_EDITS[module]
-    if module == "models/logmel":
-        for rule in ("embed_original", "embed_clips", "assemble_effect", "classify"):
-            assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
 
 
 def test_every_rule_declares_the_modules_its_script_imports(project):
     """Compares what the rules list as inputs with the script and the modules it imports."""
     code = (
         "import json\n"
-        "from types import SimpleNamespace\n"
         "for rule in workflow.rules:\n"
-        "    for model in MODEL_NAMES if 'library' in rule.input.keys() else ():\n"
-        "        listed = rule.input.library\n"
-        "        if callable(listed):\n"
-        "            effect = EFFECTS[0]\n"
-        "            part = {'effect': effect, 'identity': identity_of(model, effect)}\n"
-        "            listed = listed(SimpleNamespace(model=model, **part))\n"
-        "        print('DECLARED', json.dumps([rule.name, model, [str(f) for f in listed]]))\n"
+        "    if 'library' in rule.input.keys():\n"
+        "        print('DECLARED', json.dumps([rule.name, list(map(str, rule.input.library))]))\n"
     )
     snakefile = project.path("Snakefile")
     snakefile.write_text(snakefile.read_text(encoding="utf-8") + "\n" + code, encoding="utf-8")
@@ -358,16 +458,11 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
     # In a run from embeddings made elsewhere alone.
     imports = project.path("rules/imports.smk").read_text(encoding="utf-8")
     imports = set(re.findall(r"workflow_scripts/(\w+)\.py", imports))
-    assert {rule for rule, _, _ in declared} == set(scripts) - imports
-    folder = project.path("workflow_scripts")
-    picked = {"embed_original", "embed_clips", "initialise_model"}
+    # What makes files that are named by identity has none to declare.
+    assert {rule for rule, _ in declared} == set(scripts) - imports - BY_IDENTITY
     imported = {rule: imported_modules(path) for rule, path in scripts.items()}
-    for rule, model, modules in declared:
-        names = set(imported[rule])
-        if rule in picked:
-            chosen = folder / f"{models.module(model)}.py"
-            names |= {models.module(model).replace("/", "."), *imported_modules(chosen)}
-        names.add(rule)
+    for rule, modules in declared:
+        names = {*imported[rule], rule}
         paths = (Path("workflow_scripts", *name.split(".")) for name in names)
         assert set(modules) == {
             str(path.with_suffix(".py"))

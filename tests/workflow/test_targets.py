@@ -1,4 +1,4 @@
-"""The names of what a run makes, and the batches that its embeddings are in."""
+"""The names of what a run makes."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from embedding_sensitivity.experiment import paper, targets
-from embedding_sensitivity.experiment.batches import batches_of, embedded
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.styles import STYLES
 from embedding_sensitivity.files.errors import InputError
@@ -59,7 +58,7 @@ def test_two_figures_of_one_name_are_refused():
 
 
 def test_audio_is_kept_of_the_levels_that_ask_for_it():
-    assert targets.kept_audio(SETTINGS) == ["reverb/0.10"]
+    assert targets.kept_audio(SETTINGS) == [("reverb", "0.10")]
     assert targets.kept_audio(imported()) == []
 
 
@@ -68,35 +67,3 @@ def test_the_papers_run_alone_is_set_beside_the_paper():
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     found = targets.comparisons(load_settings(config, "config.yaml"))
     assert found == ["paper_table1", *("_".join(("paper_auc", *case)) for case in paper.CASES)]
-
-
-@pytest.fixture
-def results(tmp_path):
-    """Batches of two models, whose audio is gone."""
-    for name in ("musicnn/gain/-20.0_0.0.0123abcd.h5", "logmel/gain/5.0.89abcdef.h5"):
-        path = tmp_path / "embeddings" / name
-        path.parent.mkdir(parents=True)
-        path.touch()
-        path.with_name(f".{path.name}.part").touch()
-    return tmp_path
-
-
-def test_batches_are_known_by_model_and_identity(results):
-    assert embedded(results, "gain") == {"-20.0_0.0", "5.0"}
-    assert embedded(results, "gain", "musicnn") == {"-20.0_0.0"}
-    assert embedded(results, "gain", "musicnn", "89abcdef") == set()
-    assert embedded(results, "reverb") == set()
-
-
-def test_what_is_embedded_is_used_and_what_others_rendered_gets_a_new_name(results):
-    """Audio that is gone, made again under its name, would embed the other models again."""
-
-    def planned(model: str, identity: str) -> list[str]:
-        return batches_of(SETTINGS, results, model, "gain", identity)
-
-    assert planned("musicnn", "0123abcd") == ["-20.0_0.0", "5.0r2"]
-    assert planned("musicnn", "00000000") == ["-20.0_0.0r2", "5.0r2"]
-    audio = results / "audio" / "gain" / "5.0.h5"
-    audio.parent.mkdir(parents=True)
-    audio.touch()
-    assert planned("musicnn", "0123abcd") == ["-20.0_0.0", "5.0"]

@@ -90,13 +90,15 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     assert "levels that the config has no more" in reasons["logmel"]
     assert len(parts) == 4 + 4 + 1
     assert ours[killed] == "left by a job that was killed"
-    assert ours[f"{results}audio_kept/reverb/0.10"] == "28 files of keep_audio"
+    (kept_folder,) = again.path(f"{results}audio_kept/reverb").glob("0.10.*")
+    kept_folder = str(kept_folder.relative_to(again.folder))
+    assert ours[kept_folder] == "28 files of keep_audio"
     assert f"{results}directions/musicnn-untrained/gain.h5" in ours
     assert f"{results}analysis/musicnn-untrained/gain/auc.csv" in ours
     assert f"{results}embeddings/musicnn-untrained.h5" in ours
     assert f"{results}figures/auc_logmel_gain_cello.png" in ours
     assert "logs/tiny/analysis/musicnn-untrained/gain/classify.log" in ours
-    assert "benchmarks/tiny/audio/gain/5.0.tsv" in ours
+    assert any(name.startswith("benchmarks/tiny/audio/gain/5.0.") for name in ours)
     assert f"{results}tables/auc.csv" in kept and f"{results}clips.csv" in kept
     assert not any("/clips/" in name for name in ours)
     # The manifest that is there names the untrained weights.
@@ -109,7 +111,7 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     assert listed(deleted) == (ours, others)
     assert f"deleted {total[1]} files, {total[2]}" in deleted.stdout
     gone = before - everything(again)
-    folder = f"{results}audio_kept/reverb/0.10"
+    folder = kept_folder
     assert {name for name in gone if not name.startswith(f"{folder}/")} == set(ours) - {folder}
     assert len(gone) == int(total[1])
     assert not again.path(folder).exists() and again.path("results/tiny/tables").exists()

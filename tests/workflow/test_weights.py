@@ -240,11 +240,12 @@ def test_a_job_embeds_with_verified_weights_alone(project, config):
     text = initial.read_text(encoding="utf-8").replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 2")
     initial.write_text(text, encoding="utf-8")
     config(models={"clap-untrained": {}})
-    store = "results/tiny/embeddings/clap/original.h5"
-    project.run(store.replace("clap", "clap-untrained"), "--until", "initialise_model")
+    store = project.output_of("embed_original")
+    project.run(store, "--until", "initialise_model")
     (untrained,) = project.path("resources/weights").glob("clap-untrained_*.pth")
     config(models={"clap": {}})
-    log, lock = project.path("logs/tiny/embeddings/clap/original.log"), "resources/weights.lock"
+    store, lock = project.output_of("embed_original"), "resources/weights.lock"
+    log = project.path(f"logs/{store.removeprefix('results/').removesuffix('.h5')}.log")
 
     untrained.rename(project.path(CLAP))
     failed(project, store)

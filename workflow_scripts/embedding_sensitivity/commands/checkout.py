@@ -8,7 +8,7 @@ from pathlib import Path
 from embedding_sensitivity.files.errors import InputError
 
 # Made after a run, of its results: no rule's output.
-MADE_LATER = ("report.html", ".report.html")
+MADE_LATER = ("report.html", ".report.html", ".audio.json")
 
 
 def find_root() -> Path:

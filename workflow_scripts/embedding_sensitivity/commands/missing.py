@@ -10,7 +10,7 @@ from embedding_sensitivity.commands.checkout import (
     start_snakemake,
 )
 from embedding_sensitivity.commands.config_file import read_settings
-from embedding_sensitivity.experiment.missing import missing_downloads
+from embedding_sensitivity.experiment.closing import missing_downloads
 
 
 def read_planned(summary: str) -> list[str]:

@@ -86,7 +86,7 @@ def make_plan(config: str) -> Plan:
         # No other public call builds the plan and runs nothing.
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                planned.dag(DAGSettings()).summary()
+                planned.dag(DAGSettings(forceall=True)).summary()
         except WorkflowError as error:
             raise InputError(f"{config}: Snakemake can't plan it: {error}") from None
         workflow = planned._workflow

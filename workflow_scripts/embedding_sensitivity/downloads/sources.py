@@ -79,13 +79,11 @@ def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | No
     return next((source for source in sources.values() if source.file_name in names), None)
 
 
-def published_weights(model: Model | str) -> dict[str, str]:
+def published_weights(model: Model) -> dict[str, str]:
     """How a model's downloaded weights are published; nothing of a model that has none.
 
     ``file_name``, and ``sha256`` of the file that the model reads, empty where none is published.
     """
-    if isinstance(model, str):  # TEMPORARY
-        model = MODELS[model]
     if not model.published:
         return {}
     file = model.published[0]

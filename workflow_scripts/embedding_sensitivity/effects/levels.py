@@ -8,16 +8,14 @@ Snakefile imports this before any environment exists.
 import math
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import count, pairwise
+from itertools import pairwise
 
 from embedding_sensitivity.files.errors import InputError
 
 # The level of a clip without the effect, in tables.
 ORIGINAL = "original"
-# Between the levels in the name of a batch, and before the number of its rendering where that is
-# not the first; no level string contains either.
+# Between the levels in the name of a batch; no level string contains it.
 SEPARATOR = "_"
-RENDERING = "r"
 
 
 def level_string(value: float | str | Decimal, decimals: int, key: str) -> str:
@@ -94,15 +92,19 @@ def merge(grid: Iterable[str], extra: Iterable[str], key: str) -> list[str]:
     return levels
 
 
-def batch_name(levels: Iterable[str], rendering: int = 1) -> str:
-    """The name of a batch: its levels, so that a file says what it holds, and its rendering."""
-    name = SEPARATOR.join(levels)
-    return name if rendering == 1 else f"{name}{RENDERING}{rendering}"
+def batch_name(levels: Iterable[str]) -> str:
+    """The name of a batch: its levels, so that a file says what it holds."""
+    return SEPARATOR.join(levels)
 
 
 def batch_levels(name: str) -> list[str]:
     """The levels of a batch from its name."""
-    return name.partition(RENDERING)[0].split(SEPARATOR)
+    return name.split(SEPARATOR)
+
+
+def part_levels(name: str) -> list[str]:
+    """The levels of a part from its name: its batch's, and the digits of its identity."""
+    return batch_levels(name.rpartition(".")[0])
 
 
 def chunk(levels: Sequence[str], size: int) -> list[list[str]]:
@@ -111,11 +113,7 @@ def chunk(levels: Sequence[str], size: int) -> list[list[str]]:
 
 
 def plan_batches(
-    grid: Sequence[str],
-    extra: Sequence[str],
-    size: int,
-    existing: Collection[str],
-    taken: Collection[str] = (),
+    grid: Sequence[str], extra: Sequence[str], size: int, existing: Collection[str]
 ) -> list[str]:
     """Names of the batches that together hold all levels of one model, reusing what is there.
 
@@ -124,16 +122,12 @@ def plan_batches(
     grid, extra : level strings; neighbours of the grid share a batch, an extra has its own
     size : levels a batch
     existing : names of the batches that the model embedded in earlier runs
-    taken : names of batches that other models embedded and whose audio is gone
 
     A level that an existing batch holds is taken from there, whatever else that batch holds; the
     others are batched as they would be in a first run, less what is covered. So a level added to
     or removed from the config never embeds another level again, and a run that was interrupted
     plans as it did before. Where several existing batches hold a level, the batch of a first run
     wins, then the smallest, then the first by name.
-
-    A new batch whose name is taken gets the next number: it is rendered under a name of its own,
-    since to Snakemake audio that is made again makes everything embedded from it stale.
     """
     first_run = chunk(grid, size) + [[level] for level in extra]
     canonical = {batch_name(levels) for levels in first_run}
@@ -149,7 +143,6 @@ def plan_batches(
         missing = [level for level in levels if level not in holder]
         names = {holder[level] for level in levels if level in holder}
         if missing:
-            renderings = (batch_name(missing, number) for number in count(1))
-            names.add(next(name for name in renderings if name not in taken))
+            names.add(batch_name(missing))
         batches.extend(sorted(names - set(batches)))
     return batches

@@ -1,48 +1,183 @@
-"""What a model's embeddings depend on, as eight digits that are part of their files' names."""
+"""What audio and embeddings depend on, as eight digits that their files are named by.
 
-import hashlib
-import json
+A finished file is named by all that made it, so no rule needs to make it again to be sure. What
+counts: the clips; the code of model and effect that touches samples (`numeric_code`) and the
+versions they declare; the pinned versions of the packages they name; options, weights, protocol.
+Not: logging, progress, error texts, registries, other models, the rest of an environment's file.
+"""
+
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity import models
 from embedding_sensitivity.effects import effect_named
-from embedding_sensitivity.experiment.settings import Settings, model_options
+from embedding_sensitivity.experiment.clip_index import fingerprint
+from embedding_sensitivity.experiment.settings import Settings
+from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import Choice
+
+ENVIRONMENTS = FOLDER.parents[1] / "envs"
+# The library's modules that touch samples, whatever the effect or model.
+RENDERING = (
+    "embedding_sensitivity.clips.audio",
+    "embedding_sensitivity.clips.compiled",
+    "embedding_sensitivity.effects.rendering",
+)
+EMBEDDING = ("embedding_sensitivity.clips.audio", "embedding_sensitivity.embeddings.embedding")
+INDEX = (
+    "embedding_sensitivity.clips.audio",
+    "embedding_sensitivity.clips.clip",
+    "embedding_sensitivity.clips.dataset",
+    "embedding_sensitivity.clips.index",
+    "embedding_sensitivity.clips.irmas",
+    "embedding_sensitivity.clips.split",
+)
+DEMO = (
+    "embedding_sensitivity.clips.demo_music",
+    "embedding_sensitivity.clips.demo_synthesis",
+)
+DEMO_PACKAGES = ("numpy", "tinysoundfont", "pretty_midi")
+_PIN = re.compile(r"^\s*(?:-\s*)?([A-Za-z0-9][\w.-]*)(?:\[[\w,]*\])?==?([0-9][\w.!+-]*)", re.M)
 
 
-def identity_of(
-    settings: Settings, model: str, effect: str | None, files: Iterable[str], weights: str | None
-) -> str:
+def audio_identity(settings: Settings, effect: str, clips: str) -> str:
+    """Return eight digits that change with all that the effected audio depends on but its levels.
+
+    Parameters
+    ----------
+    clips : the same of the clips, `clip_index.ClipIndex.identity`
+    """
+    declared = effect_named(effect)
+    return fingerprint(
+        {
+            "effect": effect,
+            "version": declared.version,
+            "code": code_digest(declared, RENDERING),
+            "packages": pinned_versions(declared.environment, declared.packages),
+            "protocol": audio_protocol(settings, effect),
+            "clips": clips,
+        }
+    )
+
+
+def embedding_identity(settings: Settings, model: str, effect: str | None, clips: str) -> str:
     """Return eight digits that change with all that a model's embeddings of some audio depend on.
-
-    Those are its name, options, backend, protocol and weights, the code and the environment that
-    it runs in. Being part of the names of an effect's parts, they keep these from going stale: a
-    part's audio is shared with other models and deleted since, and making it anew would embed it
-    with all of them.
 
     Parameters
     ----------
     effect : the effect that is embedded, None of the original clips
-    files : the code and the environment's files
-    weights : the file of the weights, None where they are inside a package, or there are none
+    clips : as of `audio_identity`
     """
-    options = model_options(settings, model)
+    choice = settings.choices[model]
     return fingerprint(
-        [models.identity(model, options), model_protocol(settings, model, effect), weights], files
+        {
+            "model": choice.identity,
+            "version": choice.model.version,
+            "code": code_digest(choice.model, EMBEDDING),
+            "packages": pinned_versions(choice.environment, choice.packages),
+            "protocol": model_protocol(settings, model, effect),
+            "weights": weights_file(choice),
+            "audio": audio_identity(settings, effect, clips) if effect else clips,
+        }
     )
 
 
-def initial_weights(settings: Settings, model: str, files: Iterable[str]) -> str:
-    """Return the file of an untrained model's weights, by its seed and by what makes them.
+def weights_file(choice: Choice) -> str | None:
+    """Return the file of a model's weights; None where a package has them, or there are none.
+
+    Those of an untrained model are named by its seed and by what makes them.
+    """
+    model = choice.model
+    if not model.untrained:
+        return f"resources/weights/{choice.weights_file}" if choice.weights_file else None
+    seed = choice.options["seed"]
+    made_by = fingerprint(
+        {
+            "model": [choice.name, seed],
+            "version": model.version,
+            "code": code_digest(model, ()),
+            "packages": pinned_versions(choice.initial_environment, model.initial.packages),
+        }
+    )
+    return f"resources/weights/{choice.name}_seed{seed}.{made_by}{model.initial.ending}"
+
+
+def demo_identity(data: dict[str, Any]) -> str:
+    """Return eight digits that change with what the demo's clips depend on."""
+    return fingerprint(
+        {
+            "data": data,
+            "code": numeric_digest(map(module_file, DEMO)),
+            "packages": pinned_versions("audio", DEMO_PACKAGES),
+        }
+    )
+
+
+def index_identity(settings: Settings, split: str | None, audio: str) -> str:
+    """Return eight digits that change with how a clip index is made, but for its files.
 
     Parameters
     ----------
-    files : the code and the environment's files that make the weights
+    split : hash of the split file; None where it is generated
+    audio : what fixes the files' content, where their source does
     """
-    seed = model_options(settings, model)["seed"]
-    made_by = fingerprint([model, seed], files)
-    return f"resources/weights/{model}_seed{seed}.{made_by}{models.model_info(model).ending}"
+    data = settings.data
+    return fingerprint(
+        {
+            "source": data.source,
+            "labels": data.labels,
+            "samplerate": data.samplerate,
+            "channels": data.channels,
+            "on_bad_clip": data.on_bad_clip,
+            "all_clips": settings.protocol.reverb_state == "carried",
+            "split": split,
+            "audio": audio,
+            "code": numeric_digest(map(module_file, INDEX)),
+        }
+    )
+
+
+def code_digest(declared: Any, shared: Iterable[str]) -> str:
+    """Return a hash of the code that computes what an effect or model declares.
+
+    It is the file that declares it, the modules it names in `computes_with`, and `shared` ones.
+    """
+    return numeric_digest([declared.file, *map(module_file, (*declared.computes_with, *shared))])
+
+
+def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions that an environment pins of some packages.
+
+    Parameters
+    ----------
+    environment : stem of a file in ``envs/``, or the path of a YAML file
+
+    Raises
+    ------
+    InputError
+        naming a package that isn't pinned: its numbers could change without notice
+    """
+    file = Path(environment)
+    if file.suffix not in (".yaml", ".yml"):
+        file = ENVIRONMENTS / f"{environment}.yaml"
+    script = file.with_name(f"{file.stem}.post-deploy.sh")
+    texts = [path.read_text(encoding="utf-8") for path in (file, script) if path.exists()]
+    pins = {_plain(name): version for text in texts for name, version in _PIN.findall(text)}
+    found = {}
+    for package in packages:
+        if _plain(package) not in pins:
+            raise InputError(
+                f"{file}: {package} has no fixed version, and embeddings depend on it: write "
+                f"{package}==VERSION"
+            )
+        found[package] = pins[_plain(package)]
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
@@ -55,15 +190,5 @@ def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
 
 def model_protocol(settings: Settings, model: str, effect: str | None) -> dict[str, Any]:
     """Return the switches that a model's embeddings of an effect depend on, or of the originals."""
-    switches = settings.protocol.model_dump(include=set(models.model_info(model).switches))
+    switches = settings.protocol.model_dump(include=set(settings.choices[model].model.switches))
     return {**(audio_protocol(settings, effect) if effect else {}), **switches}
-
-
-def fingerprint(what: list, files: Iterable[str]) -> str:
-    """Return eight digits that change with `what`, and with names and bytes of files, in order."""
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
-    for file in files:
-        digest.update(
-            f"{Path(file).name} {hashlib.sha256(Path(file).read_bytes()).hexdigest()}\n".encode()
-        )
-    return digest.hexdigest()[:8]

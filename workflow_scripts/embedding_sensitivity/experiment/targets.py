@@ -73,12 +73,12 @@ def comparisons(settings: Settings | ImportSettings) -> list[str]:
     return ["paper_table1", *cases]
 
 
-def kept_audio(settings: Settings | ImportSettings) -> list[str]:
-    """Return the folders of effected audio to listen to, below the results' audio_kept."""
+def kept_audio(settings: Settings | ImportSettings) -> list[tuple[str, str]]:
+    """Return effects and levels whose audio is kept to listen to."""
     if not settings.data:
         return []
     return [
-        f"{effect}/{level}"
+        (effect, level)
         for effect in sorted(settings.effects)
         for level in settings.kept_levels(effect)
     ]

@@ -1,4 +1,4 @@
-"""Which library modules a script imports, compared with the standard library's module finder."""
+"""Which modules a script imports, by another implementation; and what of a module computes."""
 
 import subprocess
 import sys
@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from embedding_sensitivity.experiment.dependencies import imported_by, library_of
+from embedding_sensitivity.experiment.source_code import (
+    code_digest,
+    imported_by,
+    library_of,
+    numeric_digest,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "workflow_scripts"
@@ -79,3 +84,84 @@ def test_modules_of_others_are_none_of_the_librarys(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import numpy\nfrom embedding_sensitivity import gone\nfrom . import near\n")
     assert imported_by(tmp_path, script) == set()
+
+
+CODE = """
+import logging
+
+import numpy as np
+
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.progress import progress
+
+log = logging.getLogger(__name__)
+FLOOR = 1e-10
+
+
+class Power:
+    def mean(self, clips: list[np.ndarray]) -> np.ndarray:
+        if not len(clips):
+            raise InputError(f"{clips}: none: give some")
+        rows = [np.maximum(clip, FLOOR).mean(axis=0) for clip in clips]
+        return np.stack(rows)
+"""
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    code = CODE
+    for old, new in pairs:
+        assert old in code
+        code = code.replace(old, new)
+    return code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        changed(("FLOOR = 1e-10", "# of power\nFLOOR = 1.0e-10")),
+        changed(("class Power:", 'class Power:\n    """Of a clip."""\n')),
+        changed(("give some", "give one or more")),
+        changed(("        rows =", '        log.info("%d clips", len(clips))\n        rows =')),
+        changed(("in clips]", 'in progress(clips, desc="mean")]')),
+        changed(("files.errors", "files.refusals")),
+        changed((": list[np.ndarray]) -> np.ndarray", ")")),
+        changed(("rows = [np", "rows = [\n            np"), ("in clips]", "in clips\n        ]")),
+    ],
+)
+def test_what_computes_nothing_changes_no_digest(code):
+    assert code_digest(code) == code_digest(CODE)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        changed(("1e-10", "2e-10")),
+        changed(("axis=0", "axis=1")),
+        changed(("maximum", "minimum")),
+        changed(("if not len(clips)", "if len(clips) < 2")),
+        changed(("import numpy as np", "import cupy as np")),
+        changed(("FLOOR = 1e-10", 'FLOOR = "1e-10"')),
+        changed(("1e-10", "1e-10\nFLOOR += 0")),
+    ],
+)
+def test_what_computes_changes_the_digest(code):
+    assert code_digest(code) != code_digest(CODE)
+
+
+def test_a_digest_is_the_same_in_every_version_of_python():
+    """Recorded with 3.11: a version whose syntax trees differ must give the same."""
+    assert code_digest(CODE)[:16] == "47a662feb7e4ca12"
+
+
+def test_a_module_of_the_library_may_be_renamed():
+    code = "from embedding_sensitivity.clips import {0}\n\nx = {0}.FULL_SCALE * 2\n"
+    assert code_digest(code.format("audio")) == code_digest(code.format("compiled"))
+    # Not another library's.
+    assert code_digest("import a\nx = a.y\n") != code_digest("import b\nx = b.y\n")
+
+
+def test_names_and_order_of_files_are_no_matter(tmp_path):
+    for name, code in (("a", "x = 1\n"), ("b", "x = 2\n"), ("c", "x = 1  # one\n")):
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    a, b, c = (tmp_path / f"{name}.py" for name in "abc")
+    assert numeric_digest([a, b]) == numeric_digest([b, c]) != numeric_digest([a])

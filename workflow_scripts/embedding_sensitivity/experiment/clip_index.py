@@ -1,0 +1,244 @@
+"""Whether the clip index is still that of its audio, by content, and what its clips are called.
+
+The job that indexes leaves a record beside the index: each file's size, times, inode and hash. A
+plan compares all but the hash, which costs no reading, and hashes a file where one differs: so a
+file that was touched or copied back is the same, and one that was replaced is noticed whatever its
+time stamp. Standard library only.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from embedding_sensitivity.clips.clip import Clip, in_split
+from embedding_sensitivity.files.atomic import replacing, sha256_of
+from embedding_sensitivity.files.errors import InputError
+
+NAME = ".audio.json"
+DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was when it was last read.
+
+    Attributes
+    ----------
+    stat : size in bytes, times of modification and of change in ns, inode
+    sha256 : of its bytes; None of a file that the index passed over unread
+    embedded : whether it is a clip of the split
+    """
+
+    stat: tuple[int, int, int, int]
+    sha256: str | None
+    embedded: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an index was made of.
+
+    Attributes
+    ----------
+    made_by : fingerprint of how it was made: code, settings, split
+    clips : digest of its clips, `clips_digest`
+    identity : what embeddings of these clips are named by
+    files : path to what was there; empty where the audio is known by its source
+    """
+
+    made_by: str
+    clips: str
+    identity: str
+    files: Mapping[str, Seen] = field(default_factory=dict)
+
+
+def fingerprint(what: object) -> str:
+    """Return eight digits that change with what JSON can hold, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def clips_digest(clips: Sequence[Clip]) -> str:
+    """Return a hash of what is embedded and rendered: audio and order of the index's clips.
+
+    Clips outside the split count, in the order of their paths: a carried reverb goes through them.
+    """
+    embedded = [(clip.clip, clip.sha256) for clip in in_split(clips)]
+    played = [clip.sha256 for clip in sorted(clips, key=lambda clip: clip.path)]
+    return hashlib.sha256(json.dumps([embedded, played]).encode()).hexdigest()
+
+
+def stat_of(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
+    """Return what of a file changes when it is written or replaced; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def write_record(path: str | os.PathLike, record: Record) -> None:
+    """Write a record as JSON."""
+    with replacing(path, lasting=False) as part:
+        part.write_text(json.dumps(asdict(record), sort_keys=True), encoding="utf-8")
+
+
+def read_record(path: str | os.PathLike) -> Record | None:
+    """Read a record; None where there is none that can be read: the index is then made anew."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        files = {
+            name: Seen(tuple(seen["stat"]), seen["sha256"], seen["embedded"])
+            for name, seen in found.pop("files").items()
+        }
+        return Record(**found, files=files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def record_index(
+    path: str | os.PathLike,
+    made_by: str,
+    identity: str,
+    decided: bool,
+    clips: Sequence[Clip],
+    paths: Iterable[str] = (),
+) -> None:
+    """Write the record of an index just made.
+
+    Raises `InputError` where the plan took other clips for those there were.
+
+    Parameters
+    ----------
+    identity : what the plan calls embeddings of other clips than before
+    decided : the plan calls those of these clips so already, whatever they are
+    paths : audio files that the index was made of, where they are not known by their source
+    """
+    digest, before = clips_digest(clips), read_record(path)
+    same = bool(before) and before.clips == digest
+    if same and not decided:
+        identity = before.identity
+    # Planned as the clips they were, as where the index alone was made again by force.
+    misnamed = bool(before) and not same and identity == before.identity
+    if misnamed:
+        identity = fingerprint([made_by, digest])
+    hashes = {clip.path: clip.sha256 for clip in clips}
+    embedded = {clip.path for clip in clips if clip.split}
+    files = {
+        name: Seen(stat, hashes.get(name), name in embedded)
+        for name in paths
+        if (stat := stat_of(name))
+    }
+    write_record(path, Record(made_by, digest, identity, files))
+    if misnamed:
+        raise InputError(
+            "the clips are others than those of the index before: run again, and what depends on "
+            "them is made anew"
+        )
+
+
+def look_again(record: Record, paths: Iterable[str], made_here: bool) -> Record:
+    """Return the record as it would be of the files there are now.
+
+    A file is read only where its size, times or inode differ. One that is gone is left out, unless
+    files are `made_here`: it will be made again as it was.
+    """
+    files = {}
+    for name in paths:
+        stat, seen = stat_of(name), record.files.get(name)
+        if seen and (seen.stat == stat or (stat is None and made_here)):
+            files[name] = seen
+        elif stat is None:
+            continue
+        else:
+            known = seen is not None and seen.sha256 is not None
+            files[name] = Seen(
+                stat, sha256_of(name) if known else None, bool(seen and seen.embedded)
+            )
+    return replace(record, files=files)
+
+
+def same_content(one: Record, other: Record) -> bool:
+    """Whether two records are of the same files with the same content."""
+    if set(one.files) != set(other.files):
+        return False
+    return all(
+        seen.sha256 == other.files[name].sha256
+        if seen.sha256
+        else seen.stat[:2] == other.files[name].stat[:2]
+        for name, seen in one.files.items()
+    )
+
+
+def clips_differ(before: Record, now: Record) -> bool:
+    """Whether a clip that was embedded is gone or has other content."""
+    return any(
+        seen.embedded and (name not in now.files or now.files[name].sha256 != seen.sha256)
+        for name, seen in before.files.items()
+    )
+
+
+@dataclass(frozen=True)
+class ClipIndex:
+    """What a plan knows of an experiment's clip index.
+
+    Attributes
+    ----------
+    finished : the index is there, and of the audio there is now
+    identity : what embeddings of its clips are named by; None where only the index will tell
+    new_identity : what they are named by if they are other clips than before
+    made_by : fingerprint of how the index is made now
+    content : fingerprint of the audio there is now
+    """
+
+    finished: bool
+    identity: str | None
+    new_identity: str
+    made_by: str
+    content: str
+
+
+def plan_index(
+    folder: str | os.PathLike,
+    outputs: Iterable[str | os.PathLike],
+    made_by: str,
+    paths: Sequence[str],
+    made_here: bool = False,
+    made_anew: bool = False,
+) -> ClipIndex:
+    """Find out whether an experiment's index has to be made, and what is known of its clips.
+
+    Parameters
+    ----------
+    folder : the experiment's results
+    outputs : the files of a whole index
+    made_by : fingerprint of how it is made: of code, settings, split, and a source that fixes audio
+    paths : audio files that are known by what is in them alone
+    made_here : the workflow makes those files itself
+    made_anew : and will make others than before
+    """
+    place = Path(folder, NAME)
+    record = read_record(place)
+    if record is None:
+        seen = [(name, stat[:2] if (stat := stat_of(name)) else None) for name in paths]
+        content = fingerprint(seen)
+        identity = fingerprint([made_by, content])
+        return ClipIndex(False, identity, identity, made_by, content)
+    now = look_again(record, paths, made_here)
+    content = fingerprint(
+        sorted((name, seen.sha256 or seen.stat[:2]) for name, seen in now.files.items())
+    )
+    identity = fingerprint([made_by, content])
+    if record.made_by == made_by and same_content(record, now):
+        if now.files != record.files:
+            # Touched or copied back: that isn't to be read at each plan. On a disk that can't be
+            # written it is.
+            with suppress(InputError, OSError):
+                write_record(place, now)
+        finished = all(os.path.exists(output) for output in outputs)
+        return ClipIndex(finished, record.identity, record.identity, made_by, content)
+    differ = made_anew or clips_differ(record, now)
+    return ClipIndex(False, identity if differ else None, identity, made_by, content)

@@ -1,0 +1,225 @@
+"""What a plan must know of where an experiment's clips come from: a class a source.
+
+Standard library only.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedding_sensitivity.clips import dataset, findings, irmas
+from embedding_sensitivity.clips.demo_music import demo_clips
+from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.experiment import embedding_files, identity, import_settings
+from embedding_sensitivity.experiment.clip_index import ClipIndex, plan_index
+from embedding_sensitivity.experiment.settings import ImportSettings, Settings
+from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
+
+ARCHIVE_FOLDER = "resources/IRMAS-TrainingData"
+PUBLISHED_SPLIT = "resources/train_test_split.csv"
+
+
+class Source:
+    """A source of clips.
+
+    Attributes
+    ----------
+    audio : files that the index is made of, or the folder that has them
+    split : file of the split; empty where it is generated
+    folders : where audio that no manifest has would be part of the next run
+    unreadable : audio files that Snakemake would stop at: the index says what is wrong with them
+    made_here : audio is rendered by the workflow itself
+    downloads : names of the downloads that the clips need, of `downloads.sources`
+    fixed_by : what fixes the content of the audio, where that isn't known from the files alone
+    rendered : whether audio that is `made_here` is there, as it would be made now
+    """
+
+    made_here = rendered = False
+    audio: Sequence[str] = ()
+    split: Sequence[str] = ()
+    folders: Sequence[str] = ()
+    unreadable: Sequence[str] = ()
+    downloads: Sequence[str] = ()
+    fixed_by = ""
+
+    def __init__(self, settings: Settings, config: str) -> None:
+        self.settings, self.config = settings, config
+        self.results = f"results/{settings.experiment}"
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Audio files whose content is known from reading them alone."""
+        return self.audio
+
+    def split_digest(self) -> str | None:
+        """Return a hash of the split file; None where it is generated, or is not there."""
+        file = next(iter(self.split), None)
+        return sha256_of(file) if file and os.path.isfile(file) else None
+
+    def plan_index(self) -> ClipIndex:
+        """Find out whether the clip index has to be made; see `clip_index.plan_index`."""
+        made_by = identity.index_identity(self.settings, self.split_digest(), self.fixed_by)
+        outputs = [f"{self.results}/{name}.csv" for name in ("clips", "clips_report")]
+        outputs.append(f"{self.results}/tables/dropped_clips.csv")
+        made_anew = self.made_here and not self.rendered
+        return plan_index(self.results, outputs, made_by, self.files, self.made_here, made_anew)
+
+    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
+        """Return the labels that clips have, by the split's rows where they are known."""
+        return dataset.labels_of(self.audio, rows)
+
+    def check_labels(self) -> None:
+        """Refuse a label that the data hasn't got, or too little of, before anything runs.
+
+        How many training clips a generated split gives a label is known only to the index.
+        """
+        settings = self.settings
+        given = settings.data.split not in ("generated", "published")
+        rows = dataset.read_split(settings.data.split) if given else None
+        known = self.known_labels(rows)
+        for key, wanted in (("labels", settings.labels), ("data.labels", settings.data.labels)):
+            for label in wanted or ():
+                if label not in known:
+                    raise InputError(
+                        f"{self.config}: {key}: no clip is labelled {label!r}: the labels are "
+                        f"{', '.join(known)}"
+                    )
+        training = Counter(row.label for row in rows or () if row.split == "train")
+        for wanted in (settings.data.labels or known, settings.labels) if rows else ():
+            try:
+                check_label_counts({label: training[label] for label in wanted})
+            except InputError as error:
+                raise InputError(f"{settings.data.split}: {error}") from None
+
+    def describe(self) -> str:
+        """Say where the clips come from, for the report."""
+        raise NotImplementedError
+
+
+class Demo(Source):
+    """Clips rendered from a soundfont."""
+
+    made_here = True
+
+    def __init__(self, settings: Settings, config: str) -> None:
+        super().__init__(settings, config)
+        data = settings.data
+        self.folder = f"{self.results}/clips"
+        clips = demo_clips(data.labels, data.train, data.test, data.parts_per_group, data.seed)
+        self.audio = [f"{self.folder}/{clip.file_name}" for clip in clips]
+        self.split = [f"{self.folder}/split.csv"]
+        self.fixed_by = identity.demo_identity(data.model_dump(exclude={"source"}))
+        self.mark = f"{self.folder}/.identity"
+
+    def split_digest(self) -> None:
+        """None: the split is part of what is rendered."""
+
+    @property
+    def rendered(self) -> bool:
+        """Whether all clips are there, of the settings and code there are now."""
+        mark = Path(self.mark)
+        made = mark.is_file() and mark.read_text(encoding="utf-8") == self.fixed_by
+        return made and all(map(os.path.exists, (*self.audio, *self.split)))
+
+    def check_labels(self) -> None:
+        """Nothing: the settings know their labels and how many clips each has."""
+
+    def describe(self) -> str:
+        data = self.settings.data
+        return (
+            f"music rendered by the workflow itself: {data.train} training clips and {data.test} "
+            "test clips of each label"
+        )
+
+
+class Irmas(Source):
+    """IRMAS's training set, of which archive and split are pinned by their hashes."""
+
+    def __init__(self, settings: Settings, config: str) -> None:
+        super().__init__(settings, config)
+        local = settings.data.local
+        self.local_folder = os.path.isdir(local or "")
+        if local is not None and not os.path.exists(local):
+            raise InputError(
+                f"{config}: data.local: {local} does not exist: give IRMAS-TrainingData.zip or "
+                "the folder it unpacks to, or null to download it"
+            )
+        # Which files the folder has is not known before it is there.
+        self.audio = self.folders = [local if self.local_folder else ARCHIVE_FOLDER]
+        self.published_split = settings.data.split == "published"
+        if self.published_split:
+            self.split = [PUBLISHED_SPLIT]
+        elif settings.data.split != "generated":
+            self.split = [settings.data.split]
+        self.downloads = [
+            *([] if self.local_folder else ["irmas"]),
+            *(["split"] if self.published_split else []),
+        ]
+        self.fixed_by = "a folder" if self.local_folder else SOURCES["irmas"].digest
+
+    @property
+    def files(self) -> Sequence[str]:
+        return ()
+
+    def split_digest(self) -> str | None:
+        return SOURCES["split"].digest if self.published_split else super().split_digest()
+
+    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
+        return super().known_labels(rows) if rows else sorted(irmas.LABELS.values())
+
+    def describe(self) -> str:
+        return (
+            f"IRMAS's training set; split into training and test clips: {self.settings.data.split}"
+        )
+
+
+class Folder(Source):
+    """Audio files below a folder of the user's."""
+
+    def __init__(self, settings: Settings, config: str) -> None:
+        super().__init__(settings, config)
+        data = settings.data
+        self.folders = [data.folder]
+        found = dataset.find_audio(data.folder)
+        self.unreadable = [path for path in found if not dataset.is_plain_file(path)]
+        self.all_audio = found
+        self.audio = [path for path in found if path not in set(self.unreadable)]
+        self.split = [] if data.split == "generated" else [data.split]
+
+    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
+        return dataset.labels_of(self.all_audio, rows)
+
+    def describe(self) -> str:
+        data = self.settings.data
+        return f"audio of {data.folder}; split into training and test clips: {data.split}"
+
+
+class Embeddings(Source):
+    """Embeddings made elsewhere, which bring no audio."""
+
+    def __init__(self, settings: ImportSettings, config: str) -> None:
+        super().__init__(settings, config)
+        self.split = [settings.embeddings.split]
+
+    def check_labels(self) -> None:
+        """Nothing: completing the settings has checked them."""
+
+    def describe(self) -> str:
+        given = self.settings.embeddings
+        rows = import_settings.split_rows(self.settings)
+        leaking = len(findings.leaking_groups(embedding_files.clips_of(rows, self.settings.labels)))
+        warning = f"; {leaking} recordings are in both (clips_report.csv)" if leaking else ""
+        return (
+            f"embeddings made elsewhere, in {given.directory}; split into training and test clips "
+            f"by {given.split}{warning}"
+        )
+
+
+def source_of(settings: Settings | ImportSettings, config: str) -> Source:
+    """Return the source that a configuration names; `config` is its file, to be blamed."""
+    if settings.data is None:
+        return Embeddings(settings, config)
+    return {"demo": Demo, "irmas": Irmas, "folder": Folder}[settings.data.source](settings, config)

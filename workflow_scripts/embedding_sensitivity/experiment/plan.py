@@ -1,0 +1,299 @@
+"""What a run makes, and from what: the lists and functions that the rules are written with.
+
+A part, of embeddings or of audio to listen to, is named by its identity. One that is there has no
+inputs (`unless_made`), and its name is all that is asked of it (`snakemake_internals`): no script,
+environment or time of an input is a reason to make it again.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.downloads import sources
+from embedding_sensitivity.effects import effect_named, levels
+from embedding_sensitivity.experiment import (
+    embedding_files,
+    identity,
+    import_settings,
+    source_code,
+    targets,
+)
+from embedding_sensitivity.experiment.clip_index import NAME, read_record
+from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import Choice
+
+SCRIPTS = identity.FOLDER.parent
+ROOT = SCRIPTS.parent
+PART = "[-0-9._a-f]+"
+
+
+class Plan:
+    """A configuration, and what follows from it.
+
+    Attributes
+    ----------
+    settings : checked, complete
+    config : the file that they are from
+    source : where clips come from, `data.Source`
+    index : what is known of the clip index, `clip_index.ClipIndex`; None of a run from embeddings
+    imported : whether a run starts from embeddings that were made elsewhere
+    effects, models, labels : names
+    results : the experiment's folder
+    """
+
+    def __init__(self, given: dict[str, Any], config: str) -> None:
+        """Check a configuration; raises `InputError` in one line that names file and key."""
+        self.config = config
+        settings = load_settings(given, config)
+        self.imported = settings.data is None
+        self.settings = import_settings.complete(settings) if self.imported else settings
+        self.effects = sorted(self.settings.effects)
+        self.models = sorted(self.settings.models)
+        self.labels = self.settings.labels
+        self.results = f"results/{self.settings.experiment}"
+        self.source = source_of(self.settings, config)
+        self.source.check_labels()
+        self.index = None if self.imported else self.source.plan_index()
+        # Called where only a new index tells what clips are named by; raises until it is made.
+        self.wait_for_index: Callable[[], None] = lambda: None
+        self._audio: dict[str, str] = {}
+        self._embeddings: dict[tuple[str, str | None], str] = {}
+
+    # Clips
+
+    def clips(self) -> str:
+        """Return what embeddings of the clips are named by, as far as that is theirs."""
+        if self.index.identity:
+            return self.index.identity
+        self.wait_for_index()
+        record = read_record(Path(self.results, NAME))
+        return record.identity if record else self.index.new_identity
+
+    # Audio
+
+    def audio_identity(self, effect: str) -> str:
+        """Return the eight digits of an effect's audio."""
+        if effect not in self._audio:
+            self._audio[effect] = identity.audio_identity(self.settings, effect, self.clips())
+        return self._audio[effect]
+
+    def audio(self, effect: str, part: str) -> str:
+        """Return the file of effected audio that a part of an effect's store is embedded from."""
+        batch = part.rpartition(".")[0]
+        return f"{self.results}/audio/{effect}/{batch}.{self.audio_identity(effect)}.h5"
+
+    def kept_audio(self) -> list[str]:
+        """Return the folders of effected audio to listen to."""
+        return [
+            f"{self.results}/audio_kept/{effect}/{level}.{self.audio_identity(effect)}"
+            for effect, level in targets.kept_audio(self.settings)
+        ]
+
+    # Embeddings
+
+    def identity(self, model: str, effect: str | None = None) -> str:
+        """Return the eight digits of a model's embeddings of an effect, or of the originals."""
+        if (model, effect) not in self._embeddings:
+            found = identity.embedding_identity(self.settings, model, effect, self.clips())
+            self._embeddings[model, effect] = found
+        return self._embeddings[model, effect]
+
+    def parts(self, model: str, effect: str) -> list[str]:
+        """Return the files that together hold a model's embeddings at an effect's levels."""
+        folder = f"{self.results}/embeddings/{model}/{effect}"
+        digits = self.identity(model, effect)
+        there = [path.name.removesuffix(f".{digits}.h5") for path in _parts(folder, digits)]
+        batches = levels.plan_batches(
+            self.settings.grid(effect),
+            self.settings.extra(effect),
+            self.settings.levels_per_job,
+            there,
+        )
+        return [f"{folder}/{batch}.{digits}.h5" for batch in batches]
+
+    def original(self, model: str) -> str:
+        """Return the store of a model's embeddings of the clips as they are."""
+        folder = f"{self.results}/embeddings/{model}"
+        if self.imported:
+            return f"{folder}/original.h5"
+        return f"{folder}/original/{self.identity(model)}.h5"
+
+    def check_part(self, model: str, effect: str | None, part: str) -> str:
+        """Return the identity of a part; refuse one that was planned of other code or options."""
+        planned, now = part.rpartition(".")[2], self.identity(model, effect)
+        if planned != now:
+            raise InputError(
+                f"{model}/{effect or 'original'}/{part}.h5: {model} is {now} now: its options, "
+                "code or clips changed since the run was planned: run again"
+            )
+        return now
+
+    def weights(self, model: str) -> str | None:
+        """Return the file of a model's weights; None where there is none of its own."""
+        return identity.weights_file(self.settings.choices[model])
+
+    def all_weights(self) -> list[str]:
+        """Return the files of weights that the run's models read."""
+        found = () if self.imported else map(self.weights, self.models)
+        return sorted({file for file in found if file})
+
+    def choice(self, model: str) -> Choice:
+        """Return a model as the run uses it."""
+        return self.settings.choices[model]
+
+    def environment(self, model: str) -> str:
+        """Return the file of the environment that a model runs in, from the checkout's top."""
+        return f"envs/{self.choice(model).environment}.yaml"
+
+    def n_threads(self, model: str) -> int:
+        """Return the processes that prepare clips for a GPU, or the network's threads on a CPU."""
+        return 8 if self.choice(model).backend.gpu else 1
+
+    def n_gpus(self, model: str) -> int:
+        return int(self.choice(model).backend.gpu and self.settings.device != "cpu")
+
+    def store_attributes(self, model: str, effect: str) -> dict:
+        """Return what the parts of an effect's store have to say of themselves."""
+        return {
+            **self.choice(model).identity,
+            "protocol": self.model_protocol(model, effect),
+            "effect": effect,
+            "unit": effect_named(effect).unit,
+        }
+
+    def audio_protocol(self, effect: str) -> dict:
+        return identity.audio_protocol(self.settings, effect)
+
+    def model_protocol(self, model: str, effect: str | None) -> dict:
+        return identity.model_protocol(self.settings, model, effect)
+
+    # All of a run
+
+    def check_writable(self) -> None:
+        """Refuse folders that may not be written: Snakemake's own word for that is a traceback."""
+        experiment = self.settings.experiment
+        for folder in (self.results, f"logs/{experiment}", f"benchmarks/{experiment}"):
+            there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+            if not os.access(there, os.W_OK):
+                raise InputError(
+                    f"{folder}: may not be written: make it writable (it may be on a read-only "
+                    "disk, or another user's), or run in another folder with --directory"
+                )
+
+    def describe_effect(self, effect: str) -> dict:
+        """Return what a figure or caption needs to know of an effect."""
+        declared = effect_named(effect)
+        return {
+            "name": effect,
+            "parameter": declared.parameter,
+            "unit": declared.unit,
+            "log_axis": declared.scale == "log",
+            "neutral": declared.neutral,
+            "levels": self.settings.levels(effect),
+        }
+
+    def describe_dropped(self) -> str:
+        """Say what a finished run was made without; nothing where no clip was dropped."""
+        clips, dropped = (
+            Path(self.results, name) for name in ("clips.csv", "tables/dropped_clips.csv")
+        )
+        if self.imported or not (clips.exists() and dropped.exists()):
+            return ""
+        n_dropped = len(read_table(dropped, "dropped_clips"))
+        if not n_dropped:
+            return ""
+        n_embedded = len(in_split(read_clips(clips)))
+        return (
+            f"{n_dropped} files were no valid clips and left out, {n_embedded} clips are embedded; "
+            "which and why is in dropped_clips.csv, under *Clips* on the left"
+        )
+
+    def published(self, model: str) -> dict[str, str]:
+        """Return names and hashes of a model's published weights; empty where there are none."""
+        return sources.published_weights(self.choice(model).model)
+
+    def downloaded_models(self) -> list[str]:
+        """Return the models whose weights are published, and not made here."""
+        return [] if self.imported else [name for name in self.models if self.published(name)]
+
+    def pinned_weights(self) -> list[str]:
+        """Return the files of weights of which no hash is published: the lock file has it."""
+        names = self.downloaded_models()
+        return sorted({self.weights(n) for n in names if not self.published(n)["sha256"]})
+
+    def downloads(self) -> dict[str, str]:
+        """Return the files that a run downloads, or has in their place, and the sources' names."""
+        local = getattr(self.settings.data, "local", None)
+        given = dict.fromkeys(self.source.downloads)
+        if "irmas" in given:
+            given["irmas"] = local
+        for name in self.downloaded_models():
+            choice = self.choice(name)
+            given[sources.source_of(choice.weights_file).name] = choice.local_weights
+        kept = {n: f"resources/downloads/{sources.SOURCES[n].file_name}" for n in given}
+        return {path or kept[name]: name for name, path in given.items()}
+
+    def given_embeddings(self) -> list[str]:
+        """Return the files of embeddings made elsewhere that a run reads."""
+        if not self.imported:
+            return []
+        folder = embedding_files.folder_of(self.settings.embeddings.directory)
+        files = embedding_files.level_files(folder, self.effects)
+        read = [files[effect][level] for effect in self.effects for level in self.levels(effect)]
+        return [str(folder / embedding_files.ORIGINALS), *read]
+
+    def levels(self, effect: str) -> list[str]:
+        return self.settings.levels(effect)
+
+    def stacks(self) -> list[str]:
+        """Return the environments that the run's results were made in."""
+        if self.imported:
+            return ["analysis"]
+        stacks = {"analysis", "audio"}
+        for choice in self.settings.choices.values():
+            stacks.add(choice.environment)
+            stacks |= {choice.initial_environment} if choice.model.untrained else set()
+        return sorted(stacks)
+
+    def stores(self) -> list[str]:
+        """Return all stores of embeddings but the ones put together for people."""
+        found = [self.original(model) for model in self.models]
+        for model in self.models:
+            for effect in self.effects:
+                found.append(f"{self.results}/embeddings/{model}/{effect}.h5")
+                found += [] if self.imported else self.parts(model, effect)
+        return found
+
+
+def unless_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
+    """Return the inputs of a file that is named by its identity: none where it is there.
+
+    As an input of a finished part, audio that is rendered for another model would embed it again.
+    """
+    return {} if os.path.exists(path) and not forced else inputs
+
+
+def _parts(folder: str, digits: str = "*") -> list[Path]:
+    return sorted(Path(folder).glob(f"[!.]*.{digits}.h5"))
+
+
+def carried(name: str) -> str:
+    """Return the path of a file of the checkout, in whichever folder Snakemake runs."""
+    return os.path.relpath(ROOT / name)
+
+
+@functools.cache
+def library(script: str, *chosen: str) -> list[str]:
+    """Return a script and the library modules that it imports, directly or through each other.
+
+    `chosen` are those it picks by name when it runs. They are declared as inputs of analysis and
+    figures, so that an edit to a module re-runs the rules that import it and no other.
+    """
+    found = source_code.library_of(SCRIPTS, script, *chosen)
+    return sorted(os.path.relpath(path) for path in found)

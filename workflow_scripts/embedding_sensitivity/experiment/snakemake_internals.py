@@ -1,0 +1,220 @@
+"""All that reaches into Snakemake beyond its documented language (written for 9.27).
+
+Two things it can't be told. A file that is `named_by_identity` needs nothing but to be there:
+Snakemake would make it again for a comment in its rule's script or environment. And what was made
+again with the same content makes nothing after it again: Snakemake runs whatever follows a job.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import snakemake
+import snakemake.api  # first, as Snakemake's modules import each other
+from snakemake.dag import DAG
+from snakemake.io import flag, is_flagged
+from snakemake.jobs import Job
+from snakemake.persistence import PersistenceBase
+
+from embedding_sensitivity.files.errors import InputError
+
+IDENTITY = "named_by_identity"
+ADAPTED = "adapted_for_embedding_sensitivity"
+SCRIPT_IS_NEWER = "outputs_older_than_script_or_notebook"
+# What Snakemake's Slurm plugin names the jobs of a run: a UUID, after a prefix where one is set.
+RUN = re.compile(r"(.*_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Snakemake compares the times alone of larger files. Hashing this many bytes takes 0.05 s.
+MAX_CHECKSUM_BYTES = 50_000_000
+
+
+def config_file(workflow: Any, default: str) -> str:
+    """Return the file that the configuration comes from; one, since a config is complete in itself.
+
+    Raises `InputError` for several, or for --config without a file.
+    """
+    files = workflow.overwrite_configfiles
+    if len(files) > 1:
+        raise InputError(
+            f"--configfile names {len(files)} files: a config file is complete in itself, give one"
+        )
+    if not files and workflow.config_settings.overwrite_config:
+        raise InputError(
+            "--config without --configfile would replace config.yaml: name the file too, "
+            "as in --configfile config.yaml --config experiment=other"
+        )
+    return os.path.relpath(files[0]) if files else default
+
+
+def share_resources(workflow: Any, **amounts: int) -> None:
+    """Have jobs share what this machine has; a cluster, which has nodes, looks after its own."""
+    if workflow.is_main_process and workflow.resource_settings.nodes is None:
+        for name, amount in amounts.items():
+            if name not in workflow.global_resources:
+                workflow.register_resource(name, amount)
+
+
+def is_forced(workflow: Any, rule: str) -> bool:
+    """Whether a run is asked to make a rule's files again even if they are there.
+
+    Not known while the Snakefile is read: ask in a function of a rule.
+    """
+    settings = workflow.dag_settings
+    return settings.forceall or any(name.endswith(rule) for name in settings.forcerun)
+
+
+def named_by_identity(path: Any) -> Any:
+    """Mark an output that is what it should be wherever it is there."""
+    return flag(path, IDENTITY)
+
+
+def make_checkpoint(workflow: Any, checkpoints: Any, path: str, name: str) -> None:
+    """Make the rule of an output a checkpoint: what depends on it is planned anew when it is there.
+
+    Parameters
+    ----------
+    checkpoints : the Snakefile's object of that name
+    path : the output
+    name : of the rule here, whatever a workflow calls it that has this one as a module
+    """
+    (rule,) = (rule for rule in workflow.rules if path in map(str, rule.output))
+    rule.is_checkpoint = True
+    checkpoints.register(rule, fallback_name=name)
+
+
+def adapt(workflow: Any) -> None:
+    """Have Snakemake trust names and look at content, once a process.
+
+    Raises `InputError` where this version of Snakemake isn't built as this file expects.
+    """
+    for owner, name in ((DAG, "finish"), (PersistenceBase, "has_metadata"), (Job, SCRIPT_IS_NEWER)):
+        if not hasattr(owner, name):
+            raise InputError(
+                f"Snakemake {snakemake.__version__} is another than this workflow knows "
+                f"({owner.__name__}.{name} is gone): use 9.27, as .venv has it"
+            )
+    if hasattr(DAG, ADAPTED):
+        return
+    setattr(DAG, ADAPTED, True)
+    finish, start = DAG.finish, DAG.__init__
+    has_metadata, older_than_script = PersistenceBase.has_metadata, getattr(Job, SCRIPT_IS_NEWER)
+
+    def start_with_limit(dag: DAG, *arguments: Any, **options: Any) -> None:
+        start(dag, *arguments, **options)
+        dag.max_checksum_file_size = max(dag.max_checksum_file_size, MAX_CHECKSUM_BYTES)
+
+    async def finish_and_drop(dag: DAG, job: Any, **options: Any) -> Any:
+        found = await finish(dag, job, **options)
+        if dag.workflow.dryrun:  # nothing was made, and so nothing is new
+            return found
+        return await _drop_after(dag, [job]) or found
+
+    def has_metadata_that_counts(persistence: Any, job: Any) -> bool:
+        return not _is_named(job) and has_metadata(persistence, job)
+
+    async def older_than_script_that_counts(job: Any) -> Any:
+        if not _is_named(job):
+            async for file in older_than_script(job):
+                yield file
+
+    DAG.__init__, DAG.finish = start_with_limit, finish_and_drop
+    PersistenceBase.has_metadata = has_metadata_that_counts
+    setattr(Job, SCRIPT_IS_NEWER, older_than_script_that_counts)
+
+
+def _is_named(job: Any) -> bool:
+    return any(is_flagged(path, IDENTITY) for path in job.output)
+
+
+async def _drop_after(dag: DAG, ended: list) -> bool:
+    """Drop jobs that only waited for jobs that made nothing new; whether other jobs are ready."""
+    ready = False
+    while ended:
+        job = ended.pop()
+        if job.is_group():
+            continue
+        for following in list(dag.depending[job]):
+            if not dag.needrun(following) or dag.finished(following) or following.is_group():
+                continue
+            if await _is_up_to_date(dag, following):
+                dag._needrun.discard(following)
+                dag._ready_jobs.discard(following)
+                dag._len = len(dag._finished | dag._needrun)
+                waiting = [each for each in dag.depending[following] if dag.needrun(each)]
+                for each in waiting:
+                    dag._n_until_ready[each] -= 1
+                ready |= dag.update_ready(waiting)
+                ended.append(following)
+    return ready
+
+
+async def _is_up_to_date(dag: DAG, job: Any) -> bool:
+    """Whether a planned job, all of whose inputs are made, would make again what is there."""
+    reason, known = dag.reason(job), dag.workflow.persistence
+    waits = any(dag.needrun(each) and not dag.finished(each) for each in dag.dependencies[job])
+    if waits or dag.is_running(job) or job.rule.norun or job.is_checkpoint or job.group:
+        return False
+    # Names of Snakemake's reasons; `updated_input_run` is the one that this is about.
+    if reason.forced or reason.missing_output or reason.incomplete_output or not job.output:
+        return False
+    if any([file async for file in job.missing_output(job.output)]):
+        return False
+    if _is_named(job) or not known.has_metadata(job) or known.has_outdated_metadata(job):
+        return False
+    changed = (known.input_changed, known.code_changed, known.software_stack_changed)
+    if known.params_changed(job) or any(any(ask(job)) for ask in changed):
+        return False
+    made = await job.output_mintime
+    for file in job.input:
+        if file.is_temp or not await file.exists():
+            return False
+        if await file.is_newer(made) and not await _is_same(dag, job, file):
+            return False
+    return True
+
+
+async def _is_same(dag: DAG, job: Any, file: Any) -> bool:
+    """Whether an input has the content that a job's outputs were made from."""
+    limit = dag.max_checksum_file_size
+    sums = dag.workflow.persistence.input_checksums(job, file)
+    if len(sums) != 1 or None in sums or not await file.is_checksum_eligible(limit):
+        return False
+    return await file.is_same_checksum(sums.pop(), limit)
+
+
+def refuse_jobs_left_on_slurm(workflow: Any) -> None:
+    """Refuse to start while jobs of another run from this folder are in Slurm's queue."""
+    if workflow.executor_plugin.name == "slurm":
+        refuse_jobs_left(workflow.workdir_init)
+
+
+def refuse_jobs_left(folder: str) -> None:
+    """Refuse to start while jobs of another run from `folder` are in the queue.
+
+    A run that is killed leaves its jobs behind. They would write the files that the next run
+    writes, at the same time and by way of the same temporary names.
+
+    Raises
+    ------
+    InputError
+        Naming the jobs; or what squeue says, where it fails.
+    """
+    command = ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    if asked.returncode:
+        said = " ".join(asked.stderr.split())
+        raise InputError(f"squeue, asked for what an earlier run left, says: {said}")
+    jobs = [line.split("|", 2) for line in asked.stdout.splitlines()]
+    here = Path(folder).resolve()
+    left = [
+        job
+        for job, name, started in jobs
+        if RUN.fullmatch(name) and Path(started).resolve() == here
+    ]
+    if left:
+        raise InputError(
+            f"{len(left)} Slurm jobs of another run are in the queue that started in this folder: "
+            "they would write what this one writes. If that run is dead, wait for them or "
+            f"cancel them: scancel {' '.join(left)}"
+        )

@@ -1,0 +1,166 @@
+"""What a script imports of the library, and a hash of what a module computes."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+LIBRARY = "embedding_sensitivity"
+FOLDER = Path(__file__).resolve().parents[1]
+# Of a tree, what differs between versions of Python or says only how a name is used.
+_SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation"}
+_LOGGERS = {"log", "logging", "logger", "warnings"}
+
+
+def module_file(name: str) -> Path:
+    """Return the file of a module of the library, from its dotted name."""
+    path = FOLDER.parent.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def numeric_digest(files: Iterable[Path]) -> str:
+    """Return a SHA-256 of what Python files compute together, whatever their names and order."""
+    digests = sorted({_digest(Path(file)) for file in files})
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+@functools.cache
+def _digest(path: Path) -> str:
+    return code_digest(path.read_text(encoding="utf-8"))
+
+
+def code_digest(code: str) -> str:
+    """Return a SHA-256 of what a module's code computes.
+
+    Comments, docstrings, annotations, imports of the library, and what is raised or logged don't
+    count; a progress bar counts as what it runs over. Equal in all versions of Python from 3.11.
+    """
+    tree = ast.parse(code)
+    tree = _Numeric(_imported_modules(tree)).visit(tree)
+    return hashlib.sha256(repr(_plain(tree)).encode()).hexdigest()
+
+
+def _imported_modules(tree: ast.AST) -> set[str]:
+    """Return the names that a module gives to modules of the library."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and _of_library(node.module or ""):
+            for alias in node.names:
+                if module_file(f"{node.module}.{alias.name}").exists():
+                    names.add(alias.asname or alias.name)
+    return names
+
+
+def _of_library(name: str) -> bool:
+    return name.partition(".")[0] == LIBRARY
+
+
+class _Numeric(ast.NodeTransformer):
+    """Removes from a tree what no number depends on."""
+
+    def __init__(self, modules: set[str]) -> None:
+        self.modules = modules
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        return None if _of_library(node.module or "") else node
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        node.names = [alias for alias in node.names if not _of_library(alias.name)]
+        return node if node.names else None
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant):  # a docstring
+            return None
+        call = node.value.func if isinstance(node.value, ast.Call) else None
+        owner = call.value if isinstance(call, ast.Attribute) else None
+        if isinstance(owner, ast.Name) and owner.id in _LOGGERS:
+            return None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return ast.Raise(exc=raised if isinstance(raised, ast.Name) else None, cause=None)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == "progress" and node.args:
+            return self.visit(node.args[0])
+        return self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        # As if the module's own names had been imported: it may be called otherwise tomorrow.
+        if isinstance(node.value, ast.Name) and node.value.id in self.modules:
+            return ast.Name(id=node.attr, ctx=node.ctx)
+        return self.generic_visit(node)
+
+
+def _plain(node: object) -> object:
+    """Return a tree as tuples, without empty fields: versions of Python differ in them."""
+    if isinstance(node, ast.Constant):
+        return "Constant", type(node.value).__name__, repr(node.value)
+    if isinstance(node, ast.AST):
+        fields = (
+            (name, _plain(value))
+            for name, value in ast.iter_fields(node)
+            if name not in _SKIPPED and value not in (None, [])
+        )
+        return type(node).__name__, *fields
+    if isinstance(node, list):
+        return tuple(_plain(each) for each in node)
+    return node
+
+
+def library_of(folder: Path, script: str, *chosen: str) -> set[Path]:
+    """Return a script and all library modules that it depends on.
+
+    Parameters
+    ----------
+    folder : folder of the scripts, with the library below it
+    script, chosen : files below `folder`, without ending; `chosen` are the modules that the script
+        picks by name when it runs (``embedding_sensitivity/models/logmel``)
+    """
+    found = {folder / f"{name}.py" for name in (script, *chosen)}
+    waiting = list(found)
+    while waiting:
+        new = imported_by(folder, waiting.pop()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@functools.cache
+def imported_by(folder: Path, path: Path) -> frozenset[Path]:
+    """Return the library modules below `folder` that a Python file names in its imports."""
+    found = set()
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if not name.startswith(f"{LIBRARY}."):
+                continue
+            target = folder.joinpath(*name.split("."))
+            found |= {target.with_suffix(".py"), target / "__init__.py"}
+            # Importing a module runs the packages that it is in, but for the library's own.
+            found |= {above / "__init__.py" for above in target.parents[:-1] if above != folder}
+    found.discard(folder / LIBRARY / "__init__.py")
+    return frozenset(path for path in found if path.exists())
+
+
+def _statements(body: list[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements with those inside them; expressions, most of a module, hold no import."""
+    for node in body:
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, block, []))
