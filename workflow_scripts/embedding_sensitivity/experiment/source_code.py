@@ -1,16 +1,25 @@
 """What a script imports of the library, and a hash of what a module computes."""
 
 import ast
+import atexit
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.errors import InputError
 
 LIBRARY = "embedding_sensitivity"
 FOLDER = Path(__file__).resolve().parents[1]
 # Of a tree, what differs between versions of Python or says only how a name is used.
 _SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation"}
 _LOGGERS = {"log", "logging", "logger", "warnings"}
+# Parsing takes a third of a second of each plan, so what was found is kept where Python keeps its
+# bytecode: by the text that it was found in, and the text of this module.
+_KEPT = FOLDER / "__pycache__" / "source_code.json"
 
 
 def module_file(name: str) -> Path:
@@ -25,9 +34,41 @@ def numeric_digest(files: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-@functools.cache
 def _digest(path: Path) -> str:
-    return code_digest(path.read_text(encoding="utf-8"))
+    return _remember("digest", path.read_text(encoding="utf-8"), code_digest)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.cache
+def _memory() -> dict[str, dict]:
+    """What earlier plans found, by kind and hash of the text; kept when this process ends."""
+    of_this = _hash(Path(__file__).read_text(encoding="utf-8"))
+    memory = {"of": of_this, "digest": {}, "imports": {}}
+    with suppress(OSError, ValueError):
+        kept = json.loads(_KEPT.read_text(encoding="utf-8"))
+        memory = kept if kept.get("of") == of_this else memory
+    before = json.dumps(memory)
+
+    def keep() -> None:
+        text = json.dumps(memory)
+        # A checkout may be read-only: then each plan parses.
+        if text != before:
+            with suppress(OSError, InputError), replacing(_KEPT, lasting=False) as part:
+                part.write_text(text, encoding="utf-8")
+
+    atexit.register(keep)
+    return memory
+
+
+def _remember(kind: str, text: str, find: Callable) -> str | list[str]:
+    found = _memory()[kind]
+    key = _hash(text)
+    if key not in found:
+        found[key] = find(text)
+    return found[key]
 
 
 def code_digest(code: str) -> str:
@@ -141,21 +182,25 @@ def library_of(folder: Path, script: str, *chosen: str) -> set[Path]:
 def imported_by(folder: Path, path: Path) -> frozenset[Path]:
     """Return the library modules below `folder` that a Python file names in its imports."""
     found = set()
-    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            if not name.startswith(f"{LIBRARY}."):
-                continue
-            target = folder.joinpath(*name.split("."))
-            found |= {target.with_suffix(".py"), target / "__init__.py"}
-            # Importing a module runs the packages that it is in, but for the library's own.
-            found |= {above / "__init__.py" for above in target.parents[:-1] if above != folder}
+    for name in _remember("imports", path.read_text(encoding="utf-8"), _imported_names):
+        target = folder.joinpath(*name.split("."))
+        found |= {target.with_suffix(".py"), target / "__init__.py"}
+        # Importing a module runs the packages that it is in.
+        found |= {above / "__init__.py" for above in target.parents if folder in above.parents}
+    # But for the library's own, which imports nothing before it is asked to.
     found.discard(folder / LIBRARY / "__init__.py")
     return frozenset(path for path in found if path.exists())
+
+
+def _imported_names(code: str) -> list[str]:
+    """Return dotted names in the library that code imports, and attributes of modules."""
+    names = set()
+    for node in _statements(ast.parse(code).body):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return sorted(name for name in names if name.startswith(f"{LIBRARY}."))
 
 
 def _statements(body: list[ast.AST]) -> Iterator[ast.AST]:
