@@ -98,3 +98,20 @@ def test_a_plan_needs_no_numerical_package(config, project):
         [sys.executable, "-c", code, *arguments], capture_output=True, check=False, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_functions_in_the_rules_are_few():
+    """Adapters only: wildcards in, a call of the library out."""
+    lines = 0
+    for path in [ROOT / "Snakefile", *sorted(ROOT.glob("rules/*.smk"))]:
+        depth = None
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line.strip():
+                continue
+            indent = len(line) - len(line.lstrip())
+            if depth is not None and indent <= depth:
+                depth = None
+            if depth is None and line.lstrip().startswith(("def ", "async def ")):
+                depth = indent
+            lines += depth is not None
+    assert 0 < lines < 150
