@@ -5,7 +5,9 @@ generated from here (``make schema``).
 """
 
 import difflib
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -26,17 +28,20 @@ from pydantic_core import PydanticCustomError
 from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
 from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.clips.split import check_label_counts
-from embedding_sensitivity.effects import EFFECTS, effect_named
+from embedding_sensitivity.downloads.sources import Source, sources_of
+from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects import levels as level_text
+from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.methods import METHODS
 from embedding_sensitivity.experiment.styles import STYLES, style_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import text_refusal
-from embedding_sensitivity.models import Choice, choose
+from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
 # Of what becomes part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+MAX_NAME = 64
+Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
 
 
 def _usable(path: str) -> str:
@@ -222,6 +227,14 @@ class EffectLevels(Section):
     levels: FormOfLevels = Field(description=FORMS_OF_LEVELS)
     extra: Levels = Field([], description="further levels, each a batch of its own")
     keep_audio: Levels = Field([], description="levels to keep as WAV files, to listen to")
+    file: FilePath | None = Field(
+        None,
+        description="a Python file of your own that declares the effect (CONTRIBUTING.md): it is "
+        "code, and run; null: one of the workflow's own",
+    )
+    environment: FilePath | None = Field(
+        None, description="with `file`: a YAML of conda that it runs in; null: what it declares"
+    )
 
 
 class FoundLevels(Section):
@@ -310,13 +323,15 @@ class Settings(Section):
     )
     protocol: Protocol = Protocol()
     effects: dict[str, EffectLevels] = Field(
-        min_length=1, description="an effect of the registry: its levels"
+        min_length=1,
+        description="an effect (docs/effects.md, or a file of your own): its levels",
     )
     levels_per_job: int = Field(
         4, ge=1, le=16, description="levels rendered together: bounds the audio on disk"
     )
     models: dict[str, dict[str, Any] | None] = Field(
-        min_length=1, description="a model of the registry: its options"
+        min_length=1,
+        description="a model (docs/models.md, or a file of your own): its options",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models run that can use a GPU; no embedding depends on it"
@@ -360,15 +375,47 @@ class Settings(Section):
     @cached_property
     def choices(self) -> dict[str, Choice]:
         """The models with their options, checked and completed."""
+        for name in self.models:
+            check_name(f"models.{name}", name)
         return {name: choose(name, entry) for name, entry in self.models.items()}
+
+    @cached_property
+    def declared(self) -> dict[str, Effect]:
+        """What the effects declare."""
+        found = {}
+        for name, given in self.effects.items():
+            check_name(f"effects.{name}", name)
+            effect = effect_named(name, given.file)
+            if given.environment:
+                if not given.file:
+                    raise InputError(
+                        f"effects.{name}.environment: is of an effect of your own: name its file "
+                        f"in effects.{name}.file, or remove the key"
+                    )
+                effect = replace(effect, environment=given.environment)
+            found[name] = effect
+        return found
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """What can be downloaded, by name: for the data, the workflow's models and the user's."""
+        chosen = [choice.model for choice in self.choices.values()]
+        return sources_of([*MODELS.values(), *chosen])
+
+    @property
+    def user_files(self) -> list[str]:
+        """The user's own files that declare effects and models, and their environments."""
+        effects = [(given.file, given.environment) for given in self.effects.values()]
+        models = [tuple(choice.given.values()) for choice in self.choices.values()]
+        return sorted({path for paths in (*effects, *models) for path in paths if path})
 
     def grid(self, effect: str) -> list[str]:
         """Level strings of an effect's grid, without the extra levels."""
-        return _grid(effect, self.effects[effect].levels)
+        return _grid(self.declared[effect], self.effects[effect].levels)
 
     def extra(self, effect: str) -> list[str]:
         """Level strings of an effect's extra levels."""
-        decimals, key = effect_named(effect).decimals, f"effects.{effect}.extra"
+        decimals, key = self.declared[effect].decimals, f"effects.{effect}.extra"
         return [
             level_text.level_string(level, decimals, key) for level in self.effects[effect].extra
         ]
@@ -376,12 +423,12 @@ class Settings(Section):
     def levels(self, effect: str) -> list[str]:
         """All level strings of an effect, ascending."""
         levels = level_text.merge(self.grid(effect), self.extra(effect), f"effects.{effect}.extra")
-        _check_levels(effect, levels, self.data.samplerate, self.data.channels)
+        _check_levels(self.declared[effect], levels, self.data.samplerate, self.data.channels)
         return levels
 
     def kept_levels(self, effect: str) -> list[str]:
         """Level strings whose audio is kept to listen to."""
-        decimals, key = effect_named(effect).decimals, f"effects.{effect}.keep_audio"
+        decimals, key = self.declared[effect].decimals, f"effects.{effect}.keep_audio"
         return [
             level_text.level_string(level, decimals, key)
             for level in self.effects[effect].keep_audio
@@ -433,23 +480,37 @@ class ImportSettings(Section):
                 self.levels(name)
         return self
 
+    @property
+    def declared(self) -> dict[str, Effect]:
+        """What the effects declare."""
+        return {name: effect_named(name) for name in self.effects or ()}
+
     def levels(self, effect: str) -> list[str]:
         """All level strings of an effect whose levels are given, ascending."""
-        levels = _grid(effect, self.effects[effect].levels)
-        _check_levels(effect, levels)
+        levels = _grid(self.declared[effect], self.effects[effect].levels)
+        _check_levels(self.declared[effect], levels)
         return levels
 
 
 def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
-    for name in effects:
-        if name not in EFFECTS:
+    for name, given in effects.items():
+        if name not in EFFECTS and not getattr(given, "file", None):
             raise ValueError(_unknown(name, EFFECTS, "effect"))
     return effects
 
 
-def _grid(effect: str, levels: Steps | Geometric | Levels) -> list[str]:
+def check_name(key: str, name: str) -> None:
+    """Refuse a name that could not be part of a path; `key` is to blame."""
+    if not re.fullmatch(NAME, name) or len(name) > MAX_NAME or name == ORIGINAL:
+        raise InputError(
+            f"{key}: a name has letters, digits, - and _, the first a letter or digit, at most "
+            f"{MAX_NAME} of them, and is not {ORIGINAL}: choose another"
+        )
+
+
+def _grid(effect: Effect, levels: Steps | Geometric | Levels) -> list[str]:
     """Level strings of a grid in any of its forms."""
-    key, decimals = f"effects.{effect}.levels", effect_named(effect).decimals
+    key, decimals = f"effects.{effect.name}.levels", effect.decimals
     if isinstance(levels, Steps):
         grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
     elif isinstance(levels, Geometric):
@@ -461,17 +522,17 @@ def _grid(effect: str, levels: Steps | Geometric | Levels) -> list[str]:
 
 
 def _check_levels(
-    effect: str,
+    effect: Effect,
     levels: Sequence[str],
     samplerate: int | None = None,
     channels: int | None = None,
 ) -> None:
     for level in levels:
-        if reason := effect_named(effect).find_fault(float(level), samplerate, channels):
-            raise InputError(f"effects.{effect}: {reason}")
+        if reason := effect.find_fault(float(level), samplerate, channels):
+            raise InputError(f"effects.{effect.name}: {reason}")
     if len(levels) < 2:
         raise InputError(
-            f"effects.{effect}: {len(levels)} level, at least two are needed: add levels"
+            f"effects.{effect.name}: {len(levels)} level, at least two are needed: add levels"
         )
 
 
@@ -490,8 +551,50 @@ def _check_styles(figures: Figures) -> None:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration: of a run that starts from audio, or from embeddings."""
-    return TypeAdapter(Settings | ImportSettings).json_schema()
+    """The JSON schema of a configuration: of a run that starts from audio, or from embeddings.
+
+    Its effects and models are described by their declarations.
+    """
+    found = TypeAdapter(Settings | ImportSettings).json_schema()
+    keys = found["$defs"]["Settings"]["properties"]
+    levels = {"$ref": "#/$defs/EffectLevels"}
+    keys["effects"]["properties"] = {
+        name: {**levels, "description": describe_levels(effect)} for name, effect in EFFECTS.items()
+    }
+    keys["effects"]["additionalProperties"] = {**levels, "required": ["file", "levels"]}
+    keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
+    keys["models"]["additionalProperties"] = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "description": "a Python file that declares the model"},
+            "environment": {"type": "string", "description": "a YAML of conda that it runs in"},
+        },
+    }
+    return found
+
+
+def describe_levels(effect: Effect) -> str:
+    """Return an effect's parameter with its range and unit."""
+    low, high = effect.range
+    unit = f" {effect.unit}" if effect.unit else ""
+    return f"{effect.parameter}, {low:g} to {high:g}{unit}"
+
+
+def _options_schema(model: Model) -> dict[str, Any]:
+    options = {}
+    for key, default in model.defaults.items():
+        if key in model.choices:
+            allowed = {"enum": list(model.choices[key])}
+        elif key in model.integers:
+            allowed = {"type": "integer", "minimum": 0}
+        elif key == "weights":
+            allowed = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+        else:
+            allowed = {"anyOf": [{"const": AUTO}, {"type": "integer", "minimum": 1}]}
+        options[key] = {**allowed, "default": default}
+    entry = {"type": "object", "additionalProperties": False, "properties": options}
+    return {"anyOf": [entry, {"type": "null"}]}
 
 
 def load_settings(config: dict, source: str) -> Settings | ImportSettings:

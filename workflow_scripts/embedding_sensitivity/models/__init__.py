@@ -362,6 +362,11 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
     given = {key: options.pop(key) for key in (FILE, ENVIRONMENT) if options.get(key)}
     for key, path in given.items():
         _check_path(f"models.{name}.{key}", path, "the path of a file")
+    if ENVIRONMENT in given and FILE not in given:
+        raise InputError(
+            f"models.{name}.{ENVIRONMENT}: is of a model of your own: name its file in "
+            f"models.{name}.{FILE}, or remove the key"
+        )
     model = model_named(name, given.get(FILE))
     defaults, choices, integers = model.defaults, model.choices, model.integers
     for key, value in options.items():
