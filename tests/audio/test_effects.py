@@ -1,5 +1,7 @@
+import functools
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pedalboard
@@ -9,17 +11,32 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
 
-from embedding_sensitivity.effects import EFFECTS, effect_named
+from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
+from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.files.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
 FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
 forms = pytest.mark.parametrize(("samplerate", "channels"), FORMS)
-LEVELS = {"gain": 5.0, "lowpass": 1600.0, "reverb": 0.7, "bitcrush": 6.0}
+
+
+def level_within(effect):
+    """A level a quarter into the range."""
+    low, high = effect.range
+    level = low**0.75 * high**0.25 if effect.scale == "log" else 0.75 * low + 0.25 * high
+    return float(f"{level:.{effect.decimals}f}")
+
+
+LEVELS = {name: level_within(effect) for name, effect in EFFECTS.items()}
 
 
 def noise(frames, channels, seed=0, peak=1.0):
     rng = np.random.default_rng(seed)
     return rng.uniform(-peak, peak, (frames, channels)).astype(np.float32)
+
+
+def seed_of(name):
+    return {"seed": 1} if EFFECTS[name].needs_seed else {}
 
 
 def of_pedalboard(plugin, audio, samplerate):
@@ -37,9 +54,18 @@ def test_the_registry_imports_without_numpy():
     )
 
 
-def test_names_are_keys():
-    assert all(name == effect.name for name, effect in EFFECTS.items())
-    assert set(EFFECTS) == {"gain", "lowpass", "reverb", "bitcrush"}
+@pytest.mark.parametrize("name", EFFECTS)
+def test_every_effect_declares_what_a_plan_needs(name):
+    effect = EFFECTS[name]
+    assert effect.name == name and effect.file.stem == name and effect.version >= 1
+    assert effect.label and effect.parameter and effect.packages
+    assert (ROOT / "envs" / f"{effect.environment}.yaml").is_file()
+    for module in effect.computes_with:
+        assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
+    low, high = effect.range
+    assert [f"{level:.{effect.decimals}f}" for level in (low, high)] == [
+        level_string(level, effect.decimals, name) for level in (low, high)
+    ]
 
 
 @pytest.mark.parametrize("name", EFFECTS)
@@ -47,8 +73,8 @@ def test_names_are_keys():
 def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels):
     audio = np.asfortranarray(noise(5000, channels))
     before = audio.copy()
-    effected = EFFECTS[name].build(LEVELS[name], samplerate)(audio)
-    assert effected.shape == audio.shape
+    effected = EFFECTS[name].build(LEVELS[name], samplerate, **seed_of(name))(audio)
+    assert not EFFECTS[name].keeps_length or effected.shape == audio.shape
     assert np.isfinite(effected).all()
     assert not np.array_equal(effected, before)
     np.testing.assert_array_equal(audio, before)
@@ -57,15 +83,15 @@ def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels)
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_memory_layout_changes_nothing(name):
     audio = noise(5000, 2)
-    build = EFFECTS[name].build
-    by_frame = build(LEVELS[name], 44100)(np.ascontiguousarray(audio))
-    by_channel = build(LEVELS[name], 44100)(np.asfortranarray(audio))
+    build = functools.partial(EFFECTS[name].build, LEVELS[name], 44100, **seed_of(name))
+    by_frame = build()(np.ascontiguousarray(audio))
+    by_channel = build()(np.asfortranarray(audio))
     np.testing.assert_array_equal(by_frame, by_channel)
 
 
 @pytest.mark.parametrize("name", [name for name, effect in EFFECTS.items() if not effect.stateful])
 def test_an_effect_that_says_it_has_no_state_has_none(name):
-    process = EFFECTS[name].build(LEVELS[name], 44100)
+    process = EFFECTS[name].build(LEVELS[name], 44100, **seed_of(name))
     first = process(noise(3000, 2))
     process(noise(3000, 2, seed=1))
     np.testing.assert_array_equal(process(noise(3000, 2)), first)
@@ -206,3 +232,19 @@ def test_accepted_levels():
 def test_an_unknown_effect_lists_the_known_ones():
     with pytest.raises(InputError, match=r"'chorus' is unknown.*bitcrush, gain, lowpass, reverb"):
         effect_named("chorus")
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"range": (1.0, 0.0)}, "range: is"),
+        ({"range": (0.0, float("inf"))}, "range: is"),
+        ({"range": (0.0, 1.0), "scale": "log"}, "log scale has positive"),
+        ({"scale": "cubic"}, "scale: is 'cubic', expected linear or log"),
+        ({"stateful": True, "needs_seed": True}, "needs_seed: a stateful effect"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(declared, message):
+    given = {"label": "x", "parameter": "x", "unit": "", "decimals": 1, "range": (0.0, 1.0)}
+    with pytest.raises(InputError, match=message):
+        Effect(**{**given, "make": len, **declared})

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import os
 import threading
 import time
@@ -198,6 +199,41 @@ def test_no_two_threads_share_the_state_of_an_effect(tmp_path, clips, protocol):
     slow = dataclasses.replace(EFFECTS["reverb"], make=Slow)
     path = tmp_path / "a.h5"
     render_batch(clips, slow, ["0.50"], protocol, path, threads=4, samples_per_chunk=1)
+
+
+def shifting(level, samplerate, seed=0):
+    """Made up: gives back a clip without its first frames, or with more; the seed is added."""
+    n = int(level)
+    return lambda audio: np.pad(audio, ((max(0, n), 0), (0, 0)))[max(0, -n) :] + seed % 7 / 64
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_clips_seed_is_its_own_at_every_level(tmp_path, threads):
+    clips = make_clips(tmp_path / "clips", 5)
+    seeded = dataclasses.replace(EFFECTS["gain"], make=shifting, needs_seed=True)
+    path = tmp_path / "a.h5"
+    protocol = {**CLEAN, "audio": "float32"}
+    render_batch(clips, seeded, ["0.0", "0.0"], protocol, path, threads, samples_per_chunk=1)
+    batch = AudioBatch(path)
+    stored = in_split(clips)
+    assert len({int(clip.sha256[:8], 16) % 7 for clip in stored}) > 1
+    for level, (row, clip) in itertools.product((0, 1), enumerate(stored)):
+        offset = int(clip.sha256[:8], 16) % 7 / 64
+        np.testing.assert_allclose(batch.clip(level, row), read_clip(clip) + offset, atol=1e-6)
+
+
+def test_another_length_is_cut_or_padded_where_the_effect_declares_it(tmp_path):
+    clips = make_clips(tmp_path / "clips", 2)
+    shifted = dataclasses.replace(EFFECTS["gain"], make=shifting, keeps_length=False)
+    path = tmp_path / "a.h5"
+    render_batch(clips, shifted, ["-3.0", "3.0"], {**CLEAN, "audio": "float32"}, path)
+    batch = AudioBatch(path)
+    for row, clip in enumerate(in_split(clips)):
+        audio = read_clip(clip)
+        np.testing.assert_array_equal(batch.clip(0, row), np.pad(audio[3:], ((0, 3), (0, 0))))
+        np.testing.assert_array_equal(batch.clip(1, row), np.pad(audio[:-3], ((3, 0), (0, 0))))
+    broken = dataclasses.replace(shifted, keeps_length=True, file=tmp_path / "mine.py")
+    assert_refused(tmp_path, "mine.py, or declare keeps_length", clips, broken, ["3.0"], CLEAN)
 
 
 @pytest.mark.parametrize("effect", ["gain", "reverb"])

@@ -12,18 +12,7 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import UNTRAINED
 
-# Seconds a 3 s stereo clip (docs/cost.md).
-RENDER_S = {"gain": 1 / 900, "lowpass": 1 / 290, "reverb": 1 / 170, "bitcrush": 1 / 900}
-EMBED_S = {
-    "openl3": 2.5,
-    "panns": 0.13,
-    "clap": 0.2,
-    "clap_2022": 0.3,
-    "musicnn": 0.025,
-    "logmel": 0.008,
-}
 # A classifier with its cross-validation: measured at 48 and 568 training rows.
 CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.0057, 48, 0.9
 # All else of the analysis: a label and level, by the dimension (288 training clips a label).
@@ -63,10 +52,6 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
     return len(rows), smallest, size, f"{data.split}, clips taken as 3 s of stereo at 44.1 kHz"
 
 
-def find_rate(model: str) -> float | None:
-    return EMBED_S.get(model.removesuffix(UNTRAINED))
-
-
 def format_time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -92,10 +77,11 @@ def estimate(path: str) -> list[str]:
     stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions)
     kept = sum(len(settings.kept_levels(effect)) for effect in levels)
 
-    rendering = sum(RENDER_S.get(name, 0) * len(found) * n_clips for name, found in levels.items())
-    unknown = [name for name in settings.models if find_rate(name) is None]
-    unknown += [name for name in levels if name not in RENDER_S]
-    embedding = sum((find_rate(name) or 0) * n_clips * (n_levels + 1) for name in settings.models)
+    effects = settings.declared.values()
+    models = [choice.model for choice in settings.choices.values()]
+    rendering = sum((each.seconds or 0) * len(levels[each.name]) * n_clips for each in effects)
+    embedding = sum((each.seconds or 0) * n_clips * (n_levels + 1) for each in models)
+    unknown = [each.name for each in (*models, *effects) if each.seconds is None]
     variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)
     each = CLASSIFY_S * (trained / CLASSIFY_CLIPS) ** CLASSIFY_POWER

@@ -38,6 +38,7 @@ class Effect:
     version : raised by hand when samples change
     computes_with : modules of the library whose code touches samples, besides this file
     environment : the stem of a file in ``envs/`` that it is rendered in, or the path of a YAML file
+    seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
     name, file : of the declaration; known when it is found
     """
 
@@ -59,6 +60,7 @@ class Effect:
     version: int = 1
     computes_with: tuple[str, ...] = ()
     environment: str = "audio"
+    seconds: float | None = None
     name: str = ""
     file: Path = Path()
 

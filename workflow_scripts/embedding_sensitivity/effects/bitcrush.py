@@ -27,5 +27,6 @@ EFFECT = Effect(
     decimals=0,
     range=(1.0, 24.0),
     make=make_bitcrush,
+    seconds=1 / 900,
     packages=("numpy",),
 )

@@ -25,5 +25,6 @@ EFFECT = Effect(
     range=(-90.0, 60.0),  # pedalboard takes -100 dB and less for silence
     neutral=0.0,
     make=make_gain,
+    seconds=1 / 900,
     packages=("numpy", "pedalboard"),
 )

@@ -57,6 +57,7 @@ EFFECT = Effect(
     options={"passband_ripple_db": 3, "stopband_attenuation_db": 80},
     find_fault_at=find_stop_edge_fault,
     make=make_lowpass,
+    seconds=1 / 290,
     packages=("numpy", "scipy", "numba"),
     computes_with=("embedding_sensitivity.clips.compiled",),
 )

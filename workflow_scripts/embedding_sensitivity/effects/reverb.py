@@ -41,5 +41,6 @@ EFFECT = Effect(
     make=Reverb,
     stateful=True,
     max_channels=2,  # pedalboard returns any further channel as it was
+    seconds=1 / 170,
     packages=("numpy", "pedalboard"),
 )

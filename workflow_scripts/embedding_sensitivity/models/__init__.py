@@ -161,6 +161,7 @@ class Model:
     handcrafted : whether it is a control itself, as nothing in it is learnt
     version : raised by hand when embeddings change
     computes_with : modules of the library whose code touches samples or weights, besides this file
+    seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
     name, file : of the declaration; known when it is found
     untrained : whether this is the control
     """
@@ -176,6 +177,7 @@ class Model:
     handcrafted: bool = False
     version: int = 1
     computes_with: tuple[str, ...] = ()
+    seconds: float | None = None
     name: str = ""
     file: Path = Path()
     untrained: bool = False

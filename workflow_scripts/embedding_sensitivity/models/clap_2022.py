@@ -2,4 +2,4 @@
 
 from embedding_sensitivity.models.clap import declare_version
 
-MODEL = declare_version("2022")
+MODEL = declare_version("2022", 0.3)

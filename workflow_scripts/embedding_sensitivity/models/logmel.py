@@ -59,5 +59,6 @@ MODEL = Model(
     views={"embedding": 2 * N_MELS},
     backends={"numpy": Backend("audio", ("numpy", "scipy", "soxr"))},
     handcrafted=True,
+    seconds=0.008,
     computes_with=("embedding_sensitivity.models.shared.frontend",),
 )

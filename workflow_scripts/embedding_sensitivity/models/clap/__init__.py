@@ -23,8 +23,8 @@ from embedding_sensitivity.models import SEED, TORCH_STARTS, Backend, File, Init
 PACKAGES = ("msclap", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "soxr")
 
 
-def declare_version(year: str, reported: str = "") -> Model:
-    """Declare one of the package's networks."""
+def declare_version(year: str, seconds: float, reported: str = "") -> Model:
+    """Declare one of the package's networks; for `seconds` and `reported` see `Model`, `File`."""
     return Model(
         load=later(f"{__name__}.model", "load"),
         samplerate=44100,
@@ -45,6 +45,7 @@ def declare_version(year: str, reported: str = "") -> Model:
         options={"version": (year,), "crop_seed": SEED},
         initial=Initial(later(f"{__name__}.model", "write_initial"), "torch", PACKAGES, ".pth"),
         switches=("clap_input",),
+        seconds=seconds,
         computes_with=(
             "embedding_sensitivity.models.clap.model",
             "embedding_sensitivity.models.shared.cnn14",
@@ -56,4 +57,5 @@ def declare_version(year: str, reported: str = "") -> Model:
 
 
 # The hash is reported by several unrelated repositories on GitHub, of 689,950,036 bytes.
-MODEL = declare_version("2023", "2cef4016d47d00eb28d153d522f397222057f95000e9bad6b9583c631284a1e6")
+REPORTED = "2cef4016d47d00eb28d153d522f397222057f95000e9bad6b9583c631284a1e6"
+MODEL = declare_version("2023", 0.2, REPORTED)

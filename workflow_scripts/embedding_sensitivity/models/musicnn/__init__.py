@@ -24,6 +24,7 @@ MODEL = Model(
         "upstream": Backend("tensorflow", (*PACKAGES, "tensorflow-cpu")),
     },
     initial=Initial(later(f"{__name__}.model", "write_initial"), "musicnn", ("numpy", "scipy")),
+    seconds=0.025,
     computes_with=(
         "embedding_sensitivity.models.musicnn.model",
         "embedding_sensitivity.models.musicnn.network",

@@ -38,6 +38,7 @@ MODEL = Model(
         ),
     ),
     initial=Initial(later(f"{__name__}.model", "write_initial"), "tensorflow", UPSTREAM, ".h5"),
+    seconds=2.5,
     computes_with=(
         "embedding_sensitivity.models.openl3.model",
         "embedding_sensitivity.models.openl3.network",

@@ -31,6 +31,7 @@ MODEL = Model(
         ),
     ),
     initial=Initial(later(f"{__name__}.model", "write_initial"), "torch", PACKAGES, ".pth"),
+    seconds=0.13,
     computes_with=(
         "embedding_sensitivity.models.panns.model",
         "embedding_sensitivity.models.shared.cnn14",
