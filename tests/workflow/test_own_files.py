@@ -15,6 +15,9 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))
+import write_declarations
+
 LIBRARY = Path("workflow_scripts", "embedding_sensitivity")
 
 
@@ -63,7 +66,7 @@ def test_a_file_in_the_librarys_folder_is_all_that_a_new_one_needs(project):
     slurm = yaml.safe_load(project.path("profiles/slurm/config.yaml").read_text(encoding="utf-8"))
     assert {"render_effect", "embed_clips"} <= set(slurm["set-resources"])
     code = (
-        "import sys; sys.path += ['workflow_scripts', 'tools']\n"
+        "import sys; sys.path[:0] = ['workflow_scripts', 'tools']\n"
         "import write_declarations as pages\n"
         "from embedding_sensitivity.experiment.settings import schema\n"
         "keys = schema()['$defs']['Settings']['properties']\n"
@@ -180,3 +183,11 @@ def test_own_files_are_not_among_the_workflows_own(own):
     assert "tape" not in EFFECTS
     with pytest.raises(InputError, match="no such model"):
         choose("bands")
+
+
+def test_the_pages_are_those_of_the_declarations():
+    pages = {"effects": write_declarations.make_effects_page()}
+    pages["models"] = write_declarations.make_models_page()
+    for name, page in pages.items():
+        written = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        assert written == page.rstrip() + "\n", "run `make schema`"

@@ -550,8 +550,8 @@ def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.n
     audio : (frames,) or (frames, channels)
         1 is full scale.
     samplerate : in Hz
-    effect : ``gain``, ``lowpass``, ``reverb``, ``bitcrush``
-    level : in the effect's unit (docs/protocol.md): dB, Hz, room size, bits
+    effect : name of one of docs/effects.md, ``reverb`` for example
+    level : in the effect's unit
 
     Returns
     -------
@@ -590,13 +590,13 @@ def load_model(
 
     Parameters
     ----------
-    name : ``openl3``, ``panns``, ``clap``, ``clap_2022``, ``musicnn``, ``logmel``
+    name : of one of docs/models.md, ``musicnn`` for example
         Or ``<model>-untrained``, the same network as it is initialised.
     weights : the file of published weights
         None for a model that brings its own, or is untrained.
     device : ``cpu``, or ``cuda:0`` and the like
     clap_input : ``concatenated`` or ``mono``, how CLAP gets a stereo clip
-    **options : the model's own, as in a config (docs/protocol.md)
+    **options : the model's own, as in a config (docs/models.md)
 
     Returns
     -------
