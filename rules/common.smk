@@ -19,11 +19,10 @@ if not SCRIPTS.is_dir():
     )
 sys.path.insert(0, str(SCRIPTS))
 
-from embedding_sensitivity import models
 from embedding_sensitivity.analysis import comparison
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads import sources
-from embedding_sensitivity.effects import effect_named, levels
+from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
 from embedding_sensitivity.experiment.closing import closing_lines
@@ -32,6 +31,7 @@ from embedding_sensitivity.experiment.plan import (
     PART,
     Plan,
     carried,
+    conda_file,
     library,
     unless_made,
 )
@@ -146,7 +146,7 @@ def parts_of_table(table: str) -> list[str]:
 def drawn(kind: str, section: str) -> list:
     """The PNG files of one kind, each with its place and labels in the report."""
     return [
-        shown(kind, section, stem, models.title(model), effect, label)
+        shown(kind, section, stem, plan.title(model), effect, label)
         for stem, model, effect, label in targets.model_figures(kind, settings)
     ]
 
@@ -286,6 +286,6 @@ if not IS_MODULE:
         "dropped": checked(plan.describe_dropped),
         "labels": [rst_text(label) for label in LABELS],
         "effects": EFFECT_WORDS,
-        "models": [rst_text(models.title(model)) for model in MODEL_NAMES],
+        "models": [rst_text(plan.title(model)) for model in MODEL_NAMES],
         "protocol": None if IMPORTED else settings.protocol.model_dump(),
     }

@@ -18,13 +18,14 @@ rule render_effect:
         part=PART,
     priority: 10
     conda:
-        "../envs/audio.yaml"
+        lambda wildcards: conda_file(settings.declared[wildcards.effect].environment)
     threads: 16
     resources:
         mem_mb=2000,
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
+        file=lambda wildcards: settings.effects[wildcards.effect].file,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:
@@ -45,13 +46,14 @@ rule keep_audio:
     wildcard_constraints:
         part=PART,
     conda:
-        "../envs/audio.yaml"
+        lambda wildcards: conda_file(settings.declared[wildcards.effect].environment)
     threads: 16
     resources:
         mem_mb=2000,
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
+        file=lambda wildcards: settings.effects[wildcards.effect].file,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:

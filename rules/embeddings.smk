@@ -13,12 +13,12 @@ rule initialise_model:
         seed=r"\d+",
         ending=r"\.[a-z0-9]+",
     conda:
-        lambda wildcards: f"../envs/{plan.choice(wildcards.model).initial_environment}.yaml"
+        lambda wildcards: conda_file(plan.choice(wildcards.model).initial_environment)
     resources:
         mem_mb=5000,
     params:
         model="{model}",
-        options=lambda wildcards: {"seed": int(wildcards.seed)},
+        options=lambda wildcards: plan.choice(wildcards.model).entry,
     message:
         "Initialising {wildcards.model} with seed {wildcards.seed}"
     script:
@@ -38,7 +38,7 @@ rule embed_original:
         part=PART,
     priority: 20
     conda:
-        lambda wildcards: f"../{plan.environment(wildcards.model)}"
+        lambda wildcards: conda_file(plan.choice(wildcards.model).environment)
     threads: lambda wildcards: plan.n_threads(wildcards.model)
     resources:
         mem_mb=4000,
@@ -73,7 +73,7 @@ rule embed_clips:
         part=PART,
     priority: 20
     conda:
-        lambda wildcards: f"../{plan.environment(wildcards.model)}"
+        lambda wildcards: conda_file(plan.choice(wildcards.model).environment)
     threads: lambda wildcards: plan.n_threads(wildcards.model)
     resources:
         mem_mb=4000,
@@ -85,7 +85,7 @@ rule embed_clips:
         model="{model}",
         options=lambda wildcards: plan.choice(wildcards.model).entry,
         effect="{effect}",
-        unit=lambda wildcards: effect_named(wildcards.effect).unit,
+        unit=lambda wildcards: settings.declared[wildcards.effect].unit,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.model_protocol(wildcards.model, wildcards.effect),
         published=lambda wildcards: plan.published(wildcards.model),

@@ -71,7 +71,7 @@ rule import_effect:
         mem_mb=4000,
     params:
         levels=lambda wildcards: plan.levels(wildcards.effect),
-        unit=lambda wildcards: effect_named(wildcards.effect).unit,
+        unit=lambda wildcards: settings.declared[wildcards.effect].unit,
     message:
         "Importing {wildcards.model}'s embeddings of {wildcards.effect}"
     script:

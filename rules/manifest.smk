@@ -10,7 +10,10 @@ rule write_manifest:
         weights=[ancient(file) for file in plan.all_weights()],
         embeddings=plan.given_embeddings(),
         published_numbers=published_numbers(),
-        code=[os.path.relpath(file) for file in manifest.code_files(CHECKOUT)],
+        code=[
+            os.path.relpath(file)
+            for file in (*manifest.code_files(CHECKOUT), *settings.user_files)
+        ],
         library=library("write_manifest"),
     output:
         "<results>/manifest.json",

@@ -3,8 +3,17 @@ import re
 
 from embedding_sensitivity.downloads import sources
 
-checked(sources.check_mirrors, settings.mirrors, SOURCE)
+checked(sources.check_mirrors, settings.mirrors, SOURCE, settings.sources)
 checked(sources.check_local_weights, settings.choices, SOURCE)
+
+
+def source_of(wildcards) -> sources.Source:
+    return sources.source_of(wildcards.file, settings.sources)
+
+
+def declared_in(model: str) -> str | None:
+    """The user's file that declares a model, if one does."""
+    return settings.choices[model].given.get("file") if model in settings.choices else None
 
 
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
@@ -14,7 +23,7 @@ rule fetch_weights:
     input:
         # Ancient: weights that are there were verified and are not made again (see `weights_of`).
         local=lambda wildcards: ancient(
-            sources.local_weights(settings.choices, sources.source_of(wildcards.file))
+            sources.local_weights(settings.choices, source_of(wildcards))
         ),
         library=ancient(library("fetch_weights")),
     output:
@@ -24,7 +33,7 @@ rule fetch_weights:
     benchmark:
         "<benchmarks>/weights/{file}.tsv"
     wildcard_constraints:
-        file="|".join(re.escape(name) for name in sources.weights_files()),
+        file="|".join(re.escape(name) for name in sources.weights_files(settings.sources)),
     # Before anything else: where there is no network, that shows at once.
     priority: 100
     localrule: True
@@ -34,7 +43,11 @@ rule fetch_weights:
     resources:
         mem_mb=500,
         # Where from, which is no parameter: another mirror has the same file.
-        url=lambda wildcards: settings.mirrors.get(sources.source_of(wildcards.file).name, ""),
+        url=lambda wildcards: settings.mirrors.get(source_of(wildcards).name, ""),
+    params:
+        model=lambda wildcards: source_of(wildcards).model,
+        # Of a user's model: the file that declares it.
+        declared_in=lambda wildcards: declared_in(source_of(wildcards).model),
     message:
         "Fetching {wildcards.file}"
     script:

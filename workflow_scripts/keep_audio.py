@@ -19,7 +19,7 @@ def main(snakemake) -> None:
     try:
         render_batch(
             read_clips(snakemake.input.clips),
-            effect_named(snakemake.params.effect),
+            effect_named(snakemake.params.effect, snakemake.params.file),
             list(snakemake.params.levels),
             dict(snakemake.params.protocol),
             rendered,

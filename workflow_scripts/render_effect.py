@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     start = time.perf_counter()
     render_batch(
         clips,
-        effect_named(snakemake.params.effect),
+        effect_named(snakemake.params.effect, snakemake.params.file),
         levels,
         dict(snakemake.params.protocol),
         snakemake.output[0],

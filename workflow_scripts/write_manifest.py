@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from embedding_sensitivity.clips.clip import read_clips
-from embedding_sensitivity.downloads.sources import SOURCES
 from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -23,11 +22,10 @@ def main(snakemake) -> None:
     inputs |= {role: manifest.hash_files(given[role], threads) for role in ROLES}
     weights = {Path(path).name: entry["sha256"] for path, entry in inputs["weights"].items()}
     inputs["downloads"] = {}
-    for path, name in params.downloads.items():
-        source = SOURCES[name]
+    for path, (file_name, hash_kind, digest) in params.downloads.items():
         # What has no published hash is its own copy in the folder of weights, pinned there.
-        digest = source.digest or weights[source.file_name]
-        inputs["downloads"][path] = {"hash_kind": source.hash_kind, "sha256": digest}
+        found = digest or weights[file_name]
+        inputs["downloads"][path] = {"hash_kind": hash_kind, "sha256": found}
     config = json.loads(params.config)
     found = {
         "experiment": config["experiment"],

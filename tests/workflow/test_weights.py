@@ -13,6 +13,7 @@ import fetch_weights
 from embedding_sensitivity.downloads.pins import check_weights
 from embedding_sensitivity.downloads.sources import SOURCES, published_weights
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import MODELS
 from support import mock_snakemake
 
 CLAP = "resources/weights/CLAP_weights_2023.pth"
@@ -146,10 +147,10 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes, name: str = "mine.h5.gz
     """Run the script for OpenL3, whose packed file is `content` and the one expected."""
     packed = tmp_path / name
     packed.write_bytes(content)
-    source = replace(
-        SOURCES["openl3"], hash_kind="sha256", digest=hashlib.sha256(content).hexdigest()
-    )
-    monkeypatch.setitem(SOURCES, "openl3", source)
+    model = MODELS["openl3"]
+    digest = hashlib.sha256(content).hexdigest()
+    file = replace(model.files[0], hash_kind="sha256", digest=digest)
+    monkeypatch.setitem(MODELS, "openl3", replace(model, files=(file,)))
     log = SimpleNamespace(info=print)
     monkeypatch.setattr(fetch_weights, "configure_logging", lambda snakemake: log)
     fetch_weights.main(
@@ -158,6 +159,7 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes, name: str = "mine.h5.gz
             input={"local": [packed]},
             output=tmp_path / OPENL3,
             resources={"url": ""},
+            params={"model": "openl3", "declared_in": None},
         )
     )
 
@@ -178,7 +180,7 @@ def test_what_openl3_unpacks_to_is_pinned(monkeypatch, tmp_path):
     (line,) = lock.read_text(encoding="utf-8").splitlines()[1:]
     digest = hashlib.sha256(HDF5).hexdigest()
     assert line.startswith(f"openl3_audio_mel128_music-v0_4_0.h5 {digest} {len(HDF5)} ")
-    check_weights(tmp_path / OPENL3, digest, **published_weights("openl3"))
+    check_weights(tmp_path / OPENL3, digest, **published_weights(MODELS["openl3"]))
 
     with pytest.raises(
         InputError, match=r"v0_4_0\.h5: has changed: .* delete the line of .*h5 there"
@@ -196,12 +198,12 @@ def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
 
 def test_which_weights_are_published_with_a_hash():
     panns = {"file_name": "Cnn14_mAP=0.431.pth", "sha256": SOURCES["panns"].digest}
-    assert published_weights("panns") == panns
-    assert published_weights("clap") == {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
+    assert published_weights(MODELS["panns"]) == panns
+    assert published_weights(MODELS["clap"]) == {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
     openl3 = {"file_name": "openl3_audio_mel128_music-v0_4_0.h5.gz", "sha256": ""}
-    assert published_weights("openl3") == openl3
+    assert published_weights(MODELS["openl3"]) == openl3
     for model in ("panns-untrained", "musicnn", "logmel"):
-        assert published_weights(model) == {}
+        assert published_weights(MODELS[model]) == {}
 
 
 def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):

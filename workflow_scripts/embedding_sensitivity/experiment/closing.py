@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embedding_sensitivity import models
 from embedding_sensitivity.downloads.fetch import lack
-from embedding_sensitivity.downloads.sources import SOURCES, Source, source_of
+from embedding_sensitivity.downloads.sources import local_weights, source_of
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.tables import read_table
@@ -114,17 +114,10 @@ def missing_downloads(outputs: Iterable[str | os.PathLike], settings: Settings) 
     """
     lines = {}
     for output in map(Path, outputs):
-        if source := source_of(output.name):
+        if source := source_of(output.name, settings.sources):
             above = output.parents[1] if output.parent.name == "weights" else output.parent
-            lines[source.name] = lack(
-                source, above / "downloads", _local(source, settings), above / "weights.lock"
-            )
-    return [lines[name] for name in SOURCES if lines.get(name)]
-
-
-def _local(source: Source, settings: Settings) -> str | None:
-    """The file that the config names in place of a download."""
-    if source.name == "irmas":
-        return settings.data.local
-    # Of the split none: where `data.split` names a file, the published one isn't made.
-    return (settings.models.get(source.name) or {}).get("weights")
+            # Of the split none: where `data.split` names a file, the published one isn't made.
+            local = settings.data.local if source.name == "irmas" else None
+            local = next(iter(local_weights(settings.choices, source)), local)
+            lines[source.name] = lack(source, above / "downloads", local, above / "weights.lock")
+    return [lines[name] for name in settings.sources if lines.get(name)]

@@ -8,17 +8,15 @@ Not: logging, progress, error texts, registries, other models, the rest of an en
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity.effects import effect_named
 from embedding_sensitivity.experiment.clip_index import fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
+from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
-ENVIRONMENTS = FOLDER.parents[1] / "envs"
 # The library's modules that touch samples, whatever the effect or model.
 RENDERING = (
     "embedding_sensitivity.clips.audio",
@@ -49,7 +47,7 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
     ----------
     clips : the same of the clips, `clip_index.ClipIndex.identity`
     """
-    declared = effect_named(effect)
+    declared = settings.declared[effect]
     return fingerprint(
         {
             "effect": effect,
@@ -159,9 +157,7 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
     InputError
         naming a package that isn't pinned: its numbers could change without notice
     """
-    file = Path(environment)
-    if file.suffix not in (".yaml", ".yml"):
-        file = ENVIRONMENTS / f"{environment}.yaml"
+    file = environment_file(environment, FOLDER.parents[1])
     script = file.with_name(f"{file.stem}.post-deploy.sh")
     texts = [path.read_text(encoding="utf-8") for path in (file, script) if path.exists()]
     pins = {_plain(name): version for text in texts for name, version in _PIN.findall(text)}
@@ -183,7 +179,7 @@ def _plain(name: str) -> str:
 def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
     """Return the switches of the protocol that the effected audio depends on."""
     protocol = {"audio": settings.protocol.audio}
-    if effect_named(effect).stateful:
+    if settings.declared[effect].stateful:
         protocol["reverb_state"] = settings.protocol.reverb_state
     return protocol
 

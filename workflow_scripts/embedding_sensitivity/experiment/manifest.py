@@ -20,6 +20,7 @@ from embedding_sensitivity.clips.dataset import find_audio
 from embedding_sensitivity.downloads.fetch import digest_of
 from embedding_sensitivity.downloads.pins import read_pins
 from embedding_sensitivity.files.atomic import replacing, sha256_of
+from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 
 NAME = "manifest.json"
@@ -124,15 +125,16 @@ def environments(
 
     Parameters
     ----------
-    stacks : stems of the files in ``root/envs``
+    stacks : stems of the files in ``root/envs``, or paths of a user's own
     prefix : the folder of one environment: the others lie beside it, each with a copy of its YAML
         and script. ``packages`` is None of one that isn't there.
     """
     described = {}
     for stack in sorted(stacks):
-        parts = (f"{stack}.yaml", f"{stack}.post-deploy.sh")
-        parts = [Path(root, "envs", part) for part in parts if Path(root, "envs", part).exists()]
-        hashes = {f"envs/{part.name}": sha256_of(part) for part in parts}
+        file = environment_file(stack, root)
+        parts = [file, file.with_name(f"{file.stem}.post-deploy.sh")]
+        parts = [part for part in parts if part.exists()]
+        hashes = {os.path.relpath(part, root): sha256_of(part) for part in parts}
         packages = None
         for copy in sorted(Path(prefix).parent.glob("*.yaml")):
             folder = copy.with_suffix("")

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads import sources
-from embedding_sensitivity.effects import effect_named, levels
+from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
     embedding_files,
     identity,
@@ -25,6 +26,7 @@ from embedding_sensitivity.experiment.clip_index import NAME, read_record
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
@@ -147,9 +149,9 @@ class Plan:
         """Return a model as the run uses it."""
         return self.settings.choices[model]
 
-    def environment(self, model: str) -> str:
-        """Return the file of the environment that a model runs in, from the checkout's top."""
-        return f"envs/{self.choice(model).environment}.yaml"
+    def title(self, model: str) -> str:
+        """Return a model's name for people: controls say that they are."""
+        return models.title(model) if self.imported else self.choice(model).title
 
     def n_threads(self, model: str) -> int:
         """Return the processes that prepare clips for a GPU, or the network's threads on a CPU."""
@@ -164,7 +166,7 @@ class Plan:
             **self.choice(model).identity,
             "protocol": self.model_protocol(model, effect),
             "effect": effect,
-            "unit": effect_named(effect).unit,
+            "unit": self.settings.declared[effect].unit,
         }
 
     def audio_protocol(self, effect: str) -> dict:
@@ -188,7 +190,7 @@ class Plan:
 
     def describe_effect(self, effect: str) -> dict:
         """Return what a figure or caption needs to know of an effect."""
-        declared = effect_named(effect)
+        declared = self.settings.declared[effect]
         return {
             "name": effect,
             "parameter": declared.parameter,
@@ -227,17 +229,20 @@ class Plan:
         names = self.downloaded_models()
         return sorted({self.weights(n) for n in names if not self.published(n)["sha256"]})
 
-    def downloads(self) -> dict[str, str]:
-        """Return the files that a run downloads, or has in their place, and the sources' names."""
+    def downloads(self) -> dict[str, list[str]]:
+        """Return the files that a run downloads, or has in their place: name, kind and hash."""
         local = getattr(self.settings.data, "local", None)
         given = dict.fromkeys(self.source.downloads)
         if "irmas" in given:
             given["irmas"] = local
         for name in self.downloaded_models():
-            choice = self.choice(name)
-            given[sources.source_of(choice.weights_file).name] = choice.local_weights
-        kept = {n: f"resources/downloads/{sources.SOURCES[n].file_name}" for n in given}
-        return {path or kept[name]: name for name, path in given.items()}
+            given[name] = self.choice(name).local_weights
+        found = {}
+        for name, path in given.items():
+            source = self.settings.sources[name]
+            kept = f"resources/downloads/{source.file_name}"
+            found[path or kept] = [source.file_name, source.hash_kind, source.digest]
+        return found
 
     def given_embeddings(self) -> list[str]:
         """Return the files of embeddings made elsewhere that a run reads."""
@@ -259,6 +264,7 @@ class Plan:
         for choice in self.settings.choices.values():
             stacks.add(choice.environment)
             stacks |= {choice.initial_environment} if choice.model.untrained else set()
+        stacks |= {effect.environment for effect in self.settings.declared.values()}
         return sorted(stacks)
 
     def stores(self) -> list[str]:
@@ -281,6 +287,12 @@ def unless_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
 
 def _parts(folder: str, digits: str = "*") -> list[Path]:
     return sorted(Path(folder).glob(f"[!.]*.{digits}.h5"))
+
+
+def conda_file(environment: str) -> str:
+    """Return the YAML of an environment as a rule's `conda:` takes it, relative to `rules/`."""
+    file = environment_file(environment, ROOT)
+    return f"../envs/{file.name}" if file.parent == ROOT / "envs" else str(file.absolute())
 
 
 def carried(name: str) -> str:

@@ -453,6 +453,8 @@ class ImportSettings(Section):
     figures: Figures = Figures()
 
     data: ClassVar[None] = None
+    sources: ClassVar[dict[str, Source]] = {}
+    user_files: ClassVar[list[str]] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -691,14 +693,10 @@ def _unknown(name: object, known, kind: str) -> str:
     return f"unknown {kind} {str(name)!r}: {hint}"
 
 
-def model_options(settings: Settings, name: str) -> dict:
-    """A model's options with the registry's defaults filled in."""
-    return dict(settings.choices[name].options)
-
-
 def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:
     """The settings as JSON types, defaults filled in, models' too: equal where runs should be."""
     found = settings.model_dump(mode="json")
     if isinstance(settings, Settings):
-        found["models"] = {name: model_options(settings, name) for name in settings.models}
+        choices = settings.choices.items()
+        found["models"] = {name: {**choice.options, **choice.given} for name, choice in choices}
     return found

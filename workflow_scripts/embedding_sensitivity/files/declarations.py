@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Collection
@@ -63,6 +64,12 @@ def load_declaration(name: str, file: str, key: str, attribute: str, kind: type[
             "(CONTRIBUTING.md has a whole file)"
         )
     return replace(declared, name=name, file=Path(file))
+
+
+def environment_file(environment: str, root: str | os.PathLike) -> Path:
+    """Return the YAML of an environment: the path of a user's, or a stem of ``root/envs``."""
+    own = Path(environment)
+    return own if own.suffix in (".yaml", ".yml") else Path(root, "envs", f"{environment}.yaml")
 
 
 def load_module(file: str) -> ModuleType:

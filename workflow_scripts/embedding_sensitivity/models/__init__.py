@@ -295,6 +295,11 @@ class Choice:
         """What makes it a control: ``untrained``, ``handcrafted``, or nothing."""
         return "handcrafted" if self.model.handcrafted else control(self.name)
 
+    @property
+    def title(self) -> str:
+        """Its name for people: controls say that they are."""
+        return f"{self.name} (control)" if self.control else self.name
+
     def load(
         self,
         weights: str | Path | None = None,
