@@ -25,7 +25,7 @@ rule classify:
         model="{model}",
         effect="{effect}",
         labels=LABELS,
-        neutral=lambda wildcards: effect_named(wildcards.effect).neutral,
+        neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,
         methods=settings.debiasing.methods,
         thresholds=settings.debiasing.svd_thresholds,
         solver=settings.debiasing.classifier.solver,

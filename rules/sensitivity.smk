@@ -34,7 +34,7 @@ rule measure:
         model="{model}",
         effect="{effect}",
         labels=LABELS,
-        neutral=lambda wildcards: effect_named(wildcards.effect).neutral,
+        neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,
     message:
         "Measuring how {wildcards.effect} moves {wildcards.model}"
     script:
