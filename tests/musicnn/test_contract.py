@@ -1,7 +1,8 @@
 """The contract of models, asked of all that run in this environment."""
 
 import pytest
-from model_contract import check_model, choices_of
+
+from support.model_contract import check_model, choices_of
 
 
 @pytest.mark.parametrize("choice", choices_of("musicnn"))

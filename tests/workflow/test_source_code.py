@@ -148,6 +148,33 @@ def test_what_computes_changes_the_digest(code):
     assert code_digest(code) != code_digest(CODE)
 
 
+EFFECT = """
+EFFECT = Effect(label="a", range=(0, 1), make=make, options={"wet": 0.5}, seconds=1 / 900)
+"""
+MODEL = """
+MODEL = Model(load=load, views={"a": 2}, files=(File("a.pth", licence="MIT"),), seconds=0.2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "old", "new", "same"),
+    [
+        (EFFECT, '"a"', '"b"', True),
+        (EFFECT, "(0, 1)", "(0, 2)", True),
+        (EFFECT, "900", "800", True),
+        (EFFECT, ", seconds=1 / 900", "", True),
+        (EFFECT, "make=make", "make=other", False),
+        (EFFECT, "0.5", "0.6", False),
+        (MODEL, '"MIT"', '"BSD"', True),
+        (MODEL, '{"a": 2}', '{"a": 2, "b": 3}', True),
+        (MODEL, "load=load", "load=other", False),
+    ],
+)
+def test_of_a_declaration_what_computes_counts(code, old, new, same):
+    assert old in code
+    assert (code_digest(code.replace(old, new)) == code_digest(code)) == same
+
+
 def test_a_digest_is_the_same_in_every_version_of_python():
     """Recorded with 3.11: a version whose syntax trees differ must give the same."""
     assert code_digest(CODE)[:16] == "47a662feb7e4ca12"

@@ -16,6 +16,9 @@ LIBRARY = "embedding_sensitivity"
 FOLDER = Path(__file__).resolve().parents[1]
 # Of a tree, what differs between versions of Python or says only how a name is used.
 _SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation"}
+# Of a declaration, what computes. An identity has its version, packages and a choice's options
+# besides; its label, range, cost or licence change no sample.
+_COMPUTING = {"Effect": {"make", "options"}, "Model": {"load", "initial"}}
 _LOGGERS = {"log", "logging", "logger", "warnings"}
 # Parsing takes a third of a second of each plan, so what was found is kept where Python keeps its
 # bytecode: by the text that it was found in, and the text of this module.
@@ -74,8 +77,9 @@ def _remember(kind: str, text: str, find: Callable) -> str | list[str]:
 def code_digest(code: str) -> str:
     """Return a SHA-256 of what a module's code computes.
 
-    Comments, docstrings, annotations, imports of the library, and what is raised or logged don't
-    count; a progress bar counts as what it runs over. Equal in all versions of Python from 3.11.
+    Comments, docstrings, annotations, imports of the library, what is raised or logged, and what a
+    declaration says for people don't count; a progress bar counts as what it runs over. Equal in
+    all versions of Python from 3.11.
     """
     tree = ast.parse(code)
     tree = _Numeric(_imported_modules(tree)).visit(tree)
@@ -135,6 +139,9 @@ class _Numeric(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "progress" and node.args:
             return self.visit(node.args[0])
+        if isinstance(node.func, ast.Name) and node.func.id in _COMPUTING:
+            kept = _COMPUTING[node.func.id]
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg in kept]
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
