@@ -308,6 +308,7 @@ def test_recordings_of_different_lengths_and_formats(tmp_path, effect):
 def snakemake_for(tmp_path, clips, output, **params):
     write_clips(tmp_path / "clips.csv", clips)
     files = {"input": {"clips": tmp_path / "clips.csv"}, "output": output}
+    params = {"file": None, **params}
     return mock_snakemake("render_effect", **files, params=params, threads=2)
 
 

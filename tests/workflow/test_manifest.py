@@ -329,7 +329,8 @@ def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
     """As the rule's script writes it, of sources with a published hash and of one without."""
     import write_manifest
 
-    downloads = {ZIP: "irmas", CLAP_DOWNLOAD: "clap"}
+    sources = {ZIP: SOURCES["irmas"], CLAP_DOWNLOAD: SOURCES["clap"]}
+    downloads = {p: [s.file_name, s.hash_kind, s.digest] for p, s in sources.items()}
     files = {"outputs": ["results/x/clips.csv"], "clips": "index.csv", "code": []}
     files |= {role: [] for role in write_manifest.ROLES} | {"audio": [FOLDER], "weights": [CLAP]}
     given = mock_snakemake(
