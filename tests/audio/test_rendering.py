@@ -325,7 +325,7 @@ def test_the_rendering_script(tmp_path, clips):
 def test_the_script_that_keeps_audio(tmp_path, clips):
     folder = tmp_path / "kept" / "-3.0"
     keep_audio.main(
-        snakemake_for(tmp_path, clips, folder, effect="gain", level="-3.0", protocol=PAPER)
+        snakemake_for(tmp_path, clips, folder, effect="gain", levels=["-3.0"], protocol=PAPER)
     )
     assert os.listdir(tmp_path / "kept") == ["-3.0"]
     expected = rendered(clips, "gain", ["-3.0"], PAPER, tmp_path / "expected.h5")
