@@ -16,6 +16,7 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as ours
 from support import chord, relative
+from support.golden import check_golden_model
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows
@@ -167,6 +168,10 @@ def test_equals_each_layer_in_turn_in_float64(with_random_weights, random_weight
         found = with_random_weights.network.cnn(torch.from_numpy(log_mel))[-1].numpy()
     assert next(weights, None) is None
     assert relative(found, expected) <= 2e-6
+
+
+def test_it_gives_the_embedding_it_gave(with_random_weights):
+    check_golden_model(choose("openl3"), model=with_random_weights)
 
 
 def test_a_batch_embeds_as_single_clips_do(with_random_weights):
