@@ -55,7 +55,7 @@ def checked(function, *arguments):
 
 
 # Whether another workflow has this one as a module. Its report, handlers and configuration are its own.
-IS_MODULE = not workflow.modifier.is_main_snakefile()
+IS_MODULE = internals.is_module(workflow)
 # Of a module, the statement that gives the configuration: where that has it from is not known here.
 SOURCE = (
     f"module {__name__}: config"

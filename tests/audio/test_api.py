@@ -26,6 +26,27 @@ def test_audio_keeps_its_shape_and_mono_is_one_channel():
     assert np.array_equal(together, es.embed(model, [audio, audio[:3000]], 44100, batch_size=1))
 
 
+NOISE = """
+from embedding_sensitivity.effects import Effect
+
+def make(level, samplerate, seed):
+    import numpy as np
+    return lambda clip: np.random.default_rng(seed).normal(size=clip.shape)[: int(level)]
+
+EFFECT = Effect("noise", "frames", "", 0, (1, 100), make, needs_seed=True, keeps_length=False)
+"""
+
+
+def test_an_effect_of_ones_own_is_named_by_its_file(tmp_path):
+    file = tmp_path / "noise.py"
+    file.write_text(NOISE)
+    first, second, other = (
+        es.render(np.ones(50), 44100, "noise", 20, file=str(file), seed=seed) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, second) and not np.array_equal(first, other)
+    assert first[:20].all() and not first[20:].any() and len(first) == 50
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("gian", 0.0), ("gain", 1000.0), ("lowpass", 30000.0)],

@@ -542,7 +542,14 @@ def write_store(
         raise InputError(f"{path}: {error}") from None
 
 
-def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.ndarray:
+def render(
+    audio: ArrayLike,
+    samplerate: int,
+    effect: str,
+    level: float,
+    file: str | None = None,
+    seed: int = SEED,
+) -> np.ndarray:
     """Apply an effect at a level to one clip, from silence.
 
     Parameters
@@ -552,6 +559,8 @@ def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.n
     samplerate : in Hz
     effect : name of one of docs/effects.md, ``reverb`` for example
     level : in the effect's unit
+    file : that declares an effect of your own, as in a config (CONTRIBUTING.md)
+    seed : of an effect that draws random numbers
 
     Returns
     -------
@@ -560,7 +569,7 @@ def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.n
     Raises
     ------
     InputError
-        For an effect or level that there isn't.
+        For an effect, level or file that there isn't.
 
     Examples
     --------
@@ -569,14 +578,16 @@ def render(audio: ArrayLike, samplerate: int, effect: str, level: float) -> np.n
            [-0. ]], dtype=float32)
     """
     from embedding_sensitivity.effects import effect_named
+    from embedding_sensitivity.effects.rendering import fit_shape
 
     audio = _as_array(audio, "audio", 1, 2).astype(np.float32)
     channels = audio[:, None] if audio.ndim == 1 else audio
-    found = effect_named(effect)
+    found = effect_named(effect, file)
     if reason := found.find_fault(float(level), samplerate, channels.shape[1]):
         raise InputError(f"{effect}: {reason}")
-    process = found.build(float(level), samplerate)
-    return np.asarray(process(channels), dtype=np.float32).reshape(audio.shape)
+    process = found.build(float(level), samplerate, **({"seed": seed} if found.needs_seed else {}))
+    effected = fit_shape(found, process(channels), channels.shape)
+    return np.asarray(effected, dtype=np.float32).reshape(audio.shape)
 
 
 def load_model(

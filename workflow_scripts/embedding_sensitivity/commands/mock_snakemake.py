@@ -130,36 +130,18 @@ def _ask_workflow(rule: str, wildcards: dict[str, str], config: Path, threads: i
 def _work_out(
     snakefile: str, rule: str, wildcards: dict[str, str], config: str, threads: int, answer: str
 ) -> None:
-    """Write what a job has, plain, to the file `answer`. Snakemake's internals (9.27)."""
-    from snakemake.api import SnakemakeApi
-    from snakemake.dag import DAG
-    from snakemake.jobs import Job
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        OutputSettings,
-        Quietness,
-        ResourceSettings,
-    )
+    """Write what a job has, plain, to the file `answer`."""
+    from embedding_sensitivity.experiment.snakemake_internals import make_job
 
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        opened = api.workflow(
-            resource_settings=ResourceSettings(cores=threads),
-            config_settings=ConfigSettings(configfiles=[Path(config).absolute()]),
-            snakefile=Path(snakefile),
-        )
-        opened.dag(DAGSettings())
-        workflow = opened._workflow
-        dag = DAG(workflow, rules=workflow.rules)
-        job = Job(workflow.get_rule(rule), dag, wildcards_dict=wildcards)
-        fields: dict[str, Any] = {"threads": job.threads}
-        for name in FILES:
-            files = getattr(job, name)
-            fields[name] = _files(list(files))[0], _files(dict(files.items()))[1]
-        for name in VALUES:
-            values = dict(getattr(job, name).items())
-            # Among the resources are functions that Snakemake has still to call.
-            fields[name] = _values({k: v for k, v in values.items() if not callable(v)})
+    job = make_job(Path(snakefile), config, rule, wildcards, threads)
+    fields: dict[str, Any] = {"threads": job.threads}
+    for name in FILES:
+        files = getattr(job, name)
+        fields[name] = _files(list(files))[0], _files(dict(files.items()))[1]
+    for name in VALUES:
+        values = dict(getattr(job, name).items())
+        # Among the resources are functions that Snakemake has still to call.
+        fields[name] = _values({k: v for k, v in values.items() if not callable(v)})
     with open(answer, "wb") as file:
         pickle.dump(fields, file)
 

@@ -8,7 +8,6 @@ empty then.
 """
 
 import contextlib
-import io
 import os
 import re
 import shutil
@@ -17,16 +16,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from snakemake.api import SnakemakeApi
-from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile, strip_wildcard_constraints
-from snakemake.settings.types import (
-    ConfigSettings,
-    DAGSettings,
-    OutputSettings,
-    Quietness,
-    ResourceSettings,
-)
 
 from embedding_sensitivity.commands.checkout import (
     MADE_LATER,
@@ -36,6 +26,7 @@ from embedding_sensitivity.commands.checkout import (
 )
 from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import manifest
+from embedding_sensitivity.experiment.snakemake_internals import plan_everything
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import printable
 
@@ -77,19 +68,7 @@ class Entry:
 
 def make_plan(config: str) -> Plan:
     """Have Snakemake plan a config, up-to-date jobs included; nothing is run."""
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        planned = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=[Path(config)]),
-            snakefile=find_root() / "Snakefile",
-        )
-        # No other public call builds the plan and runs nothing.
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                planned.dag(DAGSettings(forceall=True)).summary()
-        except WorkflowError as error:
-            raise InputError(f"{config}: Snakemake can't plan it: {error}") from None
-        workflow = planned._workflow
+    workflow = plan_everything(find_root() / "Snakefile", config)
     wanted = set()
     for job in workflow.dag.jobs:
         wanted |= {str(file) for file in (*job.output, *job.log)}

@@ -5,18 +5,29 @@ Snakemake would make it again for a comment in its rule's script or environment.
 again with the same content makes nothing after it again: Snakemake runs whatever follows a job.
 """
 
+import contextlib
+import io
 import os
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import snakemake
 import snakemake.api  # first, as Snakemake's modules import each other
 from snakemake.dag import DAG
+from snakemake.exceptions import WorkflowError
 from snakemake.io import flag, is_flagged
 from snakemake.jobs import Job
 from snakemake.persistence import PersistenceBase
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    Quietness,
+    ResourceSettings,
+)
 
 from embedding_sensitivity.files.errors import InputError
 
@@ -27,6 +38,48 @@ SCRIPT_IS_NEWER = "outputs_older_than_script_or_notebook"
 RUN = re.compile(r"(.*_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Snakemake compares the times alone of larger files. Hashing this many bytes takes 0.05 s.
 MAX_CHECKSUM_BYTES = 50_000_000
+
+
+@contextlib.contextmanager
+def open_workflow(snakefile: Path, config: str | Path, cores: int = 1) -> Iterator[Any]:
+    """Have Snakemake read a workflow outside a run of it; yields what makes its plans."""
+    with snakemake.api.SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        yield api.workflow(
+            resource_settings=ResourceSettings(cores=cores),
+            config_settings=ConfigSettings(configfiles=[Path(config).absolute()]),
+            snakefile=snakefile,
+        )
+
+
+def plan_everything(snakefile: Path, config: str | Path) -> Any:
+    """Have Snakemake plan a config, up-to-date jobs included; nothing is run.
+
+    Raises `InputError` with what Snakemake says where it can't.
+    """
+    with open_workflow(snakefile, config) as opened:
+        # No other public call builds the plan and runs nothing.
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                opened.dag(DAGSettings(forceall=True)).summary()
+        except WorkflowError as error:
+            raise InputError(f"{config}: Snakemake can't plan it: {error}") from None
+        return opened._workflow
+
+
+def make_job(
+    snakefile: Path, config: str | Path, rule: str, wildcards: Mapping[str, str], threads: int
+) -> Any:
+    """Return one job as Snakemake would plan it."""
+    with open_workflow(snakefile, config, threads) as opened:
+        opened.dag(DAGSettings())
+        workflow = opened._workflow
+        dag = DAG(workflow, rules=workflow.rules)
+        return Job(workflow.get_rule(rule), dag, wildcards_dict=dict(wildcards))
+
+
+def is_module(workflow: Any) -> bool:
+    """Whether another workflow has the one that is being read as a module."""
+    return not workflow.modifier.is_main_snakefile()
 
 
 def config_file(workflow: Any, default: str) -> str:
