@@ -1,4 +1,7 @@
-"""Everything the authors' released code computes on synthetic embeddings, to its tolerances."""
+"""What the authors' released code computes on synthetic embeddings, to its tolerances.
+
+Of one model and effect, which the repository has; of all where the whole oracle is beside it.
+"""
 
 import csv
 from functools import cache
@@ -11,8 +14,9 @@ import pytest
 from embedding_sensitivity.analysis import cca, classification, correlation, directions
 from embedding_sensitivity.experiment import methods
 
-ORACLE = Path(__file__).resolve().parents[2].parent / "shared" / "oracle"
-pytestmark = pytest.mark.skipif(not ORACLE.is_dir(), reason="the oracle isn't beside the checkout")
+ROOT = Path(__file__).resolve().parents[2]
+WHOLE = ROOT.parent / "shared" / "oracle"
+ORACLE = WHOLE if WHOLE.is_dir() else ROOT / "tests" / "oracle"
 
 AUTHORS = {
     "none": "none",
@@ -24,9 +28,9 @@ AUTHORS = {
     "lda": "lda",
 }
 THRESHOLDS = (0.3, 0.4, 0.5)
-CASES = [
-    (model, effect) for model in ("openl3", "panns") for effect in ("bitcrush", "lowpass_cheby")
-]
+MODELS = ["openl3", "panns"] if WHOLE.is_dir() else ["panns"]
+EFFECTS = ["bitcrush", "lowpass_cheby"] if WHOLE.is_dir() else ["bitcrush"]
+CASES = [(model, effect) for model in MODELS for effect in EFFECTS]
 cases = pytest.mark.parametrize(("model", "effect"), CASES)
 
 
@@ -52,7 +56,7 @@ def clips(part, label=None):
     ]
 
 
-LABELS = list(dict.fromkeys(row["instrument"] for row in split())) if ORACLE.is_dir() else []
+LABELS = list(dict.fromkeys(row["instrument"] for row in split()))
 
 
 @cache
@@ -167,6 +171,8 @@ def test_numbers_of_directions_and_their_subspaces(model, effect):
         found = fitted(model, effect)[row["instrument"]]
         count = directions.n_directions(found.singular_values, float(row["threshold"]))
         assert count == int(row["k_projected"])
+        if ORACLE != WHOLE and row["threshold"] != "0.4":
+            continue  # the repository has the subspaces of one threshold
         stored = expected[f"{effect}/cca_samplewise_svd_{row['threshold']}/{row['instrument']}"]
         assert len(stored) == int(row["k_stored_by_reference"])
         if len(stored):
@@ -194,7 +200,7 @@ def test_spectra(model, effect):
             assert np.abs(directions.spectrum(found) - relative).max() <= 1e-9
 
 
-@pytest.mark.parametrize("model", ["openl3", "panns"])
+@pytest.mark.parametrize("model", MODELS)
 def test_reference_variances(model):
     found = directions.reference_variances(originals(model, clips("train")))
     np.testing.assert_allclose(found, expected_directions(model)["ref_variances"], rtol=1e-9)
