@@ -1,6 +1,5 @@
 """A Slurm for all tests here, and copies of the workflow that run on it."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -12,35 +11,22 @@ from pathlib import Path
 import pytest
 from cluster import Cluster, missing, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.project import ROOT, Project, copy_checkout
 
-
-def workflow_tests():
-    """The helpers of tests/workflow, whose file has the name of this one."""
-    folder = ROOT / "tests" / "workflow"
-    sys.path.append(str(folder))  # for what it imports from there
-    spec = importlib.util.spec_from_file_location("workflow_conftest", folder / "conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-workflow = workflow_tests()
 # One of each rule that writes tables: it writes the others too.
 TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
 
 
 def fresh_project(folder: Path):
     """A copy of the checkout with the tiny experiment, less one model of which there are two."""
-    project = workflow.copy_checkout(folder)
+    project = copy_checkout(folder)
     config = project.read_config()
     del config["models"]["musicnn"]
     project.write_config(config)
     return project
 
 
-class SlurmProject(workflow.Project):
+class SlurmProject(Project):
     """A copy of the checkout that runs on the cluster, with the profile that it carries."""
 
     # A job takes seconds to get going.
@@ -107,7 +93,7 @@ def make_slurm(folder: Path) -> Path:
 
     Not in this one: the other suites test what .venv has without the plugin.
     """
-    workflow.copy_checkout(folder)
+    copy_checkout(folder)
     for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, folder)
     base = Path(sys.base_prefix, "bin", "python3.11")

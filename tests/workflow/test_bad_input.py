@@ -4,29 +4,11 @@ import csv
 import math
 import os
 import struct
-import wave
 
 import pytest
-from conftest import Done, first_of
 
-
-def write_clip(
-    path,
-    seed: int = 1,
-    rate: int = 8000,
-    seconds: float = 0.2,
-    channels: int = 1,
-    amplitude: int = 8000,
-) -> None:
-    """A 16-bit WAV of a tone, the same in every channel."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        tone = (math.sin(index * (0.05 + 0.01 * seed)) for index in range(int(rate * seconds)))
-        samples = (struct.pack("<h", int(amplitude * value)) * channels for value in tone)
-        file.writeframes(b"".join(samples))
+from support.audio import write_clip
+from support.project import first_of, refused
 
 
 def write_float_clip(path, samples: list[float], rate: int = 8000) -> None:
@@ -53,16 +35,6 @@ def local(project):
         }
     )
     return project
-
-
-def refused(project, *arguments: str, message: str) -> Done:
-    """Run, expect a failure that says `message` in one line, and return what came of it."""
-    done = project.snakemake(*arguments)
-    assert done.returncode != 0, done.output
-    lines = [line for line in done.output.splitlines() if message in line]
-    assert lines, f"{message!r} is not in:\n{done.output}"
-    assert "Traceback" not in done.output
-    return done
 
 
 def test_the_folder_experiment_plans(local):

@@ -5,7 +5,8 @@ import json
 import os
 
 import pytest
-from conftest import copy_finished
+
+from support.project import copy_finished
 
 MADE = ("global_r2.csv", "table1.csv", "auc.csv", "summary.csv", "provenance.json")
 DRAWN = ("r2.pdf", "r2.png", "auc.pdf", "auc.png")

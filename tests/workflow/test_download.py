@@ -18,7 +18,12 @@ from pathlib import Path
 from urllib.request import Request
 
 import pytest
-from file_server import (
+
+from embedding_sensitivity.downloads import fetch as download
+from embedding_sensitivity.downloads.fetch import digest_of, fetch, gunzip, place
+from embedding_sensitivity.downloads.sources import Source
+from embedding_sensitivity.files.errors import InputError
+from support.file_server import (
     cut,
     cut_chunks,
     elsewhere,
@@ -29,11 +34,6 @@ from file_server import (
     unsized,
     whole,
 )
-
-from embedding_sensitivity.downloads import fetch as download
-from embedding_sensitivity.downloads.fetch import digest_of, fetch, gunzip, place
-from embedding_sensitivity.downloads.sources import Source
-from embedding_sensitivity.files.errors import InputError
 
 CONTENT = random.Random(1).randbytes(300_000)
 OTHER = random.Random(2).randbytes(300_000)

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Done, Project
 from test_kills import same_tree, scripts_of
+
+from support.project import Done, Project
 
 RESULTS = "results/tiny"
 # Long enough for a machine that does much else.

@@ -4,13 +4,13 @@ import csv
 import json
 from pathlib import Path
 
-import browser
 import pytest
-from conftest import copy_checkout
-from test_bad_input import refused, write_clip
 
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
+from support import browser
+from support.audio import write_clip
+from support.project import copy_checkout, refused
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUCH = "$(touch PWNED) `touch PWNED`; touch PWNED"

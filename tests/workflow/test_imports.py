@@ -231,7 +231,7 @@ def test_all_that_there_is_gets_planned_and_no_audio(project):
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
     """The oracle's embeddings of one model and effect, analysed to the report."""
-    from conftest import copy_checkout
+    from support.project import copy_checkout
 
     project = copy_checkout(tmp_path_factory.mktemp("imported") / "project")
     write_config(

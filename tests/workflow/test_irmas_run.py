@@ -10,16 +10,15 @@ import io
 import math
 import re
 import shutil
-import struct
-import wave
 import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, Project, copy_checkout
-from file_server import FileServer, serving, status, whole
-from test_bad_input import refused
+
+from support.audio import write_wav
+from support.file_server import FileServer, serving, status, whole
+from support.project import ROOT, Project, copy_checkout, refused
 
 TAGS = ("cel", "cla", "flu", "gac", "gel", "org", "pia", "sax", "tru", "vio", "voi")
 LABELS = {"cel": "cello", "flu": "flute"}
@@ -31,12 +30,8 @@ REPORT = "results/mini/clips_report.csv"
 def tone(number: int, seconds: float = 0.1) -> bytes:
     """A WAV file as IRMAS has them, but shorter."""
     content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(44100)
-        values = (9000 * math.sin(i * (0.02 + 0.001 * number)) for i in range(int(44100 * seconds)))
-        file.writeframes(b"".join(struct.pack("<hh", int(v), int(v / 2)) for v in values))
+    values = (9000 * math.sin(i * (0.02 + 0.001 * number)) for i in range(int(44100 * seconds)))
+    write_wav(content, ((int(value), int(value / 2)) for value in values))
     return content.getvalue()
 
 

@@ -15,7 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import Project, copy_checkout
+
+from support.project import Project, copy_checkout
 
 KILLS = int(os.environ.get("KILLS", "8"))
 ALL = KILLS >= 50

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+
+from support.project import ROOT
 
 sys.path.append(str(ROOT / "tools"))
 import write_api

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Project
+
+from support.project import Project
 
 MODULE = """
 module sens:

@@ -10,13 +10,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project
-from offline import NAMESPACE, needs_namespace
 from test_conda_standin import environment_without_conda
 from test_irmas_run import ARCHIVE, SPLIT_FILE, expecting_mini, replace_in
 
 from embedding_sensitivity.downloads.fetch import digest_of
 from embedding_sensitivity.downloads.sources import SOURCES
+from support.offline import NAMESPACE, needs_namespace
+from support.project import ROOT, Project
 
 pytestmark = needs_namespace
 FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", "panns", "clap")}

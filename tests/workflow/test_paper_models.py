@@ -3,15 +3,15 @@
 Without any network where a namespace is to be had: their packages would ask hubs for more.
 """
 
-import array
 import csv
 import json
 import math
 import random
-import wave
 
 import pytest
-from offline import WITHOUT_NETWORK
+
+from support.audio import write_wav
+from support.offline import WITHOUT_NETWORK
 
 LABELS = ["low", "high"]
 MODELS = {
@@ -25,15 +25,8 @@ SAMPLERATE = 44100
 def write_clip(path, pitch: float, seed: int) -> None:
     """One second of a tone with noise, stereo."""
     noise = random.Random(seed)
-    samples = array.array("h")
-    for frame in range(SAMPLERATE):
-        tone = 8000 * math.sin(2 * math.pi * pitch * frame / SAMPLERATE)
-        samples.extend(round(tone + noise.gauss(0, 500)) for _ in range(2))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLERATE)
-        file.writeframes(samples.tobytes())
+    tones = (8000 * math.sin(2 * math.pi * pitch * i / SAMPLERATE) for i in range(SAMPLERATE))
+    write_wav(path, ([round(tone + noise.gauss(0, 500)) for _ in range(2)] for tone in tones))
 
 
 def write_data(folder) -> None:

@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import first_of
 from test_source_code import imported_modules
 
 from embedding_sensitivity.experiment.styles import STYLES
+from support.project import first_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIASING = {"classify", "tabulate_debiasing", "draw_auc", "draw_auc_gain", "draw_verdicts"}

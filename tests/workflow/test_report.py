@@ -4,8 +4,9 @@ import base64
 import itertools
 import json
 
-import browser
 import pytest
+
+from support import browser
 
 MODELS = ("logmel (control)", "musicnn", "musicnn-untrained (control)")
 SECTIONS = {

@@ -6,8 +6,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from file_server import cut, serving, whole
-from offline import WITHOUT_NETWORK
 
 import fetch_weights
 from embedding_sensitivity.downloads.pins import check_weights
@@ -15,6 +13,8 @@ from embedding_sensitivity.downloads.sources import SOURCES, published_weights
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS
 from support import mock_snakemake
+from support.file_server import cut, serving, whole
+from support.offline import WITHOUT_NETWORK
 
 CLAP = "resources/weights/CLAP_weights_2023.pth"
 # To the workflow any zip file may be CLAP's checkpoint: what is in it is for the model to read.

@@ -1,4 +1,34 @@
-"""Made-up audio for models, and how near two embeddings are."""
+"""Made-up audio, WAV files of it without any package, and how near two embeddings are."""
+
+import math
+import struct
+import wave
+from collections.abc import Iterable, Sequence
+
+
+def write_wav(
+    file, frames: Iterable[Sequence[int]], samplerate: int = 44100, channels: int = 2
+) -> None:
+    """Write frames of 16-bit samples, one a channel, to a path or a file."""
+    with wave.open(str(file) if hasattr(file, "__fspath__") else file, "wb") as wav:
+        wav.setnchannels(channels)
+        wav.setsampwidth(2)
+        wav.setframerate(samplerate)
+        wav.writeframes(b"".join(struct.pack(f"<{channels}h", *frame) for frame in frames))
+
+
+def write_clip(
+    path,
+    seed: int = 1,
+    rate: int = 8000,
+    seconds: float = 0.2,
+    channels: int = 1,
+    amplitude: int = 8000,
+) -> None:
+    """A 16-bit WAV of a tone, the same in every channel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = (math.sin(index * (0.05 + 0.01 * seed)) for index in range(int(rate * seconds)))
+    write_wav(path, ([int(amplitude * value)] * channels for value in tone), rate, channels)
 
 
 def relative(found, expected) -> float:
