@@ -205,6 +205,17 @@ def test_a_job_that_is_tried_again_and_succeeds_has_not_failed(screen):
     assert screen.end()[-1].startswith("Done: 1 job")
 
 
+def test_jobs_that_turned_out_to_be_up_to_date_are_not_missing(screen):
+    screen.start()
+    screen.run(1, "index_clips")
+    for rule in ("measure", "measure", "my_own_rule"):
+        screen.tell(f"{rule}: up to date, as its inputs are", spared=rule)
+    assert screen.end()[1:] == [
+        "clips: 1 job, 0 s (1 of 4 done)",
+        "Done: 1 job in 0 s; 3 more were not needed: their inputs came out the same.",
+    ]
+
+
 def test_a_run_that_is_stopped_says_what_is_kept(screen):
     screen.start()
     screen.run(1, "index_clips")

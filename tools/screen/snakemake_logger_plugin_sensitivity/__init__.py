@@ -17,7 +17,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_sensitivity.display import display_on
-from snakemake_logger_plugin_sensitivity.run import Job, Run
+from snakemake_logger_plugin_sensitivity.run import Job, Run, stage_of
 
 # Jobs inherit it: what they log then goes to their log files alone (`files/logs.py`).
 VARIABLE = "SENSITIVITY_SCREEN"
@@ -145,6 +145,8 @@ class LogHandler(LogHandlerBase):
         text = str(record.msg or "").strip()
         if getattr(record, "closing", False):
             self.run.made = text.splitlines()
+        elif rule := getattr(record, "spared", None):
+            self.run.spared[stage_of(rule)] += 1
         elif record.levelno >= logging.ERROR:
             if not text.startswith(FAILURE):
                 self._say(text)

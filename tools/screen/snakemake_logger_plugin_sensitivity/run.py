@@ -157,6 +157,7 @@ class Run:
     Attributes
     ----------
     total, done : jobs by stage, without targets
+    spared : of the jobs that were planned, those that turned out to be up to date
     failed : jobs that failed, the last try alone
     made : the workflow's own closing lines, of a run that succeeded
     printed : the file that has what jobs print
@@ -168,6 +169,7 @@ class Run:
     nothing_to_do: bool = False
     total: Counter = field(default_factory=Counter)
     done: Counter = field(default_factory=Counter)
+    spared: Counter = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     jobs: dict[int, Job] = field(default_factory=dict)
     failed: dict[int, Job] = field(default_factory=dict)
@@ -249,10 +251,12 @@ class Run:
             return []  # the error was the last that was said
         if self.dry:
             return self._dry()
-        if not self.made and self.done.total() < self.total.total():
+        n_done, n_spared = self.done.total(), self.spared.total()
+        if not self.made and n_done + n_spared < self.total.total():
             return [self._kept(), *self.errors]  # it was stopped
         elapsed = duration(time.monotonic() - self.started)
-        return [f"Done: {n_jobs(self.total.total())} in {elapsed}.", *self.made]
+        spared = f"; {n_spared} more were not needed: their inputs came out the same"
+        return [f"Done: {n_jobs(n_done)} in {elapsed}{spared if n_spared else ''}.", *self.made]
 
     def _dry(self) -> list[str]:
         by_rule = defaultdict(list)

@@ -20,6 +20,7 @@ from snakemake.dag import DAG
 from snakemake.exceptions import WorkflowError
 from snakemake.io import flag, is_flagged
 from snakemake.jobs import Job
+from snakemake.logging import logger
 from snakemake.persistence import PersistenceBase
 from snakemake.settings.types import (
     ConfigSettings,
@@ -191,6 +192,8 @@ async def _drop_after(dag: DAG, ended: list) -> bool:
             if not dag.needrun(following) or dag.finished(following) or following.is_group():
                 continue
             if await _is_up_to_date(dag, following):
+                name = following.rule.name
+                logger.info(f"{name}: up to date, as its inputs are", extra={"spared": name})
                 dag._needrun.discard(following)
                 dag._ready_jobs.discard(following)
                 dag._len = len(dag._finished | dag._needrun)
