@@ -115,10 +115,11 @@ slurm: .venv/.slurm ## add Snakemake's Slurm plugin to .venv, for profiles/slurm
 wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=wheels` where there is no network
 	@$(RUN) python tools/wheels.py
 
-schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/api.md, effects.md, models.md
+schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/api.md, effects.md, models.md, tables in documents
 	@$(COMMAND) schema schemas/config.schema.json
 	@$(RUN) python tools/write_api.py
 	@$(RUN) python tools/write_declarations.py
+	@$(RUN) python tools/write_documents.py
 
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools workflow_scripts/*.egg-info

@@ -28,8 +28,7 @@ else:
 
 
 include: "rules/stores.smk"
-include: "rules/sensitivity.smk"
-include: "rules/debiasing.smk"
+include: "rules/measures.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/comparison.smk"

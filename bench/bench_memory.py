@@ -14,13 +14,11 @@ need most memory.
 """
 
 import json
-import re
 import resource
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -33,17 +31,12 @@ PROCESSES = 4  # LABEL_PROCESSES of rules/common.smk
 N_LABELS_DONE = 2
 MODEL, EFFECT = "panns", "reverb"
 FEW = ("none", "global_cca")
-# What is run: the script, the methods it is given, the file of rules that has its rule.
+# What is run: the group of measures, and the methods that it is given.
 JOBS = {
-    "measure": ("measure", (), "sensitivity"),
-    "classify, all methods": ("classify", None, "debiasing"),
-    "classify, two methods": ("classify", FEW, "debiasing"),
+    "sensitivity": ("sensitivity", ()),
+    "debiasing, all methods": ("debiasing", None),
+    "debiasing, two methods": ("debiasing", FEW),
 }
-OUTPUTS = {
-    "measure": ("directions", "global_r2", "samplewise_r2", "spectra", "dimensionality",
-                "principal_angles", "projections", "displacement", "displacement_order"),
-    "classify": ("auc", "auc_gain", "n_directions"),
-}  # fmt: skip
 
 
 def write(folder: Path) -> None:
@@ -82,43 +75,61 @@ def write(folder: Path) -> None:
     write_store(folder / "effect.h5", effected, names, levels, attributes)
 
 
-def run_script(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
-    """Run a rule's script as Snakemake would."""
-    from embedding_sensitivity.experiment.methods import METHODS
+class Files(dict):
+    """Files by name, as a script's input and output are."""
 
-    script = import_module(name)
-    open_effect = script.open_effect
+    __getattr__ = dict.__getitem__
+
+
+def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
+    """Run the job of a group of measures as Snakemake would."""
+    import measure
+    from embedding_sensitivity.experiment.measures import METHODS
+
+    job = find_job(name)
+    open_effect = measure.open_effect
 
     def open_few(*given):
         data = open_effect(*given)
         return replace(data, labels=data.labels[:N_LABELS_DONE])
 
-    script.open_effect = open_few
-    outputs = {output: folder / f"{output}.csv" for output in OUTPUTS[name]}
-    script.main(
+    measure.open_effect = open_few
+    options = {
+        "methods": METHODS if methods is None else methods,
+        "thresholds": [0.4],
+        "solver": "exact",
+    }
+    given = {
+        "stores": [folder / "effect.h5"],
+        "originals": [folder / "original.h5"],
+        "clips": folder / "clips.csv",
+    }
+    made = {table.name: [folder / f"{table.name}.csv"] for table in job.tables}
+    (made if job.group.fits_directions else given)["directions"] = [folder / "directions.h5"]
+    measure.main(
         SimpleNamespace(
-            input=SimpleNamespace(
-                store=folder / "effect.h5",
-                original=folder / "original.h5",
-                clips=folder / "clips.csv",
-                directions=folder / "directions.csv",
-            ),
-            output=outputs,
+            input=Files(given),
+            output=Files(made),
             params=SimpleNamespace(
+                models=[MODEL],
                 labels=None,
                 neutral=None,
-                methods=METHODS if methods is None else methods,
-                thresholds=[0.4],
-                solver="exact",
+                measures=[(m.name, None, {key: options[key] for key in m.reads})
+                          for m in job.measures],
             ),
-            wildcards=SimpleNamespace(
-                model=MODEL, effect=EFFECT, items={"model": MODEL, "effect": EFFECT}.items
-            ),
+            wildcards=SimpleNamespace(effect=EFFECT, items={"effect": EFFECT}.items),
             threads=PROCESSES,
             log=[],
-            rule=name,
+            rule=f"measure_{name}",
         )
-    )
+    )  # fmt: skip
+
+
+def find_job(name: str):
+    """What the rule of a group of measures computes."""
+    from embedding_sensitivity.experiment.measures import jobs_of, shipped
+
+    return next(job for job in jobs_of(shipped()) if job.group.name == name)
 
 
 def child(*arguments: str) -> str:
@@ -129,25 +140,19 @@ def child(*arguments: str) -> str:
     return done.stdout
 
 
-def rule_of(name: str, rules: str) -> tuple[int, float]:
-    """How many workers rule `name` takes, and the GiB that it asks for, by its mem_mb."""
-    text = (ROOT / "rules" / f"{rules}.smk").read_text(encoding="utf-8")
-    amount = re.search(rf"rule {name}:.*?mem_mb=([^\n]*),", text, re.DOTALL)[1]
-    fixed, *each = (int(number) for number in re.findall(r"\d+", amount))
-    return PROCESSES * len(each), (fixed + PROCESSES * sum(each)) * 1e6 / 2**30
-
-
 def main() -> None:
     """Print a line a job."""
     with TemporaryDirectory() as folder:
         child("write", folder)
         print(f"{N_CLIPS} clips, {N_LEVELS} levels, d = {DIMENSION}; peak memory in GiB")
         print(f"{'':<24}{'main':>6}{'workers':>12}{'at most':>9}{'asked':>7}{'wall':>8}")
-        for job, (name, _, rules) in JOBS.items():
+        for job, (name, _) in JOBS.items():
             start = time.perf_counter()
             own, largest = (kib / 2**20 for kib in json.loads(child(job, folder)))
             wall = time.perf_counter() - start
-            n_workers, asked = rule_of(name, rules)
+            group = find_job(name).group
+            n_workers = PROCESSES if group.shares_labels else 0
+            asked = (group.base_mb + group.process_mb * PROCESSES) * 1e6 / 2**30
             workers = f"{n_workers} x {largest:.2f}" if n_workers else ""
             total = own + n_workers * largest
             note = "" if total <= asked else "  rule asks for too little"
@@ -160,7 +165,7 @@ if __name__ == "__main__":
     elif sys.argv[1] == "write":
         write(Path(sys.argv[2]))
     else:
-        run_script(*JOBS[sys.argv[1]][:2], Path(sys.argv[2]))
+        run_group(*JOBS[sys.argv[1]], Path(sys.argv[2]))
         peaks = [resource.getrusage(who).ru_maxrss for who in
                  (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]  # fmt: skip
         print(json.dumps(peaks))

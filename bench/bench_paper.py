@@ -34,7 +34,6 @@ from embedding_sensitivity.analysis import (
     directions,
     displacement,
     heldout_levels,
-    label_sensitivity,
 )
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
@@ -45,6 +44,7 @@ from embedding_sensitivity.analysis.projection import project_out
 from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
 from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.clips import protocol
+from embedding_sensitivity.measures import global_r2
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
 EFFECT_LEVELS = (31, 31, 34, 12)
@@ -160,12 +160,12 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     own_groups, own_test_groups = groups[:N_TRAIN], groups[: sizes[0]]
     along = correlation.project(effected, subspaces["global_cca"][0])
     columns_s, _ = seconds(
-        lambda: label_sensitivity.training_columns(effected, along, own_groups, ["bench"])
+        lambda: global_r2.training_columns(effected, along, own_groups, ["bench"])
     )
 
     def test_columns():
         along = correlation.project(own_tests[1:], subspaces["global_cca"][0])
-        label_sensitivity.test_columns(along, own_test_groups, ["bench"])
+        global_r2.test_columns(along, own_test_groups, ["bench"])
 
     test_columns_s, _ = seconds(test_columns)
     heldout_s, _ = seconds(lambda: heldout_levels.global_r2(effected, own_tests[1:]))

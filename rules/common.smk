@@ -27,6 +27,7 @@ from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
 from embedding_sensitivity.experiment.closing import closing_lines
 from embedding_sensitivity.experiment.closing import missing_downloads
+from embedding_sensitivity.experiment.measures import jobs_of, style_of
 from embedding_sensitivity.experiment.plan import (
     PART,
     Plan,
@@ -35,9 +36,9 @@ from embedding_sensitivity.experiment.plan import (
     library,
     unless_made,
 )
-from embedding_sensitivity.experiment.settings import canonical
+from embedding_sensitivity.experiment.settings import canonical, collect_kinds
 from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
-from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.experiment.tables import declared, read_table
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine import find_programs_beside_python, memory_mb
 from embedding_sensitivity.files.names import rst_text
@@ -70,8 +71,10 @@ DEMO = not IMPORTED and settings.data.source == "demo"
 IRMAS = not IMPORTED and settings.data.source == "irmas"
 EFFECTS, MODEL_NAMES, LABELS, RESULTS = plan.effects, plan.models, plan.labels, plan.results
 SINGLE_LABELS = settings.figures.labels
+# What each rule measure_<group> computes.
+JOBS = jobs_of(settings.all_measures)
 # Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
-# paper's size (`--set-threads classify=11` for more); the demo's labels take less time than a
+# paper's size (`--set-threads measure_debiasing=11` for more); the demo's labels take less time than a
 # process takes to start.
 LABEL_PROCESSES = 1 if DEMO else 4
 
@@ -134,69 +137,45 @@ def inputs_of_index(wildcards) -> dict:
     return {key: ancient(files) for key, files in found.items()} if IRMAS else found
 
 
-def parts_of_table(table: str) -> list[str]:
-    return expand(
-        "<results>/analysis/{model}/{effect}/{table}.csv",
-        model=MODEL_NAMES,
-        effect=EFFECTS,
-        table=table,
-    )
+def in_report(path: str, caption: str, section: str, kind: str, figure=None):
+    """An output, with its place and labels in the report."""
+    figure = figure or targets.Figure("", "all", "all", "all")
+    model = figure.model if figure.model == "all" else plan.title(figure.model)
+    labels = {"model": model, "effect": figure.effect, "kind": kind, "label": figure.label}
+    return reported(path, caption=f"../report/{caption}.rst", category=section, labels=labels)
 
 
-def drawn(kind: str, section: str) -> list:
-    """The PNG files of one kind, each with its place and labels in the report."""
+def reported_figures(measure, kind) -> list:
+    """The PNG files of one kind of a measure's figures, with their places in the report."""
+    caption = "figure" if kind.caption else kind.name
     return [
-        shown(kind, section, stem, plan.title(model), effect, label)
-        for stem, model, effect, label in targets.model_figures(kind, settings)
+        in_report(f"<results>/figures/{f.stem}.png", caption, measure.section, kind.name, f)
+        for f in targets.figures_of(kind, settings)
     ]
 
 
-def drawn_of_effects(kind: str, section: str) -> list:
-    """The PNG files of a kind that has one figure of an effect, with their places in the report."""
-    return [shown(kind, section, f"{kind}_{effect}", "all", effect, "all") for effect in EFFECTS]
+def reported_table(job, table):
+    """A table of a group; the report carries those that stay small, as downloads."""
+    path = f"<results>/tables/{table.name}.csv"
+    if not table.in_report:
+        return path
+    caption = "table" if table.caption else f"{table.name}_csv"
+    return in_report(path, caption, job.section_of(table), f"{table.name}.csv")
 
 
-def shown(kind: str, section: str, stem: str, model: str, effect: str, label: str):
-    """A figure's PNG file, with its place and labels in the report."""
-    return reported(
-        f"<results>/figures/{stem}.png",
-        caption=f"../report/{kind}.rst",
-        category=section,
-        labels={"model": model, "effect": effect, "kind": kind, "label": label},
-    )
+def downloadable(table: str, section: str):
+    """A table of no measure that the report carries as a download."""
+    return in_report(f"<results>/tables/{table}.csv", f"{table}_csv", section, f"{table}.csv")
 
 
-def downloadable(table: str, section: str) -> str:
-    """A table that the report carries as a download; for those that stay small only."""
-    return reported(
-        f"<results>/tables/{table}.csv",
-        caption=f"../report/{table}_csv.rst",
-        category=section,
-        labels={"model": "all", "effect": "all", "kind": f"{table}.csv", "label": "all"},
-    )
-
-
-def printed(kind: str) -> list[str]:
-    """The PDF files of one kind."""
-    return [f"<results>/figures/{stem}.pdf" for stem, *_ in targets.model_figures(kind, settings)]
-
-
-def printed_of_effects(kind: str) -> list[str]:
-    """The PDF files of a kind that has one figure of an effect."""
-    return expand("<results>/figures/{kind}_{effect}.pdf", kind=kind, effect=EFFECTS)
-
-
-def per_model(name: str) -> list[str]:
-    """One file of each model's analysis of one effect, in the order of the models."""
-    return [f"<results>/analysis/{model}/{{effect}}/{name}" for model in MODEL_NAMES]
-
-
-def style_of(kind: str) -> dict:
-    return settings.figures.style.get(kind, {})
+def styled(kind) -> dict:
+    """The style of a kind of figure, the config's over its defaults."""
+    return style_of(kind, settings.figures.style.get(kind.name, {}))
 
 
 def all_tables() -> list[str]:
-    return [f"{RESULTS}/tables/{name}.csv" for name in targets.tables(settings)]
+    names = [f"{name}.csv" for name in targets.tables(settings)]
+    return [f"{RESULTS}/tables/{name}" for name in (*names, "provenance.json")]
 
 
 def all_stores() -> list[str]:
@@ -220,8 +199,11 @@ def kept_outputs(wildcards) -> list[str]:
         *([plan.source.mark] if DEMO else []),
         *plan.stores(),
         *expand("<results>/directions/{model}/{effect}.h5", **pairs),
-        *expand("<results>/analysis/{model}/{effect}/{table}.csv", table=targets.ANALYSIS, **pairs),
-        "<results>/tables/provenance.json",
+        *expand(
+            "<results>/analysis/{model}/{effect}/{table}.csv",
+            table=targets.analysis_tables(settings),
+            **pairs,
+        ),
         *all_tables(),
         *all_figures(),
         *all_comparisons(),

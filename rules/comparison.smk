@@ -6,7 +6,7 @@ rule tabulate_paper_comparison:
         auc="<results>/tables/auc.csv",
         paper_table1=carried("data/paper/table1_global_r2.csv"),
         paper_fig4=carried("data/paper/fig4_auc.csv"),
-        library=library("tabulate_paper_comparison"),
+        library=library("tabulate_paper_comparison", *declared("table1", "auc")),
     output:
         downloadable("paper_comparison", "5. The paper's numbers"),
     log:
@@ -47,7 +47,7 @@ rule draw_paper_table1:
     conda:
         "../envs/analysis.yaml"
     params:
-        style=style_of("paper_table1"),
+        style=styled(collect_kinds(())["paper_table1"]),
     message:
         "Drawing Table I beside the paper's"
     script:
@@ -58,7 +58,7 @@ rule draw_paper_auc:
     input:
         comparison="<results>/tables/paper_comparison.csv",
         auc="<results>/tables/auc.csv",
-        library=library("draw_paper_auc"),
+        library=library("draw_paper_auc", *declared("auc")),
     output:
         png=reported(
             "<results>/figures/paper_auc_{model}_{effect}_{label}.png",
@@ -83,7 +83,7 @@ rule draw_paper_auc:
         "../envs/analysis.yaml"
     params:
         effect=lambda wildcards: plan.describe_effect(wildcards.effect),
-        style=style_of("paper_auc"),
+        style=styled(collect_kinds(())["paper_auc"]),
     message:
         "Drawing {wildcards.model}, {wildcards.effect} and {wildcards.label} over Fig. 4"
     script:
@@ -93,7 +93,7 @@ rule draw_paper_auc:
 rule compare_experiments:
     input:
         unpack(tables_of_both),
-        library=library("compare_experiments"),
+        library=library("compare_experiments", *declared("global_r2", "table1", "auc")),
     output:
         global_r2="results/comparisons/{a}/{b}/global_r2.csv",
         table1="results/comparisons/{a}/{b}/table1.csv",

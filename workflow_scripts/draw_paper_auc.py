@@ -2,7 +2,6 @@
 
 import matplotlib
 
-from embedding_sensitivity.experiment.styles import style_of
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.comparison import paper_auc_figure
 from embedding_sensitivity.figures.style import EffectAxis, rc_of, save_figure
@@ -13,7 +12,7 @@ def main(snakemake) -> None:
     """One figure of one model, effect and label."""
     configure_logging(snakemake, packages=("matplotlib",))
     case, params = snakemake.wildcards, snakemake.params
-    style = style_of("paper_auc", params.style)
+    style = params.style
 
     def of_case(path: str, table: str) -> list[dict]:
         keys = {"model": case.model, "effect": case.effect, "label": case.label}

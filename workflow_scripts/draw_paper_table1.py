@@ -2,7 +2,6 @@
 
 import matplotlib
 
-from embedding_sensitivity.experiment.styles import style_of
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.comparison import paper_table1_figure
 from embedding_sensitivity.figures.style import rc_of, save_figure
@@ -12,7 +11,7 @@ from embedding_sensitivity.files.logs import configure_logging
 def main(snakemake) -> None:
     """One figure of all models and effects that both have."""
     configure_logging(snakemake, packages=("matplotlib",))
-    style = style_of("paper_table1", snakemake.params.style)
+    style = snakemake.params.style
     rows = read_table(snakemake.input.comparison, "paper_comparison")
     with matplotlib.rc_context(rc_of(style)):
         save_figure(paper_table1_figure(style, rows), snakemake.output)

@@ -14,8 +14,7 @@ import pytest
 import embedding_sensitivity as es
 from embedding_sensitivity import api, cli
 from embedding_sensitivity.analysis.cca import global_cca
-from embedding_sensitivity.analysis.correlation import project
-from embedding_sensitivity.analysis.label_sensitivity import global_r2
+from embedding_sensitivity.analysis.correlation import global_r2, project
 from embedding_sensitivity.embeddings.store import assemble_model
 
 ROOT = Path(__file__).resolve().parents[2]

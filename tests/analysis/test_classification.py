@@ -2,26 +2,23 @@
 
 import csv
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from jobs import run_group, tables_in
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-import classify
-import measure
 from embedding_sensitivity.analysis import classification
 from embedding_sensitivity.analysis.direction_store import read_directions
 from embedding_sensitivity.analysis.projection import project_out
 from embedding_sensitivity.clips.clip import Clip, write_clips
-from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.clips.split import check_label_counts, classifier_clips
 from embedding_sensitivity.embeddings.store import write_store
-from embedding_sensitivity.experiment import methods
-from embedding_sensitivity.experiment.methods import METHODS
+from embedding_sensitivity.experiment.measures import METHODS
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.errors import InputError
 
@@ -105,9 +102,9 @@ def by_scikit_learn_rows(rows, positive, best=None):
                 for train, test in StratifiedKFold(3).split(rows, positive)
             ]
         )
-        for penalty in methods.PENALTIES
+        for penalty in classification.PENALTIES
     ]
-    best = methods.PENALTIES[int(np.argmax(means))]
+    best = classification.PENALTIES[int(np.argmax(means))]
     n_tied = sum(mean >= max(means) - 1e-12 for mean in means)
     return best, n_tied, fitted(np.arange(len(rows)), best)
 
@@ -190,8 +187,8 @@ def test_equal_clips_tie():
 def test_every_penalty_ties_where_all_clips_are_the_same():
     sets, positive = np.ones((1, 12, 4), np.float32), np.arange(12) < 6
     trained = classification.train(sets, positive, [np.empty((0, 4))])
-    assert trained.best_c.item() == methods.PENALTIES[0]
-    assert trained.n_tied_c.item() == len(methods.PENALTIES)
+    assert trained.best_c.item() == classification.PENALTIES[0]
+    assert trained.n_tied_c.item() == len(classification.PENALTIES)
 
 
 def test_liblinear_is_selectable_and_another_optimiser():
@@ -211,7 +208,7 @@ def test_negatives_are_drawn_as_the_authors_do():
     positions = random.Random(42).sample(range(7), 3)
     expected = [f"b{i}" for i in range(7)]
     expected += [f"a{i}" for i in positions] + [f"c{i}" for i in positions]
-    assert methods.classifier_clips(by_label, "b") == expected
+    assert classifier_clips(by_label, "b") == expected
 
 
 @pytest.mark.parametrize(
@@ -237,7 +234,7 @@ def test_the_smallest_number_of_clips_accepted_can_be_cross_validated(n_labels):
             check_label_counts(counts)
         except InputError:
             continue
-        positive = np.array([c.startswith("l0") for c in methods.classifier_clips(clips, "l0")])
+        positive = np.array([c.startswith("l0") for c in classifier_clips(clips, "l0")])
         for train, test in StratifiedKFold(3).split(positive, positive):
             assert len(set(positive[train])) == len(set(positive[test])) == 2
         assert count == max(3, n_labels - 1, -(-3 // (n_labels - 1)) * (n_labels - 1))
@@ -289,54 +286,35 @@ class Case:
             folder / "gain.h5", effected[:, order], names, LEVELS, {"model": "m", "effect": "gain"}
         )
 
-    def job(self, outputs, **params):
-        return SimpleNamespace(
-            rule="rule",
-            log=[],
-            threads=params.pop("threads", 1),
-            wildcards=SimpleNamespace(items=lambda: (), model="m", effect="gain"),
-            input=SimpleNamespace(
-                store=self.folder / "gain.h5",
-                original=self.folder / "original.h5",
-                clips=self.folder / "clips.csv",
-                directions=self.folder / "directions.h5",
-            ),
-            output=outputs,
-            params=SimpleNamespace(
-                **{
-                    "labels": LABELS,
-                    "neutral": 0.0,
-                    "methods": list(METHODS),
-                    "thresholds": [0.3, 0.4, 0.5],
-                    "solver": "exact",
-                    **params,
-                }
-            ),
-        )
+    def given(self):
+        return {
+            "stores": [self.folder / "gain.h5"],
+            "originals": [self.folder / "original.h5"],
+            "clips": self.folder / "clips.csv",
+        }
 
-    def tables(self, *names):
-        return {name: self.folder / f"{name}.csv" for name in names}
+    def directions(self):
+        return {"directions": [self.folder / "directions.h5"]}
 
-    def measured(self):
-        """The files that the script measure writes."""
-        tables = self.tables(
-            "global_r2",
-            "samplewise_r2",
-            "spectra",
-            "projections",
-            "dimensionality",
-            "principal_angles",
-            "displacement",
-            "displacement_order",
-        )
-        return {"directions": self.folder / "directions.h5", **tables}
+    def measure(self, **params):
+        """Run the job that writes the directions."""
+        made = {**tables_in(self.folder, "sensitivity"), **self.directions()}
+        params = {"labels": LABELS, "neutral": 0.0, "effect": "gain", **params}
+        run_group("sensitivity", self.given(), made, **params)
 
-    def run(self, **params):
-        threads = params.pop("threads", 1)
-        measure.main(self.job(self.measured(), **params))
-        classify.main(
-            self.job(self.tables("auc", "auc_gain", "n_directions"), threads=threads, **params)
-        )
+    def classify(self, prefix="", **params):
+        """Run the job that reads them."""
+        made = tables_in(self.folder, "debiasing")
+        made = {name: [self.folder / f"{prefix}{name}.csv"] for name in made}
+        params = {
+            "labels": LABELS, "neutral": 0.0, "effect": "gain", "methods": list(METHODS),
+            "thresholds": [0.3, 0.4, 0.5], "solver": "exact", **params,
+        }  # fmt: skip
+        run_group("debiasing", self.given() | self.directions(), made, **params)
+
+    def run(self, threads=1, **params):
+        self.measure(**{key: params[key] for key in params if key == "labels"})
+        self.classify(threads=threads, **params)
         return self
 
 
@@ -393,9 +371,9 @@ def test_cells_of_table_auc_are_scikit_learns(case):
     ):
         basis = np.empty((0, 24))
         if method != "none":
-            found = read_directions(case.folder / "directions.h5", label, training[label], {})
-            basis = found.subspaces[method]
-        chosen = [row_of[clip] for clip in methods.classifier_clips(training, label)]
+            found = read_directions(case.folder / "directions.h5", training, {})
+            basis = found[label].subspaces[method]
+        chosen = [row_of[clip] for clip in classifier_clips(training, label)]
         positive = np.array([case.clips[row].label == label for row in chosen])
         points = project_out(sets[train][chosen].astype(float), basis)
         best, n_tied, weights = by_scikit_learn(points, positive)
@@ -522,21 +500,12 @@ def test_thresholds_that_keep_as_much_share_classifiers(case, monkeypatch):
     passed = []
     train = classification.train
     monkeypatch.setattr(
-        "embedding_sensitivity.analysis.debiasing.train",
+        "embedding_sensitivity.analysis.classification.train",
         lambda sets, positive, bases, solver: (
             passed.append(bases) or train(sets, positive, bases, solver)
         ),
     )
-    classify.main(
-        case.job(
-            {
-                name: case.folder / f"shared-{name}.csv"
-                for name in ("auc", "auc_gain", "n_directions")
-            },
-            methods=["samplewise_cca_svd", "none"],
-            thresholds=[1e-3, 2e-3, 1.0],
-        )
-    )
+    case.classify("shared-", methods=["samplewise_cca_svd", "none"], thresholds=[1e-3, 2e-3, 1.0])
     assert [[len(basis) for basis in bases] for bases in passed] == [
         [0, 9, 1],
         [0, 7, 1],
@@ -574,13 +543,13 @@ def test_a_store_that_does_not_fit_is_refused(tmp_path, change, message):
 def test_directions_of_other_clips_or_levels_are_refused(case):
     path = case.folder / "directions.h5"
     with pytest.raises(InputError, match="other clips"):
-        read_directions(path, "organ", ["organ-0"], {})
+        read_directions(path, {"organ": ["organ-0"]}, {})
     with pytest.raises(InputError, match="attribute levels"):
-        read_directions(path, "organ", [], {"levels": ["1"]})
+        read_directions(path, {"organ": []}, {"levels": ["1"]})
     with pytest.raises(InputError, match="no directions of label voice"):
-        read_directions(path, "voice", [], {})
+        read_directions(path, {"voice": []}, {})
     with pytest.raises(InputError, match=r"none\.h5: not a readable"):
-        read_directions(case.folder / "none.h5", "organ", [], {})
+        read_directions(case.folder / "none.h5", {"organ": []}, {})
 
 
 def test_a_label_without_test_clips_is_refused(tmp_path):
@@ -590,11 +559,11 @@ def test_a_label_without_test_clips_is_refused(tmp_path):
         case.folder / "clips.csv",
         [clip for clip in case.clips if not (clip.label == "flute" and clip.split == "test")],
     )
-    measure.main(case.job(case.measured()))
+    case.measure()
     rows = read_table(case.folder / "global_r2.csv", "global_r2")
     assert [row["r2_test"] == "" for row in rows] == [row["label"] == "flute" for row in rows]
     with pytest.raises(InputError, match="label flute: 0 of 7 test clips"):
-        classify.main(case.job(case.tables("auc", "auc_gain", "n_directions")))
+        case.classify()
 
 
 def test_labels_of_the_config_that_the_split_lacks_are_named(tmp_path):

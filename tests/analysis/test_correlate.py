@@ -1,12 +1,10 @@
 """The sensitivity tables of stores whose answer is known, whatever the order things are kept in."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from jobs import run_group, tables_in
 from scipy.linalg import expm
 
-import measure
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.experiment.tables import read_table
@@ -76,20 +74,12 @@ def run(folder, effect, order=None, labels=None, dimension=DIMENSION, neutral=No
     write_store(folder / "e.h5", effected[:, order], kept, LEVELS, attributes)
     write_store(folder / "original.h5", originals[order], kept, None, attributes)
     write_clips(folder / "clips.csv", clips)
-    given = {"store": folder / "e.h5", "original": folder / "original.h5"}
+    given = {"stores": [folder / "e.h5"], "originals": [folder / "original.h5"]}
     given["clips"] = folder / "clips.csv"
-    common = {
-        "params": SimpleNamespace(labels=labels, neutral=neutral),
-        "wildcards": SimpleNamespace(model="m", effect="e", items=dict(model="m").items),
-        "log": [],
-        "rule": "test",
-        "threads": threads,
-    }
     outputs = {table: folder / f"{table}.csv" for table in TABLES}
-    # Written too, and no part of what is asked here: distances to other labels are in them.
-    others = ("directions.h5", "displacement.csv", "displacement_order.csv")
-    made = {**outputs, **{name.split(".")[0]: folder / name for name in others}}
-    measure.main(SimpleNamespace(input=SimpleNamespace(**given), output=made, **common))
+    # Others are written too, and no part of what is asked here: distances to labels are in them.
+    made = {**tables_in(folder, "sensitivity"), "directions": [folder / "directions.h5"]}
+    run_group("sensitivity", given, made, labels, neutral, threads)
     return {table: read_table(path, table) for table, path in outputs.items()}, {
         table: path.read_bytes() for table, path in outputs.items()
     }

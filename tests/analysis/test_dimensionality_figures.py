@@ -2,18 +2,18 @@
 
 import importlib
 import itertools
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
+from jobs import KINDS as FIGURES
+from jobs import run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from test_figures import IRMAS, LONG, as_read, effect_params, shown_texts, words
 
-from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import write_table
-from embedding_sensitivity.figures import dimensionality as dimensionality_figures
 from embedding_sensitivity.figures.style import rc_of
 
 KINDS = ("dimensionality", "principal_angles")
@@ -51,9 +51,10 @@ def made_up(models, labels) -> dict[str, list[dict]]:
 
 def draw(kind, models, labels, rows=None):
     rows = as_read(made_up(models, labels)[kind]) if rows is None else rows
-    style = style_of(kind, {})
+    style = style_of(FIGURES[kind], {})
     with matplotlib.rc_context(rc_of(style)):
-        make = getattr(dimensionality_figures, f"{kind}_figure")
+        module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
+        make = getattr(module, f"{kind}_figure")
         figure = make(models, labels, "gain", style, rows)
         FigureCanvasAgg(figure).draw()
     return figure
@@ -66,18 +67,8 @@ def test_a_script_writes_the_figure(tmp_path, kind):
         paths.append(tmp_path / f"{model}.csv")
         write_table(paths[-1], kind, made_up([model], IRMAS)[kind])
     outputs = [str(tmp_path / f"{kind}_gain.{ending}") for ending in ("png", "pdf")]
-    importlib.import_module(f"draw_{kind}").main(
-        SimpleNamespace(
-            input=SimpleNamespace(**{kind: paths}),
-            output=outputs,
-            params=SimpleNamespace(
-                models=MODELS[:2], labels=IRMAS, effects=[effect_params("gain", 6)], style={}
-            ),
-            log=[],
-            rule=f"draw_{kind}",
-            wildcards={"effect": "gain"},
-        )
-    )
+    effects = [effect_params("gain", 6)]
+    run_draw(kind, {kind: paths}, outputs, MODELS[:2], IRMAS, [], effects)
     with Image.open(outputs[0]) as image:
         assert image.width <= 200 * 7.16 + 1
     with open(outputs[1], "rb") as file:

@@ -5,18 +5,18 @@ import itertools
 import math
 import warnings
 import zlib
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
+from jobs import KINDS, run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from embedding_sensitivity.experiment.styles import STYLES, style_of
+from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import format_value, write_table
-from embedding_sensitivity.figures import kinds as figures
+from embedding_sensitivity.figures import drawing
 from embedding_sensitivity.figures.style import (
     BOLD,
     EffectAxis,
@@ -25,6 +25,7 @@ from embedding_sensitivity.figures.style import (
     save_figure,
     shorten,
 )
+from embedding_sensitivity.figures.table1 import table1_figure
 from embedding_sensitivity.files.errors import InputError
 
 IRMAS = [
@@ -137,16 +138,17 @@ def as_read(rows) -> list[dict[str, str]]:
 def draw(kind, labels, effect, model="musicnn", style=(), **how):
     """One figure, not saved."""
     rows = made_up(model, labels, effect, **how)
-    style = style_of(kind, dict(style))
+    style = style_of(KINDS[kind], dict(style))
     with matplotlib.rc_context(rc_of(style)):
-        make = getattr(figures, f"{kind}_figure")
+        module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
+        make = getattr(module, f"{kind}_figure")
         tables = [as_read(rows[table]) for table in INPUTS[kind]]
         figure = make(model, labels, EffectAxis.of(effect), style, *tables)
         FigureCanvasAgg(figure).draw()
     return figure
 
 
-def run_script(folder, kind, models, labels, single, effect, style=(), **how):
+def run_script(folder, kind, models, labels, single, effect, **how):
     """Run a kind's script as Snakemake would; returns its output paths."""
     given = {table: [] for table in INPUTS[kind]}
     for model in models:
@@ -157,17 +159,7 @@ def run_script(folder, kind, models, labels, single, effect, style=(), **how):
     stems = [f"{kind}_{model}_{effect['name']}" for model in models]
     stems += [f"{stem}_{label}" for stem in stems for label in single]
     outputs = [str(folder / f"{stem}.{ending}") for ending in ("png", "pdf") for stem in stems]
-    params = {"models": models, "labels": labels, "single_labels": single, "effects": [effect]}
-    importlib.import_module(f"draw_{kind}").main(
-        SimpleNamespace(
-            input=SimpleNamespace(**given),
-            output=outputs,
-            params=SimpleNamespace(**params, style=dict(style)),
-            log=[],
-            rule=f"draw_{kind}",
-            wildcards={"effect": effect["name"]},
-        )
-    )
+    run_draw(kind, given, outputs, models, labels, single, [effect])
     return outputs
 
 
@@ -241,10 +233,9 @@ def test_text_beyond_the_small_font_is_drawn_with_the_whole_one(tmp_path, text):
 
 
 def test_an_output_that_no_figure_belongs_to_is_an_error(tmp_path):
-    effect = effect_params("gain", 3)
-    params = SimpleNamespace(models=[], labels=[], single_labels=[], effects=[effect], style={})
+    outputs = [str(tmp_path / "auc_openl3_gain.png")]
     with pytest.raises(ValueError, match="auc_openl3_gain"):
-        figures.draw_all("auc", params, [str(tmp_path / "auc_openl3_gain.png")], draw=None)
+        drawing.draw_figures([], {}, KINDS["auc"].defaults, outputs, draw=None)
 
 
 @pytest.mark.parametrize(("effect", "n_levels", "labels"), SIZES)
@@ -440,9 +431,9 @@ def test_table1_marks_controls_and_saturated_fits():
          "saturated": "1" if (model, effect, label) == ("musicnn", "gain", "cello") else "0"}
         for model in models for effect in effects for label in ("cello", "flute")
     ]  # fmt: skip
-    style = style_of("table1", {})
+    style = style_of(KINDS["table1"], {})
     with matplotlib.rc_context(rc_of(style)):
-        figure = figures.table1_figure(models, effects, style, rows, r2)
+        figure = table1_figure(models, effects, style, rows, r2)
     cells = [text.get_text() for text in figure.texts]
     assert cells.count("99.42 ± 0.13") == 3
     assert cells.count("99.42 ± 0.13†") == 1
@@ -468,12 +459,12 @@ def test_table1_marks_controls_and_saturated_fits():
 )
 def test_a_style_that_cannot_be_taken_is_named(kind, style, named):
     with pytest.raises(InputError, match=f"figures.style.{kind}.{named}: .*expected"):
-        style_of(kind, style)
+        style_of(KINDS[kind], style)
 
 
 def test_styles_default_to_what_they_accept():
-    for kind, defaults in STYLES.items():
-        assert style_of(kind, defaults) == defaults
+    for kind in KINDS.values():
+        assert style_of(kind, kind.defaults) == kind.defaults
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,22 @@
 """The figures of gains, verdicts and displacements, drawn from made-up tables."""
 
 import itertools
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
+from jobs import KINDS as FIGURES
+from jobs import run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_figures import IRMAS, LONG, VARIANTS, as_read, effect_params, shown_texts
 
-import draw_auc_gain
-import draw_displacement
-import draw_verdicts
 from embedding_sensitivity.analysis.verdicts import verdict_rows
-from embedding_sensitivity.experiment.styles import style_of
+from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import write_table
+from embedding_sensitivity.figures.auc_gain import auc_gain_figure
 from embedding_sensitivity.figures.displacement import displacement_figure
-from embedding_sensitivity.figures.gain import auc_gain_figure, verdicts_figure
 from embedding_sensitivity.figures.style import GREY, EffectAxis, model_looks, rc_of
+from embedding_sensitivity.figures.verdicts import verdicts_figure
 
 MODELS = ["openl3", "panns", "clap", "logmel"]
 KINDS = ("auc_gain", "verdicts", "displacement")
@@ -67,7 +66,7 @@ def orders(model, labels, effect):
 
 
 def draw(kind, labels, effect, **given):
-    style = style_of(kind, given)
+    style = style_of(FIGURES[kind], given)
     axis = EffectAxis.of(effect)
     with matplotlib.rc_context(rc_of(style)):
         if kind == "auc_gain":
@@ -146,7 +145,7 @@ def test_displacement_lines_are_means_and_bands_ranges_over_labels():
 def test_frechet_and_relative_displacement_need_a_distance_between_labels():
     effect = effect_params("lowpass", 6)
     rows = as_read({**row, "relative": None} for row in displacements("clap", ["cello"], effect))
-    style = style_of("displacement", {})
+    style = style_of(FIGURES["displacement"], {})
     with matplotlib.rc_context(rc_of(style)):
         figure = displacement_figure(["clap"], EffectAxis.of(effect), style, rows, [])
     assert [len(panel.lines) for panel in figure.axes[:4]] == [1, 0, 0, 1]
@@ -173,9 +172,6 @@ def test_orders_with_the_level_are_means_and_ranges_over_labels():
 @pytest.mark.parametrize("kind", KINDS)
 def test_scripts_write_every_figure(tmp_path, kind):
     effect = effect_params("gain", 6)
-    script = {
-        "auc_gain": draw_auc_gain, "verdicts": draw_verdicts, "displacement": draw_displacement,
-    }[kind]  # fmt: skip
     make = displacements if kind == "displacement" else gains
     paths, order_paths = [], []
     for model in MODELS[:2]:
@@ -190,21 +186,8 @@ def test_scripts_write_every_figure(tmp_path, kind):
     if kind == "auc_gain":
         stems = [f"{kind}_{model}_gain{end}" for model in MODELS[:2] for end in ("", "_cello")]
     outputs = [str(tmp_path / f"{stem}.{ending}") for stem in stems for ending in ("png", "pdf")]
-    script.main(
-        SimpleNamespace(
-            input=SimpleNamespace(
-                displacement_order=order_paths, **{kind: paths[0] if kind == "verdicts" else paths}
-            ),
-            output=outputs,
-            params=SimpleNamespace(
-                models=MODELS[:2], labels=IRMAS[:2], single_labels=["cello"], style={},
-                effects=[effect],
-            ),
-            log=[],
-            rule=f"draw_{kind}",
-            wildcards={"effect": "gain"},
-        )
-    )  # fmt: skip
+    given = {"displacement_order": order_paths, kind: paths[:1] if kind == "verdicts" else paths}
+    run_draw(kind, given, outputs, MODELS[:2], IRMAS[:2], ["cello"], [effect])
     for path in outputs:
         with open(path, "rb") as file:
             assert file.read(4) in (b"\x89PNG", b"%PDF")

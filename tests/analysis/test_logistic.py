@@ -8,7 +8,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from embedding_sensitivity.analysis import logistic
-from embedding_sensitivity.experiment.methods import PENALTIES
+from embedding_sensitivity.analysis.classification import PENALTIES
 from embedding_sensitivity.files.errors import InputError
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.analysis import cca, classification, correlation, directions
-from embedding_sensitivity.experiment import methods
+from embedding_sensitivity.clips.split import classifier_clips
+from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
 
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = ROOT.parent / "shared" / "oracle"
@@ -210,11 +211,11 @@ def areas(model, effect, label, solver="exact"):
     """(method, threshold, train, test) to (AUC, best C, tied C's), names as the authors'."""
     found = fitted(model, effect)[label]
     train = {name: clips("train", name) for name in LABELS}
-    chosen = methods.classifier_clips(train, label)
+    chosen = classifier_clips(train, label)
     positive = np.array([name in train[label] for name in chosen])
     variants = {}
     for name, method in AUTHORS.items():
-        if method == methods.THRESHOLD_METHOD:
+        if method == THRESHOLD_METHOD:
             for threshold in THRESHOLDS:
                 count = directions.n_directions(found.singular_values, threshold)
                 variants[name, str(threshold)] = found.subspaces[method][:count]

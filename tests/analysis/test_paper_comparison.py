@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from jobs import KINDS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_figures import effect_params, shown_texts
 
@@ -16,12 +17,13 @@ import draw_paper_auc
 import draw_paper_table1
 import tabulate_paper_comparison
 from embedding_sensitivity.experiment import paper
-from embedding_sensitivity.experiment.styles import style_of
-from embedding_sensitivity.experiment.tables import COLUMNS, read_table, write_table
+from embedding_sensitivity.experiment.measures import style_of
+from embedding_sensitivity.experiment.tables import find_table, read_table, write_table
 from embedding_sensitivity.figures import comparison as comparison_figures
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 from embedding_sensitivity.files.errors import InputError
 
+AUC = find_table("auc")
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data" / "paper"
 SHARED = ROOT.parent / "shared" / "paper"
@@ -66,7 +68,7 @@ def auc(tmp_path) -> Path:
             cells += [("original", level), (level, "original"), (level, level)]
         for (method, threshold), (train, test) in itertools.product(VARIANTS, cells):
             key = (model, effect, label, method, threshold, train, test)
-            row = dict(zip(COLUMNS["auc"], key, strict=False), roc_auc=made_up_auc(*key))
+            row = dict(zip(AUC.columns, key, strict=False), roc_auc=made_up_auc(*key))
             rows += [row, {**row, "label": "violin", "roc_auc": 0.1}]
     write_table(tmp_path / "auc.csv", "auc", rows)
     return tmp_path / "auc.csv"
@@ -119,7 +121,7 @@ def test_every_published_point_finds_its_own_number(auc, table1):
     rows = [row for row in tabulate(auc, table1) if row["quantity"] == "roc_auc"]
     found = {}
     for row in rows:
-        key = tuple(row[column] for column in COLUMNS["auc"][:7])
+        key = tuple(row[column] for column in AUC.keys)
         assert float(row["ours"]) == made_up_auc(*key)
         assert float(row["difference"]) == pytest.approx(
             made_up_auc(*key) - float(row["paper"]), abs=ROUNDING
@@ -176,7 +178,7 @@ def test_what_the_run_lacks_stays_with_nothing_beside_it(auc, table1, capsys):
     complete = tabulate(auc, table1)
     write_table(auc, "auc", rows)
     found = tabulate(auc, table1)
-    keys = COLUMNS["paper_comparison"][:9]
+    keys = list(find_table("paper_comparison").columns)[:9]
     assert [[row[key] for key in keys] for row in found] == (
         [[row[key] for key in keys] for row in complete]
     )
@@ -256,7 +258,7 @@ def test_a_file_that_is_not_the_papers_is_refused(tmp_path, text, said):
 
 
 def drawn(make, kind: str, *arguments):
-    style = style_of(kind, {})
+    style = style_of(KINDS[kind], {})
     with matplotlib.rc_context(rc_of(style)):
         figure = make(*arguments[:-1], style, *arguments[-1])
         FigureCanvasAgg(figure).draw()
@@ -344,7 +346,7 @@ def test_the_scripts_write_both_formats(auc, table1):
     job = types.SimpleNamespace(
         input=given,
         output=[folder / "table1.png", folder / "table1.pdf"],
-        params=types.SimpleNamespace(style={}),
+        params=types.SimpleNamespace(style=KINDS["paper_table1"].defaults),
         log=[],
         rule="draw",
         wildcards={},
@@ -356,6 +358,7 @@ def test_the_scripts_write_both_formats(auc, table1):
 
     job.output = [folder / "auc.png", folder / "auc.pdf"]
     job.params.effect = effect_params("gain", 31)
+    job.params.style = KINDS["paper_auc"].defaults
     job.wildcards = Case(model="panns", effect="gain", label="organ")
     draw_paper_auc.main(job)
     for stem in ("table1", "auc"):
@@ -365,7 +368,7 @@ def test_the_scripts_write_both_formats(auc, table1):
 
 def test_thresholds_are_joined_as_numbers():
     point = paper.Point("panns", "gain", "organ", "samplewise_cca_svd", "0.3", True, "0.5", 0.9)
-    row = dict(zip(COLUMNS["auc"], (*point[:4], "0.30", "original", "0.5", "0.8"), strict=False))
+    row = dict(zip(AUC.columns, (*point[:4], "0.30", "original", "0.5", "0.8"), strict=False))
     (found,) = paper.compare_fig4([point], [row], ["panns"], ["gain"])
     assert found["ours"] == 0.8
     (found,) = paper.compare_fig4([point], [{**row, "threshold": "0.4"}], ["panns"], ["gain"])

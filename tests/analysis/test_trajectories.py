@@ -1,12 +1,11 @@
 """The projections of Fig. 1."""
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from jobs import run_group
 
-import fit_trajectories as script
 from embedding_sensitivity.analysis.trajectories import choose_clips, fit_trajectories
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import write_store
@@ -96,26 +95,15 @@ def test_the_script_projects_training_clips_of_every_model(tmp_path):
     for model in ("logmel", "musicnn"):
         stores.append(tmp_path / f"{model}.h5")
         originals.append(tmp_path / f"{model}_original.h5")
-        write_store(stores[-1], rng.normal(size=(3, 12, 20)), names, levels)
-        write_store(originals[-1], rng.normal(size=(12, 20)), names)
+        own = {"model": model}
+        store = rng.normal(size=(3, 12, 20))
+        write_store(stores[-1], store, names, levels, {**own, "effect": "gain"})
+        write_store(originals[-1], rng.normal(size=(12, 20)), names, None, own)
     outputs = [tmp_path / model / "trajectories.csv" for model in ("logmel", "musicnn")]
-    script.main(
-        SimpleNamespace(
-            input=SimpleNamespace(stores=stores, originals=originals, clips=tmp_path / "clips.csv"),
-            output=outputs,
-            params=SimpleNamespace(
-                models=["logmel", "musicnn"],
-                effect="gain",
-                labels=labels,
-                clips=3,
-                n_neighbors=3,
-                seed=1,
-            ),
-            log=[],
-            rule="fit_trajectories",
-            wildcards={"effect": "gain"},
-        )
-    )
+    given = {"stores": stores, "originals": originals, "clips": tmp_path / "clips.csv"}
+    chosen = {"models": ["logmel", "musicnn"], "effect": "gain"}
+    options = {"n_clips": 3, "n_neighbors": 3, "seed": 1}
+    run_group("trajectories", given, {"trajectories": outputs}, labels, **chosen, **options)
     tables = [read_table(path, "trajectories") for path in outputs]
     train = {clip.clip for clip in clips if clip.split == "train"}
     for model, rows in zip(("logmel", "musicnn"), tables, strict=True):
@@ -132,6 +120,7 @@ def test_drawing_needs_no_umap():
     """Importing UMAP takes seconds: only the rule that fits may pay for it."""
     import subprocess
 
-    code = "import embedding_sensitivity.figures.kinds, sys; sys.exit('umap' in sys.modules)"
+    modules = "draw, embedding_sensitivity.figures.trajectories, sys"
+    code = f"import {modules}; sys.exit('umap' in sys.modules)"
     path = next(path for path in sys.path if path.endswith("workflow_scripts"))
     assert subprocess.run([sys.executable, "-c", code], cwd=path).returncode == 0

@@ -55,7 +55,7 @@ def write_fitted(path: Path) -> None:
 
 
 def read_fitted(path: Path) -> list:
-    found = read_directions(path, "cello", CLIPS, ATTRIBUTES)
+    found = read_directions(path, {"cello": CLIPS}, ATTRIBUTES)["cello"]
     basis = [*sorted(found.subspaces), *(found.subspaces[name] for name in sorted(found.subspaces))]
     return [*basis, found.saturated, found.samplewise, found.ranks, found.singular_values]
 

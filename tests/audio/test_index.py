@@ -16,7 +16,7 @@ from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import by_split_row, in_split, read_clips, write_clips
 from embedding_sensitivity.clips.dataset import SplitRow, describe, find_audio, read_split
 from embedding_sensitivity.clips.index import generate_split, index_clips
-from embedding_sensitivity.experiment.methods import classifier_clips
+from embedding_sensitivity.clips.split import classifier_clips
 from embedding_sensitivity.files.errors import InputError
 
 RATE = 8000

@@ -62,23 +62,23 @@ def test_a_job_that_lacks_memory_gets_more(again, undisturbed, new_jobs):
 def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new_jobs):
     take_away(again, "directions/logmel/gain.h5", "analysis/logmel/*", "tables/*")
     assert again.counts() == {
-        "measure": 2,
-        "classify": 2,
+        "measure_sensitivity": 2,
+        "measure_debiasing": 2,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
     }
     quiet = subprocess.DEVNULL
     run = again.start("--retries", "0", *TABLES, stdout=quiet, stderr=quiet)
-    job = again.cluster.held("measure").job
+    job = again.cluster.held("measure_sensitivity").job
     again.cluster.run("scancel", job)
     run.wait(timeout=600)
     assert run.returncode != 0
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in again.log
-    assert finished_jobs(again) == {"measure": 1, "classify": 1}
+    assert finished_jobs(again) == {"measure_sensitivity": 1, "measure_debiasing": 1}
     # No more and no less than what depends on the cancelled job.
     missing = {
-        "measure": 1,
-        "classify": 1,
+        "measure_sensitivity": 1,
+        "measure_debiasing": 1,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
     }

@@ -38,7 +38,9 @@ def local(project):
 
 
 def test_the_folder_experiment_plans(local):
-    assert {"index_clips", "render_effect", "embed_clips", "classify"} <= set(local.planned())
+    assert {"index_clips", "render_effect", "embed_clips", "measure_debiasing"} <= set(
+        local.planned()
+    )
 
 
 def change(project, **keys) -> None:

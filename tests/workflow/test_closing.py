@@ -3,12 +3,12 @@
 import pytest
 
 from embedding_sensitivity.experiment.closing import closing_lines, largest_effects
-from embedding_sensitivity.experiment.tables import COLUMNS, write_table
+from embedding_sensitivity.experiment.tables import find_table, write_table
 
 
 def write(folder, table, *rows):
     """A table of rows that have the columns named, and nothing in the others."""
-    empty = dict.fromkeys(COLUMNS[table])
+    empty = dict.fromkeys(find_table(table).columns)
     write_table(folder / f"{table}.csv", table, [{**empty, **row} for row in rows])
 
 

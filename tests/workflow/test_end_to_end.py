@@ -14,7 +14,7 @@ import time
 import pytest
 
 from embedding_sensitivity.experiment import tables
-from embedding_sensitivity.experiment.methods import METHODS
+from embedding_sensitivity.experiment.measures import METHODS
 
 MODELS = ("logmel", "musicnn", "musicnn-untrained")
 LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
@@ -271,7 +271,7 @@ def test_batches_and_threads_change_no_more_than_the_last_bits(finished, project
     project.write_config(config)
     models, folder = ("logmel", "musicnn"), "results/tiny/analysis"
     names = ("global_r2", "samplewise_r2", "spectra", "auc", "auc_gain", "displacement")
-    threaded = ("embed_original", "embed_clips", "measure", "classify")
+    threaded = ("embed_original", "embed_clips", "measure_sensitivity", "measure_debiasing")
     project.run(
         *(f"{folder}/{model}/gain/{name}.csv" for model in models for name in names),
         "--set-threads",

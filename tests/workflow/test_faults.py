@@ -197,15 +197,16 @@ def test_a_worker_that_is_killed_ends_its_job_in_one_line(finished, again):
     target = f"{RESULTS}/analysis/logmel/gain/auc.csv"
     again.path(target).unlink()
     pipe = subprocess.PIPE
-    with again.start(target, "--set-threads", "classify=2", stdout=pipe, stderr=pipe) as run:
-        job_of(again, run, "classify", lambda: workers_of(again))
+    threads = ("--set-threads", "measure_debiasing=2")
+    with again.start(target, *threads, stdout=pipe, stderr=pipe) as run:
+        job_of(again, run, "measure_debiasing", lambda: workers_of(again))
         os.kill(workers_of(again)[-1], signal.SIGKILL)
         output, errors = run.communicate(timeout=SECONDS)
     found = errors_of(Done(run.returncode, output, errors))
     assert len(found) == 1
     assert found.pop().startswith("one of 2 worker processes was killed, probably because memory")
     assert not again.path(target).exists() and not workers_of(again)
-    again.run(target, "--set-threads", "classify=2")
+    again.run(target, *threads)
     same_tree(again.folder, finished.folder, [target])
 
 

@@ -98,7 +98,7 @@ def test_two_writers_of_one_file_are_told(tmp_path):
 def test_what_the_machine_refuses_ends_a_script_in_one_line(tmp_path, monkeypatch, error, line):
     monkeypatch.setattr(sys, "excepthook", None)
     log = tmp_path / "rule.log"
-    configure_logging(mock_snakemake("classify", log=log))
+    configure_logging(mock_snakemake("measure_debiasing", log=log))
     sys.excepthook(type(error), error, None)
     (found,) = (row for row in log.read_text().splitlines() if " ERROR " in row)
     assert found.partition(" ERROR ")[2].startswith(line)
@@ -108,7 +108,7 @@ def test_what_the_machine_refuses_ends_a_script_in_one_line(tmp_path, monkeypatc
 def test_a_fault_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "excepthook", None)
     log = tmp_path / "rule.log"
-    configure_logging(mock_snakemake("classify", log=log))
+    configure_logging(mock_snakemake("measure_debiasing", log=log))
     try:
         raise KeyError("label")
     except KeyError as error:

@@ -170,15 +170,15 @@ def test_what_verify_advises_makes_the_same_bytes(again):
 
 
 def test_other_code_and_another_config_are_notes(again):
-    script = again.path("workflow_scripts/classify.py")
+    script = again.path("workflow_scripts/measure.py")
     script.write_text(script.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    again.path("rules/debiasing.smk").unlink()
+    again.path("rules/measures.smk").unlink()
     again.path("workflow_scripts/embedding_sensitivity/new.py").touch()
     config = again.read_config()
     again.write_config(dict(reversed(config.items())))
     done = verify(again)
     assert done.returncode == 0 and done.stdout.count("note: ") == 1
-    assert "3 files differ (rules/debiasing.smk, workflow_scripts/classify.py, " in done.stdout
+    assert "3 files differ (rules/measures.smk, " in done.stdout
     again.write_config({**config, "levels_per_job": 3})
     done = verify(again)
     assert done.returncode == 0 and done.stdout.count("note: ") == 2

@@ -13,17 +13,17 @@ def test_a_rules_job_is_what_a_run_would_give_its_script(project, monkeypatch):
     (planned,) = (
         job
         for job in project.run("--dry-run").jobs
-        if job.rule == "classify" and WILDCARDS.items() <= job.wildcards.items()
+        if job.rule == "measure_debiasing" and WILDCARDS.items() <= job.wildcards.items()
     )
-    job = mock_snakemake("classify", WILDCARDS, config="tiny.yaml", threads=2)
-    assert [list(job.output), job.rule] == [planned.outputs, "classify"]
+    job = mock_snakemake("measure_debiasing", WILDCARDS, config="tiny.yaml", threads=2)
+    assert [list(job.output), job.rule] == [planned.outputs, "measure_debiasing"]
 
     # The library's modules are those of this checkout, not of the copy.
     def results(files):
         return [path for path in files if path.startswith("results/")]
 
     assert results(job.input) == results(planned.inputs)
-    assert job.input.store == job.input["store"] == "results/tiny/embeddings/logmel/gain.h5"
+    assert job.input.stores == job.input["stores"] == ["results/tiny/embeddings/logmel/gain.h5"]
     assert job.wildcards.effect == "gain" and dict(job.wildcards.items()) == WILDCARDS
     assert job.params.labels == project.read_config()["labels"]
     assert job.threads <= 2 and job.resources.mem_mb > 0 and job.log[0].startswith("logs/tiny/")

@@ -51,7 +51,7 @@ def test_a_module_lists_the_same_jobs(project, tmp_path, prefix):
 
 
 def test_a_module_is_part_of_a_workflow_with_rules_and_a_profile_of_its_own(project, tmp_path):
-    own = "\nuse rule classify from sens as sens_classify with:\n    threads: 2\n"
+    own = "\nuse rule measure_debiasing from sens as sens_measure_debiasing with:\n    threads: 2\n"
     outer = embed_module(
         project, tmp_path / "outer", before=OWN_RULE, config='config["sens"]', prefix=own
     )
@@ -60,8 +60,8 @@ def test_a_module_is_part_of_a_workflow_with_rules_and_a_profile_of_its_own(proj
     profile.parent.mkdir(parents=True)
     profile.write_text("software-deployment-method: [conda]\nresources: {audio_slots: 100}\n")
     jobs = outer.run("--dry-run").jobs
-    assert {job.rule for job in jobs} >= {"mine", "measure", "embed_clips"}
-    assert not {job.rule for job in jobs} & {"all", "write_manifest", "classify"}
+    assert {job.rule for job in jobs} >= {"mine", "measure_sensitivity", "embed_clips"}
+    assert not {job.rule for job in jobs} & {"all", "write_manifest", "measure_debiasing"}
 
 
 def test_errors_of_a_modules_config_are_one_line_that_names_the_module(project, tmp_path):

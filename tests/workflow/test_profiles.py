@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from generic_rules import JOBS
 from snakemake.profiles import ProfileConfigFileParser
 
 from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
+from embedding_sensitivity.experiment.targets import memory_of, minutes_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine import memory_mb
 
@@ -38,10 +40,28 @@ def submitted() -> dict[str, dict[str, str]]:
 
 
 def test_the_slurm_profile_names_every_rule_that_is_submitted():
+    """But for those of measures, which say themselves what they take."""
     local = {name for name, text in rules().items() if "localrule: True" in text}
     assert set(submitted()) == set(rules()) - local
-    assert {"classify", "embed_clips"} <= set(submitted())
-    assert {"fetch_weights", "download_irmas", "draw_auc"} <= local
+    assert {"index_clips", "embed_clips"} <= set(submitted())
+    assert {"fetch_weights", "download_irmas", "tabulate_provenance"} <= local
+
+
+def test_jobs_of_measures_ask_for_more_with_each_attempt():
+    assert [job.group.name for job in JOBS] == ["sensitivity", "trajectories", "debiasing"]
+    for job in JOBS:
+        memory = [memory_of(job.group)(None, threads=4, attempt=n) for n in (1, 2, 3)]
+        minutes = [minutes_of(job.group)(None, attempt=n) for n in (1, 2, 3)]
+        assert memory[0] >= 4000 and memory == [memory[0], 2 * memory[0], 3 * memory[0]]
+        assert minutes[0] >= 30 and minutes == [minutes[0], 2 * minutes[0], 3 * minutes[0]]
+    text = "".join(
+        (ROOT / "rules" / f"{name}.smk").read_text(encoding="utf-8")
+        for name in ("measures", "tables", "figures")
+    )
+    assert text.count("mem_mb=targets.memory_of(job.group)") == 1
+    assert text.count("runtime=targets.minutes_of(job.group)") == 1
+    # What tabulates and draws runs where Snakemake does.
+    assert len(re.findall(r"^ +rule:", text, re.M)) == 3 == text.count("localrule: True")
 
 
 @pytest.mark.parametrize("rule", submitted())

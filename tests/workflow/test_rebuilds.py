@@ -13,16 +13,24 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import generic_rules
 import pytest
 from test_source_code import imported_modules
 
-from embedding_sensitivity.experiment.styles import STYLES
+from embedding_sensitivity.experiment.measures import shipped
 from support.project import first_of
 
 ROOT = Path(__file__).resolve().parents[2]
-DEBIASING = {"classify", "tabulate_debiasing", "draw_auc", "draw_auc_gain", "draw_verdicts"}
+DEBIASING = {
+    "measure_debiasing",
+    "tabulate_debiasing",
+    "draw_auc",
+    "draw_auc_gain",
+    "draw_verdicts",
+}
+MEASURE = ("measure_sensitivity", "measure_debiasing")
 SENSITIVITY = {
-    "measure",
+    "measure_sensitivity",
     "tabulate_sensitivity",
     "draw_correlation",
     "draw_spectra",
@@ -32,7 +40,7 @@ SENSITIVITY = {
     "draw_table1",
     "draw_displacement",
 }
-TRAJECTORIES = {"fit_trajectories", "draw_trajectories"}
+TRAJECTORIES = {"measure_trajectories", "draw_trajectories"}
 ANALYSIS = SENSITIVITY | DEBIASING | TRAJECTORIES
 # What is put together of all effects, figures in one job a kind.
 TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing"} | {
@@ -84,8 +92,8 @@ def test_touching_scripts_and_library_modules_recomputes_nothing(again):
 
 
 def test_an_edited_script_reruns_its_rule_and_what_follows(again):
-    edit(again, "workflow_scripts/classify.py")
-    assert set(again.planned()) == DEBIASING
+    edit(again, "workflow_scripts/measure.py")
+    assert set(again.planned()) == ANALYSIS
 
 
 def test_how_embeddings_are_computed_recomputes_nothing(again):
@@ -196,7 +204,7 @@ def test_a_changed_number_embeds_its_model_alone(again):
     assert "FLOOR = 1e-10" in text
     module.write_text(text.replace("FLOOR = 1e-10", "FLOOR = 2e-10"), encoding="utf-8")
     planned = again.planned()
-    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
+    for rule in ("embed_original", "embed_clips", "assemble_effect", *MEASURE):
         assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
     assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
     assert not set(planned) & {"keep_audio", "index_clips", "render_demo_clips"}
@@ -217,7 +225,7 @@ def test_a_changed_number_of_rendering_renders_and_embeds_all(again):
 def test_what_was_made_again_with_the_same_content_makes_nothing_after_it(again):
     """All that is planned after stores of originals turns out to be what it was."""
     again_too = ("--forcerun", "embed_original")
-    assert {"measure", "classify", "draw_auc", "assemble_model"} <= set(again.planned(*again_too))
+    assert {*MEASURE, "draw_auc", "assemble_model"} <= set(again.planned(*again_too))
     done = again.run(*again_too)
     finished = Counter(job.rule for job in done.finished if job.rule != "all")
     assert finished == {"embed_original": 3}
@@ -234,7 +242,12 @@ def test_what_was_made_again_with_the_same_content_makes_nothing_after_it(again)
 def test_a_models_options_embed_that_model_alone(again, changes):
     change(again, **changes)
     planned = again.planned()
-    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
+    for rule in (
+        "embed_original",
+        "embed_clips",
+        "assemble_effect",
+        *MEASURE,
+    ):
         assert {job["model"] for job in planned[rule]} == {"musicnn"}, rule
     assert len(planned["embed_clips"]) == len(planned["render_effect"]) == 4
 
@@ -266,13 +279,13 @@ def test_weights_made_again_embed_nothing_again(again):
     assert "N_PINK_CLIPS = 64" in text
     initial.write_text(text.replace("N_PINK_CLIPS = 64", "N_PINK_CLIPS = 32"), encoding="utf-8")
     planned = again.planned()
-    for rule in ("initialise_model", "embed_original", "embed_clips", "classify"):
+    for rule in ("initialise_model", "embed_original", "embed_clips", "measure_debiasing"):
         assert "musicnn-untrained" in {job["model"] for job in planned[rule]}, rule
     assert {job["model"] for job in planned["initialise_model"]} == {"musicnn-untrained"}
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
-@pytest.mark.parametrize("kind", first_of(k for k in STYLES if not k.startswith("paper_")))
+@pytest.mark.parametrize("kind", first_of(kind.name for m in shipped() for kind in m.figures))
 def test_a_figures_style_redraws_that_figure_alone(again, kind):
     change(again, figures__style={kind: {"font_size": 9}})
     planned = again.planned()
@@ -284,7 +297,7 @@ def test_a_threshold_recomputes_debiasing_alone(again):
     change(again, debiasing__svd_thresholds=[0.3, 0.6])
     planned = again.planned()
     assert set(planned) == DEBIASING
-    assert all("Params have changed" in job["reason"] for job in planned["classify"])
+    assert all("Params have changed" in job["reason"] for job in planned["measure_debiasing"])
 
 
 def test_umap_settings_recompute_trajectories_alone(again):
@@ -332,7 +345,7 @@ def test_a_removed_level_leaves_no_row(again):
 def test_a_removed_model_embeds_nothing(again):
     change(again, models={"musicnn": {}, "logmel": {}})
     planned = set(again.planned())
-    assert not planned & (EMBEDDING | STORES | {"measure", "classify"})
+    assert not planned & (EMBEDDING | STORES | {"measure_sensitivity", "measure_debiasing"})
     assert {"tabulate_sensitivity", "tabulate_debiasing", "draw_table1"} < planned
 
 
@@ -364,7 +377,12 @@ def test_an_added_model_is_the_only_one_embedded(again):
     shutil.rmtree(again.path("results/tiny/embeddings/logmel"))
     again.path("results/tiny/embeddings/logmel.h5").unlink()
     planned = again.planned()
-    for rule in ("embed_original", "embed_clips", "assemble_effect", "measure", "classify"):
+    for rule in (
+        "embed_original",
+        "embed_clips",
+        "assemble_effect",
+        *MEASURE,
+    ):
         assert {job["model"] for job in planned[rule]} == {"logmel"}, rule
     assert len(planned["render_effect"]) == 4
 
@@ -425,15 +443,19 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     assert clips[0].name in planned["index_clips"][0]["reason"]
 
 
-# Which script imports which modules: test_dependencies.py.
+# Which script imports which modules: test_source_code.py.
 LIBRARY_EDITS = {
+    "measures/debiasing": DEBIASING,
+    "figures/auc": {"draw_auc"},
+    "measures/trajectories": TRAJECTORIES,
+    "analysis/dimensionality": SENSITIVITY,
     "analysis/cca": SENSITIVITY | DEBIASING,
     "analysis/classification": DEBIASING,
     "analysis/trajectories": TRAJECTORIES,
 }
 
 
-@pytest.mark.parametrize("module", first_of(LIBRARY_EDITS, 2))
+@pytest.mark.parametrize("module", first_of(LIBRARY_EDITS, 3))
 def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
     edit(again, f"workflow_scripts/embedding_sensitivity/{module}.py")
     planned = again.planned()
@@ -459,10 +481,18 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
     imports = project.path("rules/imports.smk").read_text(encoding="utf-8")
     imports = set(re.findall(r"workflow_scripts/(\w+)\.py", imports))
     # What makes files that are named by identity has none to declare.
-    assert {rule for rule, _ in declared} == set(scripts) - imports - BY_IDENTITY
+    generic = {name: generic_rules.script_of(name) for name in generic_rules.ALL}
+    rules = {generic.get(rule, rule) for rule, _ in declared}
+    assert rules == set(scripts) - imports - BY_IDENTITY
+    assert set(generic) <= {rule for rule, _ in declared}
+    folder = project.path("workflow_scripts")
     imported = {rule: imported_modules(path) for rule, path in scripts.items()}
     for rule, modules in declared:
-        names = {*imported[rule], rule}
+        script = generic.get(rule, rule)
+        names = {*imported[script], script}
+        for module, functions in chosen_modules(rule):
+            path = folder.joinpath(*module.split(".")).with_suffix(".py")
+            names |= {module, *imported_modules(path, functions)}
         paths = (Path("workflow_scripts", *name.split(".")) for name in names)
         assert set(modules) == {
             str(path.with_suffix(".py"))
@@ -470,6 +500,35 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
             else str(path / "__init__.py")
             for path in paths
         }, rule
+
+
+def chosen_modules(rule: str) -> list[tuple[str, tuple[str, ...] | None]]:
+    """The modules that a rule's script picks by name, and those functions that it calls."""
+    library = "embedding_sensitivity"
+    stage, _, name = rule.partition("_")
+    jobs = {job.group.name: job for job in generic_rules.JOBS}
+    measures = {
+        "measure": lambda: jobs[name].measures,
+        "tabulate": lambda: jobs[name].measures,
+        "draw": lambda: [m for m in shipped() if name in {kind.name for kind in m.figures}],
+    }
+    found = []
+    if rule in generic_rules.ALL:
+        for m in measures[stage]():
+            functions = {
+                "measure": ("measure", "conclude"),
+                "tabulate": tuple(table.derive for table in m.tables if table.derived_from),
+                "draw": tuple(kind.draw for kind in m.figures if kind.name == name),
+            }[stage]
+            found.append((f"{library}.measures.{m.name}", functions))
+    if rule in ("measure_sensitivity", "measure_debiasing"):
+        found.append((f"{library}.analysis.direction_store", None))
+    read = {
+        "tabulate_paper_comparison": ("global_r2", "debiasing"),
+        "draw_paper_auc": ("debiasing",),
+        "compare_experiments": ("global_r2", "debiasing"),
+    }
+    return found + [(f"{library}.measures.{name}", ()) for name in read.get(rule, ())]
 
 
 def test_the_papers_run_is_planned_in_seconds(project):

@@ -20,13 +20,14 @@ FLOORS = (
     {"embeddings"},
     {"analysis"},
     {"figures"},
+    {"measures"},
     {"commands"},
 )
 # Above them all, beside the rooms: what people import and what they call.
 TOP = {"api.py", "cli.py"}
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # One file an entry, however many there are.
-COLLECTIONS = {"models"}
+COLLECTIONS = {"models", "figures", "measures"}
 MAX_FILES = 15
 # What no environment of Snakemake's own has.
 NOT_AT_PLAN_TIME = ("numpy", "scipy", "h5py", "soundfile")

@@ -1,5 +1,6 @@
 """Which modules a script imports, by another implementation; and what of a module computes."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,24 @@ FOLDER = ROOT / "workflow_scripts"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
-def imported_modules(script: Path) -> set[str]:
-    """Names of the library's modules that a script imports, found by another implementation."""
+def imported_modules(script: Path, functions: tuple[str, ...] | None = None) -> set[str]:
+    """Names of the library's modules that a script imports, found by another implementation.
+
+    With `functions`, of a copy of it whose other functions are empty, but for those they call.
+    """
     folder = next(parent for parent in script.parents if parent.name == "workflow_scripts")
+    if functions is not None:
+        tree = ast.parse(script.read_text(encoding="utf-8"))
+        kept = set(functions)
+        for _ in tree.body:  # as many rounds as a chain of calls may be long
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef) and node.name in kept:
+                    kept |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name not in kept:
+                node.body = [ast.Pass()]
+        script = script.with_name(f".{script.name}")
+        script.write_text(ast.unparse(tree), encoding="utf-8")
     code = (
         "import modulefinder, sys\n"
         "finder = modulefinder.ModuleFinder(path=[sys.argv[1]])\n"
@@ -33,6 +49,8 @@ def imported_modules(script: Path) -> set[str]:
         text=True,
         check=True,
     )
+    if functions is not None:
+        script.unlink()
     return set(done.stdout.split())
 
 
@@ -53,7 +71,7 @@ def test_a_script_depends_on_the_modules_that_it_imports(script):
 def test_what_a_script_chooses_is_added_with_what_that_imports():
     module = "embedding_sensitivity/models/logmel"
     expected = as_paths(imported_modules(FOLDER / f"{module}.py")) | {FOLDER / f"{module}.py"}
-    assert library_of(FOLDER, "classify", module) == library_of(FOLDER, "classify") | expected
+    assert library_of(FOLDER, "measure", module) == library_of(FOLDER, "measure") | expected
 
 
 @pytest.mark.parametrize(
@@ -192,3 +210,28 @@ def test_names_and_order_of_files_are_no_matter(tmp_path):
         (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
     a, b, c = (tmp_path / f"{name}.py" for name in "abc")
     assert numeric_digest([a, b]) == numeric_digest([b, c]) != numeric_digest([a])
+
+
+def test_of_a_file_the_functions_called_count_and_what_they_call(tmp_path):
+    for name in ("top", "a", "b", "c"):
+        (tmp_path / "embedding_sensitivity").mkdir(exist_ok=True)
+        (tmp_path / "embedding_sensitivity" / f"{name}.py").touch()
+    script = tmp_path / "script.py"
+    script.touch()
+    mine = tmp_path / "elsewhere" / "mine.py"
+    mine.parent.mkdir()
+    mine.write_text(
+        "import embedding_sensitivity.top\n"
+        "def measure():\n    import embedding_sensitivity.a\n    return helper()\n"
+        "def helper():\n    import embedding_sensitivity.b\n    return measure\n"
+        "def draw():\n    import embedding_sensitivity.c\n",
+        encoding="utf-8",
+    )
+
+    def found(*functions):
+        paths = library_of(tmp_path, "script", (mine, functions)) - {script, mine}
+        return sorted(path.stem for path in paths)
+
+    assert found("measure", "conclude") == ["a", "b", "top"]
+    assert found("draw") == ["c", "top"]
+    assert found() == ["top"]

@@ -6,13 +6,14 @@ import pytest
 import yaml
 
 from embedding_sensitivity.experiment import paper, targets
-from embedding_sensitivity.experiment.settings import load_settings
-from embedding_sensitivity.experiment.styles import STYLES
+from embedding_sensitivity.experiment.measures import shipped
+from embedding_sensitivity.experiment.settings import collect_kinds, load_settings
 from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
 SETTINGS = load_settings(TINY, "tiny.yaml")
+KINDS = collect_kinds(shipped())
 
 
 def imported(**keys):
@@ -29,20 +30,24 @@ def imported(**keys):
 
 
 def test_every_table_but_for_what_a_run_on_embeddings_cannot_have():
-    assert targets.tables(SETTINGS) == [*targets.TABLES, "dropped_clips"]
-    assert targets.tables(imported()) == list(targets.TABLES)
+    results = [table.name for m in shipped() for table in m.tables if table.is_result]
+    assert len(results) == 12 and {"auc", "table1", "displacement_order"} <= set(results)
+    assert targets.tables(SETTINGS) == [*results, "dropped_clips"]
+    assert targets.tables(imported()) == results
 
 
 def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one():
-    found = list(targets.model_figures("auc", SETTINGS))
+    found = list(targets.figures_of(KINDS["auc"], SETTINGS))
     assert len(found) == 3 * 2 * 2
     assert ("auc_logmel_gain", "logmel", "gain", "all") in found
     assert ("auc_musicnn-untrained_reverb_cello", "musicnn-untrained", "reverb", "cello") in found
 
 
 def test_every_kind_of_figure_has_a_style():
-    kinds = {*targets.FIGURES, *targets.EFFECT_FIGURES, "table1"}
-    assert kinds == {kind for kind in STYLES if not kind.startswith("paper_")}
+    assert all(kind.defaults["font_size"] > 0 for kind in KINDS.values())
+    assert {"paper_table1", "paper_auc"} == set(KINDS) - {
+        kind.name for m in shipped() for kind in m.figures
+    }
 
 
 def test_each_figure_is_named_once():

@@ -97,7 +97,7 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     assert f"{results}analysis/musicnn-untrained/gain/auc.csv" in ours
     assert f"{results}embeddings/musicnn-untrained.h5" in ours
     assert f"{results}figures/auc_logmel_gain_cello.png" in ours
-    assert "logs/tiny/analysis/musicnn-untrained/gain/classify.log" in ours
+    assert "logs/tiny/analysis/musicnn-untrained/gain/debiasing.log" in ours
     assert any(name.startswith("benchmarks/tiny/audio/gain/5.0.") for name in ours)
     assert f"{results}tables/auc.csv" in kept and f"{results}clips.csv" in kept
     assert not any("/clips/" in name for name in ours)

@@ -16,8 +16,8 @@ STAGES = (
     ("effects", ("render_effect", "keep_audio")),
     ("embeddings", ("initialise_", "embed_", "import_", "assemble_")),
     ("measures", ("measure",)),
-    ("classifiers", ("classify",)),
-    ("trajectories", ("fit_trajectories",)),
+    ("classifiers", ("measure_debiasing",)),
+    ("trajectories", ("measure_trajectories",)),
     ("tables", ("tabulate_", "compare_")),
     ("figures", ("draw_",)),
     ("manifest", ("write_manifest",)),
@@ -33,11 +33,14 @@ FOLLOWS = "Input files updated by another job: "
 
 
 def stage_of(rule: str) -> str:
-    """The stage that a rule belongs to."""
-    for stage, beginnings in STAGES:
-        if rule.startswith(beginnings):
-            return stage
-    return rule
+    """The stage that a rule belongs to: the one with the longest beginning of its name."""
+    fitting = [
+        (len(beginning), stage)
+        for stage, beginnings in STAGES
+        for beginning in beginnings
+        if rule.startswith(beginning)
+    ]
+    return max(fitting, default=(0, rule))[1]
 
 
 def duration(seconds: float) -> str:

@@ -1,19 +1,28 @@
-"""One-against-rest classifiers on debiased embeddings (section IV of the paper)."""
+"""One-against-rest classifiers on debiased embeddings, and what debiasing gains (section IV)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from embedding_sensitivity.analysis.correlation import first_equal_rows
+from embedding_sensitivity.analysis.directions import LabelDirections, n_directions
 from embedding_sensitivity.analysis.logistic import fit, root_of
 from embedding_sensitivity.analysis.projection import project_out, project_out_gram
+from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
+from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.clips.split import N_FOLDS
-from embedding_sensitivity.experiment.methods import PENALTIES
+from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
+from embedding_sensitivity.files.errors import InputError
 
+PENALTIES = tuple(10.0**exponent for exponent in range(-8, 4))
 # C's whose mean AUC is this near to the best count as tied with it.
 TIE = 1e-12
+# Gains smaller than this are rounding: those of true AUCs are multiples of 1 / (2 n_pos n_neg).
+ROUNDING = 1e-12
+# A method and, where it has one, its threshold.
+Variant = tuple[str, float | None]
 # Duals (M, n) of each fold's fits and, last, (1, n) of the fit to all samples.
 Duals = list[np.ndarray]
 
@@ -216,3 +225,99 @@ def _area(hits: bytes, last: bytes) -> float:
     true = np.concatenate([[0.0], true / true[-1]])
     false = np.concatenate([[0.0], false / false[-1]])
     return float((np.diff(false) * (true[1:] + true[:-1]) / 2.0).sum())
+
+
+def distinct_bases(
+    directions: LabelDirections,
+    methods: Sequence[str],
+    thresholds: Sequence[float],
+    dimension: int,
+) -> tuple[dict[Variant, int], list[np.ndarray]]:
+    """The different subspaces that the methods project out, each once.
+
+    Thresholds that keep the same number of directions share a subspace, and whatever keeps none
+    shares that of method ``none``, which is the first: every gain is against it.
+    """
+    nothing = np.empty((0, dimension))
+    found: dict[tuple[str, int], int] = {("none", 0): 0}
+    bases: list[np.ndarray] = [nothing]
+    index: dict[Variant, int] = {}
+    for method in methods:
+        if method not in METHODS:
+            raise InputError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+        for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
+            basis = nothing if method == "none" else directions.subspaces[method]
+            if threshold is not None:
+                basis = basis[: n_directions(directions.singular_values, threshold)]
+            key = (method if len(basis) else "none", len(basis))
+            if key not in found:
+                found[key] = len(bases)
+                bases.append(basis)
+            index[method, threshold] = found[key]
+    return index, bases
+
+
+def check_test_clips(test: Mapping[str, Sequence[str]]) -> None:
+    """Refuse labels with no test clip, or with all of them: no AUC can be measured."""
+    n_test = sum(map(len, test.values()))
+    for label, clips in test.items():
+        if len(clips) in (0, n_test):
+            raise InputError(
+                f"label {label}: {len(clips)} of {n_test} test clips are of it, some and not all "
+                "are needed to measure an AUC: add test clips or leave it out"
+            )
+
+
+def evaluate(
+    trained: Classifiers,
+    variants: Mapping[Variant, int],
+    tests: Mapping[str, np.ndarray],
+    is_label: np.ndarray,
+    groups: Sequence[str],
+) -> tuple[list[dict], list[dict]]:
+    """Test one label's classifiers: rows of tables auc and auc_gain.
+
+    Parameters
+    ----------
+    trained : `train`'s, on originals and on each level in the order of `tests`
+    variants : the basis of each method and threshold, `distinct_bases`'
+    tests : test clips (n, d), originals first and then at each level, by name
+    is_label : (n,), whether they are of the label
+    groups : (n,), the recordings they were cut from
+
+    Classifiers of originals are tested on everything, those of a level on originals and that level.
+    """
+    resamples = resampled_groups(groups, N_RESAMPLES, generator("auc_gain"))
+    bootstrap = PairedBootstrap(is_label, groups, resamples)
+    names = list(tests)
+    areas, gains = [], []
+    for number, points in enumerate(tests.values()):
+        points = points.astype(np.float64)
+        for position in range(len(names)) if number == 0 else (0, number):
+            scores = trained.scores(points, (position,))
+            area = roc_auc(is_label, scores)
+            gain = area - area[0]
+            gain[np.abs(gain) < ROUNDING] = 0.0
+            resampled = bootstrap.areas(scores)
+            found = gain_statistics(gain, resampled - resampled[0], bootstrap.n_groups)
+            for (method, threshold), basis in variants.items():
+                cell = {
+                    "method": method,
+                    "threshold": threshold,
+                    "train": names[position],
+                    "test": names[number],
+                }
+                areas.append(
+                    {
+                        **cell,
+                        "roc_auc": area[basis],
+                        "best_c": trained.best_c[position, basis],
+                        "n_tied_c": trained.n_tied_c[position, basis],
+                    }
+                )
+                if method != "none":
+                    values = {name: column[basis] for name, column in found.items()}
+                    gains.append(
+                        {**cell, "gain": gain[basis], **values, "n_groups": bootstrap.n_groups}
+                    )
+    return areas, gains

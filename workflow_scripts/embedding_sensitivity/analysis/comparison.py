@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from embedding_sensitivity.experiment.tables import COLUMNS, KEYS
+from embedding_sensitivity.experiment.tables import find_table
 from embedding_sensitivity.files.errors import InputError
 
 # What of each table is set side by side as a number, and what as it is.
@@ -52,7 +52,7 @@ def join(table: str, first: Iterable[Mapping], second: Iterable[Mapping]) -> lis
 
     A row of one experiment alone stays, its other side empty. Differences are b - a.
     """
-    keys = COLUMNS[table][: KEYS[table]]
+    keys = find_table(table).keys
     sides = [{tuple(row[key] for key in keys): row for row in rows} for rows in (first, second)]
     joined = []
     for key in dict.fromkeys([*sides[0], *sides[1]]):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from embedding_sensitivity.analysis.cca import unit_levels
+
 
 def project(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """<direction, x> of points (..., d), as (...).
@@ -34,6 +36,14 @@ def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The R2 of the paper: `spearman` squared, whatever its sign."""
     return spearman(first, second) ** 2
+
+
+def global_r2(projections: np.ndarray, saturated: bool) -> float:
+    """R2 of projections (P, N) on levels; 1 by identity, not by ranking, where saturated."""
+    if saturated:
+        return 1.0
+    targets = np.repeat(unit_levels(len(projections)), projections.shape[1])
+    return float(squared_spearman(projections.ravel(), targets))
 
 
 def ordered_r2(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -44,15 +44,15 @@ def write_directions(
 
 
 def read_directions(
-    path: str | os.PathLike, label: str, clips: Sequence[str], attributes: Mapping
-) -> LabelDirections:
-    """Read one label's directions.
+    path: str | os.PathLike, clips: Mapping[str, Sequence[str]], attributes: Mapping
+) -> dict[str, LabelDirections]:
+    """Read the directions of some labels, each with the clips that it was fitted to.
 
     Raises
     ------
     InputError
-        if the file is unreadable or damaged, lacks the label, was fitted to other clips than
-        `clips`, or an attribute differs from the one in `attributes`
+        if the file is unreadable or damaged, lacks a label, was fitted to other clips, or an
+        attribute differs from the one in `attributes`
     """
     remedy = "delete it and run again"
     with read_hdf5(path, "directions file") as file:
@@ -64,19 +64,22 @@ def read_directions(
                     f"{path}: attribute {key} is {file.attrs.get(key)}, expected "
                     f"{json.dumps(value)}: {remedy}"
                 )
-        if label not in file:
-            raise InputError(f"{path}: no directions of label {label}: {remedy}")
-        group = file[label]
-        if list(group["clips"].asstr()[...]) != list(clips):
-            raise InputError(
-                f"{path}: label {label} was fitted to other clips than those listed: {remedy}"
-            )
-        singular = group["samplewise_cca_svd"].attrs["singular_values"]
-        methods = [name for name in group if name not in ("clips", "samplewise")]
-        return LabelDirections(
-            subspaces={method: group[method][...] for method in methods},
-            saturated=bool(group["global_cca"].attrs["saturated"]),
-            samplewise=group["samplewise"][...],
-            ranks=np.asarray(group["samplewise"].attrs["ranks"]),
-            singular_values=np.asarray(singular),
-        )
+        for label, expected in clips.items():
+            if label not in file:
+                raise InputError(f"{path}: no directions of label {label}: {remedy}")
+            if list(file[label]["clips"].asstr()[...]) != list(expected):
+                raise InputError(
+                    f"{path}: label {label} was fitted to other clips than those listed: {remedy}"
+                )
+        return {label: _read_label(file[label]) for label in clips}
+
+
+def _read_label(group: h5py.Group) -> LabelDirections:
+    methods = [name for name in group if name not in ("clips", "samplewise")]
+    return LabelDirections(
+        subspaces={method: group[method][...] for method in methods},
+        saturated=bool(group["global_cca"].attrs["saturated"]),
+        samplewise=group["samplewise"][...],
+        ranks=np.asarray(group["samplewise"].attrs["ranks"]),
+        singular_values=np.asarray(group["samplewise_cca_svd"].attrs["singular_values"]),
+    )

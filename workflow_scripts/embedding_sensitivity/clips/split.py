@@ -3,6 +3,7 @@
 Standard library only: the plan checks a configuration against these.
 """
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,6 +12,8 @@ from embedding_sensitivity.files.errors import InputError
 
 # Of the cross-validation that chooses a classifier's penalty.
 N_FOLDS = 3
+# The authors', of the clips of other labels that a classifier is trained on.
+NEGATIVES_SEED = 42
 
 
 def label_order(clips: Iterable[Clip], labels: Iterable[str] | None = None) -> list[str]:
@@ -67,3 +70,29 @@ def check_split(clips: Sequence[Clip]) -> None:
                     f"label {label}: no {split} clip in the split: add clips or leave the label out"
                 )
     check_label_counts(dict(train))
+
+
+def classifier_clips(clips_by_label: Mapping[str, Sequence[str]], label: str) -> list[str]:
+    """The clips on which the classifier of `label` is trained, in the protocol's order.
+
+    Parameters
+    ----------
+    clips_by_label : training clips of each label in split order; labels in the order of their
+        first appearance in the split
+    label : the positive class
+
+    Returns
+    -------
+    N clips of `label`, N being the smallest label's number, then k = floor(N / other labels)
+    of each other label, at positions that are the same in every label, in the order in which the
+    authors' seed draws them.
+    """
+    check_label_counts({name: len(clips) for name, clips in clips_by_label.items()})
+    n_positive = min(len(clips) for clips in clips_by_label.values())
+    each = n_positive // (len(clips_by_label) - 1)
+    positions = random.Random(NEGATIVES_SEED).sample(range(n_positive), each)
+    chosen = list(clips_by_label[label][:n_positive])
+    for other, clips in clips_by_label.items():
+        if other != label:
+            chosen += [clips[position] for position in positions]
+    return chosen

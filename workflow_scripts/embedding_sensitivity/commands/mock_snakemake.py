@@ -6,7 +6,7 @@ In a checkout, with the Python of the script's environment and workflow_scripts/
     from embedding_sensitivity.commands.mock_snakemake import mock_snakemake
 
     wildcards = {"model": "logmel", "effect": "gain"}
-    measure.main(mock_snakemake("measure", wildcards, config="config/demo.yaml"))
+    measure.main(mock_snakemake("measure_sensitivity", wildcards, config="config/demo.yaml"))
 
 Snakemake itself is only needed in the checkout's .venv.
 """

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,7 @@ class EffectData:
     neutral : (P,) bool, levels at which the effect does nothing
     labels : in the order of their first appearance in the split
     training, test : clip ids of each label in split order
+    group_of : the recording that each clip was cut from
     """
 
     effected_path: str
@@ -30,6 +33,7 @@ class EffectData:
     labels: list[str]
     training: dict[str, list[str]]
     test: dict[str, list[str]]
+    group_of: dict[str, str]
 
     def effected(self, clips: Sequence[str]) -> np.ndarray:
         """Embeddings of `clips` at every level, float32 (P, n, d)."""
@@ -38,6 +42,69 @@ class EffectData:
     def originals(self, clips: Sequence[str]) -> np.ndarray:
         """Embeddings of the uneffected `clips`, float32 (n, d)."""
         return read_rows(self.original_path, clips)
+
+    @cached_property
+    def training_originals(self) -> dict[str, np.ndarray]:
+        """Each label's uneffected training clips, float32 (N, d), read once."""
+        return {label: self.originals(clips) for label, clips in self.training.items()}
+
+    @cached_property
+    def centroids(self) -> dict[str, np.ndarray]:
+        """The mean of each label's uneffected training clips, float64 (d,)."""
+        found = self.training_originals.items()
+        return {label: points.astype(np.float64).mean(axis=0) for label, points in found}
+
+
+class LabelClips:
+    """Clips of a label, and their embeddings as float64, each read once, when asked for.
+
+    clips : ids in split order
+    groups : the recordings that they were cut from
+    """
+
+    def __init__(self, data: EffectData, label: str, of_training: bool) -> None:
+        self._data, self._label, self._of_training = data, label, of_training
+        self.clips = (data.training if of_training else data.test)[label]
+        self.groups = [data.group_of[clip] for clip in self.clips]
+
+    @cached_property
+    def originals(self) -> np.ndarray:
+        """Without the effect, (N, d)."""
+        if self._of_training:
+            found = self._data.training_originals[self._label]
+        else:
+            found = self._data.originals(self.clips)
+        return found.astype(np.float64)
+
+    @cached_property
+    def effected(self) -> np.ndarray:
+        """At every level, (P, N, d)."""
+        return self._data.effected(self.clips).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class LabelData:
+    """What a measure is computed from: the arrays of one label of a model and effect.
+
+    levels : P level strings, ascending
+    neutral : (P,) bool, levels at which the effect does nothing
+    training, test : its clips; a split may have no test clip of it
+    directions : `directions.LabelDirections` of its training clips, where the measure needs them
+    everyone : clips of all labels, whose embeddings it reads on request
+    """
+
+    label: str
+    levels: list[str]
+    neutral: np.ndarray
+    training: LabelClips
+    test: LabelClips
+    directions: Any
+    everyone: EffectData
+
+    @classmethod
+    def of(cls, label: str, data: EffectData, directions: Any = None) -> "LabelData":
+        training, test = (LabelClips(data, label, of_training) for of_training in (True, False))
+        return cls(label, data.levels, data.neutral, training, test, directions, data)
 
 
 def open_effect(
@@ -107,6 +174,7 @@ def open_effect(
         labels=order,
         training=split["train"],
         test=split["test"],
+        group_of={clip.clip: clip.group for clip in clips},
     )
     first = data.training[order[0]][:1]
     dimensions = data.effected(first).shape[-1], data.originals(first).shape[-1]

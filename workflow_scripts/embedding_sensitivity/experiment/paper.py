@@ -14,6 +14,7 @@ from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.effects import effect_named
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment.measures import FigureKind
 from embedding_sensitivity.files.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +44,24 @@ DIRECTIONS = ("train_original", "train_effected")
 # A published level is one of the run's within a thousandth of itself, or within 0.005: rounding of
 # the printed number. Neighbouring levels are 8 % apart, or 0.03 (reverb).
 RELATIVE, ABSOLUTE = 1e-3, 5e-3
+
+# Beside them, of the paper's own run.
+FIGURES = (
+    FigureKind(
+        "paper_table1",
+        "published and own means, and their difference in published standard deviations",
+        ("paper_comparison",),
+        per="run",
+        paper="Table I",
+    ),
+    FigureKind(
+        "paper_auc",
+        "published points and own curves, for the three cases of the figure",
+        ("paper_comparison", "auc"),
+        style={"line_width": 0.9, "point_size": 2.4},
+        paper="Fig. 4",
+    ),
+)
 
 R2_MEAN, R2_STD, ROC_AUC = "r2_mean", "r2_std", "roc_auc"
 

@@ -301,7 +301,7 @@ def carried(name: str) -> str:
 
 
 @functools.cache
-def library(script: str, *chosen: str) -> list[str]:
+def library(script: str, *chosen: str | source_code.Called) -> list[str]:
     """Return a script and the library modules that it imports, directly or through each other.
 
     `chosen` are those it picks by name when it runs. They are declared as inputs of analysis and

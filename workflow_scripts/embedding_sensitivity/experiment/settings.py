@@ -6,7 +6,7 @@ generated from here (``make schema``).
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
@@ -32,8 +32,15 @@ from embedding_sensitivity.downloads.sources import Source, sources_of
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.effects.levels import ORIGINAL
-from embedding_sensitivity.experiment.methods import METHODS
-from embedding_sensitivity.experiment.styles import STYLES, style_of
+from embedding_sensitivity.experiment import paper
+from embedding_sensitivity.experiment.measures import (
+    METHODS,
+    FigureKind,
+    Measure,
+    measures_of,
+    shipped,
+    style_of,
+)
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import text_refusal
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
@@ -266,14 +273,54 @@ class Umap(Section):
     seed: int = Field(20220419, ge=0)
 
 
+def collect_kinds(measures: Iterable[Measure]) -> dict[str, FigureKind]:
+    """The kinds of figures of measures, and those of a comparison with the paper."""
+    kinds = [kind for measure in measures for kind in measure.figures]
+    return {kind.name: kind for kind in (*kinds, *paper.FIGURES)}
+
+
+def style_schema() -> dict[str, Any]:
+    """The JSON schema of `figures.style`: each kind with its keys and their defaults."""
+    return {
+        "properties": {
+            name: {
+                "type": "object",
+                "description": kind.shows,
+                "properties": {key: {"default": value} for key, value in kind.defaults.items()},
+                "additionalProperties": False,
+            }
+            for name, kind in collect_kinds(shipped()).items()
+        }
+    }
+
+
 class Figures(Section):
     """What is drawn, and how; no key here recomputes anything but the figures themselves."""
 
     labels: list[str] = Field([], description="labels that also get single-label figures")
     umap: Umap = Umap()
-    style: dict[Literal[tuple(STYLES)], dict[str, Any]] = Field(
-        {}, description="a kind of figure: its style keys (docs/figures.md)"
+    style: dict[str, dict[str, Any]] = Field(
+        {},
+        description="a kind of figure: its style keys (docs/figures.md)",
+        json_schema_extra=style_schema(),
     )
+
+
+class OwnMeasure(Section):
+    """A measure in a file of your own (CONTRIBUTING.md). The file is code, and a job runs it."""
+
+    file: FilePath = Field(description="the Python file that declares it")
+    environment: FilePath | None = Field(
+        None,
+        description="YAML of the environment that computes it; null: that of the other measures",
+    )
+    options: dict[str, Any] = Field({}, description="options of the file: their values")
+
+
+OwnMeasures = Annotated[
+    dict[Name, OwnMeasure],
+    Field(description="a measure of your own, by the name in its file: where it is"),
+]
 
 
 class Classifier(Section):
@@ -339,8 +386,14 @@ class Settings(Section):
     mirrors: dict[str, str] = Field(
         {}, description="a download of the workflow: another address of the same file"
     )
+    measures: OwnMeasures = {}
     debiasing: Debiasing = Debiasing()
     figures: Figures = Figures()
+
+    @cached_property
+    def all_measures(self) -> tuple[Measure, ...]:
+        """The library's measures and the config's own."""
+        return measures_of(self.measures)
 
     @field_validator("effects")
     @classmethod
@@ -361,7 +414,7 @@ class Settings(Section):
                     check_label_counts(dict.fromkeys(labels, self.data.train))
                 except InputError as error:
                     raise InputError(f"data.train: {error}") from None
-        _check_styles(self.figures)
+        _check_styles(self)
         for name in self.effects:
             self.levels(name)
             for level in self.kept_levels(name):
@@ -404,10 +457,11 @@ class Settings(Section):
 
     @property
     def user_files(self) -> list[str]:
-        """The user's own files that declare effects and models, and their environments."""
-        effects = [(given.file, given.environment) for given in self.effects.values()]
+        """The user's own files of effects, models and measures, and their environments."""
+        own = [*self.effects.values(), *self.measures.values()]
         models = [tuple(choice.given.values()) for choice in self.choices.values()]
-        return sorted({path for paths in (*effects, *models) for path in paths if path})
+        files = [*((given.file, given.environment) for given in own), *models]
+        return sorted({path for paths in files for path in paths if path})
 
     def grid(self, effect: str) -> list[str]:
         """Level strings of an effect's grid, without the extra levels."""
@@ -449,12 +503,23 @@ class ImportSettings(Section):
     models: list[Name] = Field(
         min_length=1, description="models that are analysed: groups below irmas/ in every file"
     )
+    measures: OwnMeasures = {}
     debiasing: Debiasing = Debiasing()
     figures: Figures = Figures()
 
     data: ClassVar[None] = None
     sources: ClassVar[dict[str, Source]] = {}
-    user_files: ClassVar[list[str]] = []
+
+    @property
+    def user_files(self) -> list[str]:
+        """The user's own files that declare measures, and their environments."""
+        files = [(given.file, given.environment) for given in self.measures.values()]
+        return sorted({path for paths in files for path in paths if path})
+
+    @cached_property
+    def all_measures(self) -> tuple[Measure, ...]:
+        """The library's measures and the config's own."""
+        return measures_of(self.measures)
 
     @model_validator(mode="before")
     @classmethod
@@ -476,7 +541,7 @@ class ImportSettings(Section):
             raise InputError(f"models: a model is repeated in {self.models}: keep one")
         check_labels("labels", self.labels or [])
         check_labels("figures.labels", self.figures.labels, self.labels)
-        _check_styles(self.figures)
+        _check_styles(self)
         for name, effect in (self.effects or {}).items():
             if effect and effect.levels is not None:
                 self.levels(name)
@@ -547,9 +612,12 @@ def check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None = 
             raise InputError(f"{key}: {_unknown(label, known, 'label')}")
 
 
-def _check_styles(figures: Figures) -> None:
-    for kind, style in figures.style.items():
-        style_of(kind, style)
+def _check_styles(settings: Settings | ImportSettings) -> None:
+    kinds = collect_kinds(settings.all_measures)
+    for name, style in settings.figures.style.items():
+        if name not in kinds:
+            raise InputError(f"figures.style.{name}: {_unknown(name, kinds, 'kind of figure')}")
+        style_of(kinds[name], style)
 
 
 def schema() -> dict[str, Any]:

@@ -167,17 +167,26 @@ def _plain(node: object) -> object:
     return node
 
 
-def library_of(folder: Path, script: str, *chosen: str) -> set[Path]:
+# A file of which functions are called by name: its path, and those functions.
+Called = tuple[Path, tuple[str, ...]]
+
+
+def library_of(folder: Path, script: str, *chosen: str | Called) -> set[Path]:
     """Return a script and all library modules that it depends on.
 
     Parameters
     ----------
     folder : folder of the scripts, with the library below it
     script, chosen : files below `folder`, without ending; `chosen` are the modules that the script
-        picks by name when it runs (``embedding_sensitivity/models/logmel``)
+        picks by name when it runs (``embedding_sensitivity/models/logmel``), or a file and those of
+        its functions that the script calls: what its other functions import is left out
     """
-    found = {folder / f"{name}.py" for name in (script, *chosen)}
+    called = [name for name in chosen if isinstance(name, tuple)]
+    found = {folder / f"{name}.py" for name in (script, *chosen) if isinstance(name, str)}
     waiting = list(found)
+    for path, functions in called:
+        waiting += imported_by(folder, path, functions) - found
+        found |= {path, *waiting}
     while waiting:
         new = imported_by(folder, waiting.pop()) - found
         found |= new
@@ -186,10 +195,20 @@ def library_of(folder: Path, script: str, *chosen: str) -> set[Path]:
 
 
 @functools.cache
-def imported_by(folder: Path, path: Path) -> frozenset[Path]:
-    """Return the library modules below `folder` that a Python file names in its imports."""
+def imported_by(
+    folder: Path, path: Path, functions: tuple[str, ...] | None = None
+) -> frozenset[Path]:
+    """Return the library modules below `folder` that a Python file names in its imports.
+
+    With `functions`, those outside functions, and inside the ones named and what these call.
+    """
     found = set()
-    for name in _remember("imports", path.read_text(encoding="utf-8"), _imported_names):
+    code = path.read_text(encoding="utf-8")
+    if functions is None:
+        names = _remember("imports", code, _imported_names)
+    else:
+        names = _imported_names(code, functions)
+    for name in names:
         target = folder.joinpath(*name.split("."))
         found |= {target.with_suffix(".py"), target / "__init__.py"}
         # Importing a module runs the packages that it is in.
@@ -199,15 +218,33 @@ def imported_by(folder: Path, path: Path) -> frozenset[Path]:
     return frozenset(path for path in found if path.exists())
 
 
-def _imported_names(code: str) -> list[str]:
+def _imported_names(code: str, functions: tuple[str, ...] | None = None) -> list[str]:
     """Return dotted names in the library that code imports, and attributes of modules."""
     names = set()
-    for node in _statements(ast.parse(code).body):
+    body = ast.parse(code).body
+    for node in _statements(body if functions is None else _reached(body, functions)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return sorted(name for name in names if name.startswith(f"{LIBRARY}."))
+
+
+def _reached(body: list[ast.AST], functions: tuple[str, ...]) -> list[ast.AST]:
+    """The statements of a module without the functions that `functions` don't lead to."""
+    defined = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    kept = [node for node in body if not isinstance(node, ast.FunctionDef)]
+    waiting = [name for name in functions if name in defined]
+    while waiting:
+        node = defined.pop(waiting.pop(), None)
+        if node is not None:
+            kept.append(node)
+            waiting += [
+                name.id
+                for name in ast.walk(node)
+                if isinstance(name, ast.Name) and name.id in defined
+            ]
+    return kept
 
 
 def _statements(body: list[ast.AST]) -> Iterator[ast.AST]:

@@ -1,71 +1,156 @@
 """Names of what a run makes: tables, figures, kept audio."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
+from typing import NamedTuple
 
 from embedding_sensitivity.experiment import paper
+from embedding_sensitivity.experiment.measures import FigureKind, Group, Job, Measure, Table
 from embedding_sensitivity.experiment.settings import ImportSettings, Settings
 from embedding_sensitivity.files.errors import InputError
 
-TABLES = (
-    "global_r2",
-    "table1",
-    "samplewise_r2",
-    "spectra",
-    "dimensionality",
-    "principal_angles",
-    "n_directions",
-    "auc",
-    "auc_gain",
-    "verdicts",
-    "displacement",
-    "displacement_order",
-)
-# What is in an effect's folder of a model's analysis.
-ANALYSIS = (
-    *("global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles"),
-    *("auc", "auc_gain", "n_directions", "displacement", "displacement_order"),
-    *("projections", "trajectories"),
-)
-# Of these every model has a figure of each effect, and single labels have.
-FIGURES = ("trajectories", "correlation", "spectra", "samplewise", "auc", "auc_gain")
-# Of these an effect has one figure, with every model and label.
-EFFECT_FIGURES = ("dimensionality", "principal_angles", "displacement", "verdicts")
+Run = Settings | ImportSettings
 
 
-def tables(settings: Settings | ImportSettings) -> list[str]:
+def tables(settings: Run) -> list[str]:
     """Return names of a run's tables, but for that which sets it beside the paper."""
-    return [*TABLES, *(["dropped_clips"] if settings.data else [])]
+    results = [table.name for measure in settings.all_measures for table in measure.tables
+               if table.is_result]  # fmt: skip
+    return [*results, *(["dropped_clips"] if settings.data else [])]
 
 
-def model_figures(
-    kind: str, settings: Settings | ImportSettings
-) -> Iterator[tuple[str, str, str, str]]:
-    """Yield one kind's figures as name without ending, model, effect, and label ("all")."""
-    for model, effect in product(sorted(settings.models), sorted(settings.effects)):
-        yield f"{kind}_{model}_{effect}", model, effect, "all"
-        for label in settings.figures.labels:
-            yield f"{kind}_{model}_{effect}_{label}", model, effect, label
+def analysis_tables(settings: Run) -> list[str]:
+    """Return names of the tables in an effect's folder of a model's analysis."""
+    return [t.name for measure in settings.all_measures for t in measure.measured_tables()]
 
 
-def figures(settings: Settings | ImportSettings, source: str) -> list[str]:
+class Figure(NamedTuple):
+    """A figure of a kind: its name without ending, and what it shows ("all" of what it has all)."""
+
+    stem: str
+    model: str
+    effect: str
+    label: str
+
+
+def figures_of(kind: FigureKind, settings: Run) -> Iterator[Figure]:
+    """Yield the figures of a kind."""
+    every = kind.per == "model"
+    models = sorted(settings.models) if every else [None]
+    effects = [None] if kind.per == "run" else sorted(settings.effects)
+    labels = [None, *settings.figures.labels] if every else [None]
+    for what in product(models, effects, labels):
+        stem = "_".join([kind.name, *(part for part in what if part)])
+        yield Figure(stem, *(part or "all" for part in what))
+
+
+def figures(settings: Run, source: str) -> list[str]:
     """Return names without ending of a run's figures, but for those beside the paper's.
 
     Raises InputError, which names the config file `source`, where two would be one file.
     """
-    stems = [stem for kind in FIGURES for stem, *_ in model_figures(kind, settings)]
-    stems += [f"{kind}_{effect}" for kind in EFFECT_FIGURES for effect in sorted(settings.effects)]
+    kinds = [kind for measure in settings.all_measures for kind in measure.figures]
+    stems = [figure.stem for kind in kinds for figure in figures_of(kind, settings)]
     for stem, count in Counter(stems).items():
         if count > 1:
             raise InputError(
                 f"{source}: two figures would be {stem}, of different models or labels: rename one "
                 "of them"
             )
-    return [*stems, "table1"]
+    return stems
 
 
-def comparisons(settings: Settings | ImportSettings) -> list[str]:
+def models_of(job: Job, models: Sequence[str]) -> list[str]:
+    """The models that one job of a group measures: a wildcard, or all of them."""
+    return ["{model}"] if job.group.per == "model" else list(models)
+
+
+def folder_of(job: Job) -> str:
+    """Where the log of a group's job is, below the logs of analysis."""
+    return (
+        f"{{model}}/{{effect}}/{job.group.name}"
+        if job.group.per == "model"
+        else (f"{job.group.name}_{{effect}}")
+    )
+
+
+def measure_inputs(
+    job: Job, models: Sequence[str], original: Callable[[str], str]
+) -> dict[str, list[str] | Callable]:
+    """The stores, and the directions if it needs them, that a group's job reads.
+
+    `original` gives a model's store of originals.
+    """
+    models = models_of(job, models)
+
+    def originals(wildcards) -> list[str]:
+        return [original(model.format(**wildcards)) for model in models]
+
+    found = {
+        "stores": [f"<results>/embeddings/{model}/{{effect}}.h5" for model in models],
+        "originals": originals,
+    }
+    if job.needs_directions and not job.group.fits_directions:
+        found["directions"] = [_directions(model) for model in models]
+    return found
+
+
+def measure_outputs(job: Job, models: Sequence[str]) -> dict[str, list[str]]:
+    """The tables, and the directions if it fits them, that a group's job writes."""
+    models = models_of(job, models)
+    found = parts_of_tables(job.tables, models, ["{effect}"])
+    if job.group.fits_directions:
+        found["directions"] = [_directions(model) for model in models]
+    return found
+
+
+def _directions(model: str) -> str:
+    return f"<results>/directions/{model}/{{effect}}.h5"
+
+
+def parts_of_tables(
+    tables: Iterable[Table], models: Sequence[str], effects: Sequence[str]
+) -> dict[str, list[str]]:
+    """The files of each table that isn't derived, one a model and effect."""
+    return {
+        table.name: [
+            f"<results>/analysis/{model}/{effect}/{table.name}.csv"
+            for model, effect in product(models, effects)
+        ]
+        for table in tables
+        if not table.derived_from
+    }
+
+
+def figure_inputs(
+    measure: Measure, kind: FigureKind, models: Sequence[str], effects: Sequence[str]
+) -> dict[str, list[str]]:
+    """The files of the tables that a kind of figure is drawn from."""
+    used = [table for table in measure.tables if table.name in kind.tables]
+    derived = [table.name for table in used if table.derived_from]
+    parts = parts_of_tables(used, models, effects)
+    return {**parts, **{name: [f"<results>/tables/{name}.csv"] for name in derived}}
+
+
+def memory_of(group: Group) -> Callable:
+    """What a job of a group may take, in MB: more where an attempt failed."""
+    return lambda wildcards, threads, attempt: (
+        (group.base_mb + group.process_mb * threads) * attempt
+    )
+
+
+def minutes_of(group: Group) -> Callable:
+    """How long a job of a group may run."""
+    return lambda wildcards, attempt: group.minutes * attempt
+
+
+def message_of(group: Group) -> str:
+    """What a job of a group does."""
+    return group.title.format(model="{wildcards.model}", effect="{wildcards.effect}")
+
+
+def comparisons(settings: Run) -> list[str]:
     """Return names without ending of the figures that set the paper's own run beside the paper."""
     if paper.refusal(settings):
         return []
@@ -73,7 +158,7 @@ def comparisons(settings: Settings | ImportSettings) -> list[str]:
     return ["paper_table1", *cases]
 
 
-def kept_audio(settings: Settings | ImportSettings) -> list[tuple[str, str]]:
+def kept_audio(settings: Run) -> list[tuple[str, str]]:
     """Return effects and levels whose audio is kept to listen to."""
     if not settings.data:
         return []

@@ -18,7 +18,7 @@ from embedding_sensitivity.effects import effect_named
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.paper import NEUTRAL, R2_MEAN, R2_STD, ROC_AUC
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.kinds import METHOD_TEXT, grouped, legend, legend_height
+from embedding_sensitivity.figures.panels import METHOD_TEXT, grouped, legend, legend_height
 from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
 
 # Fig. 4 has two sets of methods; each method and threshold has its colour and symbol in both.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.kinds import legend, legend_height, neutral_text
+from embedding_sensitivity.figures.panels import describe_neutral, legend, legend_height
 from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
 
 # What the panels show, all of it free of the model's unit, and their axis labels.
@@ -53,7 +53,7 @@ def displacement_figure(
         for model, (colour, marker) in looks.items()
     ]  # fmt: skip
     if effect.neutral_rank is not None:
-        text = f"no effect ({neutral_text(effect)})"
+        text = f"no effect ({describe_neutral(effect)})"
         handles.append(Line2D([], [], color=look.GREY, linewidth=0.7, linestyle=":", label=text))
     legend_in = legend_height(len(handles), columns)
     order_in = len(ORDERS) * max(0.17, 0.05 * (len(models) + 1))

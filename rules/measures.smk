@@ -1,0 +1,33 @@
+# Sections II to IV: a rule for each group of measures. Which there are, the files of measures say.
+for job in JOBS:
+
+    rule:
+        name:
+            f"measure_{job.group.name}"
+        input:
+            **targets.measure_inputs(job, MODEL_NAMES, plan.original),
+            clips="<results>/clips.csv",
+            library=library("measure", *job.computed_by()),
+        output:
+            **targets.measure_outputs(job, MODEL_NAMES),
+        log:
+            f"<logs>/analysis/{targets.folder_of(job)}.log",
+        benchmark:
+            f"<benchmarks>/analysis/{targets.folder_of(job)}.tsv"
+        # The classifiers, which take longest, wait for the directions.
+        priority: 5 if job.group.fits_directions else 0
+        conda:
+            os.path.abspath(job.environment) if job.environment else "../envs/analysis.yaml"
+        threads: LABEL_PROCESSES if job.group.shares_labels else 1
+        resources:
+            mem_mb=targets.memory_of(job.group),
+            runtime=targets.minutes_of(job.group),
+        params:
+            models=targets.models_of(job, MODEL_NAMES),
+            labels=LABELS,
+            neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,
+            measures=job.chosen(settings),
+        message:
+            targets.message_of(job.group)
+        script:
+            "../workflow_scripts/measure.py"

@@ -1,0 +1,20 @@
+"""The rules that the measures' declarations make: names, and where their benchmarks are."""
+
+from embedding_sensitivity.experiment.measures import jobs_of, shipped
+from embedding_sensitivity.experiment.targets import folder_of
+
+JOBS = jobs_of(shipped())
+MEASURE = {f"measure_{job.group.name}": f"analysis/{folder_of(job)}.tsv" for job in JOBS}
+TABULATE = {
+    f"tabulate_{job.group.name}": f"tables/{job.group.name}.tsv" for job in JOBS if job.results
+}
+DRAW = {f"draw_{kind.name}": f"figures/{kind.name}.tsv" for m in shipped() for kind in m.figures}
+# Those that run where Snakemake does.
+LOCAL = TABULATE | DRAW
+ALL = MEASURE | LOCAL
+
+
+def script_of(rule: str) -> str:
+    """The script of a generic rule."""
+    stage = rule.partition("_")[0]
+    return "tabulate_measures" if stage == "tabulate" else stage

@@ -1,0 +1,397 @@
+"""The contract of a measure: one file that says what it computes, tabulates and draws.
+
+A measure is a file of `embedding_sensitivity/measures/`, or one that the config names under
+`measures:`. It holds a declaration ``MEASURE = Measure(...)`` and the functions that this names.
+The plan reads the declarations, so a file imports at its top this module and the standard library
+alone; NumPy, the analysis and the figures are imported inside the functions:
+
+``measure(data, **options)``
+    from the arrays of one label (`effect_data.LabelData`), the rows of each table
+``conclude(found)``, optional
+    from what `measure` returned for each label, the rows of each table of a model and effect
+``draw(tables, subject, style)``, a function for each kind of figure
+    from rows of its tables, as text, a matplotlib figure of `subject` (`drawing.Subject`)
+a function for each derived table
+    from rows of other tables, as text, its rows
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from embedding_sensitivity.files.declarations import load_declaration, load_module
+from embedding_sensitivity.files.errors import InputError
+
+PACKAGE = f"{__name__.partition('.')[0]}.measures"
+FOLDER = Path(__file__).parents[1] / "measures"
+IMPACT = "1. Impact (section II)"
+CORRELATION = "2. Correlation (section III)"
+DIMENSIONALITY = "3. Dimensionality (section III)"
+DEBIASING = "4. Debiasing (section IV)"
+FURTHER = "6. Further measures"
+# What a figure is drawn for, and of these the first two what a job measures.
+PER = ("model", "effect", "run")
+# What debiasing projects out (section IV).
+METHODS = (
+    "none",
+    "global_cca",
+    "samplewise_cca_svd",
+    "pca_absolute",
+    "pca_relative",
+    "average_displacement",
+    "lda",
+)
+# The one method that is a family: how many directions it removes depends on a threshold.
+THRESHOLD_METHOD = "samplewise_cca_svd"
+# Sequential, even to the eye, and readable with every common colour vision deficiency.
+COLOUR_MAPS = ("viridis", "cividis", "plasma", "magma", "inferno")
+# What columns mean that several tables have.
+COMMON = {
+    "model": "model, as the config names it",
+    "effect": "effect",
+    "label": "label whose clips are measured",
+    "clip": "clip id",
+    "level": "level of the effect",
+    "method": "what is projected out: `none`, or a way to estimate directions",
+    "threshold": "of `samplewise_cca_svd`: smallest singular value kept, relative to the largest",
+    "train": "what the classifier is trained on: `original`, or a level",
+    "test": "what it is tested on: `original`, or a level",
+}
+
+
+def describe(common: str, **own: str) -> dict[str, str]:
+    """Columns and their meanings: names of `COMMON`, then a table's own."""
+    return {**{name: COMMON[name] for name in common.split()}, **own}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of rows, kept as CSV.
+
+    Attributes
+    ----------
+    columns : each with a line of meaning
+    keys : the columns that identify a row; rows are sorted by them, in this order
+    is_result : it is put together of all models and effects in ``tables/``; else it stays in
+        ``analysis/<model>/<effect>/``, for figures
+    in_report : the report carries it, with `caption`, or ``report/<name>_csv.rst`` where that is
+        empty
+    derived_from, derive : tables of the same measure, and the function that makes this one of them
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    keys: tuple[str, ...]
+    is_result: bool = True
+    in_report: bool = False
+    caption: str = ""
+    derived_from: tuple[str, ...] = ()
+    derive: str = ""
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A kind of figure.
+
+    Attributes
+    ----------
+    shows : a line for docs/figures.md
+    tables : of the same measure, whose rows it is drawn from
+    per : ``model`` (a figure of each model and effect, and one for each of `figures.labels`),
+        ``effect`` (one with all models) or ``run`` (one in all)
+    style : what `figures.style` may set, with defaults; `font_size` is always there
+    paper : the paper's figure or section
+    caption : in the report; where it is empty, ``report/<name>.rst``
+    draw : name of the function that draws it
+    """
+
+    name: str
+    shows: str
+    tables: tuple[str, ...]
+    per: str = "model"
+    style: Mapping[str, Any] = field(default_factory=dict)
+    paper: str = "beyond"
+    caption: str = ""
+    draw: str = "draw"
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        return {"font_size": 7.0, **self.style}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measures that one job computes, since they need the same.
+
+    Attributes
+    ----------
+    title : what a job does, with {model} and {effect}
+    per : ``model``, a job for each model and effect; or ``effect``, one for all models of an effect
+    fits_directions : its jobs fit the directions and write them
+    shares_labels : labels are shared out among processes
+    base_mb, process_mb, minutes : what a job may take at the paper's size: memory, that of each
+        process, run time
+    """
+
+    name: str
+    title: str
+    per: str = "model"
+    fits_directions: bool = False
+    shares_labels: bool = True
+    base_mb: int = 500
+    process_mb: int = 1500
+    minutes: int = 60
+
+
+# What takes little beside reading the stores and importing: all of it in one job.
+SENSITIVITY = Group("sensitivity", "Measuring how {effect} moves {model}", fits_directions=True)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a file says of its measure.
+
+    Attributes
+    ----------
+    title : what it measures, in a few words
+    section : of the report
+    group : None for a job of its own
+    needs_directions : `measure` gets the label's directions
+    reads : parameters of `measure` and the keys of the config that they are
+    options : other parameters of `measure` with defaults, set by `measures.<name>.options`
+    environment : YAML of the environment that computes it; None for envs/analysis.yaml
+    name, file : of the declaration; known when it is loaded
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    figures: tuple[FigureKind, ...] = ()
+    section: str = FURTHER
+    group: Group | None = None
+    needs_directions: bool = False
+    reads: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+    name: str = ""
+    file: Path = Path()
+
+    @property
+    def address(self) -> tuple[str, str | None]:
+        """What `load` finds it by."""
+        return self.name, None if self.file.parent == FOLDER else str(self.file)
+
+    def function(self, name: str) -> Callable | None:
+        """A function of the measure's file."""
+        file = self.address[1]
+        module = load_module(file) if file else importlib.import_module(f"{PACKAGE}.{self.name}")
+        return getattr(module, name, None)
+
+    def measured_tables(self) -> list[Table]:
+        """The tables that are not derived from others."""
+        return [table for table in self.tables if not table.derived_from]
+
+
+def combine(found: Mapping[str, Mapping[str, Iterable[Mapping]]]) -> dict[str, list[dict]]:
+    """Rows of each table, of all labels, from what `measure` returned for each label."""
+    tables: dict[str, list[dict]] = {}
+    for label, of_label in found.items():
+        for table, rows in of_label.items():
+            tables.setdefault(table, []).extend({"label": label, **row} for row in rows)
+    return tables
+
+
+@functools.cache
+def load(name: str, file: str | None = None) -> Measure:
+    """Load a measure of the library, or one of another file.
+
+    Raises
+    ------
+    InputError
+        in one line: a file that is not there, cannot be imported or does not keep the contract
+    """
+    if file is None:
+        module = importlib.import_module(f"{PACKAGE}.{name}")
+        found = replace(module.MEASURE, name=name, file=Path(module.__file__))
+    else:
+        found = load_declaration(name, file, f"measures.{name}.file", "MEASURE", Measure)
+    title = f"Measuring {found.title}: {{model}} under {{effect}}"
+    found = replace(found, group=found.group or Group(name, title))
+    for fault in _find_faults(found):
+        raise InputError(f"{found.file}: {fault}")
+    return found
+
+
+def _find_faults(measure: Measure) -> Iterator[str]:
+    """What a declaration says that does not hold together."""
+    tables = {table.name for table in measure.tables}
+    results = {table.name for table in measure.tables if table.is_result}
+    functions = ["measure", *(figure.draw for figure in measure.figures)]
+    functions += [table.derive for table in measure.tables if table.derived_from]
+    for name in functions:
+        if not callable(measure.function(name)):
+            yield f"no function {name!r}: add it"
+    if measure.group.per not in PER[:2]:
+        yield f"group {measure.group.name}: per is {measure.group.per!r}, expected model or effect"
+    for table in measure.tables:
+        if table.keys[:2] != ("model", "effect"):
+            yield f"table {table.name}: its first keys must be model and effect: add them"
+        if unknown := set(table.keys) - set(table.columns):
+            yield f"table {table.name}: key {min(unknown)} is not in its columns: add it there"
+        if unknown := set(table.derived_from) - results:
+            yield f"table {table.name}: {min(unknown)}, of derived_from, is no result of tables"
+    for kind in measure.figures:
+        if kind.per not in PER:
+            yield f"figure {kind.name}: per is {kind.per!r}, expected one of {', '.join(PER)}"
+        if unknown := set(kind.tables) - tables:
+            yield f"figure {kind.name}: table {min(unknown)} is not in tables: add it there"
+
+
+@functools.cache
+def shipped() -> tuple[Measure, ...]:
+    """The measures of the library's folder, in the order of the report's sections."""
+    names = [path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__"]
+    return tuple(sorted(map(load, names), key=lambda measure: (measure.section, measure.name)))
+
+
+def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
+    """The library's measures and those of `own` files, the config's `measures`.
+
+    Raises
+    ------
+    InputError
+        in one line: besides the reasons of `load`, a name that is taken, an unknown option
+    """
+    found = list(shipped())
+    for name, entry in own.items():
+        key = f"measures.{name}"
+        measure = load(name, entry.file)
+        if unknown := [option for option in entry.options if option not in measure.options]:
+            known = ", ".join(measure.options) or "none"
+            raise InputError(
+                f"{key}.options: unknown option {unknown[0]!r}, {entry.file} has {known}: correct "
+                "or remove it"
+            )
+        if taken := sorted(_names(measure) & {each for other in found for each in _names(other)}):
+            what, clash = taken[0]
+            raise InputError(
+                f"{key}: there is a {what} {clash} already: rename that of {entry.file}"
+            )
+        # A job of its own: a file that is added or edited computes nothing else again.
+        group = replace(measure.group, name=name, fits_directions=False)
+        options = {**measure.options, **entry.options}
+        found.append(replace(measure, group=group, options=options, environment=entry.environment))
+    return tuple(found)
+
+
+def _names(measure: Measure) -> set[tuple[str, str]]:
+    """What no two measures may both have."""
+    return {
+        ("measure", measure.name),
+        *(("table", table.name) for table in measure.tables),
+        *(("figure", kind.name) for kind in measure.figures),
+    }
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one rule `measure_<group>` computes."""
+
+    group: Group
+    measures: tuple[Measure, ...]
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for measure in self.measures for table in measure.measured_tables()]
+
+    @property
+    def results(self) -> list[Table]:
+        """Those of ``tables/``, derived ones after what they are derived from."""
+        tables = [table for measure in self.measures for table in measure.tables if table.is_result]
+        return sorted(tables, key=lambda table: bool(table.derived_from))
+
+    @property
+    def needs_directions(self) -> bool:
+        return any(measure.needs_directions for measure in self.measures)
+
+    @property
+    def environment(self) -> str | None:
+        return self.measures[0].environment
+
+    @property
+    def derivations(self) -> list[str]:
+        """The functions that derive tables."""
+        return [table.derive for table in self.results if table.derived_from]
+
+    def called(self, *functions: str) -> list[tuple[Path, tuple[str, ...]]]:
+        """The measures' files with `functions` that a job calls, for `dependencies.library_of`."""
+        return [(measure.file, functions) for measure in self.measures]
+
+    def computed_by(self) -> list:
+        """What a job runs besides its script, for `dependencies.library_of`."""
+        directions = ["embedding_sensitivity/analysis/direction_store"]
+        return [
+            *(directions if self.needs_directions else ()),
+            *self.called("measure", "conclude"),
+        ]
+
+    def chosen(self, settings: Any) -> list[tuple[str, str | None, dict[str, Any]]]:
+        """Each measure's address and the parameters of its function `measure`."""
+        return [(*measure.address, options_of(measure, settings)) for measure in self.measures]
+
+    def section_of(self, table: Table) -> str:
+        """The report's section that a table is in."""
+        return next(measure.section for measure in self.measures if table in measure.tables)
+
+
+def jobs_of(measures: Iterable[Measure]) -> list[Job]:
+    """Measures by group, in the order of each group's first one."""
+    groups: dict[Group, list[Measure]] = {}
+    for measure in measures:
+        groups.setdefault(measure.group, []).append(measure)
+    return [Job(group, tuple(members)) for group, members in groups.items()]
+
+
+def options_of(measure: Measure, settings: Any) -> dict[str, Any]:
+    """The parameters of `measure` other than its data, of a config's settings."""
+    read = {
+        name: functools.reduce(getattr, key.split("."), settings)
+        for name, key in measure.reads.items()
+    }
+    return {**read, **measure.options}
+
+
+def style_of(kind: FigureKind, given: Mapping) -> dict:
+    """The style of a kind of figure: its defaults, and over them what the config gives.
+
+    font_size, point_size (diameter; of trajectories the area) and line_width are in points;
+    colour_map is one of `COLOUR_MAPS`; log_y makes the axis logarithmic; hide lists methods not
+    to draw. Raises `InputError` for anything else.
+    """
+    for key, value in given.items():
+        where = f"figures.style.{kind.name}.{key}"
+        if key not in kind.defaults:
+            raise InputError(
+                f"{where}: unknown key, expected one of {', '.join(kind.defaults)}: correct or "
+                "remove it"
+            )
+        if expected := _expected(key, value, kind.defaults[key]):
+            raise InputError(f"{where}: {value!r}, expected {expected}: correct or remove it")
+    return {**kind.defaults, **given}
+
+
+def _expected(key: str, value, default) -> str:
+    """What is expected of a value that can't be taken; empty if it can."""
+    if key == "colour_map":
+        return "" if value in COLOUR_MAPS else f"one of {', '.join(COLOUR_MAPS)}"
+    if key == "hide":
+        fits = isinstance(value, list) and all(method in METHODS for method in value)
+        return "" if fits else f"a list of methods, of {', '.join(METHODS)}"
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    if isinstance(default, str):
+        return "" if isinstance(value, str) else "text"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "" if number and 0 < value <= 30 else "points, above 0 and at most 30"

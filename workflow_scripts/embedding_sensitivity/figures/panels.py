@@ -1,0 +1,142 @@
+"""What figures share: panels of labels, legends, texts, and how debiasing methods look."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from embedding_sensitivity.figures import style as look
+from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
+
+METHOD_TEXT = {
+    "none": "no debiasing",
+    "global_cca": "global CCA",
+    "samplewise_cca_svd": "sample-wise CCA SVD",
+    "pca_absolute": "PCA, absolute",
+    "pca_relative": "PCA, relative",
+    "average_displacement": "average displacement",
+    "lda": "LDA",
+}
+METHOD_LOOK = {
+    "none": (look.BLACK, ""),
+    "global_cca": (look.ORANGE, "o"),
+    "samplewise_cca_svd": (look.BLUE, "^"),
+    "pca_absolute": (look.GREEN, "s"),
+    "pca_relative": (look.SKY_BLUE, "P"),
+    "average_displacement": (look.VERMILION, "X"),
+    "lda": (look.PURPLE, "D"),
+}
+
+
+def grouped(rows: Iterable[Mapping], *columns: str) -> dict:
+    """Rows by the value of a column, or by the tuple of the values of several."""
+    groups = defaultdict(list)
+    for row in rows:
+        key = tuple(row[column] for column in columns)
+        groups[key if len(columns) > 1 else key[0]].append(row)
+    return groups
+
+
+def count_columns(n: int) -> int:
+    """Columns of a grid of `n` panels over the page."""
+    return n if n < 3 else 3 if n <= 6 else 4
+
+
+def headings(model: str, labels: Sequence[str], effect: EffectAxis, what: str) -> list[str]:
+    """The heading's lines: a single-label figure names its label, one with panels what it shows."""
+    subject = f"{look.model_title(model)}, {effect.name}"
+    return [labels[0], subject] if len(labels) == 1 else [subject, what]
+
+
+def make_panels(
+    labels: Sequence[str],
+    lines: Sequence[str],
+    panel_height: float,
+    bottom: float,
+    title_lines: int = 1,
+    gap_x: float = 0.3,
+    left: float = 0.5,
+) -> tuple[Figure, list, int]:
+    """Figure, panels and number of columns: one column-wide panel, or a grid over the page.
+
+    `bottom` is the room below the lowest axis, for its labels and a legend; panels get their
+    label as a title, single ones have it in the heading.
+    """
+    single = len(labels) == 1
+    line = matplotlib.rcParams["font.size"] * 1.25 / 72
+    columns = count_columns(len(labels))
+    title = (title_lines - single) * line
+    figure, axes = look.grid(
+        len(labels),
+        columns,
+        COLUMN_IN if single else PAGE_IN,
+        panel_height,
+        left=left,
+        right=0.12,
+        top=0.12 + 2.5 * line + title,
+        bottom=bottom,
+        gap_x=gap_x,
+        gap_y=0.3 + title,
+    )
+    look.heading(figure, lines)
+    return figure, axes, columns
+
+
+def set_panel_title(figure: Figure, axes, label: str, lines: Sequence[str], single: bool) -> None:
+    """A panel's title: its label (the heading has it in a single-label figure), then `lines`."""
+    size = matplotlib.rcParams["font.size"]
+    width = axes.get_position().width * figure.get_size_inches()[0]
+    text = [] if single else [look.shorten(label, width, size)]
+    if text or lines:
+        # A given height spares matplotlib measuring every tick label for a title above them.
+        axes.set_title("\n".join([*text, *lines]), loc="left", linespacing=1.15, y=1.0)
+
+
+def legend(figure: Figure, handles: Sequence, columns: int) -> None:
+    """A legend at the bottom of the figure."""
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=columns,
+        bbox_to_anchor=(0.5, 0.02 / figure.get_size_inches()[1]),
+        borderaxespad=0,
+        borderpad=0.1,
+    )
+
+
+def legend_height(handles: int, columns: int) -> float:
+    """Inches that a legend takes."""
+    return 0.05 + -(-handles // columns) * matplotlib.rcParams["legend.fontsize"] * 1.32 / 72
+
+
+def describe_neutral(effect: EffectAxis) -> str:
+    """The level that does nothing, with its unit."""
+    return f"{look.format_level(effect.neutral)} {effect.unit}".rstrip()
+
+
+def wrap(text: str, width_in: float) -> str:
+    """`text` on as many lines as `width_in` inches ask for."""
+    words, lines = text.split(), [""]
+    most = width_in * 72 / (0.56 * matplotlib.rcParams["font.size"])
+    for word in words:
+        if len(lines[-1]) + len(word) > most:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def order_variants(rows: Iterable[Mapping], style: Mapping) -> list[tuple[str, str]]:
+    """Every (method, threshold) to draw, in the order of the other figures."""
+    order = list(METHOD_TEXT)
+    found = {(row["method"], row["threshold"]) for row in rows}
+    return sorted(
+        (key for key in found if key[0] not in style["hide"]),
+        key=lambda key: (order.index(key[0]), float(key[1] or 0)),
+    )
+
+
+def describe_variant(variant: tuple[str, str]) -> str:
+    """A method with its threshold, as a tick label."""
+    method, threshold = variant
+    return f"{METHOD_TEXT[method]}, {threshold}" if threshold else METHOD_TEXT[method]

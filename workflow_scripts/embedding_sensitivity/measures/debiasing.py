@@ -1,0 +1,183 @@
+"""What projecting directions out does to classifiers (Fig. 4)."""
+
+from embedding_sensitivity.experiment.measures import (
+    DEBIASING,
+    FigureKind,
+    Group,
+    Measure,
+    Table,
+    combine,
+    describe,
+)
+
+CELL = ("model", "effect", "label", "method", "threshold", "train", "test")
+MEASURE = Measure(
+    title="classifiers before and after debiasing",
+    section=DEBIASING,
+    group=Group(
+        "debiasing", "Classifying with {model} under {effect}", process_mb=1000, minutes=60
+    ),
+    needs_directions=True,
+    reads={
+        "methods": "debiasing.methods",
+        "thresholds": "debiasing.svd_thresholds",
+        "solver": "debiasing.classifier.solver",
+    },
+    tables=(
+        Table(
+            "n_directions",
+            describe(
+                "model effect label threshold",
+                n_directions="singular directions that the threshold keeps",
+            ),
+            ("model", "effect", "label", "threshold"),
+        ),
+        Table(
+            "auc",
+            describe(
+                " ".join(CELL),
+                roc_auc="ROC AUC on the test clips, the label against the rest",
+                best_c="penalty C that cross-validation chose",
+                n_tied_c="penalties that were as good",
+                n_train="clips the classifier is trained on",
+                n_test="clips it is tested on",
+            ),
+            CELL,
+        ),
+        Table(
+            "auc_gain",
+            describe(
+                " ".join(CELL),
+                gain="ROC AUC less that of `none` in the same cell",
+                low="lower end of its 95 % interval, over test recordings",
+                high="its upper end",
+                p="p-value of no gain, two-sided",
+                p_adjusted="Benjamini and Hochberg's, of the cells that the verdict counts",
+                n_groups="test recordings of the label, or of the rest if fewer",
+            ),
+            CELL,
+        ),
+        Table(
+            "verdicts",
+            describe(
+                "model effect method threshold",
+                helps="cells (label, level) that the method clearly helps",
+                harms="cells it clearly harms",
+                neither="the rest of those tested",
+                mean_gain="mean gain over all cells",
+                train="`original` or `effected`",
+                test="the other of the two",
+                untested="cells of labels with too few recordings",
+                lowest_gain="lowest gain of a cell",
+                highest_gain="highest gain of a cell",
+            ),
+            ("model", "effect", "method", "threshold", "train", "test"),
+            in_report=True,
+            derived_from=("auc_gain",),
+            derive="summarise_gains",
+        ),
+    ),
+    figures=(
+        FigureKind(
+            "auc",
+            "ROC AUC against level, both training directions",
+            ("auc",),
+            style={"line_width": 0.9, "hide": []},
+            paper="Fig. 4",
+            draw="draw_auc",
+        ),
+        FigureKind(
+            "auc_gain",
+            "gain in AUC of each method at each level, a dot where it is clear",
+            ("auc_gain",),
+            style={"hide": []},
+            paper="question IV",
+            draw="draw_gain",
+        ),
+        FigureKind(
+            "verdicts",
+            "share of cells that each method helps or harms, every model in one",
+            ("verdicts",),
+            per="effect",
+            style={"hide": []},
+            paper="question IV",
+            draw="draw_verdicts",
+        ),
+    ),
+)
+
+
+def measure(data, methods, thresholds, solver) -> dict:
+    import numpy as np
+
+    from embedding_sensitivity.analysis import classification
+    from embedding_sensitivity.analysis.directions import n_directions
+    from embedding_sensitivity.clips.split import classifier_clips
+    from embedding_sensitivity.effects.levels import ORIGINAL
+
+    everyone, label, applied = data.everyone, data.label, ~data.neutral
+    classification.check_test_clips(everyone.test)
+    clips = classifier_clips(everyone.training, label)
+    sets = np.concatenate([everyone.originals(clips)[None], everyone.effected(clips)[applied]])
+    variants, bases = classification.distinct_bases(
+        data.directions, methods, thresholds, sets.shape[-1]
+    )
+    trained = classification.train(sets, np.isin(clips, data.training.clips), bases, solver)
+    # Read when the training set has gone: both together are what a job has least room for.
+    del sets
+    # In one order, whatever that of the split: the resamples are drawn for the clips in turn.
+    tests = sorted(clip for ids in everyone.test.values() for clip in ids)
+    effected = everyone.effected(tests)
+    names = [ORIGINAL, *(data.levels[row] for row in np.flatnonzero(applied))]
+    points = [everyone.originals(tests), *(effected[row] for row in np.flatnonzero(applied))]
+    areas, gains = classification.evaluate(
+        trained,
+        variants,
+        dict(zip(names, points, strict=True)),
+        np.isin(tests, data.test.clips),
+        [everyone.group_of[clip] for clip in tests],
+    )
+    return {
+        "auc": [{**row, "n_train": len(clips), "n_test": len(tests)} for row in areas],
+        "auc_gain": gains,
+        "n_directions": [
+            {
+                "threshold": threshold,
+                "n_directions": n_directions(data.directions.singular_values, threshold),
+            }
+            for threshold in thresholds
+        ],
+    }
+
+
+def conclude(found) -> dict:
+    from embedding_sensitivity.analysis.verdicts import adjust
+
+    tables = combine(found)
+    adjust(tables["auc_gain"])
+    return tables
+
+
+def summarise_gains(tables) -> list[dict]:
+    from embedding_sensitivity.analysis.verdicts import verdict_rows
+
+    return verdict_rows(tables["auc_gain"])
+
+
+def draw_auc(tables, subject, style):
+    from embedding_sensitivity.figures.auc import auc_figure
+
+    return auc_figure(subject.model, subject.labels, subject.effect, style, tables["auc"])
+
+
+def draw_gain(tables, subject, style):
+    from embedding_sensitivity.figures.auc_gain import auc_gain_figure
+
+    what = subject.model, subject.labels, subject.effect, style
+    return auc_gain_figure(*what, tables["auc_gain"])
+
+
+def draw_verdicts(tables, subject, style):
+    from embedding_sensitivity.figures.verdicts import verdicts_figure
+
+    return verdicts_figure(subject.models, subject.effect.name, style, tables["verdicts"])

@@ -1,0 +1,87 @@
+"""How far an effect moves embeddings at each level, with no direction fitted."""
+
+from embedding_sensitivity.experiment.measures import (
+    IMPACT,
+    SENSITIVITY,
+    FigureKind,
+    Measure,
+    Table,
+    describe,
+)
+
+MEASURED = {
+    "cosine": "mean over clips of 1 - cos(x_i, x_i^p)",
+    "euclidean": "mean of |x_i^p - x_i|, in the model's unit",
+    "relative": "`euclidean` over the mean distance to other labels' centroids",
+}
+QUANTILES = {
+    f"{name}_q{percent}": f"{int(percent)} % quantile of `{name}` over clips"
+    for name in MEASURED
+    for percent in ("05", "50", "95")
+}
+MEASURE = Measure(
+    title="how far each level moves embeddings",
+    section=IMPACT,
+    group=SENSITIVITY,
+    tables=(
+        Table(
+            "displacement",
+            describe(
+                "model effect level label",
+                **MEASURED,
+                frechet="squared Frechet distance of effected clips to originals",
+                cka="linear CKA of effected clips with originals",
+                **QUANTILES,
+                n_clips="training clips of the label",
+            ),
+            ("model", "effect", "level", "label"),
+        ),
+        Table(
+            "displacement_order",
+            describe(
+                "model effect label",
+                spearman_cosine="Spearman correlation of `cosine` with the level",
+                spearman_euclidean="of `euclidean`",
+                spearman_frechet="of `frechet`",
+                spearman_cka="of `cka`",
+                n_levels="levels",
+            ),
+            ("model", "effect", "label"),
+            in_report=True,
+        ),
+    ),
+    figures=(
+        FigureKind(
+            "displacement",
+            "cosine and relative displacement, root Fréchet distance over label distance and CKA "
+            "against level; order of each with level; every model in one",
+            ("displacement", "displacement_order"),
+            per="effect",
+            style={"line_width": 1.1},
+            paper="section II",
+        ),
+    ),
+)
+
+
+def measure(data) -> dict:
+    from embedding_sensitivity.analysis.displacement import (
+        describe_level,
+        label_distance,
+        order_with_level,
+    )
+
+    distance = label_distance(data.everyone.centroids, data.label)
+    originals = data.training.originals
+    rows = [
+        {"level": level, **describe_level(originals, points, distance)}
+        for level, points in zip(data.levels, data.training.effected, strict=True)
+    ]
+    return {"displacement": rows, "displacement_order": [order_with_level(rows)]}
+
+
+def draw(tables, subject, style):
+    from embedding_sensitivity.figures.displacement import displacement_figure
+
+    rows = tables["displacement"], tables["displacement_order"]
+    return displacement_figure(subject.models, subject.effect, style, *rows)
