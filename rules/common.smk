@@ -113,13 +113,12 @@ EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 def inputs_of_part(wildcards) -> dict:
     """What a part of an effect's store, or of the originals', is embedded from."""
     effect = wildcards.get("effect")
-    weights = plan.weights(wildcards.model)
     return unless_made(
         f"{RESULTS}/embeddings/{wildcards.model}/{effect or 'original'}/{wildcards.part}.h5",
         internals.is_forced(workflow, "embed_clips" if effect else "embed_original"),
         clips=f"{RESULTS}/clips.csv",
         # Known by a hash: a newer file is the same.
-        weights=[ancient(weights)] if weights else [],
+        weights=[ancient(file) for file in plan.weights(wildcards.model)],
         **({"audio": plan.audio(effect, wildcards.part)} if effect else {}),
     )
 

@@ -1,7 +1,7 @@
 """Embed the clips as they are, without an effect."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.downloads.pins import check_weights
+from embedding_sensitivity.downloads.pins import check_files
 from embedding_sensitivity.embeddings.embedding import embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))
     choice, protocol = choose(params.model, params.options), dict(params.protocol)
-    weights = next(iter(snakemake.input.weights), None)
+    weights = list(snakemake.input.weights)
     with embedder(
         choice,
         protocol,
@@ -24,8 +24,7 @@ def main(snakemake) -> None:
         threads=snakemake.threads,
         longest_s=max(clip.frames / clip.samplerate for clip in clips),
     ) as loaded:
-        if params.published:
-            check_weights(weights, loaded.model.weights_sha256, **params.published)
+        check_files(weights, loaded.model.weights_sha256, params.published)
         attributes = store_attributes(loaded.model, choice, clips, protocol)
         log.info("%s", attributes)
         embeddings = loaded.embed_original(clips)

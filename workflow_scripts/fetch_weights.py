@@ -28,7 +28,7 @@ def main(snakemake) -> None:
     )
     # Of the name that it is published under: a local file may have any.
     if source.file_name == f"{output.name}.gz":
-        gunzip(path, output, HDF5, MAX_BYTES)
+        gunzip(path, output, HDF5 if output.suffix == ".h5" else b"", MAX_BYTES)
         pin_unpacked(source, output, lock)
     else:
         place(path, output)

@@ -59,7 +59,7 @@ def job(folder: Path, output: str, batch_size: int | str = "auto", **changes):
         "unit": "dB",
         "levels": LEVELS,
         "protocol": PROTOCOL,
-        "published": {},
+        "published": [],
     }
     return mock_snakemake(
         "test",

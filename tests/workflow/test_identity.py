@@ -91,7 +91,7 @@ def test_an_effects_switch_counts_where_the_effect_has_it():
 
 def test_untrained_weights_are_named_by_seed_and_by_what_makes_them():
     def weights(model: str, **sections) -> str | None:
-        return identity.weights_file(settings_of(**sections).choices[model])
+        return next(iter(identity.weights_files(settings_of(**sections).choices[model])), None)
 
     file = weights("musicnn-untrained")
     assert file.startswith("resources/weights/musicnn-untrained_seed20220419.")

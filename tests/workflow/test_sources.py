@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from embedding_sensitivity.downloads.sources import (
     check_mirrors,
     local_weights,
     source_of,
+    sources_of,
     url_refusal,
     weights_files,
 )
@@ -43,6 +45,19 @@ def test_every_downloaded_model_has_a_source():
             assert source.name == source.model == name
             assert source.key == f"models.{name}.weights"
             assert file.unpacked in weights_files()
+
+
+def test_a_models_further_files_are_sources_too():
+    model = MODELS["panns"]
+    labels = replace(model.files[0], file_name="labels.csv.gz")
+    found = sources_of([replace(model, files=(*model.files, labels))])
+    assert list(found) == ["irmas", "split", "panns", "panns_2"]
+    assert weights_files(found) == ["Cnn14_mAP=0.431.pth", "labels.csv"]
+    choices = {"panns": choose("panns", {"weights": "mine.pth"})}
+    assert [local_weights(choices, found[name]) for name in ("panns", "panns_2")] == [
+        ["mine.pth"],
+        [],
+    ]
 
 
 def test_the_split_is_the_one_of_the_spec():

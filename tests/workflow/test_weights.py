@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import fetch_weights
-from embedding_sensitivity.downloads.pins import check_weights
+from embedding_sensitivity.downloads.pins import check_files, check_weights
 from embedding_sensitivity.downloads.sources import SOURCES, published_weights
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS
@@ -180,7 +180,7 @@ def test_what_openl3_unpacks_to_is_pinned(monkeypatch, tmp_path):
     (line,) = lock.read_text(encoding="utf-8").splitlines()[1:]
     digest = hashlib.sha256(HDF5).hexdigest()
     assert line.startswith(f"openl3_audio_mel128_music-v0_4_0.h5 {digest} {len(HDF5)} ")
-    check_weights(tmp_path / OPENL3, digest, **published_weights(MODELS["openl3"]))
+    check_files([tmp_path / OPENL3], digest, published_weights(MODELS["openl3"]))
 
     with pytest.raises(
         InputError, match=r"v0_4_0\.h5: has changed: .* delete the line of .*h5 there"
@@ -198,12 +198,25 @@ def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
 
 def test_which_weights_are_published_with_a_hash():
     panns = {"file_name": "Cnn14_mAP=0.431.pth", "sha256": SOURCES["panns"].digest}
-    assert published_weights(MODELS["panns"]) == panns
-    assert published_weights(MODELS["clap"]) == {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
+    assert published_weights(MODELS["panns"]) == [panns]
+    clap = {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
+    assert published_weights(MODELS["clap"]) == [clap]
     openl3 = {"file_name": "openl3_audio_mel128_music-v0_4_0.h5.gz", "sha256": ""}
-    assert published_weights(MODELS["openl3"]) == openl3
+    assert published_weights(MODELS["openl3"]) == [openl3]
     for model in ("panns-untrained", "musicnn", "logmel"):
-        assert published_weights(MODELS[model]) == {}
+        assert published_weights(MODELS[model]) == []
+
+
+def test_each_file_of_a_model_is_checked(tmp_path):
+    paths = [str(tmp_path / "weights" / name) for name in ("first.pth", "second.pth")]
+    (tmp_path / "weights").mkdir()
+    digests = [hashlib.sha256(content).hexdigest() for content in (FIRST, SECOND)]
+    (tmp_path / "weights" / "second.pth").write_bytes(SECOND)
+    published = [{"file_name": "any", "sha256": digest} for digest in digests]
+    check_files(paths, digests[0], published)
+    (tmp_path / "weights" / "second.pth").write_bytes(FIRST)
+    with pytest.raises(InputError, match=rf"second.pth: its SHA-256 is {digests[0]}, expected"):
+        check_files(paths, digests[0], published)
 
 
 def test_weights_that_were_put_there_or_changed_are_refused(tmp_path):

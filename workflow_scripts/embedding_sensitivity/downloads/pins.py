@@ -4,8 +4,10 @@ fetching pinned in ``resources/weights.lock``. Reading it is here, writing it in
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 
 
@@ -25,6 +27,12 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
             )
         pins[fields[0]] = fields[1]
     return pins
+
+
+def check_files(paths: Sequence[str], found: str, published: Sequence[Mapping[str, str]]) -> None:
+    """Check each published file that a model was loaded from; of the first the SHA-256 is known."""
+    for path, file in zip(paths, published, strict=True) if published else ():
+        check_weights(path, found if path == paths[0] else sha256_of(path), **file)
 
 
 def check_weights(path: str | os.PathLike, found: str, file_name: str, sha256: str) -> None:

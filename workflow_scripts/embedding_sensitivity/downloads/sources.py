@@ -79,21 +79,25 @@ def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | No
     return next((source for source in sources.values() if source.file_name in names), None)
 
 
-def published_weights(model: Model) -> dict[str, str]:
-    """How a model's downloaded weights are published; nothing of a model that has none.
+def published_weights(model: Model) -> list[dict[str, str]]:
+    """How each file that a model reads is published.
 
     ``file_name``, and ``sha256`` of the file that the model reads, empty where none is published.
     """
-    if not model.published:
-        return {}
-    file = model.published[0]
-    of_this_file = file.hash_kind == "sha256" and file.file_name == file.unpacked
-    return {"file_name": file.file_name, "sha256": file.digest if of_this_file else ""}
+    found = []
+    for file in model.published:
+        of_this_file = file.hash_kind == "sha256" and file.file_name == file.unpacked
+        sha256 = file.digest if of_this_file else ""
+        found.append({"file_name": file.file_name, "sha256": sha256})
+    return found
 
 
 def local_weights(choices: Mapping[str, Choice], source: Source) -> list[str]:
-    """The file that a config names in place of a download of weights; none: no file."""
-    path = choices[source.model].local_weights if source.model in choices else None
+    """The file that a config names in place of a download of weights; none: no file.
+
+    It is in the place of a model's first file.
+    """
+    path = choices[source.model].local_weights if source.name in choices else None
     return [path] if path else []
 
 

@@ -169,7 +169,7 @@ class Embedder:
 def embedder(
     choice: Choice,
     protocol: Mapping,
-    weights: str | None,
+    weights: Sequence[str],
     *,
     device: str,
     batch_size: int | str,
@@ -181,14 +181,15 @@ def embedder(
     Parameters
     ----------
     protocol : the experiment's, with the switches the model depends on
-    weights : their file; None where there is none
+    weights : their files; none where there are none
     device : ``auto``, ``cpu`` or ``cuda``
     batch_size : clips, or ``auto``
     threads : that the network has on a CPU; processes that prepare clips for a GPU
     longest_s : seconds of the longest clip, to which ``auto`` sizes batches
     """
     with devices.chosen(device, choice.backend.gpu) as place, threadpool_limits(threads):
-        model = choice.load(weights, threads, place, protocol)
+        first, *more = weights or [None]
+        model = choice.load(first, threads, place, protocol, more)
         kernels.log_kernels()
         size = devices.batch_size(batch_size, model, place, longest_s)
         logging.info("%s on %s, %d clips at a time", choice.name, devices.description(place), size)

@@ -76,20 +76,20 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
             "code": code_digest(choice.model, EMBEDDING),
             "packages": pinned_versions(choice.environment, choice.packages),
             "protocol": model_protocol(settings, model, effect),
-            "weights": weights_file(choice),
+            "weights": [*weights_files(choice), *(file.digest for file in choice.model.published)],
             "audio": audio_identity(settings, effect, clips) if effect else clips,
         }
     )
 
 
-def weights_file(choice: Choice) -> str | None:
-    """Return the file of a model's weights; None where a package has them, or there are none.
+def weights_files(choice: Choice) -> list[str]:
+    """Return the files that a model reads; none where a package has them, or there are none.
 
     Those of an untrained model are named by its seed and by what makes them.
     """
     model = choice.model
     if not model.untrained:
-        return f"resources/weights/{choice.weights_file}" if choice.weights_file else None
+        return [f"resources/weights/{file.unpacked}" for file in model.published]
     seed = choice.options["seed"]
     made_by = fingerprint(
         {
@@ -99,7 +99,7 @@ def weights_file(choice: Choice) -> str | None:
             "packages": pinned_versions(choice.initial_environment, model.initial.packages),
         }
     )
-    return f"resources/weights/{choice.name}_seed{seed}.{made_by}{model.initial.ending}"
+    return [f"resources/weights/{choice.name}_seed{seed}.{made_by}{model.initial.ending}"]
 
 
 def demo_identity(data: dict[str, Any]) -> str:

@@ -136,14 +136,14 @@ class Plan:
             )
         return now
 
-    def weights(self, model: str) -> str | None:
-        """Return the file of a model's weights; None where there is none of its own."""
-        return identity.weights_file(self.settings.choices[model])
+    def weights(self, model: str) -> list[str]:
+        """Return the files that a model reads, its weights first; none where a package has them."""
+        return identity.weights_files(self.settings.choices[model])
 
     def all_weights(self) -> list[str]:
         """Return the files of weights that the run's models read."""
         found = () if self.imported else map(self.weights, self.models)
-        return sorted({file for file in found if file})
+        return sorted({file for files in found for file in files})
 
     def choice(self, model: str) -> Choice:
         """Return a model as the run uses it."""
@@ -216,8 +216,8 @@ class Plan:
             "which and why is in dropped_clips.csv, under *Clips* on the left"
         )
 
-    def published(self, model: str) -> dict[str, str]:
-        """Return names and hashes of a model's published weights; empty where there are none."""
+    def published(self, model: str) -> list[dict[str, str]]:
+        """Return name and hash of each file that a model reads; empty where there are none."""
         return sources.published_weights(self.choice(model).model)
 
     def downloaded_models(self) -> list[str]:
@@ -226,8 +226,11 @@ class Plan:
 
     def pinned_weights(self) -> list[str]:
         """Return the files of weights of which no hash is published: the lock file has it."""
-        names = self.downloaded_models()
-        return sorted({self.weights(n) for n in names if not self.published(n)["sha256"]})
+        found = set()
+        for name in self.downloaded_models():
+            files = zip(self.weights(name), self.published(name), strict=True)
+            found |= {path for path, published in files if not published["sha256"]}
+        return sorted(found)
 
     def downloads(self) -> dict[str, list[str]]:
         """Return the files that a run downloads, or has in their place: name, kind and hash."""
@@ -235,8 +238,10 @@ class Plan:
         given = dict.fromkeys(self.source.downloads)
         if "irmas" in given:
             given["irmas"] = local
-        for name in self.downloaded_models():
-            given[name] = self.choice(name).local_weights
+        for source in self.settings.sources.values():
+            if source.model in self.downloaded_models():
+                choices = self.settings.choices
+                given[source.name] = next(iter(sources.local_weights(choices, source)), None)
         found = {}
         for name, path in given.items():
             source = self.settings.sources[name]

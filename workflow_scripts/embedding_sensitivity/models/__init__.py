@@ -36,6 +36,7 @@ class Setup:
     Attributes
     ----------
     weights : the weights' file; None: those inside the package, or an untrained model's made anew
+    more : further files, in the order of `Model.files`
     seed : of an untrained model without a file, else None
     options : a `Choice`'s
     protocol : the protocol's switches that the model depends on (`Model.switches`)
@@ -49,6 +50,7 @@ class Setup:
     protocol: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     threads: int = 1
+    more: Sequence[str | Path] = ()
 
 
 class EmbeddingModel(Protocol):
@@ -154,7 +156,8 @@ class Model:
     views : name of each layer that can be embedded to its dimension. Of several, the option `layer`
         chooses one, by default the first
     backends : by name; the option `backend` chooses one, by default the first
-    files : published weights that are downloaded; none where a package has them, or there are none
+    files : published files that are downloaded, the weights first; none where a package has them,
+        or there are none
     options : further ones: the values that one may have, the first the default, or a whole number
     initial : makes the untrained control; None: there is none
     switches : keys of the protocol that embeddings depend on
@@ -306,14 +309,15 @@ class Choice:
         threads: int = 1,
         device: str = "cpu",
         protocol: Mapping[str, str] | None = None,
+        more: Sequence[str | Path] = (),
     ) -> EmbeddingModel:
-        """Load the model, from a weights file where one is given.
+        """Load the model, from a weights file where one is given, and `more` files.
 
         Of `protocol` it gets the switches it depends on, and none may be missing.
         """
         switches = {key: (protocol or {})[key] for key in self.model.switches}
         seed = self.options["seed"] if self.model.untrained and weights is None else None
-        return self.model.load(Setup(weights, seed, self.options, switches, device, threads))
+        return self.model.load(Setup(weights, seed, self.options, switches, device, threads, more))
 
     def write_initial(self, path: str | Path) -> None:
         """Write the weights of an untrained model."""
