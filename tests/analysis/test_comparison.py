@@ -284,7 +284,8 @@ def test_saturated_fits_are_not_drawn():
     assert len(test.lines) == 2
 
 
-def test_auc_moves_are_means_over_labels_by_level_and_direction():
+@pytest.mark.parametrize("effect", ["gain", "tape"])  # and one of a user's own
+def test_auc_moves_are_means_over_labels_by_level_and_direction(effect):
     moves = {"cello": 0.125, "flute": 0.375}
     first, second = [], []
     for label, move in moves.items():
@@ -292,10 +293,10 @@ def test_auc_moves_are_means_over_labels_by_level_and_direction():
             (1, ("original", "-40.0")), (2, ("original", "5.0")), (-1, ("-40.0", "original")),
             (-2, ("5.0", "original")), (0.5, ("original", "original")), (9, ("5.0", "5.0")),
         ):  # fmt: skip
-            first.append(auc_row("m", "gain", label, *cell, 0.5))
-            second.append(auc_row("m", "gain", label, *cell, 0.5 + sign * move))
-            first.append(auc_row("m", "gain", label, *cell, 0.5, method="lda"))
-            second.append(auc_row("m", "gain", label, *cell, 0.9, method="lda"))
+            first.append(auc_row("m", effect, label, *cell, 0.5))
+            second.append(auc_row("m", effect, label, *cell, 0.5 + sign * move))
+            first.append(auc_row("m", effect, label, *cell, 0.5, method="lda"))
+            second.append(auc_row("m", effect, label, *cell, 0.9, method="lda"))
     (panel,) = drawn(
         comparison_auc_figure, ("a", "b"), "", as_read(joined("auc", first, second))
     ).axes

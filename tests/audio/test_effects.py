@@ -58,7 +58,7 @@ def test_the_registry_imports_without_numpy():
 def test_every_effect_declares_what_a_plan_needs(name):
     effect = EFFECTS[name]
     assert effect.name == name and effect.file.stem == name and effect.version >= 1
-    assert effect.label and effect.parameter and effect.packages
+    assert effect.parameter and effect.packages
     assert (ROOT / "envs" / f"{effect.environment}.yaml").is_file()
     for module in effect.computes_with:
         assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
@@ -245,6 +245,6 @@ def test_an_unknown_effect_lists_the_known_ones():
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(declared, message):
-    given = {"label": "x", "parameter": "x", "unit": "", "decimals": 1, "range": (0.0, 1.0)}
+    given = {"parameter": "x", "unit": "", "decimals": 1, "range": (0.0, 1.0)}
     with pytest.raises(InputError, match=message):
         Effect(**{**given, "make": len, **declared})

@@ -116,7 +116,7 @@ def test_a_users_files_run_to_tables_and_figures(project):
         ("EFFECT = 3", r"tape.py has no EFFECT = Effect"),
         (
             "from embedding_sensitivity.effects import Effect\n"
-            "EFFECT = Effect('x', 'x', '', 0, range=(1, 0), make=len)",
+            "EFFECT = Effect('x', '', 0, range=(1, 0), make=len)",
             r"tape.py, line 2 cannot be imported \(InputError: range: is \(1, 0\)",
         ),
     ],

@@ -167,7 +167,7 @@ def test_what_computes_changes_the_digest(code):
 
 
 EFFECT = """
-EFFECT = Effect(label="a", range=(0, 1), make=make, options={"wet": 0.5}, seconds=1 / 900)
+EFFECT = Effect(parameter="a", range=(0, 1), make=make, options={"wet": 0.5}, seconds=1 / 900)
 """
 MODEL = """
 MODEL = Model(load=load, views={"a": 2}, files=(File("a.pth", licence="MIT"),), seconds=0.2)

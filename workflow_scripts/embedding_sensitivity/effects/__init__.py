@@ -20,8 +20,7 @@ class Effect:
 
     Attributes
     ----------
-    label : in figures' headings
-    parameter, unit : of a level; the unit may be empty
+    parameter, unit : of a level, as axes are labelled; the unit may be empty
     decimals : of a level string
     range : accepted levels, first and last
     make : ``make(level, samplerate, **options)`` returns a function from one clip, float32 (frames,
@@ -42,7 +41,6 @@ class Effect:
     name, file : of the declaration; known when it is found
     """
 
-    label: str
     parameter: str
     unit: str
     decimals: int
@@ -111,7 +109,7 @@ def effect_named(name: str, file: str | None = None) -> Effect:
     if file:
         if name in EFFECTS:
             raise InputError(
-                f"effects.{name}: {EFFECTS[name].label} is one of the workflow's own effects: "
+                f"effects.{name}: {name} is one of the workflow's own effects: "
                 f"give that of {file} another name"
             )
         return load_declaration(name, file, f"effects.{name}.file", "EFFECT", Effect)

@@ -21,7 +21,6 @@ def make_bitcrush(level: float, samplerate: int) -> Callable:
 
 
 EFFECT = Effect(
-    label="bitcrush",
     parameter="bit depth",
     unit="bit",
     decimals=0,

@@ -18,7 +18,6 @@ def make_gain(level: float, samplerate: int) -> Callable:
 
 
 EFFECT = Effect(
-    label="gain",
     parameter="gain",
     unit="dB",
     decimals=1,

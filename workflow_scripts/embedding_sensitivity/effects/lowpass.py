@@ -48,7 +48,6 @@ def find_stop_edge_fault(level: float, samplerate: int) -> str | None:
 
 
 EFFECT = Effect(
-    label="low-pass",
     parameter="cutoff frequency",
     unit="Hz",
     decimals=3,

@@ -31,7 +31,6 @@ class Reverb:
 
 
 EFFECT = Effect(
-    label="reverb",
     parameter="room size",
     unit="",
     decimals=2,

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[1]
 # Of a tree, what differs between versions of Python or says only how a name is used.
 _SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation"}
 # Of a declaration, what computes. An identity has its version, packages and a choice's options
-# besides; its label, range, cost or licence change no sample.
+# besides; its parameter, range, cost or licence change no sample.
 _COMPUTING = {"Effect": {"make", "options"}, "Model": {"load", "initial"}}
 _LOGGERS = {"log", "logging", "logger", "warnings"}
 # Parsing takes a third of a second of each plan, so what was found is kept where Python keeps its

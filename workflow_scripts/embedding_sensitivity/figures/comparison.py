@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.paper import NEUTRAL, R2_MEAN, R2_STD, ROC_AUC
 from embedding_sensitivity.figures import style as look
@@ -351,7 +351,9 @@ def _comparison_grid(
 
 
 def _axis(effect: str, levels: Sequence[str]) -> EffectAxis:
-    entry = effect_named(effect)
-    return EffectAxis(
-        effect, entry.parameter, entry.unit, entry.scale == "log", None, tuple(levels)
-    )
+    """The axis of an effect: a plain one of a user's own, of which tables have the name alone."""
+    if effect not in EFFECTS:
+        return EffectAxis(effect, "level", "", False, None, tuple(levels))
+    entry = EFFECTS[effect]
+    log = entry.scale == "log"
+    return EffectAxis(effect, entry.parameter, entry.unit, log, None, tuple(levels))
