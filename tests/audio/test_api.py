@@ -33,7 +33,7 @@ def make(level, samplerate, seed):
     import numpy as np
     return lambda clip: np.random.default_rng(seed).normal(size=clip.shape)[: int(level)]
 
-EFFECT = Effect("noise", "frames", "", 0, (1, 100), make, needs_seed=True, keeps_length=False)
+EFFECT = Effect("frames", "", 0, (1, 100), make, needs_seed=True, keeps_length=False)
 """
 
 

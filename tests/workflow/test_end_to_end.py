@@ -143,26 +143,24 @@ def test_every_job_has_a_log(finished):
 
 
 ONE_MORE_EFFECT = """
-        Effect(
-            name="fade",
-            parameter="factor",
-            unit="",
-            decimals=1,
-            low=0.0,
-            high=1.0,
-            neutral=1.0,
-            log_axis=False,
-            stateful=False,
-            make=lambda level, samplerate: lambda audio: audio * audio.dtype.type(level),
-        ),
+from embedding_sensitivity.effects import Effect
+
+EFFECT = Effect(
+    parameter="factor",
+    unit="",
+    decimals=1,
+    range=(0.0, 1.0),
+    neutral=1.0,
+    make=lambda level, samplerate: lambda audio: audio * audio.dtype.type(level),
+)
 """
 
 
 @pytest.mark.more
-def test_one_more_effect_is_one_entry(project):
-    effects = project.path("workflow_scripts/embedding_sensitivity/effects/__init__.py")
-    head, tail = effects.read_text(encoding="utf-8").split("    for effect in (\n")
-    effects.write_text(f"{head}    for effect in ({ONE_MORE_EFFECT}{tail}", encoding="utf-8")
+def test_one_more_effect_is_one_file(project):
+    """All that has to be written, with the workflow's own folder and model."""
+    effect = project.path("workflow_scripts/embedding_sensitivity/effects/fade.py")
+    effect.write_text(ONE_MORE_EFFECT, encoding="utf-8")
     config = project.read_config()
     config |= {"effects": {"fade": {"levels": [0.1, 0.5]}}, "models": {"logmel": {}}}
     project.write_config(config)
