@@ -122,7 +122,7 @@ schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/
 	@$(RUN) python tools/write_documents.py
 
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
-	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools workflow_scripts/*.egg-info
+	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools build workflow_scripts/*.egg-info
 
 .venv/.ready: tools/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \

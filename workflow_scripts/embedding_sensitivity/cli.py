@@ -117,7 +117,7 @@ def run_snakemake(given: Sequence[str]) -> NoReturn:
 
 
 def make_parser() -> Parser:
-    parser = Parser(prog="embedding-sensitivity", description=__doc__.splitlines()[0])
+    parser = Parser(prog="embedding-sensitivity", description="Plan, run and check an experiment.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
 
     def add(name: str, function) -> argparse.ArgumentParser:
