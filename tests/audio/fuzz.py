@@ -42,7 +42,7 @@ from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import path_refusal, printable
+from embedding_sensitivity.files.names import find_path_fault, printable
 from embedding_sensitivity.models.logmel import LogMel
 
 EXTENSIONS = ("wav", "flac", "aif", "aiff", "ogg", "mp3")
@@ -490,7 +490,7 @@ def index(folder: str, good: list[str]) -> str:
 def unusable_names(folder: str) -> list[str]:
     """Paths of the files whose names the workflow does not take."""
     files = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
-    return [path for path in files if path_refusal(path)]
+    return [path for path in files if find_path_fault(path)]
 
 
 def serve() -> None:

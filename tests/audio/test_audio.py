@@ -26,8 +26,8 @@ from embedding_sensitivity.clips.audio import (
     inspect_file,
     read_clip,
     to_pcm16,
+    write_batch,
     write_wavs,
-    writing_batch,
 )
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.files.errors import InputError
@@ -273,7 +273,7 @@ def write_random(path, audio="pcm16", clips=CLIPS):
     rng = np.random.default_rng(0)
     protocol = {"audio": audio, "reverb_state": "reset"}
     written = {}
-    with writing_batch(
+    with write_batch(
         path, levels=["1", "2"], clips=clips, effect="gain", protocol=protocol
     ) as writer:
         for level in (1, 0):
@@ -312,7 +312,7 @@ def test_a_clip_of_another_length_is_not_written_over_its_neighbour(tmp_path):
     protocol = {"audio": "pcm16", "reverb_state": "reset"}
     with (
         pytest.raises(ValueError, match="expected"),
-        writing_batch(
+        write_batch(
             tmp_path / "batch.h5", levels=["1"], clips=CLIPS, effect="gain", protocol=protocol
         ) as writer,
     ):
@@ -361,7 +361,7 @@ def test_reading_a_batch_takes_no_memory_for_what_was_read(tmp_path):
     # 20 s of stereo at two levels: 7 MB in pieces of 0.2.
     clips = [replace(CLIPS[0], clip=f"c{n}", frames=44100) for n in range(20)]
     protocol = {"audio": "pcm16", "reverb_state": "reset"}
-    with writing_batch(
+    with write_batch(
         tmp_path / "batch.h5", levels=["1", "2"], clips=clips, effect="gain", protocol=protocol
     ) as writer:
         for level, index in itertools.product(range(2), range(len(clips))):

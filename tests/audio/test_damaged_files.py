@@ -12,7 +12,7 @@ import pytest
 
 from embedding_sensitivity.analysis.direction_store import read_directions, write_directions
 from embedding_sensitivity.analysis.directions import LabelDirections
-from embedding_sensitivity.clips.audio import AudioBatch, writing_batch
+from embedding_sensitivity.clips.audio import AudioBatch, write_batch
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.embeddings.store import read_header, read_rows, read_store, write_store
 from embedding_sensitivity.files.errors import InputError
@@ -66,7 +66,7 @@ def write_audio(path: Path) -> None:
         for row, name in enumerate(CLIPS)
     ]
     protocol = {"audio": "pcm16"}
-    with writing_batch(path, levels=LEVELS, clips=clips, effect="gain", protocol=protocol) as file:
+    with write_batch(path, levels=LEVELS, clips=clips, effect="gain", protocol=protocol) as file:
         for level in range(2):
             for index, clip in enumerate(clips):
                 file.write(level, index, 0.1 * random_array(clip.frames, 2))

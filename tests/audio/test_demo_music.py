@@ -54,10 +54,11 @@ def run_rule(folder, **changes):
     render_demo_clips.main(
         mock_snakemake(
             "render_demo_clips",
-            params={"demo": demo},
+            params={"demo": demo, "identity": "01234567"},
             output={
                 "clips": [folder / "clips" / clip.file_name for clip in clips],
                 "split": folder / "split.csv",
+                "identity": folder / "identity",
             },
         )
     )

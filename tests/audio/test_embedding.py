@@ -10,7 +10,7 @@ import soundfile
 import assemble_effect
 import embed_clips
 import embed_original
-from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, writing_batch
+from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, write_batch
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
@@ -42,7 +42,7 @@ def folder(tmp_path) -> Path:
         )  # fmt: skip
     write_clips(tmp_path / "clips.csv", clips)
     kept = [clips[0], clips[2]]
-    with writing_batch(
+    with write_batch(
         tmp_path / "0.h5", levels=LEVELS, clips=kept, effect="gain", protocol=PROTOCOL
     ) as writer:
         for row, index in enumerate((0, 2)):

@@ -34,7 +34,7 @@ def test_it_notices(tmp_path, monkeypatch, embed, words):
     program = tmp_path / "broken.py"
     program.write_text(
         "import os, time\nimport fuzz, numpy as np\n"
-        f"fuzz.LogMel.embed = lambda *_: {embed}\nfuzz.serve()\n"
+        f"fuzz.LogMel.embed = lambda *_: {{'embedding': {embed}}}\nfuzz.serve()\n"
     )
     monkeypatch.setattr(fuzz, "__file__", str(program))
     path = tmp_path / "clip.wav"

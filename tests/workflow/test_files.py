@@ -77,7 +77,7 @@ def test_errors_of_other_files_and_of_the_program_stay_what_they_are(tmp_path):
 
 def test_two_writers_of_one_file_are_told(tmp_path):
     path = tmp_path / "auc.csv"
-    told = pytest.raises(InputError, match=r"auc\.csv: another process writes it too")
+    told = pytest.raises(InputError, match=r"auc\.csv: another process is writing this file")
     with told, replacing(path) as part:
         part.write_text("x")
         os.replace(part, path)  # as the other's last step

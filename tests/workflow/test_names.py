@@ -14,7 +14,12 @@ from embedding_sensitivity.clips.findings import Finding, write_findings
 from embedding_sensitivity.experiment.embedding_files import level_files
 from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import label_refusal, path_refusal, rst_text, text_refusal
+from embedding_sensitivity.files.names import (
+    find_label_fault,
+    find_path_fault,
+    find_text_fault,
+    rst_text,
+)
 
 # Each is refused wherever it is in a name.
 HIDDEN = ["\n", "\r", "\t", "\0", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u202e", "\u2066", "\udcff"]
@@ -29,26 +34,27 @@ PLAIN = [
 
 @pytest.mark.parametrize("piece", [*HIDDEN, *MEANINGFUL])
 def test_what_no_name_may_hold(piece):
-    for refusal in (text_refusal, path_refusal, label_refusal):
-        assert refusal(f"a{piece}b")
+    for find_fault in (find_text_fault, find_path_fault, find_label_fault):
+        assert find_fault(f"a{piece}b")
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_other_text_is_only_text(name):
-    assert text_refusal(name) == path_refusal(f"/data/{name}.wav") == label_refusal(name) == ""
+    assert find_text_fault(name) == find_label_fault(name) == ""
+    assert find_path_fault(f"/data/{name}.wav") == ""
 
 
 @pytest.mark.parametrize(
     "label", ["", " a", "a ", ".", "..", ".a", "a/b", "a\\b", "a" * 129, "é" * 65]
 )
 def test_labels_are_parts_of_file_names(label):
-    assert label_refusal(label)
+    assert find_label_fault(label)
 
 
 def test_names_fit_a_file_system():
-    assert path_refusal("/data/" + "a" * 200 + ".wav") == ""
-    assert "200 bytes" in path_refusal("/data/" + "a" * 201 + ".wav")
-    assert "200 bytes" in path_refusal("/data/" + "é" * 101 + ".wav")
+    assert find_path_fault("/data/" + "a" * 200 + ".wav") == ""
+    assert "200 bytes" in find_path_fault("/data/" + "a" * 201 + ".wav")
+    assert "200 bytes" in find_path_fault("/data/" + "é" * 101 + ".wav")
 
 
 @pytest.mark.parametrize("piece", [*HIDDEN, "\n" * 3])
@@ -205,5 +211,7 @@ def test_folders_that_lead_in_a_circle_are_not_followed(tmp_path):
 
 def test_embeddings_that_are_no_file_are_never_opened(tmp_path):
     os.mkfifo(tmp_path / "embeddings_gain_5.0.h5")
-    with pytest.raises(InputError, match=r"gain_5\.0\.h5: is no file, but a link, pipe or folder"):
+    with pytest.raises(
+        InputError, match=r"gain_5\.0\.h5: not a regular file \(link, pipe or directory\)"
+    ):
         level_files(tmp_path, None)

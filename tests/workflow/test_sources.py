@@ -13,10 +13,10 @@ from embedding_sensitivity.downloads.sources import (
     SOURCES,
     check_local_weights,
     check_mirrors,
+    find_url_fault,
     local_weights,
     source_of,
     sources_of,
-    url_refusal,
     weights_files,
 )
 from embedding_sensitivity.files.errors import InputError
@@ -30,7 +30,7 @@ DIGITS = {"sha256": 64, "md5": 32, "git_blob": 40, "lock": 0}
 def test_a_source_is_complete(name):
     source = SOURCES[name]
     assert source.name == name
-    assert url_refusal(source.url) == "" and source.url.startswith("https://")
+    assert find_url_fault(source.url) == "" and source.url.startswith("https://")
     assert re.fullmatch(rf"[0-9a-f]{{{DIGITS[source.hash_kind]}}}", source.digest)
     assert not set(source.file_name) & set("/ ")
     # A first file is pinned unseen, so that at least its kind is checked.
@@ -94,7 +94,7 @@ def test_only_the_standard_library_is_needed():
     ],
 )
 def test_addresses_that_are_fine(url):
-    assert url_refusal(url) == ""
+    assert find_url_fault(url) == ""
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_addresses_that_are_fine(url):
     ],
 )
 def test_addresses_that_are_not(url):
-    assert url_refusal(url)
+    assert find_url_fault(url)
 
 
 def test_mirrors():

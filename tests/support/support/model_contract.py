@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from embedding_sensitivity.clips.clip import SHORTEST_S
+from embedding_sensitivity.clips.clip import MIN_DURATION_S
 from embedding_sensitivity.models import MODELS, Choice, EmbeddingModel, choose
 
 
@@ -30,7 +30,12 @@ def noise(seconds: float, channels: int, seed: int, samplerate: int = 44100) -> 
 def check_model(choice: Choice, model: EmbeddingModel) -> None:
     """Check what `EmbeddingModel` says of a loaded model."""
     assert re.fullmatch("[0-9a-f]{64}", model.weights_sha256) and model.batch_size >= 1
-    clips = [noise(3, 2, 0), noise(1, 1, 1), noise(SHORTEST_S, 2, 2), np.zeros((44100, 2), "f4")]
+    clips = [
+        noise(3, 2, 0),
+        noise(1, 1, 1),
+        noise(MIN_DURATION_S, 2, 2),
+        np.zeros((44100, 2), "f4"),
+    ]
     before = [clip.copy() for clip in clips]
     prepare = pickle.loads(pickle.dumps(model.prepare))
     prepared = [prepare(clip, 44100) for clip in clips]

@@ -18,12 +18,12 @@ import numpy as np
 import soundfile
 
 from embedding_sensitivity.clips.clip import (
-    LOUDEST,
+    MAX_PEAK,
     MAX_SAMPLES,
-    QUIETEST,
-    SHORTEST_S,
+    MIN_DURATION_S,
+    MIN_PEAK,
     Clip,
-    form_refusal,
+    find_form_fault,
 )
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
@@ -37,7 +37,7 @@ FULL_SCALE = 32768
 PEDALBOARD_FULL_SCALE = 32767
 
 # No clip has a larger file: 8 bytes for every sample, and tags or a picture.
-LARGEST_FILE = 8 * MAX_SAMPLES + 2**26
+MAX_FILE_BYTES = 8 * MAX_SAMPLES + 2**26
 
 
 class BadClip(InputError):
@@ -147,10 +147,10 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
     if not content:
         raise BadClip(path, "the file is empty, expected audio")
     try:
-        with _words_of_libraries_unheard():
+        with _silence_libraries():
             with soundfile.SoundFile(io.BytesIO(content)) as file:
                 frames, samplerate, channels = file.frames, file.samplerate, file.channels
-            if reason := form_refusal(frames, samplerate, channels):
+            if reason := find_form_fault(frames, samplerate, channels):
                 raise BadClip(path, reason)
             audio, _ = decode(content)
     except soundfile.SoundFileError as error:
@@ -165,15 +165,15 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise BadClip(path, "has samples that are NaN or infinite")
     peak = max(-lowest, highest)
-    if peak > LOUDEST:
-        reach = f"its samples reach {peak:.4g}, expected at most {LOUDEST:g}"
+    if peak > MAX_PEAK:
+        reach = f"its samples reach {peak:.4g}, expected at most {MAX_PEAK:g}"
         raise BadClip(path, f"{reach} where full scale is 1")
-    silent = peak < QUIETEST
+    silent = peak < MIN_PEAK
     if silent and not may_be_silent:
-        how = f"no sample reaches {QUIETEST:.0e} of full scale" if peak else "every sample is 0"
+        how = f"no sample reaches {MIN_PEAK:.0e} of full scale" if peak else "every sample is 0"
         raise BadClip(path, f"is silent ({how})")
-    if frames / samplerate < SHORTEST_S:
-        reason = f"lasts {frames / samplerate:.4g} s, expected {SHORTEST_S:g} s or more"
+    if frames / samplerate < MIN_DURATION_S:
+        reason = f"lasts {frames / samplerate:.4g} s, expected {MIN_DURATION_S:g} s or more"
         raise BadClip(path, reason)
     return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
 
@@ -183,14 +183,14 @@ def _content(path: str | Path) -> bytes:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    if status.st_size > LARGEST_FILE:
-        found, most = (f"{size / 1e9:.3g} GB" for size in (status.st_size, LARGEST_FILE))
+    if status.st_size > MAX_FILE_BYTES:
+        found, most = (f"{size / 1e9:.3g} GB" for size in (status.st_size, MAX_FILE_BYTES))
         raise OSError(errno.EFBIG, f"{found}, a clip's file has at most {most}")
     return Path(path).read_bytes()
 
 
 @contextmanager
-def _words_of_libraries_unheard() -> Iterator[None]:
+def _silence_libraries() -> Iterator[None]:
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -245,7 +245,7 @@ def _write_at(descriptor: int, position: int, array: np.ndarray) -> None:
 
 
 @contextmanager
-def writing_batch(
+def write_batch(
     path: str | Path,
     *,
     levels: Sequence[str],

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from embedding_sensitivity.files.csv_files import read_rows, write_rows
 
-# What a clip may be. Outside these rates the low-pass has no room or no precision, and no
-# recording; in an hour of samples or a thousand channels, an index of clips has gone astray.
+# Limits of a clip. Outside these rates the low-pass has no room or no precision, and nothing was
+# recorded. A file of an hour or of a thousand channels is not a clip.
 SAMPLERATES = (1_000, 768_000)  # Hz
 MAX_CHANNELS = 32
-SHORTEST_S = 0.05  # holds the longest frame of a spectrogram: logmel's, 2048 samples at 44.1 kHz
+MIN_DURATION_S = 0.05  # the longest frame of a spectrogram: logmel's, 2048 samples at 44.1 kHz
 MAX_SAMPLES = 2**26  # in all channels: 12 minutes of stereo at 44.1 kHz, 256 MiB
-# Full scale is 1. Near 12 the float16 overflows to which MusiCNN rounds its spectrogram.
-LOUDEST = 8.0
-QUIETEST = 2.0**-24  # half a step of 24-bit audio: what has no louder sample is silent
+# Full scale is 1. MusiCNN rounds its spectrogram to float16, which overflows near 12.
+MAX_PEAK = 8.0
+MIN_PEAK = 2.0**-24  # half a step of 24-bit audio: what has no louder sample is silent
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class DroppedClip:
 COLUMNS = tuple(field.name for field in fields(Clip))
 
 
-def form_refusal(frames: int, samplerate: int, channels: int) -> str | None:
-    """Why audio of that form, as a file's header has it, is no clip; None if it may be one."""
+def find_form_fault(frames: int, samplerate: int, channels: int) -> str:
+    """Return why audio with such a header is not a clip; empty if it may be one."""
     if not 1 <= channels <= MAX_CHANNELS:
         return f"has {channels} channels, expected 1 to {MAX_CHANNELS}"
     low, high = SAMPLERATES
@@ -65,7 +65,7 @@ def form_refusal(frames: int, samplerate: int, channels: int) -> str | None:
             f"its header tells of {frames} frames of {channels} channels, expected at most "
             f"{MAX_SAMPLES} samples in all"
         )
-    return None
+    return ""
 
 
 def write_clips(path: str | Path, clips: Iterable[Clip]) -> None:

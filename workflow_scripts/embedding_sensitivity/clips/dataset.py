@@ -1,7 +1,4 @@
-"""Which clips there are: audio files below a folder, what their names say, and the split.
-
-Standard library only: the Snakefile lists the files with it.
-"""
+"""List audio files, take labels and groups from their names, read the split."""
 
 import csv
 import hashlib
@@ -13,18 +10,18 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.irmas import parse_name
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import label_refusal, path_refusal, text_refusal
+from embedding_sensitivity.files.names import find_label_fault, find_path_fault, find_text_fault
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 SPLITS = ("train", "test")
 SPLIT_COLUMNS = ("instrument", "genre", "file_name", "split")
-# Besides the label, what of a row goes into tables and logs.
+# Columns of a split file that reach tables and logs, besides the label.
 SPLIT_TEXTS = ("file_name", "genre", "group")
 
 
 @dataclass(frozen=True)
 class SplitRow:
-    """One row of a split file; `group` is None where the file has no such column."""
+    """One row of a split file; `group` is None if the file has no such column."""
 
     clip: str
     label: str
@@ -34,7 +31,7 @@ class SplitRow:
 
 
 def find_audio(folder: str | Path) -> list[str]:
-    """Paths of the audio files below `folder`, sorted; hidden files and folders are passed over.
+    """Return the sorted paths of the audio files below `folder`, hidden files and folders left out.
 
     Raises
     ------
@@ -49,7 +46,7 @@ def find_audio(folder: str | Path) -> list[str]:
         raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
     paths, seen = [], set()
     for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
-        # Links that lead in a circle would be followed until a path is too long to be one.
+        # A circle of links would be followed until the path is too long.
         if (place := (os.stat(parent).st_dev, os.stat(parent).st_ino)) in seen:
             raise InputError(
                 f"data.folder: {parent} is a link to a folder that is there already: remove it"
@@ -67,13 +64,13 @@ def find_audio(folder: str | Path) -> list[str]:
             "give the folder of your audio"
         )
     for path in paths:
-        if reason := path_refusal(path):
+        if reason := find_path_fault(path):
             raise InputError(f"data.folder: {path} {reason}: rename it or move it elsewhere")
     return sorted(paths)
 
 
 def is_plain_file(path: str | Path) -> bool:
-    """Whether a path is of a file that can be read and named: what Snakemake takes for an input.
+    """Whether a path is a readable file with a UTF-8 name, which Snakemake accepts as an input.
 
     It stops at a dangling link, and at a name that is not UTF-8, with words of its own.
     """
@@ -85,7 +82,7 @@ def is_plain_file(path: str | Path) -> bool:
 
 
 def _refuse_unreadable(error: OSError) -> None:
-    # os.walk passes over such a folder, and with it over clips that nobody would miss.
+    # os.walk would skip the folder and its clips silently.
     raise InputError(
         f"data.folder: {error.filename} cannot be read ({error.strerror}): "
         "permit it or move it elsewhere"
@@ -93,7 +90,7 @@ def _refuse_unreadable(error: OSError) -> None:
 
 
 def describe(path: str | Path) -> tuple[str, str, str]:
-    """Label, genre and group of a clip from its name alone.
+    """Return label, genre and group of a clip from its path alone.
 
     IRMAS names carry all three; otherwise the label is the parent folder's name, the genre is
     empty and the clip is a group of its own.
@@ -138,8 +135,8 @@ def read_split(path: str | Path) -> list[SplitRow]:
                         f"{path}, line {number}: clip {clip} is there twice: delete one of the rows"
                     )
                 for what, reason in (
-                    ("label", label_refusal(row["instrument"])),
-                    *((name, text_refusal(str(row.get(name) or ""))) for name in SPLIT_TEXTS),
+                    ("label", find_label_fault(row["instrument"])),
+                    *((name, find_text_fault(str(row.get(name) or ""))) for name in SPLIT_TEXTS),
                 ):
                     if reason:
                         raise InputError(f"{path}, line {number}: the {what} {reason}: rename it")
@@ -168,7 +165,7 @@ def read_split(path: str | Path) -> list[SplitRow]:
 
 
 def labels_of(paths: Iterable[str], split: list[SplitRow] | None) -> list[str]:
-    """The labels there are, by the split file where there is one, else by the clips' names.
+    """Return the labels in the split, or in the clips' names if there is no split file.
 
     Raises `InputError` for a folder whose name can't be a label.
     """
@@ -176,7 +173,7 @@ def labels_of(paths: Iterable[str], split: list[SplitRow] | None) -> list[str]:
         return sorted({row.label for row in split})
     labels = {describe(path)[0]: path for path in paths}
     for label, path in labels.items():
-        if reason := label_refusal(label):
+        if reason := find_label_fault(label):
             raise InputError(
                 f"data.folder: {path}: its folder's name, which is its label, {reason}: rename the "
                 "folder, or give data.split"
@@ -185,6 +182,6 @@ def labels_of(paths: Iterable[str], split: list[SplitRow] | None) -> list[str]:
 
 
 def digest(value: object) -> str:
-    """SHA-256 of a value as canonical JSON: what stores record of a config slice."""
+    """Return the SHA-256 of a value as canonical JSON; stores record it for a config slice."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

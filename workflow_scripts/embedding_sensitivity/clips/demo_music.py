@@ -293,15 +293,15 @@ def compose(
         (bass, _bass(passage, harmony, beats), 0.9),
     ]
     if chordal:
-        voices[0] = (lead, _thickened(voices[0][1], keys, low), legato)
+        voices[0] = (lead, _thicken(voices[0][1], keys, low), legato)
     tracks = [
-        Track(program, pan, tuple(_played(passage, notes, beat_s, sustain)))
+        Track(program, pan, tuple(_play_notes(passage, notes, beat_s, sustain)))
         for (program, notes, sustain), pan in zip(voices, pans, strict=False)
     ]
     if band.drums:
         hits = _drums(passage, band.drums, beats)
         tracks.append(
-            Track(band.kit, pans[-1], tuple(_played(passage, hits, beat_s, 0.9)), drums=True)
+            Track(band.kit, pans[-1], tuple(_play_notes(passage, hits, beat_s, 0.9)), drums=True)
         )
     return Music(start_s, tracks[0], tuple(tracks[1:]), music_db, peak_dbfs, tuning)
 
@@ -312,7 +312,7 @@ def _register(rng: Random, low: int, high: int) -> tuple[int, int]:
     return start, start + REGISTER
 
 
-# Below, a note is (beat, beats, key, velocity) until `_played` puts it into seconds.
+# Below, a note is (beat, beats, key, velocity) until `_play_notes` puts it into seconds.
 
 
 def _melody(rng, harmony, keys, low, high, loudness, rhythm, beats) -> list:
@@ -340,7 +340,7 @@ def _melody(rng, harmony, keys, low, high, loudness, rhythm, beats) -> list:
     return notes
 
 
-def _thickened(notes, keys, low) -> list:
+def _thicken(notes, keys, low) -> list:
     """The melody with a third or fourth of the scale below each note that has room for it."""
     thick = []
     for beat, length, key, velocity in notes:
@@ -386,7 +386,7 @@ def _drums(rng, drums, beats) -> list:
     ]
 
 
-def _played(rng, notes, beat_s, sustain) -> list[Note]:
+def _play_notes(rng, notes, beat_s, sustain) -> list[Note]:
     """Notes in seconds, up to 15 ms off the beat as players are, held for `sustain` of theirs."""
     return [
         Note(beat * beat_s + rng.uniform(0, 0.015), length * beat_s * sustain, key, velocity)

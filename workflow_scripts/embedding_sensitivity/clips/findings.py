@@ -1,4 +1,4 @@
-"""What is worth knowing about the clips although nothing stops because of it."""
+"""Findings about the clips that are worth knowing but do not stop the run."""
 
 import os
 from collections import defaultdict
@@ -24,7 +24,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about one clip; `finding` is a key of `MEANINGS`."""
+    """A finding about a clip; `finding` is a key of `MEANINGS`."""
 
     clip: str
     path: str
@@ -42,7 +42,7 @@ def find(
     silent: Collection[str] = (),
     dropped: Collection[DroppedClip] = (),
 ) -> list[Finding]:
-    """All findings about an index and the audio files it was made from, sorted by clip.
+    """Return all findings about an index and its audio files, sorted by clip.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def find(
         if clip.clip in silent:
             found.append(("silence", "not embedded, a carried reverb passes through it"))
         first = first_of_audio.setdefault(clip.sha256, clip)
-        # Of embeddings made elsewhere there is no audio, and no hash of it.
+        # Embeddings made elsewhere have no audio, so no hash.
         if clip.sha256 and first is not clip:
             found.append(("repeated audio", f"the same as {first.clip}"))
         if clip.split and clip.group in leaking:
@@ -74,7 +74,7 @@ def find(
 
 
 def leaking_groups(clips: Iterable[Clip]) -> set[str]:
-    """The groups of which clips are in training and clips are in test."""
+    """Return the groups with clips in both training and test."""
     splits_of_group = defaultdict(set)
     for clip in clips:
         splits_of_group[clip.group].add(clip.split)
@@ -101,5 +101,5 @@ def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:
 
 
 def write_findings(path: str | Path, findings: Iterable[Finding]) -> None:
-    """Write them as a table with one header line."""
+    """Write the findings as a CSV file."""
     write_rows(path, COLUMNS, map(asdict, findings))

@@ -1,4 +1,4 @@
-"""Build the clip index: every file looked at once, every clip in its split."""
+"""Build the clip index: inspect every file once, assign every clip to its split."""
 
 import logging
 import random
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Index(NamedTuple):
-    """The clips; the ids of those of them that are silent; what was dropped, in path order."""
+    """The clips, the ids of the silent ones, and the dropped files in path order."""
 
     clips: list[Clip]
     silent: set[str]
@@ -41,7 +41,7 @@ def index_clips(
     irmas_folder: bool = False,
     on_bad_clip: str = "fail",
 ) -> Index:
-    """Index the files at `paths`, every one of which is looked at before anything is refused.
+    """Index the files at `paths`; every file is inspected before anything is refused.
 
     Only a clip outside the split may be silent: nothing is measured on it, and a carried reverb
     passes through silence as through anything else.
@@ -93,8 +93,8 @@ def index_clips(
         )
     bad = [entry for entry, _ in dropped]
     try:
-        split = _of_good_clips(wanted, split, set(wanted) - set(forms))
-        if not keep_unsplit:  # a generated split needn't have all the clips that were looked at
+        split = _select_good_clips(wanted, split, set(wanted) - set(forms))
+        if not keep_unsplit:  # a generated split need not have all the inspected clips
             rows = {row.clip for row in split}
             forms = {name: form for name, form in forms.items() if name in rows}
         clips = _clips_of(files, forms, split)
@@ -123,7 +123,7 @@ def _by_id(paths: Sequence[str]) -> dict[str, str]:
 
 def _check_none_is_missing(split: list[SplitRow], files: dict[str, str]) -> None:
     if missing := [row.clip for row in split if row.clip not in files]:
-        # Thousands are no line to read, but whoever completes the folder needs each of them.
+        # The error shows a few of them; the log has all, for whoever completes the folder.
         log.error("clips of the split without an audio file: %s", ", ".join(missing))
         few = ", ".join(missing[:3])
         raise InputError(
@@ -139,7 +139,7 @@ def _inspect(
     channels: int | None,
     irmas_folder: bool,
 ) -> tuple[dict[str, tuple], list[tuple[DroppedClip, BadClip]]]:
-    """What `inspect_file` says of each good clip, and the bad ones, in path order."""
+    """Return what `inspect_file` says of each valid clip, and the bad files in path order."""
     forms, bad = {}, []
     for name in progress(sorted(files, key=files.get), desc="clips", unit="clip"):
         path = files[name]
@@ -153,7 +153,7 @@ def _inspect(
                     f"{channels or count} of every clip",
                     "convert the file, or set data.samplerate and data.channels",
                 )
-            # No hash of a single clip is published; in an archive of the right hash all are right.
+            # No hash of a single clip is published; the archive's hash covers all of them.
             if irmas_folder and name in measured and not irmas.is_whole(frames / rate):
                 raise BadClip(
                     path,
@@ -171,10 +171,10 @@ def _inspect(
     return forms, bad
 
 
-def _of_good_clips(
+def _select_good_clips(
     wanted: dict[str, tuple], split: list[SplitRow] | None, bad: set[str]
 ) -> list[SplitRow]:
-    """The split without bad clips; generated from the good ones where there is none yet."""
+    """Return the split without bad clips, generated from the valid ones if there is none yet."""
     good = {name: what for name, what in wanted.items() if name not in bad}
     before, left = (Counter(what[0] for what in some.values()) for some in (wanted, good))
     for label in sorted(before):
@@ -217,7 +217,7 @@ def _clips_of(files: dict[str, str], forms: dict[str, tuple], split: list[SplitR
 
 
 def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]:
-    """A split of any data set: deterministic, stratified by label, no group in both parts.
+    """Generate a split: deterministic, stratified by label, no group in both parts.
 
     `described` maps clip ids to (label, genre, group). The test set is the first fold of
     ``StratifiedGroupKFold(4, shuffle, seed 20220419)`` over the clips in sorted order; training

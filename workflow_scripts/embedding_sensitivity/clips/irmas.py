@@ -1,4 +1,4 @@
-"""What the file names of IRMAS say (https://doi.org/10.5281/zenodo.1290750)."""
+"""The IRMAS data set (https://doi.org/10.5281/zenodo.1290750) and its file names."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import path_refusal
+from embedding_sensitivity.files.names import find_path_fault
 
 LABELS = {
     "cel": "cello",
@@ -63,7 +63,7 @@ _NAME = re.compile(r"(?:\d+__)?((?:\[[a-z_]+\]){2,})(\d{4})__\d+")
 
 
 class ClipName(NamedTuple):
-    """What a name tells of a clip; `group` is the recording it was cut from, four digits."""
+    """Label, genre and group of a clip; `group` is its recording, four digits."""
 
     label: str
     genre: str
@@ -71,7 +71,7 @@ class ClipName(NamedTuple):
 
 
 def parse_name(stem: str) -> ClipName | None:
-    """Label, genre and group of an IRMAS file stem, or None if it isn't one.
+    """Return label, genre and group of an IRMAS file stem, or None for another name.
 
     The first tag is the label, the last the genre: tags between them say whether there are drums.
     """
@@ -85,7 +85,7 @@ def parse_name(stem: str) -> ClipName | None:
 
 
 def is_whole(duration_s: float) -> bool:
-    """Whether a clip is as long as all of IRMAS's. A truncated WAV reads as a shorter one."""
+    """Whether a clip has the length of IRMAS's clips; a truncated WAV is shorter."""
     return abs(duration_s - DURATION_S) <= DURATION_TOLERANCE_S
 
 
@@ -103,7 +103,7 @@ def _is_audio(name: str) -> bool:
 
 
 def find_clips(folder: str | Path) -> list[str]:
-    """Paths of all of IRMAS's clips in `folder`, or in the folder of its name inside that.
+    """Return the paths of all IRMAS clips in `folder`, or in the folder of IRMAS's name inside it.
 
     Sorted, which is the order of ``librosa.util.find_files`` wherever the folder lies.
 
@@ -129,6 +129,6 @@ def find_clips(folder: str | Path) -> list[str]:
             raise InputError(f"{root / tag}: {len(names)} clips, IRMAS has {expected}: {_REMEDY}")
         paths += [os.path.join(root, tag, name) for name in names]
     for path in paths:
-        if reason := path_refusal(path):
+        if reason := find_path_fault(path):
             raise InputError(f"{path}: {reason}: restore it, or the folder")
     return sorted(paths)

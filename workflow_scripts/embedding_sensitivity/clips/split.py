@@ -1,7 +1,4 @@
-"""What a split into training and test clips must have, and the order it gives the labels.
-
-Standard library only: the plan checks a configuration against these.
-"""
+"""Requirements on a split into training and test clips, and the order of its labels."""
 
 import random
 from collections import Counter

@@ -27,7 +27,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from embedding_sensitivity.downloads.pins import read_pins
-from embedding_sensitivity.downloads.sources import Source, is_loopback, url_refusal
+from embedding_sensitivity.downloads.sources import Source, find_url_fault, is_loopback
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 RETRIES = 5
-LONGEST_PAUSE_S = 60
+MAX_PAUSE_S = 60
 RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 PROGRESS_S = 10
 USER_AGENT = "embedding-sensitivity"
@@ -95,7 +95,7 @@ def fetch(
         _verify(path, source)
         _pin(source, path, "given as a file", lock)
     except (_Unfit, OSError) as error:
-        raise InputError(f"{subject}: {error}: {_by_hand(source, kept, lock)}") from None
+        raise InputError(f"{subject}: {error}: {_say_how_by_hand(source, kept, lock)}") from None
     return path
 
 
@@ -112,14 +112,14 @@ def lack(
     kept = Path(folder, source.file_name)
     path, subject = _in_place(source, kept, local)
     if local is None and not kept.exists():
-        return f"{source.file_name}: is not there: {_by_hand(source, kept, lock)}"
+        return f"{source.file_name}: is not there: {_say_how_by_hand(source, kept, lock)}"
     try:
         _verify(path, source)
         pinned = _pinned(source, lock)
         if pinned and pinned != digest_of(path, "sha256"):
             raise _Unfit("is not the file whose SHA-256 is pinned")
     except (_Unfit, OSError) as error:
-        return f"{subject}: {error}: {_by_hand(source, kept, lock)}"
+        return f"{subject}: {error}: {_say_how_by_hand(source, kept, lock)}"
     return ""
 
 
@@ -173,7 +173,7 @@ def _download(
     pause_s: float,
 ) -> None:
     """Download to `path`; what a failure leaves beside it is where the next call goes on."""
-    if reason := url_refusal(url):
+    if reason := find_url_fault(url):
         raise _Unfit(reason)
     path.parent.mkdir(parents=True, exist_ok=True)
     part, tag = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.etag")
@@ -203,7 +203,7 @@ def _complete(
     failures, furthest = 0, _size(part)
     while True:
         try:
-            with _translated(timeout_s):
+            with _translate_errors(timeout_s):
                 _receive(opener, source, url, part, tag, timeout_s)
             return
         except _Interrupted as error:
@@ -328,7 +328,7 @@ def _disk(part: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _translated(timeout_s: float) -> Iterator[None]:
+def _translate_errors(timeout_s: float) -> Iterator[None]:
     """Sort the network's errors into those to retry and those that are final."""
     try:
         yield
@@ -338,7 +338,7 @@ def _translated(timeout_s: float) -> Iterator[None]:
             if error.code not in RETRIED_STATUS:
                 raise _Unfit(message) from None
             wish = error.headers.get("Retry-After", "")
-            pause = min(int(wish), LONGEST_PAUSE_S) if wish.isdecimal() else 0
+            pause = min(int(wish), MAX_PAUSE_S) if wish.isdecimal() else 0
             raise _Interrupted(message, pause) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
@@ -357,7 +357,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to addresses that would be accepted in the first place."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        reason = url_refusal(newurl)
+        reason = find_url_fault(newurl)
         if not reason and req.type == "https" and urlsplit(newurl).scheme != "https":
             # Plain HTTP is for who starts on this machine, not for who is sent here from elsewhere.
             reason = "is plain HTTP, expected https://... as before"
@@ -434,7 +434,7 @@ def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLik
         _pin_as(path.name, path, f"unpacked from {source.file_name}", lock)
     except _Unfit as error:
         kept = path.parents[1] / "downloads" / source.file_name
-        raise InputError(f"{path}: {error}: {_by_hand(source, kept, lock)}") from None
+        raise InputError(f"{path}: {error}: {_say_how_by_hand(source, kept, lock)}") from None
 
 
 def _pin_as(
@@ -473,7 +473,7 @@ def _pinned(source: Source, lock: str | os.PathLike | None) -> str:
     return read_pins(lock, Path(lock).read_text(encoding="utf-8")).get(source.file_name, "")
 
 
-def _by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
+def _say_how_by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
     """What to do where the workflow can't."""
     facts = [] if source.size is None else [f"{source.size:,} bytes"]
     if source.digest:

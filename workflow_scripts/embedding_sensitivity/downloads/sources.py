@@ -122,7 +122,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def url_refusal(url: str) -> str:
+def find_url_fault(url: str) -> str:
     """Why nothing is downloaded from an address; empty where it is fine.
 
     HTTPS only: what has no published hash is trusted for the server it came from. Plain HTTP is for
@@ -157,5 +157,5 @@ def check_mirrors(
                 f"{source}: mirrors.{name}: nothing of that name is downloaded{meant} "
                 f"there are {', '.join(sources)}"
             )
-        if reason := url_refusal(url):
+        if reason := find_url_fault(url):
             raise InputError(f"{source}: mirrors.{name}: {url} {reason}")

@@ -11,7 +11,7 @@ from embedding_sensitivity.clips.audio import (
     FULL_SCALE,
     PEDALBOARD_FULL_SCALE,
     read_clip,
-    writing_batch,
+    write_batch,
 )
 from embedding_sensitivity.clips.clip import Clip, in_split
 from embedding_sensitivity.effects import Effect
@@ -93,7 +93,7 @@ def render_batch(
                 writer.write(index, rows[clip.clip], fit_shape(effect, effected, samples.shape))
 
     with (
-        writing_batch(
+        write_batch(
             path,
             levels=levels,
             clips=stored,

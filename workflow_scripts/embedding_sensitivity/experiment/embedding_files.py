@@ -56,7 +56,9 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
                 f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move the file away"
             )
         if not path.is_file():
-            raise InputError(f"{path}: is no file, but a link, pipe or folder: move it away")
+            raise InputError(
+                f"{path}: not a regular file (link, pipe or directory): move it elsewhere"
+            )
         level = level_string(text, effect_named(effect).decimals, str(path))
         if reason := effect_named(effect).find_fault(float(level)):
             raise InputError(f"{path}: {reason}")

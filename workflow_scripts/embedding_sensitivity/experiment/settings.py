@@ -42,7 +42,7 @@ from embedding_sensitivity.experiment.measures import (
     style_of,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import text_refusal
+from embedding_sensitivity.files.names import find_text_fault
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
 # Of what becomes part of a path.
@@ -52,7 +52,7 @@ Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
 
 
 def _usable(path: str) -> str:
-    if reason := text_refusal(path):
+    if reason := find_text_fault(path):
         raise ValueError(f"{path!r} {reason}: rename it or move it elsewhere")
     return path
 

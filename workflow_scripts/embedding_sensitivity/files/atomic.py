@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embedding_sensitivity.files.errors import InputError
 
-# What the machine refuses, and what to do about it.
+# What to do about an error of the operating system.
 REMEDIES = {
     errno.ENOSPC: "free disk there and run again",
     errno.EDQUOT: "free some of your quota there and run again",
@@ -25,11 +25,11 @@ REMEDIES = {
 def replacing(path: str | os.PathLike, lasting: bool = True) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success rename it to `path`, on error remove it.
 
-    The temporary name is a function of `path` alone (``.<name>.part``), so that what a killed
-    run leaves behind is overwritten by the next one instead of piling up. What is `lasting` is on
-    the disk before it has its name: a power cut leaves no file that is there but empty.
+    The temporary name is a function of `path` alone (``.<name>.part``), so the next run overwrites
+    what a killed run left behind. A `lasting` file is flushed to the disk before it is renamed: a
+    power cut leaves no empty file under its name.
 
-    Raises `InputError` where the disk is full or may not be written.
+    Raises `InputError` if the disk is full or not writable.
     """
     path = Path(path)
     part = _part(path)
@@ -43,26 +43,26 @@ def replacing(path: str | os.PathLike, lasting: bool = True) -> Iterator[Path]:
             os.replace(part, path)
         except FileNotFoundError:
             raise InputError(
-                f"{path}: another process writes it too, as a job may that outlived its run: "
-                "wait until it has ended and run again"
+                f"{path}: another process is writing this file (perhaps a job left over from an "
+                "earlier run): wait until it has ended and run again"
             ) from None
         if lasting:
             _flush(path.parent)
     except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        if refused := writing_refused(path, error):
+        if refused := explain_write_error(path, error):
             raise refused from error
         raise
 
 
-def writing_refused(path: str | os.PathLike, error: BaseException) -> InputError | None:
-    """The one line for an error of writing `path` that is the disk's, not the program's."""
+def explain_write_error(path: str | os.PathLike, error: BaseException) -> InputError | None:
+    """Return one line for an error that the disk caused, None for a fault of the program."""
     if not isinstance(error, OSError) or error.errno not in REMEDIES:
         return None
     path = Path(path)
     if error.filename and Path(error.filename) not in (path, _part(path), *path.parents):
-        return None  # it was read, or is of another file
+        return None  # an error of reading, or of another file
     return InputError(f"{path}: cannot be written ({error.strerror}): {REMEDIES[error.errno]}")
 
 
@@ -71,12 +71,12 @@ def _part(path: Path) -> Path:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file, or which files a folder has, is on the disk."""
+    """Flush a file's content, or a folder's list of files, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems can't of a folder.
+        # Some network file systems cannot flush a folder.
         if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
             raise
     finally:
@@ -84,6 +84,6 @@ def _flush(path: Path) -> None:
 
 
 def sha256_of(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The one exception that means: what you gave is wrong, not the program."""
+"""The exception for bad input, as opposed to a fault of the program."""
 
 from embedding_sensitivity.files.names import printable
 
@@ -8,7 +8,7 @@ class InputError(Exception):
 
     The message is one line that names the file or config key, says what was found and what was
     expected, and what to do about it. ``logs.configure_logging`` prints it without a traceback.
-    What it quotes can't forge a second line or steer the terminal.
+    Quoted text can neither add a second line nor control the terminal.
     """
 
     def __init__(self, message: str) -> None:

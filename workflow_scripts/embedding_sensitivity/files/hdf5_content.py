@@ -1,8 +1,8 @@
-"""HDF5 files that somebody else made: what is in the file itself, and no more than it holds.
+"""Read HDF5 files that somebody else made: only what is stored in the file itself.
 
-HDF5 lets a file stand for others: links lead into them, datasets lie in any file on the machine, or
-are put together from parts of others, with zeros for those that are missing. And it lets a dataset
-claim more than is stored, which reads as zeros too. None of it is opened here, let alone read.
+A link of HDF5 may lead into another file. A dataset may lie in any file on the machine, or be a
+virtual one over parts of other files, with zeros for missing parts. Its shape may claim more than
+is stored, and the rest reads as zeros. Such content is refused before it is opened.
 """
 
 import os
@@ -11,19 +11,19 @@ import h5py
 
 from embedding_sensitivity.files.errors import InputError
 
-# Beyond what deflate makes of embeddings: zeros alone are packed so small.
-MOST_UNPACKED = 200
-# Small datasets are mostly what HDF5 keeps about them.
-SMALL_BYTES = 2**20
+# Deflate compresses embeddings less than this; only zeros are compressed more.
+MAX_COMPRESSION = 200
+# Of smaller datasets most bytes are HDF5's own.
+MIN_CHECKED_BYTES = 2**20
 
 
 def member(
     group: h5py.Group, name: str, path: str | os.PathLike
 ) -> h5py.Group | h5py.Dataset | None:
-    """What is at `name` (a path of several parts as well) below a group; None if nothing is.
+    """Return the group or dataset at `name`, a path below `group`, or None if there is none.
 
-    Raises `InputError`, naming the file at `path`, for what only leads to another place, or for a
-    dataset that is not stored whole in the file.
+    Raises `InputError`, naming the file at `path`, for a link, or for a dataset that is not stored
+    whole in the file.
     """
     found = group
     for part in name.strip("/").split("/"):
@@ -46,7 +46,7 @@ def _file_of(link: h5py.SoftLink | h5py.ExternalLink) -> str:
 
 
 def _check_stored(data: h5py.Dataset, path: str | os.PathLike) -> None:
-    """Refuse a dataset that lies elsewhere, or claims more than the file has of it."""
+    """Refuse a dataset that is stored elsewhere, or claims more than is stored."""
     if data.is_virtual or data.external:
         raise InputError(
             f"{path}: {data.name} is kept in other files, expected the content itself: copy it "
@@ -61,7 +61,7 @@ def _check_stored(data: h5py.Dataset, path: str | os.PathLike) -> None:
         for length, chunk in zip(data.shape, data.chunks, strict=True):
             chunks *= -(-length // chunk)
         whole = data.id.get_num_chunks() == chunks
-    if not whole or size > max(SMALL_BYTES, MOST_UNPACKED * stored):
+    if not whole or size > max(MIN_CHECKED_BYTES, MAX_COMPRESSION * stored):
         raise InputError(
             f"{path}: {data.name} claims to be of shape {data.shape}, {size / 1e6:.3g} MB, and "
             f"{stored / 1e6:.3g} MB are stored of it: compute or copy it again"

@@ -1,15 +1,15 @@
-"""What the machine has that Snakemake runs on. Standard library only."""
+"""Memory and programs of the machine that Snakemake runs on."""
 
 import os
 import sys
 from pathlib import Path
 
-# Where Linux says what a container, batch job or session may use (control groups, version 2 and 1).
+# Memory limits of a container, batch job or session (control groups, versions 2 and 1).
 LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def memory_mb(root: str | os.PathLike = "/") -> int:
-    """This machine's memory, or what its container may use of it, in MB; `root` is for tests."""
+    """Return this machine's memory, or its container's limit, in MB; `root` is for tests."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in LIMITS:
         file = Path(root, name)
@@ -21,7 +21,7 @@ def memory_mb(root: str | os.PathLike = "/") -> int:
 def find_programs_beside_python() -> None:
     """Put the folder of this Python first on PATH, as activating its environment would.
 
-    So Snakemake called by its path, as from cron or an editor, finds the conda that lies beside it.
+    Snakemake called by its path, as from cron or an editor, then finds the conda beside it.
     """
     folder = str(Path(sys.executable).parent)
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal alone, as in a log file each would be one endless line."""
+"""Progress bars, on a terminal only: in a log file each would be one endless line."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,10 @@ from embedding_sensitivity.files.logs import is_summed_up
 
 
 class _Bar(tqdm):
-    # No thread that wakes bars which have stalled: where memory runs out just as a thread starts,
-    # Python waits for it for ever.
+    # No monitor thread: if memory runs out while a thread starts, Python waits for it for ever.
     monitor_interval = 0
 
 
 def progress(items: Iterable | None = None, **options) -> tqdm:
-    """Show how far the iteration over `items` is, or what `update` is told; tqdm's `options`."""
+    """Return a progress bar over `items`, or one that `update` moves; `options` are tqdm's."""
     return _Bar(items, disable=True if is_summed_up() else None, **options)

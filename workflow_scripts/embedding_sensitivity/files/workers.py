@@ -1,4 +1,4 @@
-"""Work shared out to processes: clips prepared ahead of a model, labels of an analysis."""
+"""Share work out to processes: prepare clips ahead of a model, analyse labels in parallel."""
 
 import multiprocessing
 import os
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from embedding_sensitivity.files.errors import InputError
 
-# The function that a worker calls, set as it starts: sent once, not with every item.
+# The function that a worker calls, set when the worker starts: it is sent only once.
 _function: Callable | None = None
 
 
@@ -26,16 +26,16 @@ def in_order(
     Parameters
     ----------
     function : picklable, as are items and results
-    n_processes : that call it; 0 for this one, when a result is asked for
-    n_ahead : items that are worked on, or whose results wait, at a time: bounds memory
+    n_processes : number of worker processes; with 0 this process calls `function`
+    n_ahead : maximum number of items in progress or with a waiting result; bounds memory
 
-    An error of `function` is raised here. A process that is killed, as the system does where
-    memory runs out, is an `InputError`.
+    An error of `function` is raised here. If a worker is killed, as the system does when memory
+    runs out, `InputError` is raised.
     """
     if not n_processes:
         yield from (function(*item) for item in items)
         return
-    # Spawned: a fork of a process that runs CUDA or TensorFlow may hang.
+    # Spawn: a fork of a process that runs CUDA or TensorFlow may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(n_processes, context, _start, (function,))
     waiting = deque()
@@ -58,14 +58,14 @@ def in_order(
 def _start(function: Callable) -> None:
     global _function
     _function = function
-    # Ctrl-C goes to every process of a run; the one that waits for this one deals with it.
+    # Ctrl-C reaches every process of a run; the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     threadpool_limits(1)
 
 
 def _follow_parent() -> None:
-    """Without it, the workers of a job that was killed would wait for work for ever."""
+    """Exit with the parent: the workers of a killed job would wait for work for ever."""
     multiprocessing.parent_process().join()
     os._exit(1)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from embedding_sensitivity.files.declarations import discover, load_declaration
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import text_refusal
+from embedding_sensitivity.files.names import find_text_fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -401,7 +401,7 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
 def _check_path(where: str, value: Any, expected: str) -> None:
     if type(value) is not str or not value:
         raise InputError(f"{where}: is {value!r}, expected {expected}")
-    if reason := text_refusal(value):
+    if reason := find_text_fault(value):
         raise InputError(f"{where}: {value!r} {reason}: rename it or move it elsewhere")
 
 
