@@ -21,7 +21,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
@@ -75,15 +74,10 @@ def write(folder: Path) -> None:
     write_store(folder / "effect.h5", effected, names, levels, attributes)
 
 
-class Files(dict):
-    """Files by name, as a script's input and output are."""
-
-    __getattr__ = dict.__getitem__
-
-
 def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     """Run the job of a group of measures as Snakemake would."""
     import measure
+    from embedding_sensitivity.commands.mock_snakemake import mock_snakemake
     from embedding_sensitivity.experiment.measures import METHODS
 
     job = find_job(name)
@@ -106,23 +100,12 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     }
     made = {table.name: [folder / f"{table.name}.csv"] for table in job.tables}
     (made if job.group.fits_directions else given)["directions"] = [folder / "directions.h5"]
-    measure.main(
-        SimpleNamespace(
-            input=Files(given),
-            output=Files(made),
-            params=SimpleNamespace(
-                models=[MODEL],
-                labels=None,
-                neutral=None,
-                measures=[(m.name, None, {key: options[key] for key in m.reads})
-                          for m in job.measures],
-            ),
-            wildcards=SimpleNamespace(effect=EFFECT, items={"effect": EFFECT}.items),
-            threads=PROCESSES,
-            log=[],
-            rule=f"measure_{name}",
-        )
-    )  # fmt: skip
+    measures = [(m.name, None, {key: options[key] for key in m.reads}) for m in job.measures]
+    params = {"models": [MODEL], "labels": None, "neutral": None, "measures": measures}
+    files = {"input": given, "output": made}
+    wildcards = {"effect": EFFECT}
+    job = mock_snakemake(f"measure_{name}", wildcards, **files, params=params, threads=PROCESSES)
+    measure.main(job)
 
 
 def find_job(name: str):

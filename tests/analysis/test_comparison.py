@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import types
 
 import matplotlib
 import pytest
@@ -17,6 +16,7 @@ from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
 from embedding_sensitivity.figures.style import rc_of
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 LEVELS = {
     "gain": ["-40.0", "-20.0", "5.0"],
@@ -151,30 +151,21 @@ def write_experiment(folder, audio: str, data: str, shift: float) -> dict:
     (tables / "provenance.json").write_text(json.dumps(stores))
 
 
-class Named(dict):
-    __getattr__ = dict.__getitem__
-
-
 def compare(folder, monkeypatch, data: str = "1f") -> dict:
     """Both scripts as Snakemake would run them; returns the paths they made by their keys."""
     write_experiment(folder, "pcm16", "1f", 0.0)
     write_experiment(folder, "float32", data, 0.0625)
     monkeypatch.chdir(folder)
     both = comparison.tables_of_both("pcm16", "float32")
-    names = Named(a="pcm16", b="float32")
+    names = {"a": "pcm16", "b": "float32"}
     files = {name: folder / f"{name}.csv" for name in ("global_r2", "table1", "auc", "summary")} | {
         "provenance": folder / "provenance.json"
     }
-    job = types.SimpleNamespace(
-        input=Named({table: [tables[table] for tables in both] for table in both[0]}),
-        output=Named(files), wildcards=names, log=[], rule="compare_experiments",
-    )  # fmt: skip
+    given = {table: [tables[table] for tables in both] for table in both[0]}
+    job = mock_snakemake("compare_experiments", names, input=given, output=files)
     compare_experiments.main(job)
     figures = {stem: [folder / f"{stem}.png", folder / f"{stem}.pdf"] for stem in ("r2", "auc")}
-    drawn = types.SimpleNamespace(
-        input=Named(files), output=Named(figures), wildcards=names, log=[], rule="draw_comparison"
-    )
-    draw_comparison.main(drawn)
+    draw_comparison.main(mock_snakemake("draw_comparison", names, input=files, output=figures))
     return files | {"figures": figures}
 
 

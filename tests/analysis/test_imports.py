@@ -2,7 +2,6 @@
 
 import csv
 import pickle
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -15,6 +14,7 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.embeddings.imported import attributes, read_embeddings, read_levels
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 CLIPS = ["b", "a", "c"]
 MODEL = "openl3"
@@ -217,16 +217,7 @@ def test_attributes_change_with_clips_and_embeddings(file):
 
 def run(script, tmp_path, inputs, output, params=None, **wildcards):
     script.main(
-        SimpleNamespace(
-            input=SimpleNamespace(**inputs),
-            output=output,
-            params=SimpleNamespace(**(params or {})),
-            wildcards=type("Wildcards", (SimpleNamespace,), {"items": lambda self: []})(
-                **wildcards
-            ),
-            log=[],
-            rule=script.__name__,
-        )
+        mock_snakemake(script.__name__, wildcards, input=inputs, output=output, params=params or {})
     )
 
 
@@ -242,7 +233,7 @@ def test_the_scripts_write_the_index_and_stores_that_fit_each_other(tmp_path, ca
     with open(split, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(table)
     report = tmp_path / "report.csv"
-    output = SimpleNamespace(clips=index, report=report)
+    output = {"clips": index, "report": report}
     run(index_embeddings, tmp_path, {"split": split}, output, {"labels": ["oboe", "tuba"]})
     clips = read_clips(index)
     assert [(c.clip, c.label, c.genre, c.group, c.split, c.split_row) for c in clips] == [

@@ -3,7 +3,6 @@
 import csv
 import itertools
 import math
-import types
 from pathlib import Path
 
 import matplotlib
@@ -22,6 +21,7 @@ from embedding_sensitivity.experiment.tables import find_table, read_table, writ
 from embedding_sensitivity.figures import comparison as comparison_figures
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 from embedding_sensitivity.files.errors import InputError
+from support import mock_snakemake
 
 AUC = find_table("auc")
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,18 +94,16 @@ def tabulate(auc: Path, table1: Path, models=MODELS, effects=EFFECTS) -> list[di
     """Run the script as Snakemake would; returns the table's rows."""
     output = auc.with_name("paper_comparison.csv")
     tabulate_paper_comparison.main(
-        types.SimpleNamespace(
-            input=types.SimpleNamespace(
-                auc=auc,
-                table1=table1,
-                paper_table1=DATA / "table1_global_r2.csv",
-                paper_fig4=DATA / "fig4_auc.csv",
-            ),
-            output=[output],
-            params=types.SimpleNamespace(models=models, effects=effects),
-            log=[],
-            rule="tabulate_paper_comparison",
-            wildcards={},
+        mock_snakemake(
+            "tabulate_paper_comparison",
+            input={
+                "auc": auc,
+                "table1": table1,
+                "paper_table1": DATA / "table1_global_r2.csv",
+                "paper_fig4": DATA / "fig4_auc.csv",
+            },
+            output=output,
+            params={"models": models, "effects": effects},
         )
     )
     return read_table(output, "paper_comparison")
@@ -342,24 +340,21 @@ def test_fig4_has_the_papers_points_and_this_runs_lines(auc, table1, model):
 def test_the_scripts_write_both_formats(auc, table1):
     tabulate(auc, table1)
     folder = auc.parent
-    given = types.SimpleNamespace(comparison=folder / "paper_comparison.csv", auc=auc)
-    job = types.SimpleNamespace(
+    given = {"comparison": folder / "paper_comparison.csv", "auc": auc}
+    job = mock_snakemake(
+        "draw_paper_table1",
         input=given,
         output=[folder / "table1.png", folder / "table1.pdf"],
-        params=types.SimpleNamespace(style=KINDS["paper_table1"].defaults),
-        log=[],
-        rule="draw",
-        wildcards={},
+        params={"style": KINDS["paper_table1"].defaults},
     )
     draw_paper_table1.main(job)
-
-    class Case(dict):
-        __getattr__ = dict.__getitem__
-
-    job.output = [folder / "auc.png", folder / "auc.pdf"]
-    job.params.effect = effect_params("gain", 31)
-    job.params.style = KINDS["paper_auc"].defaults
-    job.wildcards = Case(model="panns", effect="gain", label="organ")
+    job = mock_snakemake(
+        "draw_paper_auc",
+        {"model": "panns", "effect": "gain", "label": "organ"},
+        input=given,
+        output=[folder / "auc.png", folder / "auc.pdf"],
+        params={"effect": effect_params("gain", 31), "style": KINDS["paper_auc"].defaults},
+    )
     draw_paper_auc.main(job)
     for stem in ("table1", "auc"):
         assert (folder / f"{stem}.png").stat().st_size > 5000
