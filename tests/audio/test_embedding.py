@@ -12,6 +12,7 @@ import embed_clips
 import embed_original
 from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, write_batch
 from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.embeddings.embedding import Embedder
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
@@ -140,3 +141,41 @@ def test_audio_of_other_clips_is_refused(folder):
     write_clips(folder / "clips.csv", [clip])
     with pytest.raises(InputError, match=r"0\.h5: holds 2 clips that are not the 1"):
         embed_clips.main(job(folder, "part.h5"))
+
+
+OWN_MODEL = """
+from embedding_sensitivity.models import Backend, Model
+
+
+def prepare(audio, samplerate):
+    return audio[:1] * samplerate
+
+
+class Own:
+    weights_sha256 = "0" * 64
+    prepare = staticmethod(prepare)
+    batch_size = 2
+
+    def embed(self, prepared):
+        import numpy as np
+
+        return {"embedding": np.concatenate(prepared)}
+
+
+MODEL = Model(load=lambda setup: Own(), samplerate=44100, views={"embedding": 2},
+              backends={"numpy": Backend("audio", ("numpy",))})
+"""
+
+
+def read_numbered(index: int) -> np.ndarray:
+    return np.full((3, 2), index, np.float32)
+
+
+def test_worker_processes_prepare_clips_for_a_users_own_model(tmp_path):
+    """They import its file, which no module's name leads to."""
+    file = tmp_path / "own.py"
+    file.write_text(OWN_MODEL, encoding="utf-8")
+    choice = choose("own", {"file": str(file)})
+    embedder = Embedder(choice.load(), 2, n_processes=2, file=choice.given["file"])
+    rows = embedder.embed(read_numbered, [(index,) for index in range(5)], 10)
+    np.testing.assert_array_equal(rows[:, 0], 10 * np.arange(5))
