@@ -107,7 +107,7 @@ def test_a_users_files_run_to_tables_and_figures(project):
     tape = folder / "tape.py"
     text = tape.read_text(encoding="utf-8")
     tape.write_text(f"# of my own\n{text.replace('(-20.0, 40.0)', '(-30.0, 40.0)')}")
-    assert project.planned() == {}
+    assert set(project.planned()) == {"write_manifest"}  # which has the files' hashes
     tape.write_text(text.replace("np.tanh", "np.arctan"))
     jobs = project.planned()
     assert {"render_effect", "embed_clips"} <= set(jobs) and "embed_original" not in jobs
