@@ -32,16 +32,16 @@ from embedding_sensitivity.files.hdf5 import create_hdf5, read_hdf5, seal
 # Sample formats of effected audio, by the protocol's key `audio`.
 DTYPES = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 
-# What reads as 1.0 in a 16-bit file: for soundfile and librosa, and for pedalboard's reader.
+# The 16-bit value that is read as 1.0, by soundfile and librosa, and by pedalboard.
 FULL_SCALE = 32768
 PEDALBOARD_FULL_SCALE = 32767
 
-# No clip has a larger file: 8 bytes for every sample, and tags or a picture.
+# 8 bytes a sample, with room for tags or a picture.
 MAX_FILE_BYTES = 8 * MAX_SAMPLES + 2**26
 
 
 class BadClip(InputError):
-    """A file that is no clip; `reason` is the message without the file and what to do."""
+    """A file that is not a valid clip; `reason` is the message without the file and the remedy."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class BadClip(InputError):
 
 
 def to_pcm16(audio: np.ndarray) -> np.ndarray:
-    """16-bit samples as pedalboard's WAV writer makes them; louder than full scale is clipped.
+    """Convert to 16-bit samples as pedalboard's WAV writer does, clipped at full scale.
 
     Parameters
     ----------
@@ -79,19 +79,19 @@ def to_pcm16(audio: np.ndarray) -> np.ndarray:
 
 
 def from_pcm16(pcm: np.ndarray) -> np.ndarray:
-    """The float32 samples that soundfile and librosa read from 16-bit ones."""
+    """Convert 16-bit samples to float32 as soundfile and librosa do."""
     return np.multiply(pcm, np.float32(1 / FULL_SCALE), dtype=np.float32)
 
 
 def decode(content: bytes, full_scale: int = FULL_SCALE) -> tuple[np.ndarray, int]:
-    """Samples of an audio file's bytes, (frames, channels) float32, and the sample rate.
+    """Decode an audio file's bytes: samples (frames, channels) float32, and the sample rate.
 
     A 16-bit sample is divided by `full_scale` as pedalboard's reader does it: multiplied by the
     float32 nearest to the reciprocal. Samples of any other format are as soundfile reads them.
     The array is contiguous by channel: what filters one channel after the other needs no copy.
     All that the header tells of is allocated first: `inspect_file` says whether that is sensible.
     """
-    # The number of frames is named, as some files (G.723, XI) cannot be read "to the end".
+    # The number of frames is given: some files (G.723, XI) cannot be read "to the end".
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         if file.subtype == "PCM_16":
             audio = _by_channel(file.read(file.frames, dtype="int16", always_2d=True))
@@ -109,7 +109,7 @@ def _by_channel(samples: np.ndarray) -> np.ndarray:
 
 
 def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
-    """A clip's samples, (frames, channels) float32, from exactly the bytes that were indexed."""
+    """Read a clip's samples, (frames, channels) float32, from exactly the indexed bytes."""
     try:
         content = _content(clip.path)
     except OSError as error:
@@ -126,7 +126,7 @@ def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
 
 
 def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, int, int, str, bool]:
-    """Frames, sample rate in Hz, channels, SHA-256 and silence of a file fit to be a clip.
+    """Return frames, sample rate in Hz, channels, SHA-256 and silence of a valid clip's file.
 
     Raises `BadClip` for a file that is missing, no plain file, not audio or outside the limits of
     `clips.clip`, that holds fewer frames than its header tells of or samples which are not
@@ -179,7 +179,7 @@ def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, in
 
 
 def _content(path: str | Path) -> bytes:
-    """A file's bytes; `OSError` also for what is no file to read: a FIFO would be waited for."""
+    """Read a file's bytes; `OSError` for other than a regular file, as a FIFO would block."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
@@ -265,7 +265,7 @@ def write_batch(
     offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
     shape = (len(levels), int(offsets[-1]), channels)
     size = math.prod(shape) * dtype.itemsize
-    # Not `lasting`: it is read at once and deleted, and no power cut makes wrong audio of it.
+    # Not `lasting`: the file is read at once and deleted, and has a checksum.
     with replacing(path, lasting=False) as part:
         try:
             with create_hdf5(part) as file:
@@ -329,7 +329,7 @@ class AudioBatch:
         self.channels = self._layout[1][2]
 
     def samples(self, level_index: int, clip_index: int) -> np.ndarray:
-        """The stored samples of a clip, (frames, channels) int16 or float32."""
+        """Read the stored samples of a clip, (frames, channels) int16 or float32."""
         dtype, (_, n_frames, channels), start = self._layout
         first, last = self._offsets[clip_index : clip_index + 2]
         start += (level_index * n_frames + first) * channels * dtype.itemsize
@@ -345,7 +345,7 @@ class AudioBatch:
         return found.reshape(-1, channels)
 
     def clip(self, level_index: int, clip_index: int) -> np.ndarray:
-        """The clip at that level, (frames, channels) float32."""
+        """Read the clip at a level, (frames, channels) float32."""
         samples = self.samples(level_index, clip_index)
         return from_pcm16(samples) if samples.dtype == DTYPES["pcm16"] else samples
 

@@ -1,8 +1,7 @@
-"""Downloads that are absent or verified: resumed, retried, and where they fail, one line that says
-what to do by hand.
+"""Download files: resume, retry, verify; on failure say in one line what to do by hand.
 
-A download is kept in a folder that no rule names as its output: a rule that runs again downloads
-nothing twice, and a file fetched by hand can be put there.
+A download is kept in a folder that is no rule's output: a rule that runs again downloads nothing
+twice, and a file fetched by hand can be put there.
 """
 
 import fcntl
@@ -48,11 +47,11 @@ LOCK_HEADER = (
 
 
 class _Unfit(Exception):
-    """The file can't be had, or isn't the right one; trying again would not help."""
+    """The file is not available or not the right one; a retry would not help."""
 
 
 class _Interrupted(Exception):
-    """Trying again may help, after `pause_s` if the server asked for a pause."""
+    """A retry may help, after `pause_s` if the server asked for a pause."""
 
     def __init__(self, message: str, pause_s: float = 0) -> None:
         super().__init__(message)
@@ -68,7 +67,7 @@ def fetch(
     timeout_s: float = 60,
     pause_s: float = 1,
 ) -> Path:
-    """Return the path of a source's file, verified; download it where it isn't there yet.
+    """Return the path of a source's verified file; download it if it is not there yet.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def lack(
     local: str | os.PathLike | None = None,
     lock: str | os.PathLike | None = None,
 ) -> str:
-    """One line on what `fetch` would have to download, or refuse; empty: the file is there.
+    """Return one line on what `fetch` would download or refuse; empty if the file is there.
 
     It downloads, writes and pins nothing. Arguments as of `fetch`.
     """
@@ -124,7 +123,7 @@ def lack(
 
 
 def _in_place(source: Source, kept: Path, local: str | os.PathLike | None) -> tuple[Path, str]:
-    """The file that takes the place of a download, and what errors call it."""
+    """Return the file used in place of a download, and its name in error messages."""
     if local is None:
         return kept, f"{kept}, kept from before"
     return Path(local), f"{source.key}: {local}"
@@ -172,7 +171,7 @@ def _download(
     timeout_s: float,
     pause_s: float,
 ) -> None:
-    """Download to `path`; what a failure leaves beside it is where the next call goes on."""
+    """Download to `path`; after a failure, the next call continues the partial file."""
     if reason := find_url_fault(url):
         raise _Unfit(reason)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +197,7 @@ def _download(
 def _complete(
     source: Source, url: str, part: Path, tag: Path, timeout_s: float, pause_s: float
 ) -> None:
-    """Download what `part` lacks, with retries as long as they get noticeably further."""
+    """Download the rest of `part`, with retries as long as they make progress."""
     opener = urllib.request.build_opener(_Redirects, _Proxies)
     failures, furthest = 0, _size(part)
     while True:
@@ -226,7 +225,7 @@ def _receive(
     tag: Path,
     timeout_s: float,
 ) -> None:
-    """Ask once for what `part` lacks, and append it.
+    """Request the rest of `part` once, and append it.
 
     `tag` keeps the version (ETag) of what `part` has, so that two versions don't get mixed. Without
     one, only what has a published hash is resumed: the hash of the whole would tell.
@@ -258,7 +257,7 @@ def _receive(
             file = open(part, "ab" if offset else "wb", buffering=0)  # noqa: SIM115
             if not offset:
                 version = response.headers.get("ETag", "")
-                # Weak ones (W/"...") don't promise the same bytes.
+                # A weak ETag (W/"...") does not guarantee the same bytes.
                 tag.write_text(version if re.fullmatch(r'"[!-~]*"', version) else "", "ascii")
         with file:
             received = _copy(response, file, part, offset, length)
@@ -267,7 +266,7 @@ def _receive(
 
 
 def _offset(response: http.client.HTTPResponse, asked: int, part: Path) -> int:
-    """Where in the file the answer begins."""
+    """Return the position in the file where the response begins."""
     if response.status == 200:
         return 0
     if response.status != 206:
@@ -279,12 +278,12 @@ def _offset(response: http.client.HTTPResponse, asked: int, part: Path) -> int:
 
 
 def _length(response: http.client.HTTPResponse, offset: int, source: Source) -> int | None:
-    """How many bytes the answer has; None where the server doesn't say. Refuses another file."""
+    """Return the response's size, or None if the server gives none. Refuses another file."""
     if response.headers.get_content_type() == "text/html":
         raise _Unfit("the server sent an HTML page in place of the file")
     length = response.length
     if length is None:
-        # Of a chunked answer, an end that is missing is seen.
+        # A chunked response without its end is noticed.
         if source.hash_kind == "lock" and not response.chunked:
             raise _Unfit("the server does not say how long the file is: a cut would go unseen")
     elif source.size is not None and offset + length != source.size:
@@ -295,7 +294,7 @@ def _length(response: http.client.HTTPResponse, offset: int, source: Source) -> 
 def _copy(
     response: http.client.HTTPResponse, file: BinaryIO, part: Path, offset: int, length: int | None
 ) -> int:
-    """Append the answer to `file`, as it comes; return how many bytes came."""
+    """Append the response to `file`; return the number of bytes."""
     received, told = 0, time.monotonic()
     total = "" if length is None else f" of {(offset + length) / 1e6:,.1f}"
     while length is None or received < length:
@@ -317,7 +316,7 @@ def _copy(
 
 @contextmanager
 def _disk(part: Path) -> Iterator[None]:
-    """Tell a fault of the disk from one of the network; both are `OSError`."""
+    """Distinguish errors of the disk from those of the network; both are `OSError`."""
     try:
         yield
     except OSError as error:
@@ -329,7 +328,7 @@ def _disk(part: Path) -> Iterator[None]:
 
 @contextmanager
 def _translate_errors(timeout_s: float) -> Iterator[None]:
-    """Sort the network's errors into those to retry and those that are final."""
+    """Translate network errors into those to retry and those that are final."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -354,12 +353,12 @@ def _translate_errors(timeout_s: float) -> Iterator[None]:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to addresses that would be accepted in the first place."""
+    """Follow redirects only to addresses that a config could name."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         reason = find_url_fault(newurl)
         if not reason and req.type == "https" and urlsplit(newurl).scheme != "https":
-            # Plain HTTP is for who starts on this machine, not for who is sent here from elsewhere.
+            # Plain HTTP is for requests that start on this machine, not for redirects to it.
             reason = "is plain HTTP, expected https://... as before"
         if reason:
             raise _Unfit(f"the server sends on to {newurl}, which {reason}")
@@ -367,7 +366,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Proxies(urllib.request.ProxyHandler):
-    """The environment's proxies, but for this machine itself."""
+    """The environment's proxies, except for this machine itself."""
 
     def proxy_open(self, req, proxy, type):
         if is_loopback(urlsplit(req.full_url).hostname):
@@ -384,7 +383,7 @@ def _is_html(start: bytes) -> bool:
 
 
 def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
-    """A file's hash in hexadecimal, of a kind of `Source.hash_kind`; SHA-256 for ``lock``."""
+    """Return a file's hash of kind `Source.hash_kind`, in hexadecimal; SHA-256 for ``lock``."""
     algorithm = {"md5": "md5", "git_blob": "sha1"}.get(hash_kind, "sha256")
     value = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
@@ -396,7 +395,7 @@ def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
 
 
 def _verify(path: Path, source: Source) -> None:
-    """Refuse a file that isn't the source's."""
+    """Refuse a file whose hash is not the source's."""
     if not path.is_file():
         raise _Unfit("is no file")
     with open(path, "rb") as file:
@@ -413,7 +412,7 @@ def _verify(path: Path, source: Source) -> None:
 
 
 def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None) -> None:
-    """Pin the SHA-256 of what has no published hash, or refuse a file that isn't the pinned one.
+    """Pin the SHA-256 of a file without a published hash, or refuse one that is not the pinned one.
 
     The first file is trusted for where it came from (HTTPS, or the user's hand); from then on it is
     the file. No rule's output: it must outlast whatever is made again. The kernel's lock on it
@@ -424,7 +423,7 @@ def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None
 
 
 def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLike) -> None:
-    """Pin the SHA-256 of what a verified file of a source was unpacked to, under its own name.
+    """Pin the SHA-256 of what a source's verified file was unpacked to, under its own name.
 
     The published hash is of the packed file, so nothing else could tell what becomes of this one.
     Raises `InputError` where another is pinned.
@@ -467,14 +466,14 @@ def _pin_as(
 
 
 def _pinned(source: Source, lock: str | os.PathLike | None) -> str:
-    """The SHA-256 that is pinned of what has no published hash; empty where none is."""
+    """Return the pinned SHA-256 of a source without a published hash; empty if there is none."""
     if source.digest or not lock or not Path(lock).exists():
         return ""
     return read_pins(lock, Path(lock).read_text(encoding="utf-8")).get(source.file_name, "")
 
 
 def _say_how_by_hand(source: Source, kept: Path, lock: str | os.PathLike | None) -> str:
-    """What to do where the workflow can't."""
+    """Return what to do by hand when the workflow cannot download a file."""
     facts = [] if source.size is None else [f"{source.size:,} bytes"]
     if source.digest:
         facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")

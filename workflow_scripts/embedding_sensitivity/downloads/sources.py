@@ -1,7 +1,7 @@
-"""Everything the workflow downloads: from where, and how it is known to be the right file.
+"""The files that the workflow downloads, their addresses and their hashes.
 
-The addresses are those that the publishers or their packages give. They were not tried: no machine
-this was written on could reach them.
+The addresses are those of the publishers or their packages. They are untested: no machine used for
+development could reach them.
 """
 
 import difflib
@@ -54,7 +54,7 @@ SPLIT = Source(
 
 
 def sources_of(models: Iterable[Model]) -> dict[str, Source]:
-    """What is downloaded, by name: the data's, then each model's, the first by the model's name."""
+    """Return all sources by name: the data's, then each model's, the first by the model's name."""
     found = {source.name: source for source in (IRMAS, SPLIT)}
     for model in models:
         for number, file in enumerate(model.published, start=1):
@@ -93,7 +93,7 @@ def published_weights(model: Model) -> list[dict[str, str]]:
 
 
 def local_weights(choices: Mapping[str, Choice], source: Source) -> list[str]:
-    """The file that a config names in place of a download of weights; none: no file.
+    """Return the file that a config names in place of a download of weights, if any.
 
     It is in the place of a model's first file.
     """
@@ -123,7 +123,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def find_url_fault(url: str) -> str:
-    """Why nothing is downloaded from an address; empty where it is fine.
+    """Return why nothing is downloaded from an address; empty if it is accepted.
 
     HTTPS only: what has no published hash is trusted for the server it came from. Plain HTTP is for
     tests and mirrors on this machine.

@@ -1,4 +1,4 @@
-"""Which BLAS a process computes with, and whether its kernels are older than the processor.
+"""Log which BLAS a process uses, and warn if its kernels are older than the processor.
 
 OpenBLAS picks its kernels by the processor's model number. A processor that is newer than the
 library gets those of an old one, which computes the same, but up to 15 times as slowly.
@@ -17,7 +17,7 @@ OLD_KERNELS = {
     *("dunnington", "nehalem", "sandybridge", "athlon", "opteron", "opteron_sse3", "barcelona"),
     *("bobcat", "bulldozer", "piledriver", "steamroller", "nano", "default"),
 }
-# The same in every job, so that a run shows it once.
+# The same text in every job, so that the screen shows it once.
 WARNING = (
     "matrix products are slow here: a BLAS uses kernels for processors without AVX2, which this "
     "one has (the job's log names them). NumPy 1.26, which TensorFlow needs, doesn't know newer "
@@ -46,12 +46,12 @@ class Blas:
     kernel: str
 
     def is_old(self, avx2: bool) -> bool:
-        """Whether its kernels are older than a processor that has AVX2, or hasn't."""
+        """Whether the kernels are for processors without AVX2, on a processor that has it."""
         return avx2 and self.kernel.lower() in OLD_KERNELS
 
 
 def loaded() -> list[Blas]:
-    """Every BLAS that was loaded so far, in the order of their packages; none before NumPy's."""
+    """Return every BLAS loaded so far, ordered by package; none before NumPy is imported."""
     if "numpy" not in sys.modules:
         return []
     from threadpoolctl import threadpool_info  # in every environment that has NumPy
@@ -72,7 +72,7 @@ def loaded() -> list[Blas]:
 
 
 def _of_torch(built_with: str, capability: str) -> Blas:
-    """PyTorch's own, which it may hold without a file that could be listed."""
+    """Return PyTorch's BLAS, which may be linked statically and thus not be listed."""
     library = re.search(r"\bBLAS_INFO=(\w+)", built_with)
     version = re.search(r"Math Kernel Library Version ([\d.]+)", built_with)
     return Blas(
@@ -84,7 +84,7 @@ def _of_torch(built_with: str, capability: str) -> Blas:
 
 
 def has_avx2() -> bool:
-    """Whether the processor has AVX2, as far as Linux says so."""
+    """Whether the processor has AVX2, according to Linux."""
     try:
         return bool(re.search(r"^flags\s*:.*\bavx2\b", CPUINFO.read_text(), re.MULTILINE))
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def has_avx2() -> bool:
 
 
 def log_kernels() -> None:
-    """Log each BLAS that was loaded since the last call; of old kernels warn once a process."""
+    """Log each BLAS loaded since the last call; warn of old kernels once a process."""
     new = [blas for blas in loaded() if blas not in _logged]
     avx2 = has_avx2()
     for blas in new:

@@ -11,10 +11,10 @@ from embedding_sensitivity.files import atomic as files
 from embedding_sensitivity.files import kernels
 from embedding_sensitivity.files.errors import InputError
 
-# Of what a user has to know though nothing is amiss, as a licence: the screen shows it once.
+# Level of notices that are not warnings, such as a licence: the screen shows each once.
 NOTE = logging.INFO + 5
 logging.addLevelName(NOTE, "NOTE")
-# Given as `extra`: a record for the log file alone, one of many that are summed up on the screen.
+# Passed as `extra`: a record for the log file only, since the screen sums such records up.
 IN_FILE_ONLY = {"in_file_only": True}
 
 
@@ -47,10 +47,10 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
             log.critical("uncaught error", exc_info=(kind, error, traceback))
 
     sys.excepthook = report_uncaught
-    # A log that can't be written, as its disk is full, must not bury the reason in tracebacks.
+    # A log on a full disk must not bury the reason in tracebacks.
     logging.raiseExceptions = False
     handlers: list[logging.Handler] = []
-    # Where a screen sums up the run, it reads the log file.
+    # A screen that sums up the run reads the log file.
     if not (is_summed_up() and snakemake.log):
         screen = logging.StreamHandler(sys.stderr)
         screen.addFilter(lambda record: not hasattr(record, "in_file_only"))
@@ -68,17 +68,17 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     for package in packages:
         log.info("%s %s", package, metadata.version(package))
     kernels.log_kernels()
-    # Again at the end, since libraries are loaded where they are first used.
+    # Again at the end: libraries are loaded when they are first used.
     atexit.unregister(kernels.log_kernels)
     atexit.register(kernels.log_kernels)
     return log
 
 
 def _one_line(error: BaseException) -> str | None:
-    """What to say of an error that is no fault of the program."""
+    """Return one line for an error that is not a fault of the program, else None."""
     if isinstance(error, InputError):
         return str(error)
-    # For a thread's stack there was no memory either; Python says so by the text alone.
+    # No memory for a thread's stack; Python has no other type for it.
     no_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
     if isinstance(error, MemoryError) or no_thread:
         reason = str(error) or "MemoryError"
