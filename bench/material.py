@@ -38,7 +38,7 @@ def place() -> str:
     """The processor and the kernels of each BLAS in this process, for the end of a line."""
     from embedding_sensitivity.files import kernels
 
-    names = [f"{blas.package} {blas.kernel or 'unknown'}" for blas in kernels.loaded()]
+    names = [f"{blas.package} {blas.kernel or 'unknown'}" for blas in kernels.find_blas()]
     return f"{processor()}, kernels: {', '.join(names) or 'none'}"
 
 

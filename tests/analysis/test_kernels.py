@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_no_kernel_is_older_than_the_processor():
-    found = kernels.loaded()
+    found = kernels.find_blas()
     assert {blas.package for blas in found} >= {numpy.__name__, scipy.__name__}
     assert not [blas for blas in found if blas.is_old(kernels.has_avx2())]
 
@@ -66,14 +66,14 @@ def test_pytorchs_own_blas_is_read_from_what_it_says_of_itself(monkeypatch):
         backends=SimpleNamespace(cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX512")),
     )
     monkeypatch.setitem(sys.modules, "torch", torch)
-    assert Blas("torch", "mkl", "2024.2", "AVX512") in kernels.loaded()
+    assert Blas("torch", "mkl", "2024.2", "AVX512") in kernels.find_blas()
 
 
 def test_each_blas_is_logged_once_and_old_kernels_warned_of_once(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     found = [Blas("numpy", "openblas", "0.3.31", "SkylakeX")]
     monkeypatch.setattr(kernels, "_logged", set())
-    monkeypatch.setattr(kernels, "loaded", lambda: found)
+    monkeypatch.setattr(kernels, "find_blas", lambda: found)
     monkeypatch.setattr(kernels, "has_avx2", lambda: True)
     kernels.log_kernels()
     assert caplog.messages == ["BLAS of numpy: openblas 0.3.31, kernel SkylakeX"]

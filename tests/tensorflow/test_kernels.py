@@ -36,5 +36,5 @@ def test_an_old_kernel_of_numpys_is_expected_and_warned_of(monkeypatch, caplog):
 
 def test_no_kernel_of_scipys_is_older_than_the_processor():
     assert scipy.linalg
-    (blas,) = [blas for blas in kernels.loaded() if blas.package == "scipy"]
+    (blas,) = [blas for blas in kernels.find_blas() if blas.package == "scipy"]
     assert not blas.is_old(kernels.has_avx2())

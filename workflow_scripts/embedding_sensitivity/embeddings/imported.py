@@ -12,7 +12,7 @@ import numpy as np
 from embedding_sensitivity.experiment.embedding_files import DATASET
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.hdf5_content import member
+from embedding_sensitivity.files.hdf5_content import find_member
 from embedding_sensitivity.models import control
 
 
@@ -67,15 +67,15 @@ def read_embeddings(
 
 def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Sequence[str]]:
     """Features and keys of a model, their types and shapes checked."""
-    models = member(file, DATASET, path)
-    group = member(models, model, path) if isinstance(models, h5py.Group) else None
+    models = find_member(file, DATASET, path)
+    group = find_member(models, model, path) if isinstance(models, h5py.Group) else None
     if not isinstance(group, h5py.Group):
         there = ", ".join(models) if isinstance(models, h5py.Group) else ""
         raise InputError(
             f"{path}: no group {DATASET}/{model} (models there: {there or 'none'}): add the "
             "model's embeddings or leave it out of `models`"
         )
-    features, keys = (member(group, name, path) for name in ("features", "keys"))
+    features, keys = (find_member(group, name, path) for name in ("features", "keys"))
     for name, data in (("features", features), ("keys", keys)):
         if not isinstance(data, h5py.Dataset):
             raise InputError(f"{path}: no dataset {DATASET}/{model}/{name}: add it")

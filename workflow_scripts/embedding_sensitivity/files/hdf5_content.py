@@ -17,7 +17,7 @@ MAX_COMPRESSION = 200
 MIN_CHECKED_BYTES = 2**20
 
 
-def member(
+def find_member(
     group: h5py.Group, name: str, path: str | os.PathLike
 ) -> h5py.Group | h5py.Dataset | None:
     """Return the group or dataset at `name`, a path below `group`, or None if there is none.

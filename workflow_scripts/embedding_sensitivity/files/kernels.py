@@ -50,7 +50,7 @@ class Blas:
         return avx2 and self.kernel.lower() in OLD_KERNELS
 
 
-def loaded() -> list[Blas]:
+def find_blas() -> list[Blas]:
     """Return every BLAS loaded so far, ordered by package; none before NumPy is imported."""
     if "numpy" not in sys.modules:
         return []
@@ -93,7 +93,7 @@ def has_avx2() -> bool:
 
 def log_kernels() -> None:
     """Log each BLAS loaded since the last call; warn of old kernels once a process."""
-    new = [blas for blas in loaded() if blas not in _logged]
+    new = [blas for blas in find_blas() if blas not in _logged]
     avx2 = has_avx2()
     for blas in new:
         logging.info(

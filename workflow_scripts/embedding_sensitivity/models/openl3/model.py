@@ -116,13 +116,13 @@ def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
     """
     import h5py
 
-    from embedding_sensitivity.files.hdf5_content import member
+    from embedding_sensitivity.files.hdf5_content import find_member
 
     try:
         with h5py.File(path) as file:
-            layers = [member(file, name, path) for name in _names(file.attrs["layer_names"])]
+            layers = [find_member(file, name, path) for name in _names(file.attrs["layer_names"])]
             found = [
-                (name, np.asarray(member(layer, name, path), np.float32))
+                (name, np.asarray(find_member(layer, name, path), np.float32))
                 for layer in layers
                 for name in _names(layer.attrs["weight_names"])
             ]
