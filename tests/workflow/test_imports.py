@@ -10,7 +10,7 @@ import yaml
 
 from embedding_sensitivity.experiment.embedding_files import level_files
 from embedding_sensitivity.experiment.import_settings import complete
-from embedding_sensitivity.experiment.paper import LEVELS, refusal
+from embedding_sensitivity.experiment.paper import LEVELS, find_fault
 from embedding_sensitivity.experiment.settings import ImportSettings, load_settings
 from embedding_sensitivity.files.errors import InputError
 
@@ -59,7 +59,7 @@ def test_everything_found_is_analysed_levels_ascending(folder):
         "lowpass": ["1600.000", "18333.333"],
     }
     assert (found.models, found.labels) == (["mine"], ["oboe", "tuba"])
-    assert refusal(found) == "its embeddings were made elsewhere"
+    assert find_fault(found) == "its embeddings were made elsewhere"
 
 
 def test_the_folder_around_the_embeddings_will_do_too(folder):

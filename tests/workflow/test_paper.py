@@ -28,7 +28,7 @@ def settings_of(name: str = "config.yaml", **changes):
 
 def test_the_papers_config_is_the_papers_run():
     settings = settings_of()
-    assert paper.refusal(settings) == ""
+    assert paper.find_fault(settings) == ""
     paper.check(settings)
     assert paper.compared_models(settings) == ["clap", "openl3", "panns"]
     assert paper.compared_effects(settings) == ["bitcrush", "gain", "lowpass", "reverb"]
@@ -37,7 +37,7 @@ def test_the_papers_config_is_the_papers_run():
 
 def test_the_config_in_the_repository_is_it_as_it_is():
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    assert paper.refusal(load_settings(config, "config.yaml")) == ""
+    assert paper.find_fault(load_settings(config, "config.yaml")) == ""
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_config_in_the_repository_is_it_as_it_is():
 )
 def test_any_other_run_is_told_why_it_is_not(name, changes, why):
     settings = settings_of(name, **changes)
-    assert paper.refusal(settings).startswith(why)
+    assert paper.find_fault(settings).startswith(why)
     with pytest.raises(InputError, match="no comparison with the paper"):
         paper.check(settings)
 
@@ -69,7 +69,7 @@ def test_what_the_run_and_the_paper_both_have_is_compared():
         effects__gain__extra=[-0.5],
         effects__reverb__levels=[0.01, 0.5, 1],
     )
-    assert paper.refusal(settings) == ""
+    assert paper.find_fault(settings) == ""
     assert paper.compared_models(settings) == ["openl3", "panns"]
     assert paper.compared_effects(settings) == ["bitcrush", "gain", "lowpass"]
     assert paper.compared_cases(settings) == [("panns", "gain", "organ")]

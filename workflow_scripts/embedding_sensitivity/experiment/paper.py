@@ -66,7 +66,7 @@ FIGURES = (
 R2_MEAN, R2_STD, ROC_AUC = "r2_mean", "r2_std", "roc_auc"
 
 
-def refusal(settings: "Settings") -> str:
+def find_fault(settings: "Settings") -> str:
     """Why a run's numbers can't be set beside the paper's, or empty where they can.
 
     The paper's own run has its clips (IRMAS, the published split), its labels, its protocol, and
@@ -94,8 +94,8 @@ def refusal(settings: "Settings") -> str:
 
 
 def check(settings: "Settings") -> None:
-    """Raise `InputError` with the `refusal` of a run that isn't the paper's own."""
-    if reason := refusal(settings):
+    """Raise `InputError` with the reason of a run that isn't the paper's own."""
+    if reason := find_fault(settings):
         raise InputError(f"no comparison with the paper, which is for its own run: {reason}")
 
 

@@ -152,7 +152,7 @@ def message_of(group: Group) -> str:
 
 def comparisons(settings: Run) -> list[str]:
     """Return names without ending of the figures that set the paper's own run beside the paper."""
-    if paper.refusal(settings):
+    if paper.find_fault(settings):
         return []
     cases = ["_".join(("paper_auc", *case)) for case in paper.compared_cases(settings)]
     return ["paper_table1", *cases]
