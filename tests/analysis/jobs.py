@@ -25,7 +25,10 @@ def run_group(name: str, given: dict, made: dict, labels=None, neutral=None, thr
     """
     (job,) = (job for job in jobs_of(shipped()) if job.group.name == name)
     models, effect = options.pop("models", ["m"]), options.pop("effect", "e")
-    measures = [(m.name, None, {key: options[key] for key in m.reads}) for m in job.measures]
+    measures = [
+        (m.name, None, {key: options[key] for key in m.reads} | dict(m.options))
+        for m in job.measures
+    ]
     measure.main(
         mock_snakemake(
             f"measure_{name}",

@@ -151,6 +151,9 @@ def test_its_group_is_its_own_and_options_are_set(tmp_path):
         (('"straightness"', '"auc"'), {}, r"there is a (figure|table) auc already"),
         (("", ""), {"options": {"a": 1}}, r"options: unknown option 'a', .*mine\.py has none"),
         (("", ""), {"name": "spectra"}, r"measures\.spectra: there is a measure spectra already"),
+        (("", ""), {"name": "sensitivity"}, r"sensitivity: there is a group sensitivity already"),
+        (("", ""), {"name": "provenance"}, r"provenance: there is a group provenance already"),
+        (("", ""), {"name": "my-own"}, r"mine\.py: group 'my-own': a name has letters, digits"),
     ],
 )
 def test_what_does_not_keep_the_contract_is_refused_in_one_line(tmp_path, change, more, message):

@@ -1,5 +1,6 @@
 """The tables' columns are those of the specification, and the results' README says so too."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -119,3 +120,14 @@ def test_a_table_cut_short_is_refused(tmp_path, lost):
     path.write_bytes(path.read_bytes()[:-lost])
     with pytest.raises(InputError, match=r"table1\.csv: row [12] is not whole.* delete it"):
         tables.read_table(path, "table1")
+
+
+def test_documents_are_what_the_declarations_say():
+    specification = importlib.util.spec_from_file_location(
+        "write_documents", ROOT / "tools" / "write_documents.py"
+    )
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    for name in module.PARTS:
+        written = (ROOT / name).read_text(encoding="utf-8")
+        assert written == module.render(name), f"{name}: run `make schema`"

@@ -228,6 +228,9 @@ def _find_faults(measure: Measure) -> Iterator[str]:
     """What a declaration says that does not hold together."""
     tables = {table.name for table in measure.tables}
     results = {table.name for table in measure.tables if table.is_result}
+    for what, name in sorted(_names(measure)):
+        if not name.isidentifier():
+            yield f"{what} {name!r}: a name has letters, digits and _: rename it"
     functions = ["measure", *(figure.draw for figure in measure.figures)]
     functions += [table.derive for table in measure.tables if table.derived_from]
     for name in functions:
@@ -274,22 +277,32 @@ def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
                 f"{key}.options: unknown option {unknown[0]!r}, {entry.file} has {known}: correct "
                 "or remove it"
             )
-        if taken := sorted(_names(measure) & {each for other in found for each in _names(other)}):
+        # A job of its own: a file that is added or edited computes nothing else again.
+        measure = replace(measure, group=replace(measure.group, name=name, fits_directions=False))
+        taken = TAKEN | {each for other in found for each in _names(other)}
+        if taken := sorted(_names(measure) & taken, reverse=True):
             what, clash = taken[0]
             raise InputError(
                 f"{key}: there is a {what} {clash} already: rename that of {entry.file}"
             )
-        # A job of its own: a file that is added or edited computes nothing else again.
-        group = replace(measure.group, name=name, fits_directions=False)
         options = {**measure.options, **entry.options}
-        found.append(replace(measure, group=group, options=options, environment=entry.environment))
+        found.append(replace(measure, options=options, environment=entry.environment))
     return tuple(found)
 
 
+# What rules and files that are no measure's are named.
+TAKEN = {
+    ("group", "provenance"),
+    *(("table", name) for name in ("dropped_clips", "paper_comparison")),
+    *(("figure", name) for name in ("comparison", "paper_table1", "paper_auc")),
+}
+
+
 def _names(measure: Measure) -> set[tuple[str, str]]:
-    """What no two measures may both have."""
+    """What no two measures may both have; those of the library share groups."""
     return {
         ("measure", measure.name),
+        ("group", measure.group.name),
         *(("table", table.name) for table in measure.tables),
         *(("figure", kind.name) for kind in measure.figures),
     }
@@ -326,11 +339,11 @@ class Job:
         return [table.derive for table in self.results if table.derived_from]
 
     def called(self, *functions: str) -> list[tuple[Path, tuple[str, ...]]]:
-        """The measures' files with `functions` that a job calls, for `dependencies.library_of`."""
+        """The measures' files with `functions` that a job calls, for `source_code.library_of`."""
         return [(measure.file, functions) for measure in self.measures]
 
     def computed_by(self) -> list:
-        """What a job runs besides its script, for `dependencies.library_of`."""
+        """What a job runs besides its script, for `source_code.library_of`."""
         directions = ["embedding_sensitivity/analysis/direction_store"]
         return [
             *(directions if self.needs_directions else ()),

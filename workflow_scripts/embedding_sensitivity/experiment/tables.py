@@ -89,7 +89,7 @@ def find_table(table: Table | str) -> Table:
 
 
 def declared(*tables: str) -> list[tuple[Path, tuple[str, ...]]]:
-    """The files that declare tables of measures, for `dependencies.library_of`."""
+    """The files that declare tables of measures, for `source_code.library_of`."""
     wanted = set(tables)
     return [(m.file, ()) for m in shipped() if wanted & {table.name for table in m.tables}]
 

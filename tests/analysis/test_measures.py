@@ -1,0 +1,78 @@
+"""Every measure of the library, from stores to its figures: new ones are found by themselves."""
+
+import numpy as np
+import pytest
+from jobs import run_draw, run_group, tables_in
+from test_figures import effect_params
+
+from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.embeddings.store import write_store
+from embedding_sensitivity.experiment.measures import jobs_of, shipped
+from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.figures.drawing import list_subjects
+from embedding_sensitivity.figures.style import EffectAxis
+
+LABELS = ["cello", "flute", "organ"]
+EFFECT = effect_params("gain", 4)
+# Of the config's keys that measures read.
+OPTIONS = {
+    "n_clips": 2, "n_neighbors": 2, "seed": 0,
+    "methods": ["none", "global_cca", "lda"], "thresholds": [0.5], "solver": "exact",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The tables of every group, of random embeddings that all move one way."""
+    folder = tmp_path_factory.mktemp("measured")
+    clips = [
+        Clip(f"{label}{n}", "", label, "", f"{label}{n}", "train" if n < 6 else "test", 3.0,
+             44100, 1, "", 1, n)
+        for label in LABELS for n in range(9)
+    ]  # fmt: skip
+    names = [clip.clip for clip in clips]
+    rng = np.random.default_rng(0)
+    originals = rng.normal(size=(len(names), 8))
+    steps = np.linspace(-1, 0.1, 4)[:, None, None]
+    effected = originals + steps * rng.normal(size=8) + 0.1 * rng.normal(size=(4, len(names), 8))
+    attributes = {"model": "m"}
+    write_store(folder / "original.h5", originals, names, None, attributes)
+    levels = EFFECT["levels"]
+    write_store(folder / "gain.h5", effected, names, levels, attributes | {"effect": "gain"})
+    write_clips(folder / "clips.csv", clips)
+    given = {"stores": [folder / "gain.h5"], "originals": [folder / "original.h5"]}
+    directions = {"directions": [folder / "directions.h5"]}
+    jobs = jobs_of(shipped())
+    for job in sorted(jobs, key=lambda job: not job.group.fits_directions):
+        made = tables_in(folder, job.group.name)
+        read = given | {"clips": folder / "clips.csv"}
+        if job.group.fits_directions:
+            made |= directions
+        elif job.needs_directions:
+            read |= directions
+        run_group(job.group.name, read, made, LABELS, effect="gain", **OPTIONS)
+    for measure in shipped():
+        for table in measure.tables:
+            if table.derived_from:
+                sources = table.derived_from
+                rows = {name: read_table(folder / f"{name}.csv", name) for name in sources}
+                derived = measure.function(table.derive)(rows)
+                write_table(folder / f"{table.name}.csv", table, derived)
+    return folder
+
+
+@pytest.mark.parametrize("measure", shipped(), ids=lambda measure: measure.name)
+def test_it_fills_its_tables_and_draws_its_figures(measured, tmp_path, measure):
+    for table in measure.tables:
+        rows = read_table(measured / f"{table.name}.csv", table)
+        keys = [tuple(row[key] for key in table.keys) for row in rows]
+        assert rows and len(set(keys)) == len(keys)
+        assert {(row["model"], row["effect"]) for row in rows} == {("m", "gain")}
+        for column in set(table.columns) - {"threshold"}:
+            assert any(row[column] for row in rows), f"{table.name}.{column} is empty"
+    for kind in measure.figures:
+        given = {table: [measured / f"{table}.csv"] for table in kind.tables}
+        shown = list_subjects(kind, ["m"], LABELS, ["cello"], [EffectAxis.of(EFFECT)])
+        outputs = [str(tmp_path / f"{subject.stem}.png") for subject in shown]
+        assert outputs
+        run_draw(kind.name, given, outputs, ["m"], LABELS, ["cello"], [EFFECT])

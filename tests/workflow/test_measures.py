@@ -1,0 +1,60 @@
+"""What every file of `measures/` has to keep: new ones are found by themselves."""
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from embedding_sensitivity.experiment.measures import options_of, shipped
+from embedding_sensitivity.experiment.settings import load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+SETTINGS = load_settings(TINY, "tiny.yaml")
+CONTRACT = "embedding_sensitivity.experiment.measures"
+
+
+@pytest.fixture(params=shipped(), ids=lambda measure: measure.name)
+def measure(request):
+    return request.param
+
+
+def test_the_library_has_its_eight():
+    assert {measure.name for measure in shipped()} >= {
+        *("displacement", "trajectories", "global_r2", "samplewise_r2"),
+        *("spectra", "dimensionality", "principal_angles", "debiasing"),
+    }
+
+
+def test_at_its_top_it_imports_the_contract_and_the_standard_library_alone(measure):
+    for node in ast.parse(measure.file.read_text(encoding="utf-8")).body:
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            assert name == CONTRACT or name.partition(".")[0] in sys.stdlib_module_names, name
+
+
+def test_its_columns_are_described_in_a_line(measure):
+    for table in measure.tables:
+        assert list(table.columns)[:2] == ["model", "effect"]
+        assert all(meaning and "\n" not in meaning for meaning in table.columns.values())
+    assert all(kind.shows and "\n" not in kind.shows for kind in measure.figures)
+
+
+def test_what_the_report_shows_has_a_caption(measure):
+    captions = [(kind.name, kind.caption) for kind in measure.figures]
+    captions += [(f"{t.name}_csv", t.caption) for t in measure.tables if t.in_report]
+    for name, caption in captions:
+        text = caption or (ROOT / "report" / f"{name}.rst").read_text(encoding="utf-8")
+        assert text.startswith("**") and "How: " in text, name
+
+
+def test_its_options_are_the_parameters_of_its_function(measure):
+    _, *parameters = inspect.signature(measure.function("measure")).parameters
+    assert parameters == list(options_of(measure, SETTINGS))
