@@ -202,20 +202,23 @@ def imported_by(
 
     With `functions`, those outside functions, and inside the ones named and what these call.
     """
-    found = set()
     code = path.read_text(encoding="utf-8")
     if functions is None:
         names = _remember("imports", code, _imported_names)
     else:
-        names = _imported_names(code, functions)
-    for name in names:
-        target = folder.joinpath(*name.split("."))
-        found |= {target.with_suffix(".py"), target / "__init__.py"}
-        # Importing a module runs the packages that it is in.
-        found |= {above / "__init__.py" for above in target.parents if folder in above.parents}
+        of_functions = f"# {functions}\n{code}"
+        names = _remember("imports", of_functions, lambda _: _imported_names(code, functions))
+    return frozenset().union(*(_files_of(folder, name) for name in names))
+
+
+@functools.cache
+def _files_of(folder: Path, name: str) -> frozenset[Path]:
+    """Return the files that run where a dotted name is imported: a module's, and its packages'."""
+    target = folder.joinpath(*name.split("."))
     # But for the library's own, which imports nothing before it is asked to.
-    found.discard(folder / LIBRARY / "__init__.py")
-    return frozenset(path for path in found if path.exists())
+    packages = {above for above in (target, *target.parents) if folder / LIBRARY in above.parents}
+    files = {target.with_suffix(".py"), *(package / "__init__.py" for package in packages)}
+    return frozenset(file for file in files if file.exists())
 
 
 def _imported_names(code: str, functions: tuple[str, ...] | None = None) -> list[str]:
