@@ -41,9 +41,10 @@ SENSITIVITY = {
     "draw_displacement",
 }
 TRAJECTORIES = {"measure_trajectories", "draw_trajectories"}
-ANALYSIS = SENSITIVITY | DEBIASING | TRAJECTORIES
+MEASURES = SENSITIVITY | DEBIASING | TRAJECTORIES
+ANALYSIS = MEASURES | {"tabulate_provenance"}
 # What is put together of all effects, figures in one job a kind.
-TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing"} | {
+TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing", "tabulate_provenance"} | {
     rule for rule in ANALYSIS if rule.startswith("draw_")
 }
 STORES = {"assemble_effect", "assemble_model"}
@@ -93,7 +94,7 @@ def test_touching_scripts_and_library_modules_recomputes_nothing(again):
 
 def test_an_edited_script_reruns_its_rule_and_what_follows(again):
     edit(again, "workflow_scripts/measure.py")
-    assert set(again.planned()) == ANALYSIS
+    assert set(again.planned()) == MEASURES
 
 
 def test_how_embeddings_are_computed_recomputes_nothing(again):
