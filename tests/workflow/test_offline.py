@@ -19,7 +19,7 @@ from support.offline import NAMESPACE, needs_namespace
 from support.project import ROOT, Project
 
 pytestmark = needs_namespace
-FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", "panns", "clap")}
+FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "clap", "openl3", "panns")}
 DOWNLOADS = "resources/downloads"
 
 
@@ -72,12 +72,13 @@ def papers(project) -> Project:
     without a network, test_paper_models.py and test_weights.py show.
     """
     expecting_mini(project)
-    library = project.path("workflow_scripts/embedding_sensitivity/downloads")
-    replace_in(library / "fetch.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
+    library = project.path("workflow_scripts/embedding_sensitivity")
+    replace_in(library / "downloads/fetch.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
     project.path("made").write_bytes(WEIGHTS["openl3"])
+    openl3 = SOURCES["openl3"].digest, digest_of(project.path("made"), "git_blob")
+    replace_in(library / "models/openl3/__init__.py", openl3)
     replace_in(
-        library / "sources.py",
-        (SOURCES["openl3"].digest, digest_of(project.path("made"), "git_blob")),
+        library / "models/panns/__init__.py",
         (SOURCES["panns"].digest, hashlib.sha256(WEIGHTS["panns"]).hexdigest()),
         ("size=327_428_481", f"size={len(WEIGHTS['panns'])}"),
     )
