@@ -110,6 +110,15 @@ wildcard_constraints:
 EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 
 
+def source_of(wildcards) -> sources.Source:
+    return sources.source_of(wildcards.file, settings.sources)
+
+
+def declared_in(model: str) -> str | None:
+    """The user's file that declares a model, if one does."""
+    return settings.choices[model].given.get("file") if model in settings.choices else None
+
+
 def inputs_of_part(wildcards) -> dict:
     """What a part of an effect's store, or of the originals', is embedded from."""
     effect = wildcards.get("effect")

@@ -7,15 +7,6 @@ checked(sources.check_mirrors, settings.mirrors, SOURCE, settings.sources)
 checked(sources.check_local_weights, settings.choices, SOURCE)
 
 
-def source_of(wildcards) -> sources.Source:
-    return sources.source_of(wildcards.file, settings.sources)
-
-
-def declared_in(model: str) -> str | None:
-    """The user's file that declares a model, if one does."""
-    return settings.choices[model].given.get("file") if model in settings.choices else None
-
-
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
 # in resources/downloads, so running it again, for another mirror say, downloads nothing; what has
 # no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
