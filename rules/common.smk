@@ -20,13 +20,11 @@ if not SCRIPTS.is_dir():
 sys.path.insert(0, str(SCRIPTS))
 
 from embedding_sensitivity.analysis import comparison
-from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads import sources
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
-from embedding_sensitivity.experiment.closing import closing_lines
-from embedding_sensitivity.experiment.closing import missing_downloads
+from embedding_sensitivity.experiment.closing import closing_lines, missing_downloads
 from embedding_sensitivity.experiment.measures import jobs_of, style_of
 from embedding_sensitivity.experiment.plan import (
     PART,
@@ -37,8 +35,7 @@ from embedding_sensitivity.experiment.plan import (
     unless_made,
 )
 from embedding_sensitivity.experiment.settings import canonical, collect_kinds
-from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
-from embedding_sensitivity.experiment.tables import declared, read_table
+from embedding_sensitivity.experiment.tables import declared
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine import find_programs_beside_python, memory_mb
 from embedding_sensitivity.files.names import rst_text
