@@ -107,14 +107,14 @@ def test_how_embeddings_are_computed_recomputes_nothing(again):
 
 
 def test_the_number_of_cores_and_the_profile_recompute_nothing(again):
-    assert again.planned("--cores", "1") == {}
+    assert again.planned("--cores=1") == {}
     # What is Slurm's own needs its plugin.
     path = again.path("profiles/slurm/config.yaml")
     profile = yaml.safe_load(path.read_text(encoding="utf-8"))
     others = {key: value for key, value in profile.items() if not key.startswith("slurm-")}
     del others["executor"], others["partitions"]
     path.write_text(yaml.safe_dump(others), encoding="utf-8")
-    assert again.planned("--workflow-profile", "profiles/slurm") == {}
+    assert again.planned("--workflow-profile=profiles/slurm") == {}
 
 
 def test_the_order_of_a_configs_keys_is_no_change(again):
@@ -152,8 +152,8 @@ def test_a_comment_is_nothing_under_another_profile(again):
     profile = again.path("profile") / "config.yaml"
     profile.parent.mkdir()
     profile.write_text("software-deployment-method: conda\n", encoding="utf-8")
-    without = ("--workflow-profile", "none", "--software-deployment-method", "conda")
-    for options in (without, ("--workflow-profile", str(profile.parent))):
+    without = ("--workflow-profile=none", "--software-deployment-method=conda")
+    for options in (without, (f"--workflow-profile={profile.parent}",)):
         assert set(again.planned(*options)) == {"write_manifest"}
 
 
