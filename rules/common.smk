@@ -260,8 +260,7 @@ def say_what_is_missing() -> None:
 
     Downloads come first (`priority`), so where one is left, one could not be had.
     """
-    made = [output for job in workflow.dag.needrun_jobs() for output in job.output]
-    for line in missing_downloads(made, settings):
+    for line in missing_downloads(internals.list_unmade(workflow), settings):
         logger.error(f"missing: {line}")
 
 

@@ -14,9 +14,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-from uv import find_uv_bin
-
 VERSION = "24.7.1"  # the least that Snakemake 9 accepts
 PREFIX = Path(__file__).resolve().parent
 PYTHON_SPEC = re.compile(r"python *={1,2} *(3\.\d+)(?:\.\*)?$")
@@ -72,6 +69,8 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
     Refusal
         Where the file asks conda for anything but Python and pip.
     """
+    import yaml  # here, as Snakemake asks this program three things at each start
+
     python, requirements = None, []
     for dependency in yaml.safe_load(path.read_text())["dependencies"]:
         if isinstance(dependency, dict):
@@ -92,6 +91,8 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
 
 def uv(*arguments: str) -> None:
     """Run uv quietly; errors it reports itself."""
+    from uv import find_uv_bin
+
     environment = dict(os.environ)
     # uv reads none of pip's settings; without these links torch becomes a CUDA build of some GB.
     if links := environment.get("PIP_FIND_LINKS"):

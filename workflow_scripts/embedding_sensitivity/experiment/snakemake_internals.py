@@ -118,6 +118,11 @@ def is_forced(workflow: Any, rule: str) -> bool:
     return settings.forceall or any(name.endswith(rule) for name in settings.forcerun)
 
 
+def list_unmade(workflow: Any) -> list[str]:
+    """List the outputs of the jobs that a run has left to do."""
+    return [output for job in workflow.dag.needrun_jobs() for output in job.output]
+
+
 def named_by_identity(path: Any) -> Any:
     """Mark an output that is what it should be wherever it is there."""
     return flag(path, IDENTITY)
