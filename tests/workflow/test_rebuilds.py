@@ -4,6 +4,7 @@ Each test changes one thing and compares the planned rules, and the reasons Snak
 what depends on it.
 """
 
+import base64
 import csv
 import json
 import os
@@ -155,6 +156,23 @@ def test_a_comment_is_nothing_under_another_profile(again):
     without = ("--workflow-profile=none", "--software-deployment-method=conda")
     for options in (without, (f"--workflow-profile={profile.parent}",)):
         assert set(again.planned(*options)) == {"write_manifest"}
+
+
+def test_a_part_is_whole_even_if_snakemake_was_killed_before_it_knew(again):
+    """As after a kill between a job's end and Snakemake's note of it: the mark of a running job."""
+    paths = [
+        again.find("results/tiny/embeddings/logmel/gain/5.0.*.h5"),
+        again.find("results/tiny/embeddings/logmel/original/*.h5"),
+        "results/tiny/clips.csv",
+    ]
+    marks = again.path(".snakemake/incomplete")
+    marks.mkdir(exist_ok=True)
+    for path in paths:
+        (marks / base64.b64encode(path.encode()).decode()).touch()
+    assert again.planned() == {}
+    # The positive control: an output that has no such name.
+    (marks / base64.b64encode(b"results/tiny/embeddings/logmel/gain.h5").decode()).touch()
+    assert "assemble_effect" in again.planned()
 
 
 NEW_MODULE = """

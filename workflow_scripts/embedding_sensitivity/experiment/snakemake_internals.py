@@ -147,7 +147,11 @@ def adapt(workflow: Any) -> None:
 
     Raises `InputError` where this version of Snakemake isn't built as this file expects.
     """
-    for owner, name in ((DAG, "finish"), (PersistenceBase, "has_metadata"), (Job, SCRIPT_IS_NEWER)):
+    expected = (
+        *((DAG, "finish"), (Job, SCRIPT_IS_NEWER)),
+        *((PersistenceBase, "has_metadata"), (PersistenceBase, "incomplete")),
+    )
+    for owner, name in expected:
         if not hasattr(owner, name):
             raise InputError(
                 f"Snakemake {snakemake.__version__} is another than this workflow knows "
@@ -157,7 +161,8 @@ def adapt(workflow: Any) -> None:
         return
     setattr(DAG, ADAPTED, True)
     finish, start = DAG.finish, DAG.__init__
-    has_metadata, older_than_script = PersistenceBase.has_metadata, getattr(Job, SCRIPT_IS_NEWER)
+    has_metadata, incomplete = PersistenceBase.has_metadata, PersistenceBase.incomplete
+    older_than_script = getattr(Job, SCRIPT_IS_NEWER)
 
     def start_with_limit(dag: DAG, *arguments: Any, **options: Any) -> None:
         start(dag, *arguments, **options)
@@ -172,6 +177,10 @@ def adapt(workflow: Any) -> None:
     def has_metadata_that_counts(persistence: Any, job: Any) -> bool:
         return not _is_named(job) and has_metadata(persistence, job)
 
+    async def incomplete_that_count(persistence: Any, job: Any) -> list:
+        # Absent or whole: also where Snakemake was killed before it could take note of that.
+        return [] if _is_named(job) else await incomplete(persistence, job)
+
     async def older_than_script_that_counts(job: Any) -> Any:
         if not _is_named(job):
             async for file in older_than_script(job):
@@ -179,6 +188,7 @@ def adapt(workflow: Any) -> None:
 
     DAG.__init__, DAG.finish = start_with_limit, finish_and_drop
     PersistenceBase.has_metadata = has_metadata_that_counts
+    PersistenceBase.incomplete = incomplete_that_count
     setattr(Job, SCRIPT_IS_NEWER, older_than_script_that_counts)
 
 
