@@ -265,11 +265,12 @@ class Cluster:
 
     def held(self, rule: str) -> Process:
         """Wait for a job's script to run and stop it there (SIGSTOP)."""
-        script = re.compile(rf"python \S*\.{rule}\.py")
+        script = re.compile(r"python \S*\.\w+\.py")
 
         def found() -> Process | None:
-            running = (p for p in self.processes() if p.job and script.search(p.command))
-            return next(running, None)
+            rules = {job.id: job.rule for job in self.jobs()}
+            running = (p for p in self.processes() if rules.get(p.job) == rule)
+            return next((p for p in running if script.search(p.command)), None)
 
         process = wait_until(found, 300, f"a job of {rule} runs", every=0.05)
         os.kill(process.pid, signal.SIGSTOP)

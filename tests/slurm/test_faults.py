@@ -66,6 +66,7 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
         "measure_debiasing": 2,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
+        "tabulate_provenance": 1,
     }
     quiet = subprocess.DEVNULL
     run = again.start("--retries", "0", *TABLES, stdout=quiet, stderr=quiet)
@@ -74,7 +75,8 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
     run.wait(timeout=600)
     assert run.returncode != 0
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in again.log
-    assert finished_jobs(again) == {"measure_sensitivity": 1, "measure_debiasing": 1}
+    finished = {"measure_sensitivity": 1, "measure_debiasing": 1, "tabulate_provenance": 1}
+    assert finished_jobs(again) == finished
     # No more and no less than what depends on the cancelled job.
     missing = {
         "measure_sensitivity": 1,

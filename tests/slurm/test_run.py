@@ -11,6 +11,8 @@ from conftest import SlurmProject, fresh_project
 
 pytestmark = pytest.mark.more
 EMBEDDING = {"embed_original", "embed_clips"}
+PLAN = "workflow_scripts/embedding_sensitivity/experiment/plan.py"
+N_GPUS = 'return int(self.choice(model).backend.gpu and self.settings.device != "cpu")'
 
 
 @dataclass
@@ -29,7 +31,7 @@ def observed(tmp_path_factory, cluster) -> Observed:
     fresh_project(folder)
     project = SlurmProject(folder, cluster)
     # As if each model ran on a GPU; none of these uses the one that it gets.
-    project.edit("rules/common.smk", 'return int(wanted and settings.device != "cpu")', "return 1")
+    project.edit(PLAN, N_GPUS, "return 1")
     known = {job.id for job in cluster.jobs()}
     gpus, batches, done = {}, [0], threading.Event()
 
