@@ -169,6 +169,11 @@ def adapt(workflow: Any) -> None:
         dag.max_checksum_file_size = max(dag.max_checksum_file_size, MAX_CHECKSUM_BYTES)
 
     async def finish_and_drop(dag: DAG, job: Any, **options: Any) -> Any:
+        if not job.is_group() and job.is_checkpoint:
+            # All is planned anew now; reasons given before its output was known would stay.
+            for waiting in dag.needrun_jobs():
+                if not dag.is_running(waiting):
+                    dag._reason.pop(waiting, None)
         found = await finish(dag, job, **options)
         if dag.workflow.dryrun:  # nothing was made, and so nothing is new
             return found
