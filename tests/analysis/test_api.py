@@ -131,11 +131,11 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     folder = Path("results/demo/embeddings/musicnn")
-    folder.mkdir(parents=True)
+    (folder / "original").mkdir(parents=True)
     clips = [f"clip{index}" for index in range(12)]
     original = np.random.default_rng(0).normal(size=(12, 5))
     effected = original + np.arange(3)[:, None, None] * [1.0, 0, 0, 0, 0]
-    es.write_store(folder / "original.h5", original, clips)
+    es.write_store(folder / "original" / "0123abcd.h5", original, clips)
     es.write_store(folder / "gain.h5", effected, clips, ["-20.0", "-10.0", "0.0"])
     notebook = json.loads((ROOT / "docs" / "first_curve.ipynb").read_text(encoding="utf-8"))
     code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
