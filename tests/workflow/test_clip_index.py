@@ -144,6 +144,23 @@ def test_what_the_workflow_makes_itself_may_be_gone(indexed):
     assert plan(made_here=True, made_anew=True).identity == indexed  # as its making is the same
 
 
+def test_a_job_that_plans_again_finds_the_name_that_was_planned(folder):
+    """On a cluster, where what the workflow makes itself is there by then."""
+    contents = {name: Path(f"{name}.wav").read_bytes() for name in SPLITS}
+    for name in SPLITS:
+        os.unlink(f"{name}.wav")
+    planned = plan(made_here=True, made_anew=True)
+    for name, content in contents.items():
+        Path(f"{name}.wav").write_bytes(content)
+    assert plan(made_here=True) == planned
+    index(planned)
+    # Made anew by other code, and others than before.
+    planned = plan("other code", made_here=True, made_anew=True)
+    Path("a.wav").write_bytes(b"other a")
+    again = plan("other code", made_here=True)
+    assert (again.identity, again.new_identity) == (planned.identity, planned.new_identity)
+
+
 def test_what_it_makes_anew_has_another_name(indexed):
     again = plan("other code", made_here=True, made_anew=True)
     assert again.identity == again.new_identity != indexed

@@ -223,7 +223,9 @@ def plan_index(
     place = Path(folder, NAME)
     record = read_record(place)
     if record is None:
-        seen = [(name, stat[:2] if (stat := stat_of(name)) else None) for name in paths]
+        # A cluster's job plans again when what the workflow makes itself is there.
+        given = () if made_here else paths
+        seen = [(name, stat[:2] if (stat := stat_of(name)) else None) for name in given]
         content = fingerprint(seen)
         identity = fingerprint([made_by, content])
         return ClipIndex(False, identity, identity, made_by, content)
@@ -231,6 +233,8 @@ def plan_index(
     content = fingerprint(
         sorted((name, seen.sha256 or seen.stat[:2]) for name, seen in now.files.items())
     )
+    if made_here and record.made_by != made_by:
+        content = fingerprint([])
     identity = fingerprint([made_by, content])
     if record.made_by == made_by and same_content(record, now):
         if now.files != record.files:
