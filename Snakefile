@@ -56,11 +56,11 @@ onerror:
 rule all:
     default_target: IS_FIRST
     input:
-        all_tables(),
-        all_figures(),
-        all_comparisons(),
-        all_stores(),
-        lambda wildcards: all_kept_audio(),
+        plan.tables(),
+        checked(plan.figures),
+        plan.comparisons(),
+        plan.model_stores(),
+        lambda wildcards: plan.kept_audio(),
         "<results>/manifest.json",
     localrule: True
 
@@ -68,7 +68,7 @@ rule all:
 # Everything but the figures and the manifest, which lists them: for who wants numbers fast.
 rule tables:
     input:
-        all_tables(),
-        all_stores(),
-        lambda wildcards: all_kept_audio(),
+        plan.tables(),
+        plan.model_stores(),
+        lambda wildcards: plan.kept_audio(),
     localrule: True

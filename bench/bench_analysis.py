@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from embedding_sensitivity.analysis import cca, classification, directions
-from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips import protocol
 
 N_LABELS, N_TRAIN, N_TEST, N_LEVELS = 5, 24, 8, 6

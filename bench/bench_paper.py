@@ -40,7 +40,7 @@ from embedding_sensitivity.analysis.dimensionality import (
     compared_subspaces,
     describe_displacements,
 )
-from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
 from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.clips import protocol

@@ -178,51 +178,6 @@ def styled(kind) -> dict:
     return style_of(kind, settings.figures.style.get(kind.name, {}))
 
 
-def all_tables() -> list[str]:
-    names = [f"{name}.csv" for name in targets.tables(settings)]
-    return [f"{RESULTS}/tables/{name}" for name in (*names, "provenance.json")]
-
-
-def all_stores() -> list[str]:
-    return expand("<results>/embeddings/{model}.h5", model=MODEL_NAMES)
-
-
-def all_kept_audio() -> list[str]:
-    return [] if IMPORTED else plan.kept_audio()
-
-
-def all_figures() -> list[str]:
-    stems = checked(targets.figures, settings, SOURCE)
-    return expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png"))
-
-
-def kept_outputs(wildcards) -> list[str]:
-    """Everything below the results folder that a run makes and keeps, but for its manifest."""
-    pairs = {"model": MODEL_NAMES, "effect": EFFECTS}
-    return [
-        *expand("<results>/{index}.csv", index=("clips", "clips_report")),
-        *([plan.source.mark] if DEMO else []),
-        *plan.stores(),
-        *expand("<results>/directions/{model}/{effect}.h5", **pairs),
-        *expand(
-            "<results>/analysis/{model}/{effect}/{table}.csv",
-            table=targets.analysis_tables(settings),
-            **pairs,
-        ),
-        *all_tables(),
-        *all_figures(),
-        *all_comparisons(),
-        *all_stores(),
-        *all_kept_audio(),
-    ]
-
-
-def published_numbers() -> list[str]:
-    """The paper's numbers, where the run is set beside them."""
-    names = ("table1_global_r2", "fig4_auc")
-    return [carried(f"data/paper/{name}.csv") for name in names] if all_comparisons() else []
-
-
 def of_the_papers_run(path: str):
     """An input that only the paper's own run has: another is told why it isn't."""
 
@@ -231,13 +186,6 @@ def of_the_papers_run(path: str):
         return path
 
     return path_or_refusal
-
-
-def all_comparisons() -> list[str]:
-    """What the paper's own run sets beside the paper; nothing in any other."""
-    stems = targets.comparisons(settings)
-    tables = [f"{RESULTS}/tables/paper_comparison.csv"] if stems else []
-    return tables + expand("<results>/figures/{stem}.{format}", stem=stems, format=("pdf", "png"))
 
 
 def tables_of_both(wildcards) -> dict[str, list[str]]:

@@ -110,6 +110,7 @@ rule index_clips:
         unreadable=plan.source.unreadable,
         keep_unsplit=settings.protocol.reverb_state == "carried",
         made_by=plan.index.made_by,
+        rendered_by=plan.source.fixed_by if DEMO else "",
         content=plan.index.content,
         identity=plan.index.new_identity,
         decided=plan.index.identity is not None,

@@ -2,14 +2,14 @@
 # report is made after the run, and isn't in it.
 rule write_manifest:
     input:
-        outputs=kept_outputs,
+        outputs=lambda wildcards: plan.kept_outputs(),
         clips="<results>/clips.csv",
         # Ancient, where what they are made of is: their hashes are known without their time stamps.
         audio=ancient(plan.source.audio) if IRMAS else plan.source.audio,
         split=ancient(plan.source.split) if IRMAS else plan.source.split,
         weights=[ancient(file) for file in plan.all_weights()],
         embeddings=plan.given_embeddings(),
-        published_numbers=published_numbers(),
+        published_numbers=plan.published_numbers(),
         code=[
             os.path.relpath(file)
             for file in (*manifest.code_files(CHECKOUT), *settings.user_files)

@@ -12,7 +12,7 @@ checked(sources.check_local_weights, settings.choices, SOURCE)
 # no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
 rule fetch_weights:
     input:
-        # Ancient: weights that are there were verified and are not made again (see `weights_of`).
+        # Ancient: weights that are there were verified and are not made again (see `inputs_of_part`).
         local=lambda wildcards: ancient(
             sources.local_weights(settings.choices, source_of(wildcards))
         ),

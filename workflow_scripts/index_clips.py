@@ -52,6 +52,7 @@ def main(snakemake) -> None:
         params.decided,
         clips,
         () if params.irmas else paths,
+        params.rendered_by,
     )
     if dropped:
         log.warning(

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from embedding_sensitivity.analysis import classification
 from embedding_sensitivity.analysis.direction_store import read_directions
-from embedding_sensitivity.analysis.projection import project_out
+from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.clips.split import check_label_counts, classifier_clips
 from embedding_sensitivity.embeddings.store import write_store

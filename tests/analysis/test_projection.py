@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedding_sensitivity.analysis.projection import project_out, project_out_gram
+from embedding_sensitivity.analysis.directions import project_out, project_out_gram
 
 
 def basis_of(rng, n_directions, dimension):

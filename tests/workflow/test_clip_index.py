@@ -46,12 +46,12 @@ def plan(made_by: str = "code", **options) -> clip_index.ClipIndex:
     return plan_index(".", ["clips.csv"], made_by, [f"{name}.wav" for name in SPLITS], **options)
 
 
-def index(planned: clip_index.ClipIndex, found: list[Clip] | None = None) -> None:
+def index(planned: clip_index.ClipIndex, found: list[Clip] | None = None, rendered_by="") -> None:
     """Do what the job does that makes the index."""
     decided = planned.identity is not None
     paths = [f"{name}.wav" for name in SPLITS]
     found = clips() if found is None else found
-    record_index(NAME, planned.made_by, planned.new_identity, decided, found, paths)
+    record_index(NAME, planned.made_by, planned.new_identity, decided, found, paths, rendered_by)
 
 
 @pytest.fixture
@@ -137,33 +137,52 @@ def test_a_file_outside_the_split_may_change(indexed):
     assert plan().finished and plan().identity != indexed
 
 
-def test_what_the_workflow_makes_itself_may_be_gone(indexed):
-    os.unlink("a.wav")
-    assert plan(made_here=True).finished
-    assert not plan().finished
-    assert plan(made_here=True, made_anew=True).identity == indexed  # as its making is the same
-
-
-def test_a_job_that_plans_again_finds_the_name_that_was_planned(folder):
-    """On a cluster, where what the workflow makes itself is there by then."""
+@pytest.fixture
+def rendered(folder) -> str:
+    """The same of clips that the workflow rendered, planned before they were there."""
     contents = {name: Path(f"{name}.wav").read_bytes() for name in SPLITS}
     for name in SPLITS:
         os.unlink(f"{name}.wav")
-    planned = plan(made_here=True, made_anew=True)
+    planned = plan(rendered_by="music")
     for name, content in contents.items():
         Path(f"{name}.wav").write_bytes(content)
-    assert plan(made_here=True) == planned
-    index(planned)
-    # Made anew by other code, and others than before.
-    planned = plan("other code", made_here=True, made_anew=True)
+    # A cluster's job plans again, where they are there by then.
+    assert plan(rendered_by="music") == planned
+    index(planned, rendered_by="music")
+    return planned.identity
+
+
+def test_what_the_workflow_makes_itself_may_be_gone(rendered):
+    os.unlink("a.wav")
+    again = plan(rendered_by="music")
+    assert again.finished and again.identity == rendered
+
+
+def test_what_it_does_not_make_may_not(indexed):
+    os.unlink("a.wav")
+    assert not plan().finished
+
+
+def test_what_it_makes_may_be_replaced_by_hand(rendered):
     Path("a.wav").write_bytes(b"other a")
-    again = plan("other code", made_here=True)
+    again = plan(rendered_by="music")
+    assert not again.finished and again.identity not in (None, rendered)
+
+
+@pytest.mark.parametrize("content", [b"other a", b"audio a"], ids=["others", "the same"])
+def test_what_it_makes_anew_has_the_name_that_was_planned(rendered, content):
+    planned = plan("other code", rendered_by="other music")
+    assert planned.identity == planned.new_identity != rendered
+    Path("a.wav").write_bytes(content)
+    again = plan("other code", rendered_by="other music")
     assert (again.identity, again.new_identity) == (planned.identity, planned.new_identity)
+    index(again, rendered_by="other music")
+    found = plan("other code", rendered_by="other music")
+    assert found.finished and found.identity == planned.identity
 
 
-def test_what_it_makes_anew_has_another_name(indexed):
-    again = plan("other code", made_here=True, made_anew=True)
-    assert again.identity == again.new_identity != indexed
+def test_of_what_it_made_before_only_another_index_tells(rendered):
+    assert plan("other code", rendered_by="music").identity is None
 
 
 def test_an_index_made_again_by_force_refuses_other_clips(indexed):

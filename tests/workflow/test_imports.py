@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from embedding_sensitivity.experiment.data import complete
 from embedding_sensitivity.experiment.embedding_files import level_files
-from embedding_sensitivity.experiment.import_settings import complete
 from embedding_sensitivity.experiment.paper import LEVELS, find_fault
 from embedding_sensitivity.experiment.settings import ImportSettings, load_settings
 from embedding_sensitivity.files.errors import InputError

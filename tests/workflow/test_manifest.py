@@ -47,7 +47,7 @@ def sha256(path: Path) -> str:
 
 
 def test_every_file_of_the_results_is_in_the_manifest(finished):
-    """One that a new rule makes has to be added to `kept_outputs`."""
+    """One that a new rule makes has to be added to `Plan.kept_outputs`."""
     found, results = read(finished), finished.path("results/tiny")
     there = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
     there = {name for name in there if Path(name).name != STAMP}

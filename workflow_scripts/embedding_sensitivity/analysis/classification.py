@@ -7,9 +7,13 @@ from functools import lru_cache
 import numpy as np
 
 from embedding_sensitivity.analysis.correlation import first_equal_rows
-from embedding_sensitivity.analysis.directions import LabelDirections, n_directions
+from embedding_sensitivity.analysis.directions import (
+    LabelDirections,
+    n_directions,
+    project_out,
+    project_out_gram,
+)
 from embedding_sensitivity.analysis.logistic import fit, root_of
-from embedding_sensitivity.analysis.projection import project_out, project_out_gram
 from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
 from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.clips.split import N_FOLDS

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from embedding_sensitivity.commands.checkout import MADE_LATER, find_root, format_size
 from embedding_sensitivity.commands.config_file import read_config
-from embedding_sensitivity.experiment import import_settings, manifest
+from embedding_sensitivity.experiment import manifest
+from embedding_sensitivity.experiment.data import complete
 from embedding_sensitivity.experiment.settings import canonical, load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import printable
@@ -85,7 +86,7 @@ def notes(found: dict, config: dict | None, source: str) -> list[str]:
         try:
             settings = load_settings(config, source)
             if settings.data is None:
-                settings = import_settings.complete(settings)
+                settings = complete(settings)
             same = canonical(settings) == found["config"].get("settings")
         except InputError as error:
             lines.append(f"the config can't be compared: {error}")

@@ -47,13 +47,18 @@ class Record:
     made_by : fingerprint of how it was made: code, settings, split
     clips : digest of its clips, `clips_digest`
     identity : what embeddings of these clips are named by
+    rendered_by : fingerprint of how the workflow made the audio itself; empty where it didn't
     files : path to what was there; empty where the audio is known by its source
     """
 
     made_by: str
     clips: str
     identity: str
+    rendered_by: str = ""
     files: Mapping[str, Seen] = field(default_factory=dict)
+
+
+NO_RECORD = Record("", "", "")
 
 
 def fingerprint(what: object) -> str:
@@ -106,6 +111,7 @@ def record_index(
     decided: bool,
     clips: Sequence[Clip],
     paths: Iterable[str] = (),
+    rendered_by: str = "",
 ) -> None:
     """Write the record of an index just made.
 
@@ -116,13 +122,14 @@ def record_index(
     identity : what the plan calls embeddings of other clips than before
     decided : the plan calls those of these clips so already, whatever they are
     paths : audio files that the index was made of, where they are not known by their source
+    rendered_by : as of a `Record`
     """
-    digest, before = clips_digest(clips), read_record(path)
-    same = bool(before) and before.clips == digest
+    digest, before = clips_digest(clips), read_record(path) or NO_RECORD
+    same = before.clips == digest
     if same and not decided:
         identity = before.identity
     # Planned as the clips they were, as where the index alone was made again by force.
-    misnamed = bool(before) and not same and identity == before.identity
+    misnamed = not same and identity == before.identity
     if misnamed:
         identity = fingerprint([made_by, digest])
     hashes = {clip.path: clip.sha256 for clip in clips}
@@ -132,7 +139,7 @@ def record_index(
         for name in paths
         if (stat := stat_of(name))
     }
-    write_record(path, Record(made_by, digest, identity, files))
+    write_record(path, Record(made_by, digest, identity, rendered_by, files))
     if misnamed:
         raise InputError(
             "the clips are others than those of the index before: run again, and what depends on "
@@ -140,16 +147,16 @@ def record_index(
         )
 
 
-def look_again(record: Record, paths: Iterable[str], made_here: bool) -> Record:
+def look_again(record: Record, paths: Iterable[str], remade: bool) -> Record:
     """Return the record as it would be of the files there are now.
 
     A file is read only where its size, times or inode differ. One that is gone is left out, unless
-    files are `made_here`: it will be made again as it was.
+    files are `remade`: it will be made again as it was.
     """
     files = {}
     for name in paths:
         stat, seen = stat_of(name), record.files.get(name)
-        if seen and (seen.stat == stat or (stat is None and made_here)):
+        if seen and (seen.stat == stat or (stat is None and remade)):
             files[name] = seen
         elif stat is None:
             continue
@@ -206,10 +213,11 @@ def plan_index(
     outputs: Iterable[str | os.PathLike],
     made_by: str,
     paths: Sequence[str],
-    made_here: bool = False,
-    made_anew: bool = False,
+    rendered_by: str = "",
 ) -> ClipIndex:
     """Find out whether an experiment's index has to be made, and what is known of its clips.
+
+    A cluster's job plans again, when more is there: it has to find the names that were planned.
 
     Parameters
     ----------
@@ -217,24 +225,17 @@ def plan_index(
     outputs : the files of a whole index
     made_by : fingerprint of how it is made: of code, settings, split, and a source that fixes audio
     paths : audio files that are known by what is in them alone
-    made_here : the workflow makes those files itself
-    made_anew : and will make others than before
+    rendered_by : as of a `Record`, by how the workflow makes those files now
     """
     place = Path(folder, NAME)
-    record = read_record(place)
-    if record is None:
-        # A cluster's job plans again when what the workflow makes itself is there.
-        given = () if made_here else paths
-        seen = [(name, stat[:2] if (stat := stat_of(name)) else None) for name in given]
-        content = fingerprint(seen)
-        identity = fingerprint([made_by, content])
-        return ClipIndex(False, identity, identity, made_by, content)
-    now = look_again(record, paths, made_here)
+    record = read_record(place) or NO_RECORD
+    rendered_anew = record.rendered_by != rendered_by
+    now = look_again(record, paths, remade=bool(rendered_by))
+    # What is rendered anew is known by how: it may be there or not.
+    files = {} if rendered_anew else now.files
     content = fingerprint(
-        sorted((name, seen.sha256 or seen.stat[:2]) for name, seen in now.files.items())
+        sorted((name, seen.sha256 or seen.stat[:2]) for name, seen in files.items())
     )
-    if made_here and record.made_by != made_by:
-        content = fingerprint([])
     identity = fingerprint([made_by, content])
     if record.made_by == made_by and same_content(record, now):
         if now.files != record.files:
@@ -244,5 +245,5 @@ def plan_index(
                 write_record(place, now)
         finished = all(os.path.exists(output) for output in outputs)
         return ClipIndex(finished, record.identity, record.identity, made_by, content)
-    differ = made_anew or clips_differ(record, now)
-    return ClipIndex(False, identity if differ else None, identity, made_by, content)
+    others = record is NO_RECORD or rendered_anew or clips_differ(record, now)
+    return ClipIndex(False, identity if others else None, identity, made_by, content)

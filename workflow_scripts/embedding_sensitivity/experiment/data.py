@@ -4,17 +4,25 @@ Standard library only.
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from embedding_sensitivity.clips import dataset, findings, irmas
 from embedding_sensitivity.clips.demo_music import demo_clips
-from embedding_sensitivity.clips.split import check_label_counts
+from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.downloads.sources import SOURCES
-from embedding_sensitivity.experiment import embedding_files, identity, import_settings
+from embedding_sensitivity.experiment import embedding_files, identity
 from embedding_sensitivity.experiment.clip_index import ClipIndex, plan_index
-from embedding_sensitivity.experiment.settings import ImportSettings, Settings
+from embedding_sensitivity.experiment.embedding_files import PREFIX
+from embedding_sensitivity.experiment.paper import LEVELS
+from embedding_sensitivity.experiment.settings import (
+    FoundLevels,
+    ImportSettings,
+    Settings,
+    check_labels,
+)
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 
@@ -22,7 +30,7 @@ ARCHIVE_FOLDER = "resources/IRMAS-TrainingData"
 PUBLISHED_SPLIT = "resources/train_test_split.csv"
 
 
-class Source:
+class Source(ABC):
     """A source of clips.
 
     Attributes
@@ -34,10 +42,9 @@ class Source:
     made_here : audio is rendered by the workflow itself
     downloads : names of the downloads that the clips need, of `downloads.sources`
     fixed_by : what fixes the content of the audio, where that isn't known from the files alone
-    rendered : whether audio that is `made_here` is there, as it would be made now
     """
 
-    made_here = rendered = False
+    made_here = False
     audio: Sequence[str] = ()
     split: Sequence[str] = ()
     folders: Sequence[str] = ()
@@ -64,8 +71,8 @@ class Source:
         made_by = identity.index_identity(self.settings, self.split_digest(), self.fixed_by)
         outputs = [f"{self.results}/{name}.csv" for name in ("clips", "clips_report")]
         outputs.append(f"{self.results}/tables/dropped_clips.csv")
-        made_anew = self.made_here and not self.rendered
-        return plan_index(self.results, outputs, made_by, self.files, self.made_here, made_anew)
+        rendered_by = self.fixed_by if self.made_here else ""
+        return plan_index(self.results, outputs, made_by, self.files, rendered_by)
 
     def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
         """Return the labels that clips have, by the split's rows where they are known."""
@@ -94,9 +101,9 @@ class Source:
             except InputError as error:
                 raise InputError(f"{settings.data.split}: {error}") from None
 
+    @abstractmethod
     def describe(self) -> str:
         """Say where the clips come from, for the report."""
-        raise NotImplementedError
 
 
 class Demo(Source):
@@ -209,7 +216,7 @@ class Embeddings(Source):
 
     def describe(self) -> str:
         given = self.settings.embeddings
-        rows = import_settings.split_rows(self.settings)
+        rows = split_rows(self.settings)
         leaking = len(findings.leaking_groups(embedding_files.clips_of(rows, self.settings.labels)))
         warning = f"; {leaking} recordings are in both (clips_report.csv)" if leaking else ""
         return (
@@ -223,3 +230,81 @@ def source_of(settings: Settings | ImportSettings, config: str) -> Source:
     if settings.data is None:
         return Embeddings(settings, config)
     return {"demo": Demo, "irmas": Irmas, "folder": Folder}[settings.data.source](settings, config)
+
+
+def complete(settings: ImportSettings) -> ImportSettings:
+    """The settings with what they leave open filled in: effects, levels and labels.
+
+    Raises
+    ------
+    InputError
+        naming key or file: no such folder or split, a level without a file, fewer than two levels,
+        a label that the split lacks or has too little of
+    """
+    folder = embedding_files.folder_of(settings.embeddings.directory)
+    return settings.model_copy(
+        update={
+            "effects": _found_effects(settings, folder),
+            "labels": _found_labels(settings),
+        }
+    )
+
+
+def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLevels]:
+    files = embedding_files.level_files(folder, settings.effects)
+    if settings.effects is None and not files:
+        raise InputError(
+            f"embeddings.directory: no {PREFIX}<effect>_<level>.h5 in {folder}: add the effects' "
+            "embeddings"
+        )
+    effects = {}
+    for effect, given in (settings.effects or dict.fromkeys(files)).items():
+        there = list(files.get(effect, ()))
+        if given is None or given.levels is None:
+            wanted = there
+            missing = _lost_levels(effect, there)
+            remedy = f"or give those to analyse in effects.{effect}.levels"
+        else:
+            wanted = settings.levels(effect)
+            missing = [level for level in wanted if level not in there]
+            remedy = "or leave these levels out"
+        if missing:
+            raise InputError(
+                f"effects.{effect}: {folder} has no file of level {', '.join(missing)}: add "
+                f"{PREFIX}<effect>_<level>.h5, {remedy}"
+            )
+        if len(wanted) < 2:
+            raise InputError(
+                f"effects.{effect}: {folder} has files of {len(wanted)} level(s), at least two are "
+                f"needed: add {PREFIX}<effect>_<level>.h5, or leave the effect out"
+            )
+        effects[effect] = FoundLevels(levels=wanted)
+    return effects
+
+
+def _lost_levels(effect: str, there: Sequence[str]) -> list[str]:
+    """What most of the paper's levels, and none but those, lack of them: files that got lost."""
+    grid = LEVELS[effect]
+    missing = [level for level in grid if level not in there]
+    return missing if set(there) <= set(grid) and len(missing) < len(there) else []
+
+
+def _found_labels(settings: ImportSettings) -> list[str]:
+    rows = split_rows(settings)
+    known = sorted({row.label for row in rows})
+    labels = settings.labels or known
+    check_labels("labels", labels, known)
+    check_labels("figures.labels", settings.figures.labels, labels)
+    try:
+        check_split(embedding_files.clips_of(rows, labels))
+    except InputError as error:
+        raise InputError(f"{settings.embeddings.split}: {error}") from None
+    return labels
+
+
+def split_rows(settings: ImportSettings) -> list[dataset.SplitRow]:
+    """The rows of the split."""
+    split = settings.embeddings.split
+    if not os.path.isfile(split):
+        raise InputError(f"embeddings.split: {split} does not exist: give the split's CSV file")
+    return dataset.read_split(split)

@@ -1,7 +1,7 @@
 """What audio and embeddings depend on, as eight digits that their files are named by.
 
 A finished file is named by all that made it, so no rule needs to make it again to be sure. What
-counts: the clips; the code of model and effect that touches samples (`numeric_code`) and the
+counts: the clips; the code of model and effect that touches samples (`source_code`) and the
 versions they declare; the pinned versions of the packages they name; options, weights, protocol.
 Not: logging, progress, error texts, registries, other models, the rest of an environment's file.
 """

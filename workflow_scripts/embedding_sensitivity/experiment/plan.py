@@ -7,7 +7,8 @@ environment or time of an input is a reason to make it again.
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,11 @@ from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
     embedding_files,
     identity,
-    import_settings,
     source_code,
     targets,
 )
 from embedding_sensitivity.experiment.clip_index import NAME, read_record
-from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.data import complete, source_of
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.declarations import environment_file
@@ -54,7 +54,7 @@ class Plan:
         self.config = config
         settings = load_settings(given, config)
         self.imported = settings.data is None
-        self.settings = import_settings.complete(settings) if self.imported else settings
+        self.settings = complete(settings) if self.imported else settings
         self.effects = sorted(self.settings.effects)
         self.models = sorted(self.settings.models)
         self.labels = self.settings.labels
@@ -280,6 +280,56 @@ class Plan:
                 found.append(f"{self.results}/embeddings/{model}/{effect}.h5")
                 found += [] if self.imported else self.parts(model, effect)
         return found
+
+    def model_stores(self) -> list[str]:
+        """Return each model's store that is put together for people."""
+        return [f"{self.results}/embeddings/{model}.h5" for model in self.models]
+
+    def tables(self) -> list[str]:
+        """Return all tables but the one beside the paper's, with what made the embeddings."""
+        names = [f"{name}.csv" for name in targets.tables(self.settings)]
+        return [f"{self.results}/tables/{name}" for name in (*names, "provenance.json")]
+
+    def figures(self) -> list[str]:
+        """Return all figures but those beside the paper's; two of one name are refused."""
+        return self._drawn(targets.figures(self.settings, self.config))
+
+    def comparisons(self) -> list[str]:
+        """Return what sets the paper's own run beside the paper; nothing of any other run."""
+        stems = targets.comparisons(self.settings)
+        tables = [f"{self.results}/tables/paper_comparison.csv"] if stems else []
+        return tables + self._drawn(stems)
+
+    def published_numbers(self) -> list[str]:
+        """Return the files of the paper's numbers, where the run is set beside them."""
+        names = ("table1_global_r2", "fig4_auc")
+        return [carried(f"data/paper/{name}.csv") for name in names] if self.comparisons() else []
+
+    def _drawn(self, stems: Iterable[str]) -> list[str]:
+        return [
+            f"{self.results}/figures/{stem}.{kind}" for stem in stems for kind in ("pdf", "png")
+        ]
+
+    def kept_outputs(self) -> list[str]:
+        """Return all that a run makes and keeps in its folder, but for the manifest."""
+        pairs = list(product(self.models, self.effects))
+        tables = targets.analysis_tables(self.settings)
+        return [
+            *(f"{self.results}/{index}.csv" for index in ("clips", "clips_report")),
+            *([self.source.mark] if self.source.made_here else []),
+            *self.stores(),
+            *(f"{self.results}/directions/{model}/{effect}.h5" for model, effect in pairs),
+            *(
+                f"{self.results}/analysis/{model}/{effect}/{table}.csv"
+                for model, effect in pairs
+                for table in tables
+            ),
+            *self.tables(),
+            *self.figures(),
+            *self.comparisons(),
+            *self.model_stores(),
+            *self.kept_audio(),
+        ]
 
 
 def unless_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
