@@ -22,8 +22,9 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from embedding_sensitivity.analysis import cca, classification, directions
+from embedding_sensitivity.analysis.classification import PENALTIES
 from embedding_sensitivity.analysis.directions import project_out
-from embedding_sensitivity.clips import protocol
+from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
 
 N_LABELS, N_TRAIN, N_TEST, N_LEVELS = 5, 24, 8, 6
 N_MODELS_BY_DIMENSION = {753: 2, 256: 1}
@@ -64,9 +65,9 @@ def authors_cca(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def authors_classifier(points: np.ndarray, positive: np.ndarray):
     search = GridSearchCV(
         LogisticRegression(solver="liblinear", class_weight="balanced"),
-        {"C": protocol.PENALTIES},
+        {"C": PENALTIES},
         scoring="roc_auc",
-        cv=StratifiedKFold(protocol.FOLDS),
+        cv=StratifiedKFold(N_FOLDS),
     )
     return search.fit(points, positive)
 
@@ -108,7 +109,7 @@ def measure(dimension: int) -> float:
     print(f"  {'all directions of a label':<34}{1e3 * fit_seconds:10.2f} ms")
 
     label_clips = {label: [(label, index) for index in range(N_TRAIN)] for label in range(N_LABELS)}
-    chosen = protocol.classifier_clips(label_clips, 0)
+    chosen = classifier_clips(label_clips, 0)
     rows = tuple(np.array(chosen).T)
     positive = rows[0] == 0
     sets = np.stack([originals[rows], *(level[rows] for level in effected)])

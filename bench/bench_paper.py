@@ -35,6 +35,7 @@ from embedding_sensitivity.analysis import (
     displacement,
     heldout_levels,
 )
+from embedding_sensitivity.analysis.classification import PENALTIES
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
     compared_subspaces,
@@ -43,7 +44,6 @@ from embedding_sensitivity.analysis.dimensionality import (
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
 from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
-from embedding_sensitivity.clips import protocol
 from embedding_sensitivity.measures import global_r2
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
@@ -99,7 +99,7 @@ def authors_direction(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def authors_classifier(points: np.ndarray, positive: np.ndarray):
     model = LogisticRegression(solver="liblinear", class_weight="balanced", random_state=42)
-    search = GridSearchCV(model, {"C": protocol.PENALTIES}, scoring="roc_auc", cv=3)
+    search = GridSearchCV(model, {"C": PENALTIES}, scoring="roc_auc", cv=3)
     return search.fit(points, positive)
 
 

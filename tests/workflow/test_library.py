@@ -67,7 +67,8 @@ def test_a_fresh_environment_has_the_package_and_its_command(wheel, tmp_path, py
         "print(doctest.testmod(es).attempted, doctest.run_docstring_examples("
         "es.global_r2, vars(api)))\n"
     )
-    assert run("python", "-c", code).stdout == "5 None\n"
+    done = run("python", "-c", code)
+    assert done.stdout == "5 None\n", done.stderr
     assert "verify" in run("embedding-sensitivity", "--help").stdout
     # Without a checkout, and without what the plan needs, each is one line.
     done = run("embedding-sensitivity", "run", "--dry-run")

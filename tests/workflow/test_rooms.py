@@ -116,3 +116,43 @@ def test_functions_in_the_rules_are_few():
                 depth = indent
             lines += depth is not None
     assert 0 < lines < 150
+
+
+def importing_files() -> list[Path]:
+    """All Python files of the checkout that use the library, benchmarks and tools among them."""
+    folders = ("workflow_scripts", "tests", "bench", "tools")
+    found = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return [path for path in found if LIBRARY.name in path.read_text(encoding="utf-8")]
+
+
+def names_of(module: Path) -> set[str]:
+    """Names that a module of the library has at its top, wherever they are from."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    found = {path.stem for path in module.parent.iterdir()} if module.stem == "__init__" else set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)  # what is loaded lazily is named in `__all__`
+    return found
+
+
+def test_whatever_is_imported_from_the_library_is_there():
+    """In files too that no suite imports, as the benchmarks."""
+    files = importing_files()
+    assert len(files) > 100
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.partition(".")[0] != LIBRARY.name:
+                continue
+            target = LIBRARY.parent.joinpath(*module.split("."))
+            file = target / "__init__.py" if target.is_dir() else target.with_suffix(".py")
+            assert file.exists(), f"{path.relative_to(ROOT)}: imports {module}"
+            for alias in node.names:
+                found = f"{path.relative_to(ROOT)}: imports {alias.name} of {module}"
+                assert alias.name in names_of(file), found

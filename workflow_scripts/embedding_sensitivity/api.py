@@ -17,7 +17,6 @@ from embedding_sensitivity.analysis import (
     correlation,
     directions,
     displacement,
-    projection,
     statistics,
 )
 from embedding_sensitivity.clips.split import N_FOLDS
@@ -367,7 +366,7 @@ def project_out(X: ArrayLike, basis: ArrayLike) -> np.ndarray:
         raise InputError(f"basis: has {basis.shape[1]} dimensions, expected {X.shape[-1]} as X")
     if not np.allclose(basis @ basis.T, np.eye(len(basis))):
         raise InputError("basis: expected orthonormal rows")
-    return projection.project_out(X, basis)
+    return directions.project_out(X, basis)
 
 
 def measure_displacement(
