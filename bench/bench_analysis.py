@@ -21,8 +21,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from embedding_sensitivity.analysis import cca, classification, directions
-from embedding_sensitivity.analysis.classification import PENALTIES
+from embedding_sensitivity.analysis import cca, directions
+from embedding_sensitivity.analysis.classifiers import classification
+from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
 

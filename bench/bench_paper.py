@@ -29,21 +29,22 @@ from threadpoolctl import threadpool_limits
 
 from embedding_sensitivity.analysis import (
     cca,
-    classification,
     correlation,
     directions,
     displacement,
     heldout_levels,
 )
-from embedding_sensitivity.analysis.classification import PENALTIES
+from embedding_sensitivity.analysis.classifiers import classification
+from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
+from embedding_sensitivity.analysis.classifiers.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
     compared_subspaces,
     describe_displacements,
 )
 from embedding_sensitivity.analysis.directions import project_out
-from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
-from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
+from embedding_sensitivity.analysis.statistics import generator
 from embedding_sensitivity.measures import global_r2
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from embedding_sensitivity.analysis import classification
+from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.direction_store import read_directions
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips.clip import Clip, write_clips
@@ -500,7 +500,7 @@ def test_thresholds_that_keep_as_much_share_classifiers(case, monkeypatch):
     passed = []
     train = classification.train
     monkeypatch.setattr(
-        "embedding_sensitivity.analysis.classification.train",
+        "embedding_sensitivity.analysis.classifiers.classification.train",
         lambda sets, positive, bases, solver: (
             passed.append(bases) or train(sets, positive, bases, solver)
         ),

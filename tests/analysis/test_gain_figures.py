@@ -10,7 +10,7 @@ from jobs import run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_figures import IRMAS, LONG, VARIANTS, as_read, effect_params, shown_texts
 
-from embedding_sensitivity.analysis.verdicts import verdict_rows
+from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
 from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.figures.auc_gain import auc_gain_figure

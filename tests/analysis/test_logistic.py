@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from embedding_sensitivity.analysis import logistic
-from embedding_sensitivity.analysis.classification import PENALTIES
+from embedding_sensitivity.analysis.classifiers import logistic
+from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
 from embedding_sensitivity.files.errors import InputError
 
 

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from embedding_sensitivity.analysis import cca, classification, correlation, directions
+from embedding_sensitivity.analysis import cca, correlation, directions
+from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.clips.split import classifier_clips
 from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
 

@@ -132,23 +132,6 @@ def test_a_resample_is_the_clips_repeated(drawn):
     np.testing.assert_allclose(found, [expected] * 2, atol=1e-12)
 
 
-def test_groups_come_with_all_their_clips():
-    groups = ["b", "a", "b", "c", "a", "b"]
-    counts = statistics.resampled_groups(groups, 500, statistics.generator("x"))
-    assert counts.shape == (500, 6)
-    for same in ([0, 2, 5], [1, 4]):
-        assert (counts[:, same] == counts[:, same[:1]]).all()
-    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
-    assert abs(counts.mean() - 1) < 0.1
-    shuffled = [2, 0, 5, 3, 1, 4]
-    again = statistics.resampled_groups([groups[i] for i in shuffled], 500, _same())
-    np.testing.assert_array_equal(again, counts[:, shuffled])
-
-
-def _same():
-    return statistics.generator("x")
-
-
 def test_intervals_over_recordings_cover_where_those_over_clips_do_not():
     """Clips of a recording are nearly the same: 20 of 8 clips tell no more than 20 clips."""
     levels = np.arange(6.0)[:, None]

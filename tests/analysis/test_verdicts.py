@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from embedding_sensitivity.analysis import verdicts
-from embedding_sensitivity.analysis.statistics import resampled_groups
+from embedding_sensitivity.analysis.classifiers import verdicts
+from embedding_sensitivity.analysis.intervals import resampled_groups
 
 
 @settings(max_examples=40, deadline=None)

@@ -478,7 +478,7 @@ LIBRARY_EDITS = {
     # Directions are written by the same job.
     "analysis/dimensionality": SENSITIVITY | DEBIASING,
     "analysis/cca": SENSITIVITY | DEBIASING,
-    "analysis/classification": DEBIASING,
+    "analysis/classifiers/classification": DEBIASING,
     "analysis/trajectories": TRAJECTORIES,
 }
 

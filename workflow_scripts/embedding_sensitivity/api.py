@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from embedding_sensitivity.analysis import (
     cca,
-    classification,
     correlation,
     directions,
     displacement,
     statistics,
 )
+from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.clips.split import N_FOLDS
 from embedding_sensitivity.files.errors import InputError
 

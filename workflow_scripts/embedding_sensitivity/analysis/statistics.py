@@ -11,11 +11,11 @@ import numpy as np
 
 from embedding_sensitivity.analysis.cca import LeastSquares, is_saturated, unit_levels
 from embedding_sensitivity.analysis.correlation import first_equal_rows, squared_spearman
+from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
 
 SEED = 20220419
 N_PERMUTATIONS = 200
 HIGH = 0.95  # the quantile of the null that is called high
-N_RESAMPLES = 1000
 INTERVAL = (0.025, 0.975)
 # Resamples computed at once: what bounds the memory.
 CHUNK = 100
@@ -69,18 +69,6 @@ def null_r2_of_projections(projections: np.ndarray, random: np.random.Generator)
     n_levels, n_clips = projections.shape
     targets = permuted_levels(n_levels, n_clips, N_PERMUTATIONS, random)
     return squared_spearman(projections.ravel(), targets.reshape(N_PERMUTATIONS, -1))
-
-
-def resampled_groups(
-    groups: Sequence[str], n_resamples: int, random: np.random.Generator
-) -> np.ndarray:
-    """How often each clip is in each bootstrap sample of as many groups, int (n_resamples, N).
-
-    Groups are drawn with replacement, and come with all their clips.
-    """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)
-    return drawn[:, group_of]
 
 
 def resampled_r2(projections: np.ndarray, counts: np.ndarray) -> np.ndarray:

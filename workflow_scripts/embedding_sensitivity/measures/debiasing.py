@@ -110,7 +110,7 @@ MEASURE = Measure(
 def measure(data, methods, thresholds, solver) -> dict:
     import numpy as np
 
-    from embedding_sensitivity.analysis import classification
+    from embedding_sensitivity.analysis.classifiers import classification
     from embedding_sensitivity.analysis.directions import n_directions
     from embedding_sensitivity.clips.split import classifier_clips
     from embedding_sensitivity.effects.levels import ORIGINAL
@@ -151,7 +151,7 @@ def measure(data, methods, thresholds, solver) -> dict:
 
 
 def conclude(found) -> dict:
-    from embedding_sensitivity.analysis.verdicts import adjust
+    from embedding_sensitivity.analysis.classifiers.verdicts import adjust
 
     tables = combine(found)
     adjust(tables["auc_gain"])
@@ -159,7 +159,7 @@ def conclude(found) -> dict:
 
 
 def summarise_gains(tables) -> list[dict]:
-    from embedding_sensitivity.analysis.verdicts import verdict_rows
+    from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
 
     return verdict_rows(tables["auc_gain"])
 

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from embedding_sensitivity.analysis.classifiers.logistic import fit, root_of
+from embedding_sensitivity.analysis.classifiers.verdicts import PairedBootstrap, gain_statistics
 from embedding_sensitivity.analysis.correlation import first_equal_rows
 from embedding_sensitivity.analysis.directions import (
     LabelDirections,
@@ -13,9 +15,8 @@ from embedding_sensitivity.analysis.directions import (
     project_out,
     project_out_gram,
 )
-from embedding_sensitivity.analysis.logistic import fit, root_of
-from embedding_sensitivity.analysis.statistics import N_RESAMPLES, generator, resampled_groups
-from embedding_sensitivity.analysis.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
+from embedding_sensitivity.analysis.statistics import generator
 from embedding_sensitivity.clips.split import N_FOLDS
 from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
 from embedding_sensitivity.files.errors import InputError

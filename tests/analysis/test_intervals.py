@@ -1,0 +1,204 @@
+"""Intervals over recordings, against closed forms and on simulated recordings."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn.metrics import roc_auc_score
+
+from embedding_sensitivity.analysis import intervals
+from embedding_sensitivity.analysis.intervals import (
+    FISHER,
+    LOG_REST,
+    ClusteredAuc,
+    Estimate,
+    interval,
+    interval_of_share,
+    jackknife,
+    left_out,
+    mean_estimate,
+    mean_of_squares,
+)
+
+
+def mean_and_without(values):
+    values = np.asarray(values, float)
+    return values.mean(), (values.sum() - values) / (len(values) - 1)
+
+
+def test_the_jackknife_of_a_mean_is_students_t():
+    values = np.random.default_rng(0).normal(size=20)
+    estimate = jackknife(*mean_and_without(values))
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.variance == pytest.approx(values.var(ddof=1) / 20)
+    assert interval(estimate) == pytest.approx(
+        stats.t.interval(0.95, 19, values.mean(), values.std(ddof=1) / np.sqrt(20))
+    )
+
+
+def test_the_jackknife_takes_the_bias_of_a_variance_away():
+    values = np.random.default_rng(0).normal(size=12)
+    without = np.array([np.delete(values, i).var() for i in range(12)])
+    assert jackknife(values.var(), without).value == pytest.approx(values.var(ddof=1))
+
+
+@pytest.mark.parametrize(("scale", "values"), [(FISHER, [-0.9, 0.0, 0.999]), (LOG_REST, [-3, 0.9])])
+def test_a_scale_goes_there_and_back(scale, values):
+    values = np.array(values, float)
+    np.testing.assert_allclose(scale.back(scale.to(values)), values, rtol=1e-12)
+    step = 1e-6
+    slope = (scale.to(values + step) - scale.to(values - step)) / (2 * step)
+    np.testing.assert_allclose(scale.slope(values), slope, rtol=1e-3)
+    assert np.isfinite(scale.to(1.0)) and scale.back(scale.to(1.0)) == pytest.approx(1)
+
+
+def test_few_recordings_have_no_interval():
+    few = jackknife(*mean_and_without(range(5)))
+    assert interval(few) == (None, None) and interval(None) == (None, None)
+    assert interval_of_share(few) == (None, None)
+    assert None not in interval(few, min_recordings=5)
+    assert jackknife(*mean_and_without(range(2))) is not None
+    assert jackknife(0.0, np.array([0.0])) is None
+    assert jackknife(0.0, np.array([0.0, np.nan])) is None
+    labels = [jackknife(*mean_and_without(range(n))) for n in (5, 6)]
+    assert mean_of_squares([Estimate(0.5, 0.1, 4, 5, FISHER)] * 2)[1] == (None, None)
+    assert interval(mean_estimate(labels), intervals.MIN_RECORDINGS_OF_LABELS) == (None, None)
+    assert mean_estimate([*labels, None]) is None and mean_estimate([]) is None
+
+
+def test_each_recording_is_left_out_once():
+    groups = ["b", "a", "b", "c"]
+    np.testing.assert_array_equal(
+        list(left_out(groups)), [[1, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0]]
+    )
+
+
+def test_the_mean_over_labels_is_welchs():
+    """Of two labels: the interval of a mean of means whose variances differ."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=15), 3 * rng.normal(size=9)
+    found = mean_estimate([jackknife(*mean_and_without(values)) for values in samples])
+    welch = stats.ttest_ind(samples[0], -samples[1], equal_var=False)
+    assert found.value == pytest.approx(np.mean([each.mean() for each in samples]))
+    assert found.freedom == pytest.approx(welch.df)
+    assert found.value / np.sqrt(found.variance) == pytest.approx(welch.statistic)
+    assert found.n_recordings == 24
+
+
+def test_the_mean_over_labels_is_of_correlations_not_of_their_z():
+    labels = [Estimate(z, 0.01, 11, 12, FISHER) for z in np.arctanh([0.1, 0.5, 0.99])]
+    found = mean_estimate(labels)
+    assert np.tanh(found.value) == pytest.approx(np.mean([0.1, 0.5, 0.99]))
+    low, high = interval(found)
+    assert -1 < low < np.mean([0.1, 0.5, 0.99]) < high < 1
+
+
+def test_the_mean_of_squares_has_no_bias_and_reaches_zero():
+    rng = np.random.default_rng(0)
+    drawn = [Estimate(z, 0.04, 40, 41, FISHER) for z in 0.2 * rng.normal(size=2000)]
+    mean, (low, high) = mean_of_squares(drawn)
+    assert low < 0.001 and abs(mean) < 0.003 < high + 0.003
+    assert np.mean([np.tanh(each.value) ** 2 for each in drawn]) > 0.03
+    assert np.isnan(mean_of_squares([None])[0])
+
+
+@pytest.mark.parametrize("n_ups", [3, 15, 29])
+def test_a_share_of_binary_values_has_the_exact_interval(n_ups):
+    """Nearly that of Clopper and Pearson; Student's t takes a little off the number."""
+    values = np.arange(30) < n_ups
+    found = interval_of_share(jackknife(*mean_and_without(values)))
+    exact = stats.binomtest(n_ups, 30).proportion_ci(method="exact")
+    assert found == pytest.approx((exact.low, exact.high), abs=0.02)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_interval_of_equal_values_has_a_width(share):
+    found = interval_of_share(jackknife(*mean_and_without([share] * 12)))
+    assert share in found and 0.3 < found[1] - found[0] < 0.4
+    narrow = interval_of_share(jackknife(*mean_and_without([share] * 12)), least=0.1)
+    assert share in narrow and 0.02 < narrow[1] - narrow[0] < 0.04
+
+
+def test_the_auc_is_scikit_learns_and_its_variance_delongs():
+    """Every clip a recording of its own: DeLong's variance, from the clips' components."""
+    rng = np.random.default_rng(0)
+    positive = np.arange(50) < 20
+    scores = np.round(rng.normal(size=(3, 50)) + 0.8 * positive, 1)  # with ties
+    clustered = ClusteredAuc(positive, [str(i) for i in range(50)])
+    area, parts = clustered.components(scores)
+    np.testing.assert_allclose(area, [roc_auc_score(positive, each) for each in scores])
+    np.testing.assert_allclose(parts.sum(axis=-1), 0, atol=1e-12)
+    variance, freedom = clustered.variance(parts)
+    for row, found in zip(scores, variance, strict=True):
+        order = (row[:20, None] > row[20:]) + 0.5 * (row[:20, None] == row[20:])
+        expected = order.mean(axis=1).var(ddof=1) / 20 + order.mean(axis=0).var(ddof=1) / 30
+        assert found == pytest.approx(expected)
+    assert clustered.n_groups == 20 and (freedom > 19).all() and (freedom <= 48).all()
+    # A difference to itself is nothing.
+    assert (clustered.variance(parts - parts)[0] == 0).all()
+
+
+def test_clips_of_a_recording_count_together():
+    """Each clip three times: the same AUC, and the same variance, as once."""
+    rng = np.random.default_rng(0)
+    positive, groups = np.arange(40) < 15, np.arange(40).astype(str)
+    scores = rng.normal(size=(1, 40)) + positive
+    once = ClusteredAuc(positive, groups)
+    thrice = ClusteredAuc(np.repeat(positive, 3), np.repeat(groups, 3))
+    single, repeated = once.components(scores), thrice.components(np.repeat(scores, 3, axis=1))
+    np.testing.assert_allclose(single[0], repeated[0])
+    np.testing.assert_allclose(single[1], repeated[1], atol=1e-12)
+    assert once.intervals(scores)[0] == pytest.approx(
+        thrice.intervals(scores[:, np.arange(120) // 3])[0]
+    )
+
+
+def test_a_recording_of_both_classes_lowers_the_variance():
+    """What makes a recording's scores high makes both classes' high, and cancels."""
+    rng = np.random.default_rng(0)
+    positive, groups = np.tile([True, False], 30), np.repeat(np.arange(30), 2)
+    scores = (np.repeat(3 * rng.normal(size=30), 2) + rng.normal(size=60) + positive)[None]
+    paired, alone = (ClusteredAuc(positive, each) for each in (groups, np.arange(60)))
+    variances = [each.variance(each.components(scores)[1])[0] for each in (paired, alone)]
+    assert variances[0] < 0.6 * variances[1]
+
+
+def test_one_recording_has_no_variance():
+    clustered = ClusteredAuc(np.arange(6) < 3, ["a", "a", "a", "b", "c", "d"])
+    area, parts = clustered.components(np.arange(6.0)[None])
+    assert area == [0] and np.isnan(clustered.variance(parts)).all()
+    assert clustered.intervals(np.arange(6.0)[None]) == [(None, None)]
+
+
+def simulate_scores(n_ups, n_clips, area, rng):
+    """Scores of recordings that differ as much as their clips do, with a known AUC."""
+    groups = np.repeat(np.arange(5 * n_ups), n_clips)
+    positive = groups < n_ups
+    scores = (rng.normal(size=5 * n_ups)[groups] + rng.normal(size=len(groups))) / np.sqrt(2)
+    return (scores + np.sqrt(2) * special.ndtri(area) * positive)[None], positive, groups
+
+
+@pytest.mark.parametrize("area", [0.5, 0.9, 0.99])
+def test_intervals_of_aucs_cover(area):
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(300):
+        scores, positive, groups = simulate_scores(12, 2, area, rng)
+        ((low, high),) = ClusteredAuc(positive, groups).intervals(scores)
+        covered.append(low <= area <= high)
+    assert np.mean(covered) >= 0.9
+
+
+def test_groups_come_with_all_their_clips():
+    groups = ["b", "a", "b", "c", "a", "b"]
+    random = np.random.default_rng(0)
+    counts = intervals.resampled_groups(groups, 500, random)
+    assert counts.shape == (500, 6)
+    for same in ([0, 2, 5], [1, 4]):
+        assert (counts[:, same] == counts[:, same[:1]]).all()
+    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    assert abs(counts.mean() - 1) < 0.1
+    shuffled = [2, 0, 5, 3, 1, 4]
+    again = [groups[i] for i in shuffled]
+    np.testing.assert_array_equal(
+        intervals.resampled_groups(again, 500, np.random.default_rng(0)), counts[:, shuffled]
+    )

@@ -1,0 +1,1 @@
+"""Classifiers before and after debiasing (section IV): training, testing, what is clear of it."""

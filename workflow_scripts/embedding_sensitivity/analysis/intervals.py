@@ -1,0 +1,278 @@
+"""Intervals over recordings: where a value would lie on new recordings of the same kind.
+
+What was fitted (a direction, a map, a classifier) stays as it is: only the test recordings are
+drawn anew (spec 7.3). Clips of a recording are alike, so the recording is the unit.
+
+`jackknife` makes an `Estimate` of a statistic from its values with each recording left out,
+`mean_estimate` the mean over labels of such estimates, and `interval` the 95 % interval of either.
+An interval is (None, None) where there are too few recordings for it to hold.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+Interval = tuple[float | None, float | None]
+
+COVERAGE = 0.95
+# Below it a label has no interval, and a mean over labels has none.
+MIN_RECORDINGS = 6
+MIN_RECORDINGS_OF_LABELS = 12
+N_RESAMPLES = 1000
+# On a scale with an end at 1, 1 itself is infinite; nearer to it than this is rounding.
+NEAREST_TO_END = 1e-12
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale on which a statistic is nearly normal: there and back, and the slope there.
+
+    `ends` are the lowest and highest value that the statistic can have.
+    """
+
+    forth: Callable
+    back: Callable
+    slope: Callable
+    ends: tuple[float, float]
+
+    def to(self, values):
+        """`values` on the scale, those at an end a little inside."""
+        return self.forth(self.inside(values))
+
+    def inside(self, values):
+        """`values` of the statistic, those at an end a little inside."""
+        return np.clip(values, self.ends[0] + NEAREST_TO_END, self.ends[1] - NEAREST_TO_END)
+
+
+# Of a mean, a share that may be negative, an energy.
+PLAIN = Scale(np.asarray, np.asarray, np.ones_like, (-np.inf, np.inf))
+# Fisher's z of a correlation.
+FISHER = Scale(np.arctanh, np.tanh, lambda value: 1 / (1 - value**2), (-1.0, 1.0))
+# -log(1 - x) of a share explained, which has an end at 1 alone.
+LOG_REST = Scale(
+    lambda value: -np.log1p(-value),
+    lambda value: -np.expm1(-value),
+    lambda value: 1 / (1 - value),
+    (-np.inf, 1.0),
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic on its scale, with the variance of what it would be on other recordings.
+
+    value, variance : on the scale, the value corrected for bias
+    freedom : degrees of freedom of the variance
+    n_recordings : that it is from
+    """
+
+    value: float
+    variance: float
+    freedom: float
+    n_recordings: int
+    scale: Scale = PLAIN
+
+
+def left_out(groups: Sequence[str]) -> Iterator[np.ndarray]:
+    """For each recording, in order of name, the mask (n,) of the clips of all others."""
+    groups = np.asarray(groups)
+    for group in np.unique(groups):
+        yield groups != group
+
+
+def jackknife(whole: float, without: np.ndarray, scale: Scale = PLAIN) -> Estimate | None:
+    """Estimate a statistic and its variance by leaving out each recording.
+
+    Parameters
+    ----------
+    whole : the statistic of all clips
+    without : (G,), of the clips of all recordings but one, see `left_out`
+    scale : on which it is nearly normal
+
+    Returns
+    -------
+    The mean and its variance of the G pseudo-values G z - (G - 1) z_g (Tukey 1958), G - 1 degrees
+    of freedom; None where a value is NaN or there is one recording only.
+    """
+    n = len(without)
+    values = scale.to(np.asarray(without, np.float64))
+    pseudo = n * scale.to(whole) - (n - 1) * values
+    if n < 2 or not np.isfinite(pseudo).all():
+        return None
+    return Estimate(float(pseudo.mean()), float(pseudo.var(ddof=1) / n), n - 1, n, scale)
+
+
+def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """Estimate the mean of a statistic over labels, whose recordings are different ones.
+
+    Variances add, with Satterthwaite's degrees of freedom (1946). The mean is that of the
+    statistic itself, not of its values on the scale; its interval is taken on the scale.
+    None where a label has no estimate.
+    """
+    if not estimates or any(each is None for each in estimates):
+        return None
+    scale, n = estimates[0].scale, len(estimates)
+    values = scale.back(np.array([each.value for each in estimates]))
+    variances = np.array([each.variance for each in estimates])
+    variances = variances / np.square(scale.slope(scale.inside(values))) / n**2
+    freedoms = np.array([each.freedom for each in estimates])
+    mean, variance = values.mean(), variances.sum()
+    freedom = variance**2 / (variances**2 / freedoms).sum() if variance > 0 else freedoms.sum()
+    return Estimate(
+        float(scale.to(mean)),
+        float(variance * np.square(scale.slope(scale.inside(mean)))),
+        float(freedom),
+        sum(each.n_recordings for each in estimates),
+        scale,
+    )
+
+
+def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) -> Interval:
+    """Ends of the 95 % interval of Student's t, back from the estimate's scale."""
+    if estimate is None or estimate.n_recordings < min_recordings:
+        return None, None
+    reach = quantile_t(estimate.freedom) * np.sqrt(estimate.variance)
+    ends = estimate.scale.back(np.array([estimate.value - reach, estimate.value + reach]))
+    return float(ends[0]), float(ends[1])
+
+
+def quantile_t(freedom: float, tail: float = (1 - COVERAGE) / 2) -> float:
+    """Student's t that is exceeded with probability `tail`."""
+    return float(-special.stdtrit(freedom, tail))
+
+
+def mean_of_squares(estimates: Sequence[Estimate | None]) -> tuple[float, Interval]:
+    """Estimate the mean of squared correlations over labels, with its 95 % interval.
+
+    `estimates` are on Fisher's scale. A squared estimate is too large by its variance v, which is
+    subtracted; what is left has the variance 4 rho^2 v + 2 v^2 of a square of a normal variable,
+    and so the interval reaches 0 where the correlations do. (NaN, (None, None)) where a label has
+    no estimate; no interval below `MIN_RECORDINGS_OF_LABELS`.
+    """
+    if not estimates or any(each is None for each in estimates):
+        return np.nan, (None, None)
+    rho = np.tanh([each.value for each in estimates])
+    variances = np.array([each.variance for each in estimates]) * (1 - rho**2) ** 2
+    squares = rho**2 - variances
+    spread = (4 * np.maximum(squares, 0) * variances + 2 * variances**2) / len(squares) ** 2
+    freedoms = np.array([each.freedom for each in estimates])
+    mean, total = float(squares.mean()), spread.sum()
+    freedom = total**2 / (spread**2 / freedoms).sum() if total > 0 else freedoms.sum()
+    if sum(each.n_recordings for each in estimates) < MIN_RECORDINGS_OF_LABELS:
+        return mean, (None, None)
+    reach = quantile_t(freedom) * np.sqrt(total)
+    return mean, (max(mean - reach, 0.0), min(mean + reach, 1.0))
+
+
+def interval_of_share(
+    estimate: Estimate | None, least: float = 1.0, min_recordings: int = MIN_RECORDINGS
+) -> Interval:
+    """95 % interval of a mean of values from 0 to 1 that stays wide where all of them are equal.
+
+    That of Clopper and Pearson with the number of binary values that would vary as much, share
+    (1 - share) / variance, fewer where the variance is from few recordings (Korn and Graubard
+    1998). Where no recording departs from 0 or 1 the variance says nothing: the interval is then
+    that of as many recordings, each of which could depart by `least`.
+
+    Parameters
+    ----------
+    estimate : of the share, on the plain scale
+    least : the smallest step that a recording's value can take
+    """
+    if estimate is None or estimate.n_recordings < min_recordings:
+        return None, None
+    share = float(np.clip(estimate.value, 0, 1))
+    step = least / estimate.n_recordings
+    inside = min(max(share, step), 1 - step)
+    number = inside * (1 - inside) / max(estimate.variance, step**2)
+    number *= (quantile_t(np.inf) / quantile_t(estimate.freedom)) ** 2
+    tail = (1 - COVERAGE) / 2
+    ups, downs = number * share, number * (1 - share)
+    low = special.betaincinv(ups, downs + 1, tail) if ups > 0 else 0.0
+    high = special.betaincinv(ups + 1, downs, 1 - tail) if downs > 0 else 1.0
+    return float(low), float(high)
+
+
+def resampled_groups(
+    groups: Sequence[str], n_resamples: int, random: np.random.Generator
+) -> np.ndarray:
+    """How often each clip is in each bootstrap sample of as many groups, int (n_resamples, N).
+
+    Groups are drawn with replacement, and come with all their clips.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)
+    return drawn[:, group_of]
+
+
+class ClusteredAuc:
+    """AUCs of one label against the rest, with their variance over recordings (Obuchowski 1997).
+
+    An AUC is the share of (positive, negative) pairs in the right order, ties a half. A clip's
+    component is its share of pairs in the right order; those of a recording's clips are summed,
+    since they are alike.
+
+    Parameters
+    ----------
+    positive : (n,), bool, the label's clips
+    groups : (n,), the clips' recordings
+
+    Attributes
+    ----------
+    n_groups : recordings of the label, or of the rest if fewer: what limits every interval
+    """
+
+    def __init__(self, positive: np.ndarray, groups: Sequence[str]):
+        names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+        self._sides = [np.flatnonzero(positive), np.flatnonzero(~positive)]
+        self._members = [np.eye(len(names))[group_of[side]] / len(side) for side in self._sides]
+        held = [member.any(axis=0) for member in self._members]
+        self._counts = [int(each.sum()) for each in held]
+        self.n_groups = min(self._counts)
+
+    def components(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """AUCs (V,) of scores (V, n), and the part of each recording on both sides (2, V, G).
+
+        The parts are of the distance to the AUC: they sum to zero. Those of the difference of two
+        AUCs of the same clips are the difference of their parts.
+        """
+        from scipy.stats import rankdata
+
+        ups, downs = self._sides
+        ranks = rankdata(scores, axis=1)
+        above = (ranks[:, ups] - rankdata(scores[:, ups], axis=1)) / len(downs)
+        below = 1 - (ranks[:, downs] - rankdata(scores[:, downs], axis=1)) / len(ups)
+        area = above.mean(axis=1)
+        sides = zip((above, below), self._members, strict=True)
+        return area, np.stack([(values - area[:, None]) @ member for values, member in sides])
+
+    def variance(self, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Variances (V,) of AUCs or differences with the parts (2, V, G), and degrees of freedom.
+
+        NaN for a label, or a rest, of one recording.
+        """
+        if self.n_groups < 2:
+            nothing = np.full(parts.shape[1], np.nan)
+            return nothing, nothing
+        ups, downs = (
+            n / (n - 1) * (side**2).sum(axis=1) for n, side in zip(self._counts, parts, strict=True)
+        )
+        n = parts.shape[2]
+        variance = np.maximum(ups + downs + 2 * n / (n - 1) * (parts[0] * parts[1]).sum(axis=1), 0)
+        weights = ups**2 / (self._counts[0] - 1) + downs**2 / (self._counts[1] - 1)
+        sides = (ups + downs) ** 2
+        least = np.full(len(sides), self.n_groups - 1.0)
+        return variance, np.divide(sides, weights, out=least, where=weights > 0)
+
+    def intervals(self, scores: np.ndarray) -> list[Interval]:
+        """95 % intervals of the AUCs of scores (V, n), see `interval_of_share`."""
+        area, parts = self.components(scores)
+        estimates = zip(area, *self.variance(parts), strict=True)
+        # The step with which simulated AUCs from 0.5 to 0.998 are covered (tests).
+        least = 1 / (2 * self.n_groups)
+        return [
+            interval_of_share(Estimate(*map(float, each), self.n_groups), least)
+            for each in estimates
+        ]
