@@ -30,8 +30,8 @@ from embedding_sensitivity.experiment.plan import (
     PART,
     Plan,
     carried,
+    code_of,
     conda_file,
-    library,
     unless_made,
 )
 from embedding_sensitivity.experiment.settings import canonical, collect_kinds
@@ -198,7 +198,7 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 
 def say_what_was_made() -> None:
     """After a run: where its results are, and what they say."""
-    lines = closing_lines(RESULTS, f"logs/{settings.experiment}", SOURCE)
+    lines = closing_lines(RESULTS, f"logs/{settings.experiment}", SOURCE, plan.controls())
     # The screen's plugin shows it last; without one it is a message like others.
     logger.info("\n".join(lines), extra={"closing": True})
 

@@ -6,7 +6,6 @@ rule tabulate_paper_comparison:
         auc="<results>/tables/auc.csv",
         paper_table1=carried("data/paper/table1_global_r2.csv"),
         paper_fig4=carried("data/paper/fig4_auc.csv"),
-        library=library("tabulate_paper_comparison", *declared("table1", "auc")),
     output:
         downloadable("paper_comparison", "5. The paper's numbers"),
     log:
@@ -19,6 +18,7 @@ rule tabulate_paper_comparison:
     resources:
         mem_mb=2000,
     params:
+        code=code_of("tabulate_paper_comparison", *declared("table1", "auc")),
         models=paper.compared_models(settings),
         effects=paper.compared_effects(settings),
     message:
@@ -30,7 +30,6 @@ rule tabulate_paper_comparison:
 rule draw_paper_table1:
     input:
         comparison="<results>/tables/paper_comparison.csv",
-        library=library("draw_paper_table1"),
     output:
         png=reported(
             "<results>/figures/paper_table1.png",
@@ -47,6 +46,7 @@ rule draw_paper_table1:
     conda:
         "../envs/analysis.yaml"
     params:
+        code=code_of("draw_paper_table1"),
         style=styled(collect_kinds(())["paper_table1"]),
     message:
         "Drawing Table I beside the paper's"
@@ -58,7 +58,6 @@ rule draw_paper_auc:
     input:
         comparison="<results>/tables/paper_comparison.csv",
         auc="<results>/tables/auc.csv",
-        library=library("draw_paper_auc", *declared("auc")),
     output:
         png=reported(
             "<results>/figures/paper_auc_{model}_{effect}_{label}.png",
@@ -82,6 +81,7 @@ rule draw_paper_auc:
     conda:
         "../envs/analysis.yaml"
     params:
+        code=code_of("draw_paper_auc", *declared("auc")),
         effect=lambda wildcards: plan.describe_effect(wildcards.effect),
         style=styled(collect_kinds(())["paper_auc"]),
     message:
@@ -93,7 +93,6 @@ rule draw_paper_auc:
 rule compare_experiments:
     input:
         unpack(tables_of_both),
-        library=library("compare_experiments", *declared("global_r2", "table1", "auc")),
     output:
         global_r2="results/comparisons/{a}/{b}/global_r2.csv",
         table1="results/comparisons/{a}/{b}/table1.csv",
@@ -109,6 +108,8 @@ rule compare_experiments:
         "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
+    params:
+        code=code_of("compare_experiments", *declared("global_r2", "table1", "auc")),
     message:
         "Setting {wildcards.b} beside {wildcards.a}"
     script:
@@ -120,7 +121,6 @@ rule draw_comparison:
         global_r2="results/comparisons/{a}/{b}/global_r2.csv",
         auc="results/comparisons/{a}/{b}/auc.csv",
         provenance="results/comparisons/{a}/{b}/provenance.json",
-        library=library("draw_comparison"),
     output:
         r2=multiext("results/comparisons/{a}/{b}/r2", ".pdf", ".png"),
         auc=multiext("results/comparisons/{a}/{b}/auc", ".pdf", ".png"),
@@ -131,6 +131,8 @@ rule draw_comparison:
     localrule: True
     conda:
         "../envs/analysis.yaml"
+    params:
+        code=code_of("draw_comparison"),
     message:
         "Drawing how far {wildcards.b} lies from {wildcards.a}"
     script:

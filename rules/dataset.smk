@@ -32,7 +32,6 @@ if "irmas" in plan.source.downloads:
     rule download_irmas:
         input:
             local=[settings.data.local] if settings.data.local else [],
-            library=library("download_irmas"),
         output:
             directory(plan.source.audio[0]),
         log:
@@ -46,6 +45,7 @@ if "irmas" in plan.source.downloads:
         resources:
             mem_mb=500,
         params:
+            code=code_of("download_irmas"),
             url=settings.mirrors.get("irmas"),
         message:
             "Fetching IRMAS (CC BY-NC-SA 3.0) and unpacking it"
@@ -56,8 +56,6 @@ if "irmas" in plan.source.downloads:
 if "split" in plan.source.downloads:
 
     rule download_split:
-        input:
-            library=library("download_split"),
         output:
             "<resources>/train_test_split.csv",
         log:
@@ -71,6 +69,7 @@ if "split" in plan.source.downloads:
         resources:
             mem_mb=500,
         params:
+            code=code_of("download_split"),
             url=settings.mirrors.get("split"),
         message:
             "Fetching the authors' split"

@@ -101,7 +101,6 @@ rule embed_clips:
 rule assemble_effect:
     input:
         parts=lambda wildcards: plan.parts(wildcards.model, wildcards.effect),
-        library=library("assemble_effect"),
     output:
         "<results>/embeddings/{model}/{effect}.h5",
     log:
@@ -114,6 +113,7 @@ rule assemble_effect:
     resources:
         mem_mb=2000,
     params:
+        code=code_of("assemble_effect"),
         levels=lambda wildcards: plan.levels(wildcards.effect),
         attributes=lambda wildcards: plan.store_attributes(wildcards.model, wildcards.effect),
     message:

@@ -8,7 +8,6 @@ for measure in settings.all_measures:
                 f"draw_{kind.name}"
             input:
                 **targets.figure_inputs(measure, kind, MODEL_NAMES, EFFECTS),
-                library=library("draw", (measure.file, (kind.draw,))),
             output:
                 png=reported_figures(measure, kind),
                 pdf=[
@@ -23,6 +22,7 @@ for measure in settings.all_measures:
             conda:
                 "../envs/analysis.yaml"
             params:
+                code=code_of("draw", (measure.file, (kind.draw,))),
                 measure=measure.address,
                 kind=kind.name,
                 models=MODEL_NAMES,

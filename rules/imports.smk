@@ -9,7 +9,6 @@ LEVEL_FILES = embedding_files.level_files(FOLDER, EFFECTS)
 rule index_embeddings:
     input:
         split=settings.embeddings.split,
-        library=library("index_embeddings"),
     output:
         clips="<results>/clips.csv",
         report="<results>/clips_report.csv",
@@ -23,6 +22,7 @@ rule index_embeddings:
     resources:
         mem_mb=500,
     params:
+        code=code_of("index_embeddings"),
         labels=LABELS,
     message:
         "Indexing the clips of the split"
@@ -34,7 +34,6 @@ rule import_original:
     input:
         originals=ORIGINALS_FILE,
         clips="<results>/clips.csv",
-        library=library("import_original"),
     output:
         "<results>/embeddings/{model}/original.h5",
     log:
@@ -45,6 +44,8 @@ rule import_original:
         "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
+    params:
+        code=code_of("import_original"),
     message:
         "Importing {wildcards.model}'s embeddings of the original clips"
     script:
@@ -58,7 +59,6 @@ rule import_effect:
         ],
         originals=ORIGINALS_FILE,
         clips="<results>/clips.csv",
-        library=library("import_effect"),
     output:
         "<results>/embeddings/{model}/{effect}.h5",
     log:
@@ -70,6 +70,7 @@ rule import_effect:
     resources:
         mem_mb=4000,
     params:
+        code=code_of("import_effect"),
         levels=lambda wildcards: plan.levels(wildcards.effect),
         unit=lambda wildcards: settings.declared[wildcards.effect].unit,
     message:

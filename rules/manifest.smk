@@ -10,11 +10,6 @@ rule write_manifest:
         weights=[ancient(file) for file in plan.all_weights()],
         embeddings=plan.given_embeddings(),
         published_numbers=plan.published_numbers(),
-        code=[
-            os.path.relpath(file)
-            for file in (*manifest.code_files(CHECKOUT), *settings.user_files)
-        ],
-        library=library("write_manifest"),
     output:
         "<results>/manifest.json",
     log:
@@ -27,6 +22,9 @@ rule write_manifest:
     resources:
         mem_mb=1000,
     params:
+        # All of the checkout's: what a comment is to a run, it isn't to who looks up its lines.
+        code=lambda wildcards: plan.code_version(),
+        user_files=settings.user_files,
         # As text, so that the order of its keys is no change.
         config=json.dumps(canonical(settings), sort_keys=True),
         stacks=plan.stacks(),

@@ -7,7 +7,6 @@ for job in JOBS:
         input:
             **targets.measure_inputs(job, MODEL_NAMES, plan.original),
             clips="<results>/clips.csv",
-            library=library("measure", *job.computed_by()),
         output:
             **targets.measure_outputs(job, MODEL_NAMES),
         log:
@@ -23,6 +22,7 @@ for job in JOBS:
             mem_mb=targets.memory_of(job.group),
             runtime=targets.minutes_of(job.group),
         params:
+            code=code_of("measure", *job.computed_by()),
             models=targets.models_of(job, MODEL_NAMES),
             labels=LABELS,
             neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,

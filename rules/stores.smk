@@ -5,7 +5,6 @@ rule assemble_model:
     input:
         original=lambda wildcards: plan.original(wildcards.model),
         effects=expand("<results>/embeddings/{{model}}/{effect}.h5", effect=EFFECTS),
-        library=library("assemble_model"),
     output:
         "<results>/embeddings/{model}.h5",
     log:
@@ -17,6 +16,8 @@ rule assemble_model:
         "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
+    params:
+        code=code_of("assemble_model"),
     message:
         "Assembling {wildcards.model}'s store"
     script:

@@ -7,7 +7,6 @@ for job in JOBS:
                 f"tabulate_{job.group.name}"
             input:
                 **targets.parts_of_tables(job.results, MODEL_NAMES, EFFECTS),
-                library=library("tabulate_measures", *job.called(*job.derivations)),
             output:
                 **{table.name: reported_table(job, table) for table in job.results},
             log:
@@ -20,6 +19,7 @@ for job in JOBS:
             resources:
                 mem_mb=2000,
             params:
+                code=code_of("tabulate_measures", *job.called(*job.derivations)),
                 measures=[chosen[:2] for chosen in job.chosen(settings)],
                 captions=[table.caption for table in job.results if table.caption],
             message:
@@ -31,7 +31,6 @@ for job in JOBS:
 rule tabulate_provenance:
     input:
         stores=expand("<results>/embeddings/{model}/{effect}.h5", model=MODEL_NAMES, effect=EFFECTS),
-        library=library("tabulate_provenance"),
     output:
         "<results>/tables/provenance.json",
     log:
@@ -43,6 +42,8 @@ rule tabulate_provenance:
         "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
+    params:
+        code=code_of("tabulate_provenance"),
     message:
         "Writing down what the embeddings were made of"
     script:

@@ -16,7 +16,6 @@ rule fetch_weights:
         local=lambda wildcards: ancient(
             sources.local_weights(settings.choices, source_of(wildcards))
         ),
-        library=ancient(library("fetch_weights")),
     output:
         "<resources>/weights/{file}",
     log:

@@ -27,11 +27,12 @@ def main(snakemake) -> None:
         found = digest or weights[file_name]
         inputs["downloads"][path] = {"hash_kind": hash_kind, "sha256": found}
     config = json.loads(params.config)
+    code = (*manifest.code_files(params.root), *params.user_files)
     found = {
         "experiment": config["experiment"],
         "protocol": config.get("protocol"),
         "config": {"sha256": manifest.hash_text(config), "settings": config},
-        "code": manifest.code_version(given.code, params.root) | manifest.commit_of(params.root),
+        "code": manifest.code_version(code, params.root) | manifest.commit_of(params.root),
         "environments": manifest.environments(params.stacks, params.root, sys.prefix),
         "inputs": inputs,
         "folders": params.folders,

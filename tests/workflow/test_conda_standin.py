@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -246,7 +247,14 @@ def test_another_checkouts_stand_in_is_no_real_conda(tmp_path):
 
 def test_refuses_a_path_with_a_blank(tmp_path):
     folder = tmp_path / "a checkout" / "conda"
-    folder.mkdir(parents=True)
-    (folder / "standin.py").write_text((TOOLS / "conda" / "standin.py").read_text())
-    call = [sys.executable, folder / "standin.py", "info", "--json"]
-    assert "blank" in one_line(subprocess.run(call, capture_output=True, text=True))
+    shutil.copytree(TOOLS / "conda", folder)
+    call = [folder / "bin" / "conda", "info", "--json"]
+    found = environment_without_conda()
+    assert "blank" in one_line(subprocess.run(call, env=found, capture_output=True, text=True))
+
+
+def test_quotes_a_path_with_marks(tmp_path):
+    shutil.copytree(TOOLS / "conda", tmp_path / 'a"b\\c' / "conda")
+    call = [tmp_path / 'a"b\\c' / "conda" / "bin" / "conda", "info", "--json"]
+    info = json.loads(subprocess.check_output(call, env=environment_without_conda()))
+    assert info["conda_prefix"] == f'{tmp_path}/a"b\\c/conda'

@@ -9,13 +9,13 @@ import yaml
 
 from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.experiment import identity
-from embedding_sensitivity.experiment.plan import library
 from embedding_sensitivity.experiment.settings import load_settings
-from embedding_sensitivity.experiment.source_code import code_digest
+from embedding_sensitivity.experiment.source_code import code_digest, library_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "workflow_scripts"
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
 # Modules of the library that compute no sample of audio and no embedding.
 COMPUTE_NOTHING = {"files", "experiment", "downloads"} | {
@@ -156,7 +156,7 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
     """What it imports, wherever, less what computes nothing, is in its identity."""
     declared = MODELS[name]
     named = [name.replace(".", "/") for name in declared.computes_with]
-    reached = computing(library("embed_clips", module_of(declared), *named))
+    reached = computing(library_of(SCRIPTS, "embed_clips", module_of(declared), *named))
     # What writes effected audio is part of that audio's identity; other models are imported by the
     # folder's discovery alone.
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in MODELS.values()}
@@ -168,6 +168,6 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
 def test_an_effect_names_all_modules_that_compute_with_it(name):
     declared = EFFECTS[name]
     named = [name.replace(".", "/") for name in declared.computes_with]
-    reached = computing(library("render_effect", module_of(declared), *named))
+    reached = computing(library_of(SCRIPTS, "render_effect", module_of(declared), *named))
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
     assert reached - in_identity(declared, identity.RENDERING) - others == set()

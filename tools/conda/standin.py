@@ -1,12 +1,11 @@
 """Answer the calls Snakemake makes to conda, building environments from PyPI with uv.
 
-Reached through `bin/conda` where no real conda is on PATH. It understands the environments in
-`envs/`: Python and pip from conda, everything else under `pip:`. Whatever only a real conda can
-install or do is refused in one line.
+Reached through `bin/conda`, which answers what needs no work, where no real conda is on PATH. It
+understands the environments in `envs/`: Python and pip from conda, everything else under `pip:`.
+Whatever only a real conda can install or do is refused in one line.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -14,8 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 VERSION = "24.7.1"  # the least that Snakemake 9 accepts
-PREFIX = Path(__file__).resolve().parent
 PYTHON_SPEC = re.compile(r"python *={1,2} *(3\.\d+)(?:\.\*)?$")
 PIP_SPEC = re.compile(r"pip(?: *={1,2} *([\d.]+))?$")
 
@@ -40,13 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         Where it is none of the calls in snakemake/deployment/conda.py.
     """
     parser = Parser(prog="conda", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"conda {VERSION} (PyPI stand-in)")
     actions = parser.add_subparsers(dest="action", required=True)
-    info = actions.add_parser("info")
-    info.add_argument("--json", action="store_true", required=True)
-    config = actions.add_parser("config")
-    config.add_argument("--get", choices=["channel_priority"], required=True)
-    config.add_argument("--json", action="store_true", required=True)
     create = (
         actions.add_parser("env").add_subparsers(dest="env", required=True).add_parser("create")
     )
@@ -69,8 +63,6 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
     Refusal
         Where the file asks conda for anything but Python and pip.
     """
-    import yaml  # here, as Snakemake asks this program three things at each start
-
     python, requirements = None, []
     for dependency in yaml.safe_load(path.read_text())["dependencies"]:
         if isinstance(dependency, dict):
@@ -131,15 +123,8 @@ def create(file: Path, prefix: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Serve one call and return its exit status."""
     try:
-        # Snakemake runs `source CONDA_PREFIX/bin/activate ...` without quotes.
-        if re.search(r"\s", str(PREFIX)):
-            raise Refusal(f"{PREFIX} has a blank in it: move the checkout to a path without")
         call = parse(arguments)
-        if call.action == "info":
-            print(json.dumps({"conda_prefix": str(PREFIX), "platform": "linux-64"}))
-        elif call.action == "config":
-            print(json.dumps({"get": {"channel_priority": "strict"}}))
-        elif call.action == "env":
+        if call.action == "env":
             create(call.file, call.prefix)
     except Refusal as refusal:
         print(f"conda stand-in: {refusal}", file=sys.stderr)

@@ -1,10 +1,9 @@
 """What a run made, in a few lines: where things are, and its largest effects; or what it lacks."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from embedding_sensitivity import models
 from embedding_sensitivity.downloads.fetch import lack
 from embedding_sensitivity.downloads.sources import local_weights, source_of
 from embedding_sensitivity.effects.levels import ORIGINAL
@@ -15,13 +14,16 @@ from embedding_sensitivity.files.errors import InputError
 Rows = list[Mapping[str, str]]
 
 
-def closing_lines(results: str, logs: str, config: str) -> list[str]:
+def closing_lines(
+    results: str, logs: str, config: str, controls: Collection[str] = ()
+) -> list[str]:
     """At most eight lines: what is where, and three effects. What isn't there is left out.
 
     Parameters
     ----------
     results, logs : the experiment's folders
     config : its config file, for the command that makes the report
+    controls : names of its models that are controls
     """
     tables, figures = Path(results, "tables"), Path(results, "figures")
     lines = []
@@ -30,23 +32,27 @@ def closing_lines(results: str, logs: str, config: str) -> list[str]:
         lines.append(f"report   snakemake --configfile {config} --report {results}/report.html")
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
-    lines += largest_effects(tables)
+    lines += largest_effects(tables, controls)
     return [*lines, f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)"]
 
 
-def largest_effects(tables: str | Path) -> list[str]:
+def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
     """Describe the largest displacement, drop of ROC AUC and test R2, each with its table's row.
 
     Of models that are no controls, where there are any. A finding whose table isn't there, or has
-    no number, is left out.
+    no number, is left out; of a table that can't be read, it is said why.
     """
     found = []
     for table, find in FINDINGS:
-        try:
-            rows = read_table(Path(tables, f"{table}.csv"), table)
-        except (InputError, OSError):
+        path = Path(tables, f"{table}.csv")
+        if not path.exists():
             continue
-        trained = [row for row in rows if not models.control(row["model"])]
+        try:
+            rows = read_table(path, table)
+        except (InputError, OSError) as error:
+            found.append(str(error))
+            continue
+        trained = [row for row in rows if row["model"] not in controls]
         if line := find(trained or rows):
             found.append(line)
     return found

@@ -5,7 +5,6 @@ inputs (`unless_made`), and its name is all that is asked of it (`snakemake_inte
 environment or time of an input is a reason to make it again.
 """
 
-import functools
 import os
 from collections.abc import Callable, Iterable
 from itertools import product
@@ -19,6 +18,7 @@ from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
     embedding_files,
     identity,
+    manifest,
     source_code,
     targets,
 )
@@ -249,6 +249,17 @@ class Plan:
             found[path or kept] = [source.file_name, source.hash_kind, source.digest]
         return found
 
+    def controls(self) -> list[str]:
+        """Return the models that are controls: untrained, or handcrafted."""
+        if self.imported:
+            return [name for name in self.models if models.control(name)]
+        return [name for name in self.models if self.settings.choices[name].control]
+
+    def code_version(self) -> str:
+        """Return a hash of the checkout's code and of the user's own that the config names."""
+        files = (*manifest.code_files(ROOT), *self.settings.user_files)
+        return manifest.code_version(files, ROOT)["sha256"]
+
     def given_embeddings(self) -> list[str]:
         """Return the files of embeddings made elsewhere that a run reads."""
         if not self.imported:
@@ -355,12 +366,10 @@ def carried(name: str) -> str:
     return os.path.relpath(ROOT / name)
 
 
-@functools.cache
-def library(script: str, *chosen: str | source_code.Called) -> list[str]:
-    """Return a script and the library modules that it imports, directly or through each other.
+def code_of(script: str, *chosen: str | source_code.Called) -> str:
+    """Return a hash of what a script computes with the library modules that it imports.
 
-    `chosen` are those it picks by name when it runs. They are declared as inputs of analysis and
-    figures, so that an edit to a module re-runs the rules that import it and no other.
+    `chosen` are those it picks by name when it runs. As a parameter of analysis and figures, it
+    makes them again after a change of their own code, and of no other.
     """
-    found = source_code.library_of(SCRIPTS, script, *chosen)
-    return sorted(os.path.relpath(path) for path in found)
+    return source_code.numeric_digest(source_code.library_of(SCRIPTS, script, *chosen))

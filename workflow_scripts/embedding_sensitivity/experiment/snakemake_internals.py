@@ -16,11 +16,12 @@ from typing import Any
 
 import snakemake
 import snakemake.api  # first, as Snakemake's modules import each other
-from snakemake.dag import DAG
+from snakemake.dag import DAG, ScriptProcessor
 from snakemake.exceptions import WorkflowError
-from snakemake.io import flag, is_flagged
+from snakemake.io import _IOFile, flag, is_flagged
 from snakemake.jobs import Job
 from snakemake.logging import logger
+from snakemake.output_index import OutputIndex
 from snakemake.persistence import PersistenceBase
 from snakemake.settings.types import (
     ConfigSettings,
@@ -37,6 +38,8 @@ ADAPTED = "adapted_for_embedding_sensitivity"
 SCRIPT_IS_NEWER = "outputs_older_than_script_or_notebook"
 # What Snakemake's Slurm plugin names the jobs of a run: a UUID, after a prefix where one is set.
 RUN = re.compile(r"(.*_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# How a path without wildcards matches itself.
+NO_WILDCARDS = re.match("", "")
 # Snakemake compares the times alone of larger files. Hashing this many bytes takes 0.05 s.
 MAX_CHECKSUM_BYTES = 50_000_000
 
@@ -150,6 +153,7 @@ def adapt(workflow: Any) -> None:
     expected = (
         *((DAG, "finish"), (Job, SCRIPT_IS_NEWER)),
         *((PersistenceBase, "has_metadata"), (PersistenceBase, "incomplete")),
+        *((OutputIndex, "match_producers"), (_IOFile, "match"), (ScriptProcessor, "process_job")),
     )
     for owner, name in expected:
         if not hasattr(owner, name):
@@ -163,6 +167,8 @@ def adapt(workflow: Any) -> None:
     finish, start = DAG.finish, DAG.__init__
     has_metadata, incomplete = PersistenceBase.has_metadata, PersistenceBase.incomplete
     older_than_script = getattr(Job, SCRIPT_IS_NEWER)
+    match, process_script = _IOFile.match, ScriptProcessor.process_job
+    match_producers = OutputIndex.match_producers
 
     def start_with_limit(dag: DAG, *arguments: Any, **options: Any) -> None:
         start(dag, *arguments, **options)
@@ -191,6 +197,27 @@ def adapt(workflow: Any) -> None:
             async for file in older_than_script(job):
                 yield file
 
+    def match_producers_once(index: OutputIndex, path: str) -> set:
+        # Of a figure, Snakemake asks for `all`, and again for the manifest.
+        known = vars(index).setdefault("known", {})
+        if path not in known:
+            known[path] = match_producers(index, path)
+        return known[path]
+
+    def match_quickly(file: Any, path: str) -> re.Match | None:
+        # Snakemake compiles a pattern for each of a rule's hundreds of figures, wildcards or none.
+        if "{" in file.file:
+            return match(file, path)
+        return NO_WILDCARDS if file.file == path else None
+
+    def process_script_once(processor: ScriptProcessor, job: Any) -> None:
+        # Snakemake reads a rule's script for each of its jobs, only to see whether it is there.
+        path = Path(job.rule.basedir.get_path_or_uri(secret_free=True), job.rule.script or "")
+        if not path.is_file():
+            process_script(processor, job)
+
+    OutputIndex.match_producers = match_producers_once
+    _IOFile.match, ScriptProcessor.process_job = match_quickly, process_script_once
     DAG.__init__, DAG.finish = start_with_limit, finish_and_drop
     PersistenceBase.has_metadata = has_metadata_that_counts
     PersistenceBase.incomplete = incomplete_that_count

@@ -37,6 +37,7 @@ def numeric_digest(files: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
+@functools.cache
 def _digest(path: Path) -> str:
     return _remember("digest", path.read_text(encoding="utf-8"), code_digest)
 
