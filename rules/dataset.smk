@@ -106,6 +106,7 @@ rule index_clips:
         samplerate=settings.data.samplerate,
         channels=settings.data.channels,
         on_bad_clip=settings.data.on_bad_clip,
+        convert=settings.data.convert,
         unreadable=plan.source.unreadable,
         keep_unsplit=settings.protocol.reverb_state == "carried",
         made_by=plan.index.made_by,

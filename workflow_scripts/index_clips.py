@@ -17,7 +17,7 @@ from embedding_sensitivity.files.logs import NOTE, configure_logging
 
 def main(snakemake) -> None:
     """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
-    log = configure_logging(snakemake, packages=("soundfile", "scikit-learn"))
+    log = configure_logging(snakemake, packages=("soundfile", "av", "soxr", "scikit-learn"))
     params = snakemake.params
     paths, split_file = list(snakemake.input.audio), list(snakemake.input.split)
     if params.irmas:
@@ -31,7 +31,7 @@ def main(snakemake) -> None:
             "delete it and run again, or name a split of your own in data.split"
         )
     paths += params.unreadable
-    clips, silent, dropped = index_clips(
+    clips, silent, dropped, copies = index_clips(
         paths=paths,
         split=read_split(split_file[0]) if split_file else None,  # empty: generated
         labels=params.labels,
@@ -40,8 +40,9 @@ def main(snakemake) -> None:
         keep_unsplit=params.keep_unsplit,
         irmas_folder=params.irmas and params.local_folder,
         on_bad_clip=params.on_bad_clip,
+        convert=params.convert,
     )
-    found = findings.find(paths, clips, params.irmas, silent, dropped)
+    found = findings.find(paths, clips, params.irmas, silent, dropped, copies)
     findings.write_findings(snakemake.output.report, found)
     write_table(snakemake.output.dropped, "dropped_clips", map(asdict, dropped))
     write_clips(snakemake.output.clips, clips)
@@ -60,6 +61,12 @@ def main(snakemake) -> None:
             len(dropped),
             len(paths),
             snakemake.output.dropped,
+        )
+    if copies:
+        log.warning(
+            "%d test clips are lossless copies of training clips: %s names them",
+            len({test.clip for _, test in copies}),
+            snakemake.output.report,
         )
     log.info(
         "%d files, %d in the split (%s)",

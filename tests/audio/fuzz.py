@@ -35,10 +35,11 @@ from threading import local
 import numpy as np
 import soundfile
 
-from embedding_sensitivity.clips.audio import AudioBatch, BadClip, inspect_file, read_clip, to_pcm16
+from embedding_sensitivity.clips.audio import AudioBatch, read_clip, to_pcm16
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import find_audio
 from embedding_sensitivity.clips.index import index_clips
+from embedding_sensitivity.clips.inspection import BadClip, inspect_file
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
@@ -393,14 +394,15 @@ def make(seed: int, number: int, folder: Path) -> tuple[str, str]:
 def check(path: str, scratch: str) -> str:
     """``valid``, or why the file is refused; whatever else is found is raised."""
     try:
-        frames, rate, channels, sha256, _ = inspect_file(path)
+        found = inspect_file(path)
     except BadClip as error:
         line = str(error)
         assert "\n" not in line and line.startswith(f"{printable(path)}: {error.reason}: "), line
         return f"refused: {without_details(error.reason)}"
+    frames, rate, channels = found.frames, found.samplerate, found.channels
     clip = Clip(
-        Path(path).stem, path, "label", "", "group", "train", frames / rate, rate, channels, sha256,
-        frames, 0,
+        Path(path).stem, path, "label", "", "group", "train", frames / rate, rate, channels,
+        found.sha256, frames, 0, found.decoder,
     )  # fmt: skip
     check_embedding(read_clip(clip), rate)
     refused = [

@@ -48,7 +48,7 @@ def whole_index(folder, split=None, **options):
 
 
 def index(folder, split=None, **options):
-    clips, silent, dropped = whole_index(folder, split, **options)
+    clips, silent, dropped, _ = whole_index(folder, split, **options)
     assert not silent and not dropped
     return clips
 
@@ -219,14 +219,13 @@ def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch):
         find_audio(folder)
 
 
-def test_a_truncated_clip_of_irmas_is_refused_in_the_split(folder, monkeypatch):
+def test_a_short_clip_of_irmas_is_refused_in_the_split(folder, monkeypatch):
     monkeypatch.setattr(irmas, "DURATION_S", 0.1)
     split = [
         SplitRow(clip.clip, clip.label, clip.genre, clip.split, clip.group)
         for clip in index(folder, irmas_folder=True)
     ]
-    cut = folder / "cel" / "[cel][cla]0005__2.wav"
-    cut.write_bytes(cut.read_bytes()[:-1000])  # its header still says 800 frames of 4 bytes
+    cut = write_wav(folder / "cel" / "[cel][cla]0005__2.wav", seconds=0.069)
     with pytest.raises(InputError) as refused:
         index(folder, split, irmas_folder=True)
     assert str(refused.value) == (
@@ -293,7 +292,7 @@ def test_outside_the_split_silence_alone_is_no_error(folder, kind):
     broken_files()[kind](outside)
     assert len(index(folder, split)) == len(split)  # nothing passes through it
     if kind == "silent":
-        clips, silent, _ = whole_index(folder, split, keep_unsplit=True)
+        clips, silent, *_ = whole_index(folder, split, keep_unsplit=True)
         assert silent == {outside.stem} and not any(c.split for c in clips if c.clip in silent)
     else:
         with pytest.raises(InputError, match=r"0005__2\.wav"):
@@ -301,6 +300,7 @@ def test_outside_the_split_silence_alone_is_no_error(folder, kind):
 
 
 def test_all_bad_clips_are_looked_at_before_the_first_is_refused(folder, caplog):
+    caplog.set_level("INFO")
     bad = [folder / "cel" / f"[cel][cla]000{group}__1.wav" for group in (1, 3, 5)]
     for path in bad:
         path.write_bytes(b"")

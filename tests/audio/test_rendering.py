@@ -15,8 +15,9 @@ from scipy.signal import cheb2ord, cheby2, sosfilt
 
 import keep_audio
 import render_effect
-from embedding_sensitivity.clips.audio import AudioBatch, inspect_file, read_clip
+from embedding_sensitivity.clips.audio import AudioBatch, read_clip
 from embedding_sensitivity.clips.clip import Clip, in_split, write_clips
+from embedding_sensitivity.clips.inspection import inspect_file
 from embedding_sensitivity.effects import EFFECTS, rendering
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
@@ -34,10 +35,10 @@ LEVELS = {
 
 
 def index_of(path, name, split, row=0):
-    frames, samplerate, channels, digest, _ = inspect_file(path)
+    found = inspect_file(path)
     return Clip(
-        name, str(path), "cello", "", name, split, frames / samplerate, samplerate, channels,
-        digest, frames, row,
+        name, str(path), "cello", "", name, split, found.frames / found.samplerate,
+        found.samplerate, found.channels, found.sha256, found.frames, row,
     )  # fmt: skip
 
 

@@ -228,3 +228,22 @@ def test_names_audio_and_order_of_the_clips_count(folder):
         [dataclasses.replace(first[0], label="y", split_row=5), *first[1:]],
     ):
         assert clips_digest(same) == clips_digest(first)
+
+
+def test_a_decoder_counts_for_the_clips_that_need_it(folder, monkeypatch):
+    plain = clips()
+    before = clips_digest(plain)
+    by_pyav = [dataclasses.replace(plain[0], decoder="PyAV 1.0"), *plain[1:]]
+    converted = "libsndfile + 48000 to 44100 Hz by soxr 1.0 VHQ"
+    found = {
+        before,
+        clips_digest(by_pyav),
+        clips_digest([dataclasses.replace(by_pyav[0], decoder="PyAV 1.1"), *plain[1:]]),
+        clips_digest([dataclasses.replace(by_pyav[0], frames=44101), *plain[1:]]),
+        clips_digest([dataclasses.replace(plain[0], decoder=converted), *plain[1:]]),
+    }
+    assert len(found) == 5
+    # The code of both, too: but an experiment without such clips keeps its embeddings.
+    with_pyav = clips_digest(by_pyav)
+    monkeypatch.setattr(clip_index, "numeric_digest", lambda files: "other code")
+    assert clips_digest(by_pyav) != with_pyav and clips_digest(clips()) == before

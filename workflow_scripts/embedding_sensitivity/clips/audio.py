@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +16,9 @@ import h5py
 import numpy as np
 import soundfile
 
-from embedding_sensitivity.clips.clip import (
-    MAX_PEAK,
-    MAX_SAMPLES,
-    MIN_DURATION_S,
-    MIN_PEAK,
-    Clip,
-    find_form_fault,
-)
+from embedding_sensitivity.clips.clip import MAX_SAMPLES, Clip
+from embedding_sensitivity.clips.containers import recognise
+from embedding_sensitivity.clips.decoding import convert, decode_by_pyav
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5 import create_hdf5, read_hdf5, seal
@@ -38,19 +32,6 @@ PEDALBOARD_FULL_SCALE = 32767
 
 # 8 bytes a sample, with room for tags or a picture.
 MAX_FILE_BYTES = 8 * MAX_SAMPLES + 2**26
-
-
-class BadClip(InputError):
-    """A file that is not a valid clip; `reason` is the message without the file and the remedy."""
-
-    def __init__(
-        self,
-        path: str | Path,
-        reason: str,
-        remedy: str = "replace the file or take it out of the folder",
-    ) -> None:
-        super().__init__(f"{path}: {reason}: {remedy}")
-        self.reason = str(InputError(reason))
 
 
 def to_pcm16(audio: np.ndarray) -> np.ndarray:
@@ -90,7 +71,11 @@ def decode(content: bytes, full_scale: int = FULL_SCALE) -> tuple[np.ndarray, in
     float32 nearest to the reciprocal. Samples of any other format are as soundfile reads them.
     The array is contiguous by channel: what filters one channel after the other needs no copy.
     All that the header tells of is allocated first: `inspect_file` says whether that is sensible.
+    What libsndfile doesn't read, or reads by an estimate of its length, PyAV decodes.
     """
+    container = recognise(content)
+    if container.kind:
+        return decode_by_pyav(content, container, full_scale)
     # The number of frames is given: some files (G.723, XI) cannot be read "to the end".
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         if file.subtype == "PCM_16":
@@ -109,9 +94,12 @@ def _by_channel(samples: np.ndarray) -> np.ndarray:
 
 
 def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
-    """Read a clip's samples, (frames, channels) float32, from exactly the indexed bytes."""
+    """Read a clip's samples, (frames, channels) float32, from exactly the indexed bytes.
+
+    A file of another rate or number of channels than the index has is converted.
+    """
     try:
-        content = _content(clip.path)
+        content = read_content(clip.path)
     except OSError as error:
         raise InputError(
             f"{clip.path}: indexed, but cannot be read now ({error.strerror}): put the file back, "
@@ -122,63 +110,12 @@ def read_clip(clip: Clip, full_scale: int = FULL_SCALE) -> np.ndarray:
             f"{clip.path}: the file has changed since it was indexed: restore it, or index it anew "
             "with --forcerun index_clips"
         )
-    return decode(content, full_scale)[0]
+    audio, samplerate = decode(content, full_scale)
+    form = clip.samplerate, clip.channels
+    return audio if (samplerate, audio.shape[1]) == form else convert(audio, samplerate, form)
 
 
-def inspect_file(path: str | Path, may_be_silent: bool = False) -> tuple[int, int, int, str, bool]:
-    """Return frames, sample rate in Hz, channels, SHA-256 and silence of a valid clip's file.
-
-    Raises `BadClip` for a file that is missing, no plain file, not audio or outside the limits of
-    `clips.clip`, that holds fewer frames than its header tells of or samples which are not
-    numbers, and for a silent one unless it `may_be_silent`. What the header promises is not
-    allocated before it is known to be within the limits.
-
-    While it decodes, what the C libraries print on stderr is kept off it: libmpg123 has many words
-    for a broken file. That is the whole process's stderr: call it from one thread.
-    """
-    try:
-        str(path).encode("utf-8")
-        content = _content(path)
-    except UnicodeEncodeError:
-        raise BadClip(path, "its name is not UTF-8", "rename the file") from None
-    except OSError as error:
-        remedy = "restore the file or its permissions, or take it out of the folder"
-        raise BadClip(path, f"cannot be read ({error.strerror})", remedy) from None
-    if not content:
-        raise BadClip(path, "the file is empty, expected audio")
-    try:
-        with _silence_libraries():
-            with soundfile.SoundFile(io.BytesIO(content)) as file:
-                frames, samplerate, channels = file.frames, file.samplerate, file.channels
-            if reason := find_form_fault(frames, samplerate, channels):
-                raise BadClip(path, reason)
-            audio, _ = decode(content)
-    except soundfile.SoundFileError as error:
-        # 7, "does not exist or is not a regular file", is said where no MP3 frame is found either.
-        unknown = getattr(error, "code", None) == 7
-        reason = "Format not recognised" if unknown else getattr(error, "error_string", str(error))
-        reason = reason.rstrip(".")
-        raise BadClip(path, f"not an audio file that can be read ({reason})") from None
-    if len(audio) < frames:
-        raise BadClip(path, f"holds {len(audio)} frames, its header tells of {frames}")
-    lowest, highest = float(audio.min()), float(audio.max())
-    if not (math.isfinite(lowest) and math.isfinite(highest)):
-        raise BadClip(path, "has samples that are NaN or infinite")
-    peak = max(-lowest, highest)
-    if peak > MAX_PEAK:
-        reach = f"its samples reach {peak:.4g}, expected at most {MAX_PEAK:g}"
-        raise BadClip(path, f"{reach} where full scale is 1")
-    silent = peak < MIN_PEAK
-    if silent and not may_be_silent:
-        how = f"no sample reaches {MIN_PEAK:.0e} of full scale" if peak else "every sample is 0"
-        raise BadClip(path, f"is silent ({how})")
-    if frames / samplerate < MIN_DURATION_S:
-        reason = f"lasts {frames / samplerate:.4g} s, expected {MIN_DURATION_S:g} s or more"
-        raise BadClip(path, reason)
-    return frames, samplerate, channels, hashlib.sha256(content).hexdigest(), silent
-
-
-def _content(path: str | Path) -> bytes:
+def read_content(path: str | Path) -> bytes:
     """Read a file's bytes; `OSError` for other than a regular file, as a FIFO would block."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -187,20 +124,6 @@ def _content(path: str | Path) -> bytes:
         found, most = (f"{size / 1e9:.3g} GB" for size in (status.st_size, MAX_FILE_BYTES))
         raise OSError(errno.EFBIG, f"{found}, a clip's file has at most {most}")
     return Path(path).read_bytes()
-
-
-@contextmanager
-def _silence_libraries() -> Iterator[None]:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 class AudioBatchWriter:

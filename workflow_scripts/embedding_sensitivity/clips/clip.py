@@ -15,11 +15,17 @@ MAX_SAMPLES = 2**26  # in all channels: 12 minutes of stereo at 44.1 kHz, 256 Mi
 # Full scale is 1. MusiCNN rounds its spectrogram to float16, which overflows near 12.
 MAX_PEAK = 8.0
 MIN_PEAK = 2.0**-24  # half a step of 24-bit audio: what has no louder sample is silent
+STEP = 2.0**-15  # of 16-bit audio: a clip whose mono mix stays below is silent too
+# What decodes clips, but for those of which `Clip.decoder` says more.
+LIBSNDFILE = "libsndfile"
 
 
 @dataclass(frozen=True)
 class Clip:
     """One audio excerpt. `frames` is its length in samples per channel.
+
+    `samplerate`, `channels` and `frames` are those after a conversion (data.convert). `decoder`
+    says what decoded and converted it, with versions where it wasn't libsndfile alone.
 
     `split` is ``train``, ``test`` or empty (not embedded, only passed through a carried reverb).
     `split_row` is the clip's row in the split: the classifier's negatives and folds follow it.
@@ -37,6 +43,7 @@ class Clip:
     sha256: str
     frames: int
     split_row: int
+    decoder: str = LIBSNDFILE
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ MEANINGS = {
     "dropped": "a bad clip, left out as data.on_bad_clip has it",
     "silence": "a silent clip outside the split",
     "repeated audio": "the same file under two names",
+    "copy": "the same audio, within one 16-bit step, in training and test",
     "leak": "of a group that is in training and test",
 }
 
@@ -41,6 +42,7 @@ def find(
     is_irmas: bool,
     silent: Collection[str] = (),
     dropped: Collection[DroppedClip] = (),
+    copies: Iterable[tuple[Clip, Clip]] = (),
 ) -> list[Finding]:
     """Return all findings about an index and its audio files, sorted by clip.
 
@@ -51,8 +53,14 @@ def find(
     is_irmas : the files claim to be IRMAS's: names, folders and durations are checked as well
     silent : ids of the clips that are silent
     dropped : bad clips that the index was made without
+    copies : pairs of a training and a test clip, of `copies.find_copies`
     """
     findings = [Finding(bad.clip, bad.path, "dropped", bad.reason) for bad in dropped]
+    for pair in copies:
+        findings += [
+            Finding(clip.clip, clip.path, "copy", f"of {other.clip}, {other.split}: {other.path}")
+            for clip, other in (pair, pair[::-1])
+        ]
     known = {clip.path for clip in clips if clip.split} | {bad.path for bad in dropped}
     findings += [
         Finding(Path(path).stem, path, "extra", "not embedded") for path in set(paths) - known

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from embedding_sensitivity.clips import irmas
-from embedding_sensitivity.clips.audio import BadClip, inspect_file
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
+from embedding_sensitivity.clips.copies import find_copies
 from embedding_sensitivity.clips.dataset import SplitRow, describe
+from embedding_sensitivity.clips.inspection import BadClip, Inspected, inspect_file
 from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import IN_FILE_ONLY
@@ -24,11 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class Index(NamedTuple):
-    """The clips, the ids of the silent ones, and the dropped files in path order."""
+    """The clips, the ids of the silent ones, the dropped files in path order, and copies.
+
+    `copies` are pairs of a training and a test clip that are the same audio in other files.
+    """
 
     clips: list[Clip]
     silent: set[str]
     dropped: list[DroppedClip]
+    copies: list[tuple[Clip, Clip]]
 
 
 def index_clips(
@@ -40,6 +45,7 @@ def index_clips(
     keep_unsplit: bool,
     irmas_folder: bool = False,
     on_bad_clip: str = "fail",
+    convert: bool = False,
 ) -> Index:
     """Index the files at `paths`; every file is inspected before anything is refused.
 
@@ -56,6 +62,7 @@ def index_clips(
     irmas_folder : the files are somebody's copy of IRMAS: its clips in the split have its length
     on_bad_clip : ``fail``, or ``drop``: the index is then what it would be if the bad clips had
         neither file nor row. A generated split is one of good clips: all are looked at first.
+    convert : bring clips of another rate or number of channels to `samplerate` and `channels`
 
     Raises
     ------
@@ -84,6 +91,7 @@ def index_clips(
         samplerate,
         channels,
         irmas_folder,
+        convert,
     )
     if dropped and not drop:
         more = len(dropped) - 1
@@ -105,7 +113,8 @@ def index_clips(
         raise InputError(
             f"{error} ({len(bad)} bad clips were dropped, all named in the log of index_clips)"
         ) from None
-    return Index(clips, {name for name, form in forms.items() if form[4]}, bad)
+    copies = find_copies(clips, {name: form.traits for name, form in forms.items()})
+    return Index(clips, {name for name, form in forms.items() if form.silent}, bad, copies)
 
 
 def _by_id(paths: Sequence[str]) -> dict[str, str]:
@@ -138,26 +147,30 @@ def _inspect(
     samplerate: int | None,
     channels: int | None,
     irmas_folder: bool,
-) -> tuple[dict[str, tuple], list[tuple[DroppedClip, BadClip]]]:
+    convert: bool,
+) -> tuple[dict[str, Inspected], list[tuple[DroppedClip, BadClip]]]:
     """Return what `inspect_file` says of each valid clip, and the bad files in path order."""
     forms, bad = {}, []
     for name in progress(sorted(files, key=files.get), desc="clips", unit="clip"):
         path = files[name]
         try:
-            form = inspect_file(path, may_be_silent=name not in measured)
-            frames, rate, count, *_ = form
+            form = inspect_file(
+                path, name not in measured, (samplerate, channels) if convert else None
+            )
+            rate, count = form.samplerate, form.channels
             if (rate, count) != (samplerate or rate, channels or count):
                 raise BadClip(
                     path,
                     f"{rate} Hz, {count} channels, expected {samplerate or rate} Hz and "
                     f"{channels or count} of every clip",
-                    "convert the file, or set data.samplerate and data.channels",
+                    "convert the file, or set data.convert: true with data.samplerate and "
+                    "data.channels",
                 )
             # No hash of a single clip is published; the archive's hash covers all of them.
-            if irmas_folder and name in measured and not irmas.is_whole(frames / rate):
+            if irmas_folder and name in measured and not irmas.is_whole(form.frames / rate):
                 raise BadClip(
                     path,
-                    f"{frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s",
+                    f"{form.frames / rate:.3f} s, IRMAS's clips are {irmas.DURATION_S:g} s",
                     "restore the file from IRMAS-TrainingData.zip, or name that as data.local",
                 )
         except BadClip as error:
@@ -188,10 +201,12 @@ def _select_good_clips(
     return [row for row in split if row.clip not in bad]
 
 
-def _clips_of(files: dict[str, str], forms: dict[str, tuple], split: list[SplitRow]) -> list[Clip]:
+def _clips_of(
+    files: dict[str, str], forms: dict[str, Inspected], split: list[SplitRow]
+) -> list[Clip]:
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     clips = []
-    for name, (frames, samplerate, channels, sha256, _) in forms.items():
+    for name, form in forms.items():
         number, row = rows.get(name, (-1, None))
         label, genre, group = describe(files[name])
         if row is not None:
@@ -205,12 +220,13 @@ def _clips_of(files: dict[str, str], forms: dict[str, tuple], split: list[SplitR
                 genre=genre,
                 group=group,
                 split=row.split if row else "",
-                duration_s=frames / samplerate,
-                samplerate=samplerate,
-                channels=channels,
-                sha256=sha256,
-                frames=frames,
+                duration_s=form.frames / form.samplerate,
+                samplerate=form.samplerate,
+                channels=form.channels,
+                sha256=form.sha256,
+                frames=form.frames,
                 split_row=number,
+                decoder=form.decoder,
             )
         )
     return clips

@@ -14,10 +14,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from embedding_sensitivity.clips.clip import Clip, in_split
+from embedding_sensitivity.clips.clip import LIBSNDFILE, Clip, in_split
+from embedding_sensitivity.experiment.source_code import module_file, numeric_digest
 from embedding_sensitivity.files.atomic import replacing, sha256_of
 from embedding_sensitivity.files.errors import InputError
 
+# What moves samples of clips that libsndfile alone doesn't decode.
+DECODING = "embedding_sensitivity.clips.decoding"
 NAME = ".audio.json"
 DIGITS = 8
 
@@ -70,10 +73,20 @@ def clips_digest(clips: Sequence[Clip]) -> str:
     """Return a hash of what is embedded and rendered: audio and order of the index's clips.
 
     Clips outside the split count, in the order of their paths: a carried reverb goes through them.
+    Of audio that libsndfile alone decoded no more is known than its hash: an experiment without
+    other clips keeps its embeddings when PyAV, the resampler or the code around them changes.
     """
     embedded = [(clip.clip, clip.sha256) for clip in in_split(clips)]
     played = [clip.sha256 for clip in sorted(clips, key=lambda clip: clip.path)]
-    return hashlib.sha256(json.dumps([embedded, played]).encode()).hexdigest()
+    parts: list = [embedded, played]
+    others = [
+        (clip.clip, clip.decoder, clip.samplerate, clip.channels, clip.frames)
+        for clip in clips
+        if clip.decoder != LIBSNDFILE
+    ]
+    if others:
+        parts += [sorted(others), numeric_digest([module_file(DECODING)])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def stat_of(path: str | os.PathLike) -> tuple[int, int, int, int] | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from embedding_sensitivity.experiment.clip_index import fingerprint
+from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
 from embedding_sensitivity.files.declarations import environment_file
@@ -27,11 +27,16 @@ EMBEDDING = ("embedding_sensitivity.clips.audio", "embedding_sensitivity.embeddi
 INDEX = (
     "embedding_sensitivity.clips.audio",
     "embedding_sensitivity.clips.clip",
+    "embedding_sensitivity.clips.containers",
+    "embedding_sensitivity.clips.copies",
     "embedding_sensitivity.clips.dataset",
     "embedding_sensitivity.clips.index",
+    "embedding_sensitivity.clips.inspection",
+    DECODING,
     "embedding_sensitivity.clips.irmas",
     "embedding_sensitivity.clips.split",
 )
+DECODERS = ("soundfile", "av", "soxr")
 DEMO = (
     "embedding_sensitivity.clips.demo_music",
     "embedding_sensitivity.clips.demo_synthesis",
@@ -128,11 +133,13 @@ def index_identity(settings: Settings, split: str | None, audio: str) -> str:
             "labels": data.labels,
             "samplerate": data.samplerate,
             "channels": data.channels,
+            "convert": data.convert,
             "on_bad_clip": data.on_bad_clip,
             "all_clips": settings.protocol.reverb_state == "carried",
             "split": split,
             "audio": audio,
             "code": numeric_digest(map(module_file, INDEX)),
+            "packages": pinned_versions("audio", DECODERS),
         }
     )
 

@@ -120,6 +120,7 @@ class DemoData(Section):
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2
     on_bad_clip: ClassVar[str] = "fail"
+    convert: ClassVar[bool] = False
 
     @field_validator("labels")
     @classmethod
@@ -149,7 +150,19 @@ class FolderData(Section):
     channels: int | None = Field(
         None, ge=1, le=MAX_CHANNELS, description="of every clip; null: the first good clip's"
     )
+    convert: bool = Field(
+        False,
+        description="convert clips of other rates and channels to `samplerate` and `channels`, by "
+        "soxr (VHQ); several channels become one by their mean, one becomes several by copies",
+    )
     on_bad_clip: OnBadClip = "fail"
+
+    @model_validator(mode="after")
+    def _conversion_is_to_something(self) -> "FolderData":
+        missing = [key for key in ("samplerate", "channels") if getattr(self, key) is None]
+        if self.convert and missing:
+            raise ValueError(f"convert: true needs {' and '.join(missing)} too: what to convert to")
+        return self
 
 
 class IrmasData(Section):
@@ -170,6 +183,7 @@ class IrmasData(Section):
 
     samplerate: ClassVar[int] = 44100
     channels: ClassVar[int] = 2
+    convert: ClassVar[bool] = False
 
     @field_validator("labels")
     @classmethod
