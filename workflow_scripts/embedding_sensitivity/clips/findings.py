@@ -53,7 +53,7 @@ def find(
     is_irmas : the files claim to be IRMAS's: names, folders and durations are checked as well
     silent : ids of the clips that are silent
     dropped : bad clips that the index was made without
-    copies : pairs of a training and a test clip, of `copies.find_copies`
+    copies : pairs of a training and a test clip, of `inspection.find_copies`
     """
     findings = [Finding(bad.clip, bad.path, "dropped", bad.reason) for bad in dropped]
     for pair in copies:

@@ -9,9 +9,13 @@ from typing import NamedTuple
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
-from embedding_sensitivity.clips.copies import find_copies
 from embedding_sensitivity.clips.dataset import SplitRow, describe
-from embedding_sensitivity.clips.inspection import BadClip, Inspected, inspect_file
+from embedding_sensitivity.clips.inspection import (
+    BadClip,
+    Inspected,
+    find_copies,
+    inspect_file,
+)
 from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import IN_FILE_ONLY

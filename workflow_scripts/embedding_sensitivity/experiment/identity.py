@@ -28,7 +28,6 @@ INDEX = (
     "embedding_sensitivity.clips.audio",
     "embedding_sensitivity.clips.clip",
     "embedding_sensitivity.clips.containers",
-    "embedding_sensitivity.clips.copies",
     "embedding_sensitivity.clips.dataset",
     "embedding_sensitivity.clips.index",
     "embedding_sensitivity.clips.inspection",
