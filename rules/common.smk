@@ -218,6 +218,7 @@ if not IS_MODULE:
     config["run"] = {
         "clips": rst_text(checked(plan.source.describe)),
         "dropped": checked(plan.describe_dropped),
+        "recordings": rst_text(checked(plan.describe_recordings)),
         "labels": [rst_text(label) for label in LABELS],
         "effects": EFFECT_WORDS,
         "models": [rst_text(plan.title(model)) for model in MODEL_NAMES],

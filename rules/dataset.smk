@@ -90,6 +90,7 @@ rule index_clips:
         clips=as_indexed("<results>/clips.csv"),
         report=as_indexed("<results>/clips_report.csv"),
         dropped=as_indexed(downloadable("dropped_clips", "Clips")),
+        recordings=as_indexed(downloadable("recordings", "Clips")),
     log:
         "<logs>/index_clips.log",
     benchmark:
@@ -103,6 +104,9 @@ rule index_clips:
         local_folder=IRMAS and plan.source.local_folder,
         split_sha256=sources.SOURCES["split"].digest if "split" in plan.source.downloads else None,
         labels=settings.data.labels,
+        analysed=LABELS,
+        folder=settings.data.folder if settings.data.source == "folder" else None,
+        group=getattr(settings.data, "group", None),
         samplerate=settings.data.samplerate,
         channels=settings.data.channels,
         on_bad_clip=settings.data.on_bad_clip,

@@ -12,6 +12,7 @@ rule index_embeddings:
     output:
         clips="<results>/clips.csv",
         report="<results>/clips_report.csv",
+        recordings=downloadable("recordings", "Clips"),
     log:
         "<logs>/index_embeddings.log",
     benchmark:

@@ -24,7 +24,8 @@ from embedding_sensitivity.experiment.tables import OTHERS  # noqa: E402
 def all_tables() -> list[Table]:
     """The tables of the results folder, in the order of the report's sections."""
     measured = [table for m in shipped() for table in m.tables if table.is_result]
-    return [*measured, OTHERS["dropped_clips"], OTHERS["paper_comparison"]]
+    others = ("dropped_clips", "recordings", "paper_comparison")
+    return [*measured, *(OTHERS[name] for name in others)]
 
 
 def rows(*cells: Iterable[str]) -> str:

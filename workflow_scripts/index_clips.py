@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from embedding_sensitivity.clips import findings, irmas
-from embedding_sensitivity.clips.clip import write_clips
-from embedding_sensitivity.clips.dataset import read_split
+from embedding_sensitivity.clips import findings, irmas, recordings
+from embedding_sensitivity.clips.clip import in_split, write_clips
+from embedding_sensitivity.clips.dataset import Listing, list_folder, read_columns, read_split
 from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.experiment.clip_index import NAME, record_index
 from embedding_sensitivity.experiment.tables import write_table
@@ -31,9 +31,12 @@ def main(snakemake) -> None:
             "delete it and run again, or name a split of your own in data.split"
         )
     paths += params.unreadable
-    clips, silent, dropped, copies = index_clips(
+    columns = read_columns(split_file[0]) if split_file else ()
+    group = recordings.compile_group(params.group, columns)
+    clips, silent, dropped, copies, left_out = index_clips(
         paths=paths,
-        split=read_split(split_file[0]) if split_file else None,  # empty: generated
+        # None: generated.
+        split=read_split(split_file[0], params.group) if split_file else None,
         labels=params.labels,
         samplerate=params.samplerate,
         channels=params.channels,
@@ -41,10 +44,18 @@ def main(snakemake) -> None:
         irmas_folder=params.irmas and params.local_folder,
         on_bad_clip=params.on_bad_clip,
         convert=params.convert,
+        analysed=params.analysed,
+        folder=params.folder,
+        group=group,
     )
-    found = findings.find(paths, clips, params.irmas, silent, dropped, copies)
+    passed_over = (list_folder(params.folder) if params.folder else Listing()).passed_over
+    found = findings.find(
+        paths, clips, params.irmas, silent, dropped, copies, passed_over, left_out
+    )
+    counted = recordings.count_recordings(clips, all_named=params.group is not None)
     findings.write_findings(snakemake.output.report, found)
     write_table(snakemake.output.dropped, "dropped_clips", map(asdict, dropped))
+    write_table(snakemake.output.recordings, "recordings", map(asdict, counted))
     write_clips(snakemake.output.clips, clips)
     record_index(
         Path(snakemake.output.clips).with_name(NAME),
@@ -68,12 +79,27 @@ def main(snakemake) -> None:
             len({test.clip for _, test in copies}),
             snakemake.output.report,
         )
+    n_embedded = len(in_split(clips))
     log.info(
         "%d files, %d in the split (%s)",
         len(paths),
-        sum(bool(clip.split) for clip in clips),
+        n_embedded,
         split_file[0] if split_file else "generated",
     )
+    if params.folder:
+        log.log(
+            NOTE,
+            "%d files below %s: %d embedded, %d of audio not embedded (%d of them bad clips), %d "
+            "passed over as no audio; clips_report.csv lists all that are not embedded, and why",
+            len(paths) + len(passed_over),
+            params.folder,
+            n_embedded,
+            len(paths) - n_embedded,
+            len(dropped),
+            len(passed_over),
+        )
+    for fault in recordings.describe_faults(counted, params.analysed):
+        log.warning("%s", fault)
     for finding, count in sorted(Counter(entry.finding for entry in found).items()):
         log.info("%s: %d clips (%s)", finding, count, findings.MEANINGS[finding])
 

@@ -1,9 +1,12 @@
 """Index the clips that embeddings made elsewhere are of, by the split alone."""
 
-from embedding_sensitivity.clips import findings
+from dataclasses import asdict
+
+from embedding_sensitivity.clips import findings, recordings
 from embedding_sensitivity.clips.clip import write_clips
 from embedding_sensitivity.clips.dataset import read_split
 from embedding_sensitivity.experiment.embedding_files import clips_of
+from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.files.logs import configure_logging
 
 
@@ -12,10 +15,12 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake)
     clips = clips_of(read_split(snakemake.input.split), snakemake.params.labels)
     findings.write_findings(snakemake.output.report, findings.find([], clips, is_irmas=False))
+    counted = recordings.count_recordings(clips)
+    write_table(snakemake.output.recordings, "recordings", map(asdict, counted))
     write_clips(snakemake.output.clips, clips)
     log.info("%d clips in the split %s", len(clips), snakemake.input.split)
-    if leaking := findings.leaking_groups(clips):
-        log.warning("%d groups (recordings) are in training and test", len(leaking))
+    for fault in recordings.describe_faults(counted, snakemake.params.labels):
+        log.warning("%s", fault)
 
 
 if __name__ == "__main__":

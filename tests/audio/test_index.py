@@ -48,7 +48,7 @@ def whole_index(folder, split=None, **options):
 
 
 def index(folder, split=None, **options):
-    clips, silent, dropped, _ = whole_index(folder, split, **options)
+    clips, silent, dropped, *_ = whole_index(folder, split, **options)
     assert not silent and not dropped
     return clips
 

@@ -22,11 +22,12 @@ pytestmark = pytest.mark.more
 def take_away(project, *patterns: str) -> None:
     """Delete results by their patterns, each of which has to match something.
 
-    But for the table that the index makes, which none of what is made again here asks for.
+    But for the tables that the index makes, which none of what is made again here asks for.
     """
     for pattern in patterns:
         found = set(project.path("results/tiny").glob(pattern))
-        found -= {project.path("results/tiny/tables/dropped_clips.csv")}
+        tables = ("dropped_clips", "recordings")
+        found -= {project.path(f"results/tiny/tables/{table}.csv") for table in tables}
         assert found, pattern
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -3,6 +3,7 @@
 import csv
 import html
 import os
+import unicodedata
 
 import pytest
 from docutils.core import publish_parts
@@ -90,7 +91,7 @@ def test_plain_names_are_listed_and_folders_are_labels(tmp_path, name):
     make_audio(tmp_path, f"{name}/{name}.wav")
     paths = find_audio(tmp_path)
     assert paths == [str(tmp_path / name / f"{name}.wav")]
-    assert labels_of(paths, None) == [name]
+    assert labels_of(paths, None) == [unicodedata.normalize("NFC", name)]
 
 
 def test_a_folder_that_cannot_be_a_label_is_refused(tmp_path):

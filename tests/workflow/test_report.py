@@ -23,6 +23,7 @@ TABLES = {
     "dimensionality.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
     "dropped_clips.csv": "Clips",
+    "recordings.csv": "Clips",
 }
 COLUMNS = ("model", "effect", "kind", "label")
 CELLS = (
@@ -144,8 +145,17 @@ def test_start_page_tells_of_dropped_clips(again, report):
     again.path("results/tiny/tables/dropped_clips.csv").write_text(
         "clip,path,reason\na,x/a.wav,is silent\nb,x/b.wav,the file is empty\n", encoding="utf-8"
     )
+    again.path("results/tiny/tables/recordings.csv").write_text(
+        "label,train_clips,test_clips,train_recordings,test_recordings,torn,unnamed\n"
+        "cello,6,12,6,12,0,0\nflute,6,12,6,12,2,0\nviolin,6,12,6,12,0,5\nother,1,1,1,1,1,2\n",
+        encoding="utf-8",
+    )
     again.run("--report", "report.html")
-    assert told in " ".join(again.path("report.html").read_text(encoding="utf-8").split())
+    said = " ".join(again.path("report.html").read_text(encoding="utf-8").split())
+    assert told in said
+    assert "of 5 of 54 clips is not named" in said
+    assert "in both training and test: flute 2 (" in said
+    assert "test recordings: " not in said and "other 1" not in said
     assert "no valid clips" not in report.read_text(encoding="utf-8")
 
 
@@ -169,6 +179,20 @@ def test_every_figure_shows_and_has_a_caption(seen, section):
         assert len(what) > 100 and (effect == "all" or effect in what)
         assert sum(paragraph.startswith("How: ") for paragraph in more) == 1
         assert "{" not in what + "".join(more) and found["faults"] == 0
+
+
+def test_front_page_and_captions_of_tables_say_how_few_recordings_there_are(page, seen):
+    few = (
+        "Recordings: fewer than 10 test recordings: cello 1, flute 1, violin 1: intervals of these"
+    )
+    go_home(page)
+    text = page.evaluate("document.querySelector('#app div.prose').innerText")
+    assert few in " ".join(text.split())
+    for table in TABLES.keys() - {"dropped_clips.csv"}:
+        caption = seen[TABLES[table]]["all", "all", table, "all"]["caption"]
+        assert any(paragraph.startswith(few) for paragraph in caption), table
+    table1 = seen["2. Correlation (section III)"]["all", "all", "table1", "all"]["caption"]
+    assert any(paragraph.startswith(few) for paragraph in table1)
 
 
 def test_every_row_has_its_own_figure(seen, finished):

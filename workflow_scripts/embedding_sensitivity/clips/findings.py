@@ -1,16 +1,19 @@
 """Findings about the clips that are worth knowing but do not stop the run."""
 
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
+from embedding_sensitivity.clips.dataset import PassedOver, clip_id
+from embedding_sensitivity.clips.recordings import torn_recordings
 from embedding_sensitivity.files.csv_files import write_rows
+from embedding_sensitivity.files.names import printable
 
 MEANINGS = {
+    "passed over": "not a file of audio by its name",
     "extra": "not in the split, or of a label that data.labels leaves out",
     "name": "not named as IRMAS names its clips",
     "contradiction": "the name says something else than the split or the folder",
@@ -43,6 +46,8 @@ def find(
     silent: Collection[str] = (),
     dropped: Collection[DroppedClip] = (),
     copies: Iterable[tuple[Clip, Clip]] = (),
+    passed_over: Collection[PassedOver] = (),
+    left_out: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return all findings about an index and its audio files, sorted by clip.
 
@@ -54,6 +59,8 @@ def find(
     silent : ids of the clips that are silent
     dropped : bad clips that the index was made without
     copies : pairs of a training and a test clip, of `inspection.find_copies`
+    left_out : why a clip is not in the split, by its path
+    passed_over : files beside the audio that were not looked into
     """
     findings = [Finding(bad.clip, bad.path, "dropped", bad.reason) for bad in dropped]
     for pair in copies:
@@ -63,10 +70,15 @@ def find(
         ]
     known = {clip.path for clip in clips if clip.split} | {bad.path for bad in dropped}
     findings += [
-        Finding(Path(path).stem, path, "extra", "not embedded") for path in set(paths) - known
+        Finding(printable(clip_id(entry.path)), printable(entry.path), "passed over", entry.reason)
+        for entry in passed_over
+    ]
+    findings += [
+        Finding(clip_id(path), path, "extra", (left_out or {}).get(path, "not embedded"))
+        for path in set(paths) - known
     ]
     first_of_audio: dict[str, Clip] = {}
-    leaking = leaking_groups(clips)
+    torn = torn_recordings(clips)
     for clip in sorted(clips, key=lambda clip: clip.clip):
         found = list(_irmas_findings(clip)) if is_irmas else []
         if clip.clip in silent:
@@ -75,18 +87,10 @@ def find(
         # Embeddings made elsewhere have no audio, so no hash.
         if clip.sha256 and first is not clip:
             found.append(("repeated audio", f"the same as {first.clip}"))
-        if clip.split and clip.group in leaking:
+        if clip.split and clip.group in torn:
             found.append(("leak", f"group {clip.group} is in training and test"))
         findings += [Finding(clip.clip, clip.path, kind, detail) for kind, detail in found]
     return sorted(findings, key=lambda found: (found.clip, list(MEANINGS).index(found.finding)))
-
-
-def leaking_groups(clips: Iterable[Clip]) -> set[str]:
-    """Return the groups with clips in both training and test."""
-    splits_of_group = defaultdict(set)
-    for clip in clips:
-        splits_of_group[clip.group].add(clip.split)
-    return {group for group, splits in splits_of_group.items() if {"train", "test"} <= splits}
 
 
 def _irmas_findings(clip: Clip) -> Iterable[tuple[str, str]]:

@@ -2,20 +2,23 @@
 
 import logging
 import random
+import re
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
-from embedding_sensitivity.clips.dataset import SplitRow, describe
+from embedding_sensitivity.clips.dataset import SplitRow, check_paths, describe, files_by_id
 from embedding_sensitivity.clips.inspection import (
     BadClip,
     Inspected,
     find_copies,
     inspect_file,
 )
+from embedding_sensitivity.clips.recordings import name_recordings
 from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import IN_FILE_ONLY
@@ -29,15 +32,17 @@ log = logging.getLogger(__name__)
 
 
 class Index(NamedTuple):
-    """The clips, the ids of the silent ones, the dropped files in path order, and copies.
+    """The clips, the ids of the silent ones, and the dropped files in path order.
 
     `copies` are pairs of a training and a test clip that are the same audio in other files.
+    `left_out` are the paths of the other files that are not in the split, and why.
     """
 
     clips: list[Clip]
     silent: set[str]
     dropped: list[DroppedClip]
     copies: list[tuple[Clip, Clip]]
+    left_out: dict[str, str]
 
 
 def index_clips(
@@ -50,6 +55,9 @@ def index_clips(
     irmas_folder: bool = False,
     on_bad_clip: str = "fail",
     convert: bool = False,
+    analysed: Collection[str] | None = None,
+    folder: str | None = None,
+    group: re.Pattern | None = None,
 ) -> Index:
     """Index the files at `paths`; every file is inspected before anything is refused.
 
@@ -67,6 +75,10 @@ def index_clips(
     on_bad_clip : ``fail``, or ``drop``: the index is then what it would be if the bad clips had
         neither file nor row. A generated split is one of good clips: all are looked at first.
     convert : bring clips of another rate or number of channels to `samplerate` and `channels`
+    analysed : labels that are analysed, None for all that are embedded: the others limit nothing
+    folder : the one searched: clips that lie in itself have no label but a split's
+    group : what finds a clip's recording in its path below `folder`; None for the split's column,
+        or the clip's name
 
     Raises
     ------
@@ -75,19 +87,27 @@ def index_clips(
         clips of a label; unless they are dropped, a file that is no valid clip, another sample rate
         or channel count, another length than IRMAS's
     """
-    files = _by_id(paths)
+    files = files_by_id(paths)
     drop = on_bad_clip == "drop"
+    described = {clip: describe(path, folder) for clip, path in files.items()}
+    given = None if split is None else {row.clip: row.label for row in split}
     if split is None:
-        described = {clip: describe(path) for clip, path in files.items()}
-        wanted = {
-            clip: what for clip, what in described.items() if labels is None or what[0] in labels
-        }
-        if not drop:
-            split = generate_split(wanted)
+        wanted = {clip: label for clip, (label, *_) in described.items() if label}
     else:
-        split = [row for row in split if labels is None or row.label in labels]
+        wanted = given
+    wanted = {clip: label for clip, label in wanted.items() if labels is None or label in labels}
+    if split is not None:
+        split = [row for row in split if row.clip in wanted]
         _check_none_is_missing(split, files)
-        wanted = {row.clip: (row.label,) for row in split}
+        check_paths(split, files, "data.split")
+    analysed = set(wanted.values()) if analysed is None else analysed
+    if group:
+        chosen = {clip: files[clip] for clip, label in wanted.items() if label in analysed}
+        for clip, recording in name_recordings(chosen, folder, group).items():
+            described[clip] = (*described[clip][:2], recording)
+        split = split and [replace(row, group=described[row.clip][2]) for row in split]
+    if split is None and not drop:
+        split = generate_split({clip: described[clip] for clip in wanted}, analysed)
     measured = set(wanted) if split is None else {row.clip for row in split}
     forms, dropped = _inspect(
         {name: files[name] for name in (files if keep_unsplit else measured)},
@@ -105,12 +125,16 @@ def index_clips(
         )
     bad = [entry for entry, _ in dropped]
     try:
-        split = _select_good_clips(wanted, split, set(wanted) - set(forms))
+        good = {clip: label for clip, label in wanted.items() if clip in forms}
+        _check_some_are_good(wanted, good, analysed)
+        if split is None:
+            split = generate_split({clip: described[clip] for clip in good}, analysed)
+        split = [row for row in split if row.clip in good]
         if not keep_unsplit:  # a generated split need not have all the inspected clips
             rows = {row.clip for row in split}
             forms = {name: form for name, form in forms.items() if name in rows}
-        clips = _clips_of(files, forms, split)
-        check_split(clips)
+        clips = _clips_of(files, forms, split, described)
+        check_split([clip for clip in clips if clip.label in analysed])
     except InputError as error:
         if not bad:
             raise
@@ -118,20 +142,31 @@ def index_clips(
             f"{error} ({len(bad)} bad clips were dropped, all named in the log of index_clips)"
         ) from None
     copies = find_copies(clips, {name: form.traits for name, form in forms.items()})
-    return Index(clips, {name for name, form in forms.items() if form.silent}, bad, copies)
+    not_in = {*files} - {row.clip for row in split} - {entry.clip for entry in bad}
+    left_out = {
+        files[clip]: _why_left_out(clip, wanted, described[clip][0], labels, given)
+        for clip in sorted(not_in)
+    }
+    silent = {name for name, form in forms.items() if form.silent}
+    return Index(clips, silent, bad, copies, left_out)
 
 
-def _by_id(paths: Sequence[str]) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for path in sorted(paths):
-        clip = Path(path).stem
-        if clip in files:
-            raise InputError(
-                f"{path}: clip id {clip} is taken by {files[clip]}: ids are file stems, "
-                "rename one of the files"
-            )
-        files[clip] = path
-    return files
+def _why_left_out(
+    clip: str,
+    wanted: Collection[str],
+    label: str,
+    labels: Collection[str] | None,
+    given: Mapping[str, str] | None,
+) -> str:
+    """Say why a good clip isn't embedded; `given` are labels by the rows of a split, if one is."""
+    if clip in wanted:
+        return "a generated split takes as many training clips of each label as the smallest has"
+    label = label if given is None else given.get(clip)
+    if label is None:
+        return "no row of the split"
+    if labels is None or not label:
+        return "lies in no sub-folder, whose name would be its label"
+    return f"its label, {label}, is not among data.labels"
 
 
 def _check_none_is_missing(split: list[SplitRow], files: dict[str, str]) -> None:
@@ -188,31 +223,29 @@ def _inspect(
     return forms, bad
 
 
-def _select_good_clips(
-    wanted: dict[str, tuple], split: list[SplitRow] | None, bad: set[str]
-) -> list[SplitRow]:
-    """Return the split without bad clips, generated from the valid ones if there is none yet."""
-    good = {name: what for name, what in wanted.items() if name not in bad}
-    before, left = (Counter(what[0] for what in some.values()) for some in (wanted, good))
+def _check_some_are_good(
+    wanted: Mapping[str, str], good: Mapping[str, str], analysed: Collection[str]
+) -> None:
+    before, left = Counter(wanted.values()), Counter(good.values())
     for label in sorted(before):
-        if not left[label]:
+        if label in analysed and not left[label]:
             raise InputError(
                 f"label {label}: all of its {before[label]} clips are bad: replace them, or leave "
                 "the label out (labels, data.labels)"
             )
-    if split is None:
-        return generate_split(good)
-    return [row for row in split if row.clip not in bad]
 
 
 def _clips_of(
-    files: dict[str, str], forms: dict[str, Inspected], split: list[SplitRow]
+    files: dict[str, str],
+    forms: dict[str, Inspected],
+    split: list[SplitRow],
+    described: Mapping[str, tuple[str, str, str]],
 ) -> list[Clip]:
     rows = {row.clip: (number, row) for number, row in enumerate(split)}
     clips = []
     for name, form in forms.items():
         number, row = rows.get(name, (-1, None))
-        label, genre, group = describe(files[name])
+        label, genre, group = described[name]
         if row is not None:
             label, genre = row.label, row.genre or genre
             group = row.group or group
@@ -236,24 +269,29 @@ def _clips_of(
     return clips
 
 
-def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]:
+def generate_split(
+    described: Mapping[str, tuple[str, str, str]], analysed: Collection[str] | None = None
+) -> list[SplitRow]:
     """Generate a split: deterministic, stratified by label, no group in both parts.
 
     `described` maps clip ids to (label, genre, group). The test set is the first fold of
     ``StratifiedGroupKFold(4, shuffle, seed 20220419)`` over the clips in sorted order; training
-    clips of each label are cut to the smallest label's number by a seeded shuffle.
+    clips of each label are cut to the smallest label's number by a seeded shuffle. The smallest is
+    one of the labels `analysed` (None for all): others are split and cut with them.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     names = sorted(described)
     labels = [described[name][0] for name in names]
     groups = [described[name][2] for name in names]
-    for label, count in sorted(Counter(labels).items()):
+    analysed = sorted(set(labels) if analysed is None else set(labels) & set(analysed))
+    sizes = Counter(labels)
+    for label in analysed:
         n_groups = len({group for name, group in zip(labels, groups, strict=True) if name == label})
         if n_groups < 2:
             raise InputError(
-                f"label {label}: its {count} clips are of one group, at least two groups are "
-                "needed to split them: add recordings, leave the label out, or give data.split"
+                f"label {label}: its {sizes[label]} clips are of one group, at least two groups "
+                "are needed to split them: add recordings, leave the label out, or give data.split"
             )
     if len(set(groups)) < FOLDS:
         raise InputError(
@@ -261,13 +299,16 @@ def generate_split(described: dict[str, tuple[str, str, str]]) -> list[SplitRow]
             "add recordings or give data.split"
         )
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
-    _, test = next(folds.split(names, labels, groups))
+    with warnings.catch_warnings():
+        # Of a label that isn't analysed, with fewer clips than there are folds.
+        warnings.simplefilter("ignore", UserWarning)
+        _, test = next(folds.split(names, labels, groups))
     in_test = {names[position] for position in test}
     training = defaultdict(list)
     for name in names:
         if name not in in_test:
             training[described[name][0]].append(name)
-    counts = {label: len(training[label]) for label in sorted(set(labels))}
+    counts = {label: len(training[label]) for label in analysed}
     # Before the cut, after which every label looks as small as the smallest.
     check_label_counts(counts)
     smallest = min(counts.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 from embedding_sensitivity.clips import dataset
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.config_file import read_settings
+from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
 
@@ -29,7 +30,7 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
     if index.exists():
         clips = in_split(read_clips(index))
         training = [clip.label for clip in clips if clip.split == "train"]
-        smallest = min(training.count(label) for label in set(training))
+        smallest = min(training.count(label) for label in settings.labels)
         size = sum(clip.frames * clip.channels for clip in clips) / len(clips) * 2
         return len(clips), smallest, size, str(index)
     size = CLIP_S * SAMPLERATE * CHANNELS * 2
@@ -41,14 +42,14 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
         return 4834, 288, size, "the authors' split of IRMAS"
     if data.split == "generated":
         paths = dataset.find_audio(data.folder)
-        labels = dataset.labels_of(paths, None)
+        labels = dataset.labels_of(paths, None, data.folder)
         assumed = f"{len(paths)} files, taken as 3 s of stereo at 44.1 kHz, 3 of 4 for training"
         return len(paths), len(paths) * 3 // 4 // len(labels), size, assumed
     if not Path(data.split).exists():
         return 4834, 288, size, f"assumed, as in IRMAS with the authors' split: no {data.split} yet"
     rows = dataset.read_split(data.split)
     training = [row.label for row in rows if row.split == "train"]
-    smallest = min(training.count(label) for label in set(training))
+    smallest = min(training.count(label) for label in settings.labels)
     return len(rows), smallest, size, f"{data.split}, clips taken as 3 s of stereo at 44.1 kHz"
 
 
@@ -67,6 +68,10 @@ def estimate(path: str) -> list[str]:
     settings = read_settings(path)
     if settings.data is None:
         raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
+    notes = []
+    if settings.labels is None or settings.data.source == "folder":
+        source = source_of(settings, path)
+        settings, notes = source.complete(), source.notes
     n_clips, smallest, clip_size, counted = count_clips(settings)
     levels = {effect: settings.levels(effect) for effect in settings.effects}
     n_levels = sum(map(len, levels.values()))
@@ -95,6 +100,7 @@ def estimate(path: str) -> list[str]:
     lines = [
         f"{path}: {n_clips} clips ({counted}), {n_levels} levels of {n_effects} effects, "
         f"{n_models} models, {n_labels} labels",
+        *notes,
         "",
         f"disk   effected audio   {format_mb(batch * n_clips * clip_size * sample)} at a time, "
         "temporary",

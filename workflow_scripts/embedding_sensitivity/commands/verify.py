@@ -12,7 +12,7 @@ from pathlib import Path
 from embedding_sensitivity.commands.checkout import MADE_LATER, find_root, format_size
 from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import manifest
-from embedding_sensitivity.experiment.data import complete
+from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import canonical, load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import printable
@@ -84,9 +84,7 @@ def notes(found: dict, config: dict | None, source: str) -> list[str]:
         )
     if config is not None:
         try:
-            settings = load_settings(config, source)
-            if settings.data is None:
-                settings = complete(settings)
+            settings = source_of(load_settings(config, source), source).complete()
             same = canonical(settings) == found["config"].get("settings")
         except InputError as error:
             lines.append(f"the config can't be compared: {error}")

@@ -13,6 +13,7 @@ from embedding_sensitivity.experiment.embedding_files import DATASET
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5_content import find_member
+from embedding_sensitivity.files.names import normalize
 from embedding_sensitivity.models import control
 
 
@@ -47,7 +48,7 @@ def read_embeddings(
         ) from None
     rows = defaultdict(list)
     for row, key in enumerate(keys):
-        rows[key].append(row)
+        rows[normalize(key)].append(row)
     if missing := [clip for clip in clips if clip not in rows]:
         found = f"its keys are like {keys[0]!r}" if len(keys) else "it has no keys"
         raise InputError(

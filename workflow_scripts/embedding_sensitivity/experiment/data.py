@@ -7,9 +7,10 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
-from embedding_sensitivity.clips import dataset, findings, irmas
+from embedding_sensitivity.clips import dataset, irmas, recordings
 from embedding_sensitivity.clips.demo_music import demo_clips
 from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.downloads.sources import SOURCES
@@ -41,10 +42,12 @@ class Source(ABC):
     unreadable : audio files that Snakemake would stop at: the index says what is wrong with them
     made_here : audio is rendered by the workflow itself
     downloads : names of the downloads that the clips need, of `downloads.sources`
+    notes : lines on the files that there are, for whoever plans a run
     fixed_by : what fixes the content of the audio, where that isn't known from the files alone
     """
 
     made_here = False
+    notes: Sequence[str] = ()
     audio: Sequence[str] = ()
     split: Sequence[str] = ()
     folders: Sequence[str] = ()
@@ -70,36 +73,55 @@ class Source(ABC):
         """Find out whether the clip index has to be made; see `clip_index.plan_index`."""
         made_by = identity.index_identity(self.settings, self.split_digest(), self.fixed_by)
         outputs = [f"{self.results}/{name}.csv" for name in ("clips", "clips_report")]
-        outputs.append(f"{self.results}/tables/dropped_clips.csv")
+        tables = ("dropped_clips", "recordings")
+        outputs += [f"{self.results}/tables/{table}.csv" for table in tables]
         rendered_by = self.fixed_by if self.made_here else ""
         return plan_index(self.results, outputs, made_by, self.files, rendered_by)
 
-    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
+    @cached_property
+    def rows(self) -> list[dataset.SplitRow] | None:
+        """The rows of the split; None where it is generated, or not there before it is needed."""
+        data = self.settings.data
+        given = data.split not in ("generated", "published")
+        return dataset.read_split(data.split, getattr(data, "group", None)) if given else None
+
+    def known_labels(self) -> list[str]:
         """Return the labels that clips have, by the split's rows where they are known."""
-        return dataset.labels_of(self.audio, rows)
+        return dataset.labels_of(self.audio, self.rows)
 
-    def check_labels(self) -> None:
-        """Refuse a label that the data hasn't got, or too little of, before anything runs.
+    def complete(self) -> Settings:
+        """Return the settings with the labels that are analysed.
 
-        How many training clips a generated split gives a label is known only to the index.
+        Raises
+        ------
+        InputError
+            for a label that the data hasn't got, or too little of. How many training clips a
+            generated split gives a label is known only to the index.
         """
-        settings = self.settings
-        given = settings.data.split not in ("generated", "published")
-        rows = dataset.read_split(settings.data.split) if given else None
-        known = self.known_labels(rows)
-        for key, wanted in (("labels", settings.labels), ("data.labels", settings.data.labels)):
+        settings, known = self.settings, self.known_labels()
+        labels = settings.labels or settings.data.labels or known
+        for key, wanted in (("labels", labels), ("data.labels", settings.data.labels)):
             for label in wanted or ():
                 if label not in known:
                     raise InputError(
                         f"{self.config}: {key}: no clip is labelled {label!r}: the labels are "
                         f"{', '.join(known)}"
                     )
-        training = Counter(row.label for row in rows or () if row.split == "train")
-        for wanted in (settings.data.labels or known, settings.labels) if rows else ():
+        if settings.labels is None:
+            check_labels("figures.labels", settings.figures.labels, labels)
+        if self.rows:
+            training = Counter(row.label for row in self.rows if row.split == "train")
             try:
-                check_label_counts({label: training[label] for label in wanted})
+                check_label_counts({label: training[label] for label in labels})
             except InputError as error:
                 raise InputError(f"{settings.data.split}: {error}") from None
+        elif len(labels) < 2:
+            raise InputError(
+                f"{self.config}: labels: the data has {', '.join(labels) or 'none'}, at least two "
+                "are needed: give each label's clips a sub-folder of data.folder, or a data.split"
+            )
+        self.settings = settings.model_copy(update={"labels": labels})
+        return self.settings
 
     @abstractmethod
     def describe(self) -> str:
@@ -131,8 +153,11 @@ class Demo(Source):
         made = mark.is_file() and mark.read_text(encoding="utf-8") == self.fixed_by
         return made and all(map(os.path.exists, (*self.audio, *self.split)))
 
-    def check_labels(self) -> None:
-        """Nothing: the settings know their labels and how many clips each has."""
+    def complete(self) -> Settings:
+        labels = self.settings.labels or self.settings.data.labels
+        check_labels("figures.labels", self.settings.figures.labels, labels)
+        self.settings = self.settings.model_copy(update={"labels": labels})
+        return self.settings
 
     def describe(self) -> str:
         data = self.settings.data
@@ -174,8 +199,8 @@ class Irmas(Source):
     def split_digest(self) -> str | None:
         return SOURCES["split"].digest if self.published_split else super().split_digest()
 
-    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
-        return super().known_labels(rows) if rows else sorted(irmas.LABELS.values())
+    def known_labels(self) -> list[str]:
+        return super().known_labels() if self.rows else sorted(irmas.LABELS.values())
 
     def describe(self) -> str:
         return (
@@ -190,14 +215,44 @@ class Folder(Source):
         super().__init__(settings, config)
         data = settings.data
         self.folders = [data.folder]
-        found = dataset.find_audio(data.folder)
-        self.unreadable = [path for path in found if not dataset.is_plain_file(path)]
-        self.all_audio = found
-        self.audio = [path for path in found if path not in set(self.unreadable)]
+        listing = dataset.list_folder(data.folder)
+        self.all_audio = listing.audio
+        n_audio, n_others = len(listing.audio), len(listing.passed_over)
+        reasons = Counter(entry.reason for entry in listing.passed_over).most_common()
+        said = (
+            f" ({'; '.join(f'{count}: {reason}' for reason, count in reasons)})" if reasons else ""
+        )
+        self.notes = [f"{data.folder}: {n_audio} files of audio, {n_others} passed over{said}"]
+        self.files_by_id = dataset.files_by_id(self.all_audio)
+        self.unreadable = [path for path in self.all_audio if not dataset.is_plain_file(path)]
+        self.audio = [path for path in self.all_audio if path not in set(self.unreadable)]
         self.split = [] if data.split == "generated" else [data.split]
 
-    def known_labels(self, rows: list[dataset.SplitRow] | None) -> list[str]:
-        return dataset.labels_of(self.all_audio, rows)
+    def known_labels(self) -> list[str]:
+        return dataset.labels_of(self.all_audio, self.rows, self.settings.data.folder)
+
+    def complete(self) -> Settings:
+        settings = super().complete()
+        data, rows = settings.data, self.rows or ()
+        dataset.check_paths(rows, self.files_by_id, data.split)
+        pattern = recordings.compile_group(
+            data.group, dataset.read_columns(data.split) if rows else ()
+        )
+        described = {c: dataset.describe(path, data.folder) for c, path in self.files_by_id.items()}
+        labels = {clip: label for clip, (label, *_) in described.items()}
+        labels = {row.clip: row.label for row in rows} or labels
+        analysed = {
+            clip: path
+            for clip, path in self.files_by_id.items()
+            if labels.get(clip) in settings.labels
+        }
+        if pattern:
+            recordings.name_recordings(analysed, data.folder, pattern)
+        named = data.group or any(row.group for row in rows)
+        unnamed = 0 if named else sum(described[clip][2] == clip for clip in analysed)
+        if unnamed:
+            self.notes.append(recordings.describe_unnamed(unnamed, len(analysed)))
+        return settings
 
     def describe(self) -> str:
         data = self.settings.data
@@ -208,20 +263,18 @@ class Embeddings(Source):
     """Embeddings made elsewhere, which bring no audio."""
 
     def __init__(self, settings: ImportSettings, config: str) -> None:
-        super().__init__(settings, config)
+        super().__init__(complete(settings), config)
         self.split = [settings.embeddings.split]
 
-    def check_labels(self) -> None:
-        """Nothing: completing the settings has checked them."""
+    def complete(self) -> ImportSettings:
+        """The settings as they are: effects, levels and labels are found first of all."""
+        return self.settings
 
     def describe(self) -> str:
         given = self.settings.embeddings
-        rows = split_rows(self.settings)
-        leaking = len(findings.leaking_groups(embedding_files.clips_of(rows, self.settings.labels)))
-        warning = f"; {leaking} recordings are in both (clips_report.csv)" if leaking else ""
         return (
             f"embeddings made elsewhere, in {given.directory}; split into training and test clips "
-            f"by {given.split}{warning}"
+            f"by {given.split}"
         )
 
 

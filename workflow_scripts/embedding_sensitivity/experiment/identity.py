@@ -33,6 +33,7 @@ INDEX = (
     "embedding_sensitivity.clips.inspection",
     DECODING,
     "embedding_sensitivity.clips.irmas",
+    "embedding_sensitivity.clips.recordings",
     "embedding_sensitivity.clips.split",
 )
 DECODERS = ("soundfile", "av", "soxr")
@@ -126,10 +127,14 @@ def index_identity(settings: Settings, split: str | None, audio: str) -> str:
     audio : what fixes the files' content, where their source does
     """
     data = settings.data
+    generated = getattr(data, "split", None) == "generated"
     return fingerprint(
         {
             "source": data.source,
             "labels": data.labels,
+            # A split is generated for them: others limit nothing.
+            "analysed": sorted(settings.labels) if generated else None,
+            "group": getattr(data, "group", None),
             "samplerate": data.samplerate,
             "channels": data.channels,
             "convert": data.convert,

@@ -293,7 +293,7 @@ def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
 # What rules and files that are no measure's are named.
 TAKEN = {
     ("group", "provenance"),
-    *(("table", name) for name in ("dropped_clips", "paper_comparison")),
+    *(("table", name) for name in ("dropped_clips", "recordings", "paper_comparison")),
     *(("figure", name) for name in ("comparison", "paper_table1", "paper_auc")),
 }
 

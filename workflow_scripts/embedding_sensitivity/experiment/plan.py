@@ -13,6 +13,7 @@ from typing import Any
 
 from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import sources
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
@@ -23,7 +24,7 @@ from embedding_sensitivity.experiment import (
     targets,
 )
 from embedding_sensitivity.experiment.clip_index import NAME, read_record
-from embedding_sensitivity.experiment.data import complete, source_of
+from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.declarations import environment_file
@@ -54,13 +55,12 @@ class Plan:
         self.config = config
         settings = load_settings(given, config)
         self.imported = settings.data is None
-        self.settings = complete(settings) if self.imported else settings
+        self.source = source_of(settings, config)
+        self.settings = self.source.complete()
         self.effects = sorted(self.settings.effects)
         self.models = sorted(self.settings.models)
         self.labels = self.settings.labels
         self.results = f"results/{self.settings.experiment}"
-        self.source = source_of(self.settings, config)
-        self.source.check_labels()
         self.index = None if self.imported else self.source.plan_index()
         # Called where only a new index tells what clips are named by; raises until it is made.
         self.wait_for_index: Callable[[], None] = lambda: None
@@ -215,6 +215,17 @@ class Plan:
             f"{n_dropped} files were no valid clips and left out, {n_embedded} clips are embedded; "
             "which and why is in dropped_clips.csv, under *Clips* on the left"
         )
+
+    def describe_recordings(self) -> str:
+        """Say what a finished run's reader must know of recordings; nothing where all is well."""
+        table = Path(self.results, "tables/recordings.csv")
+        if not table.exists():
+            return ""
+        rows = (
+            {key: text if key == "label" else int(text) for key, text in row.items()}
+            for row in read_table(table, "recordings")
+        )
+        return "; ".join(describe_faults([LabelRecordings(**row) for row in rows], self.labels))
 
     def published(self, model: str) -> list[dict[str, str]]:
         """Return name and hash of each file that a model reads; empty where there are none."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -42,7 +43,7 @@ from embedding_sensitivity.experiment.measures import (
     style_of,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_text_fault
+from embedding_sensitivity.files.names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
 # Of what becomes part of a path.
@@ -58,6 +59,8 @@ def _usable(path: str) -> str:
 
 
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
+# Compared with folders' names, which macOS writes in another Unicode form.
+Label = Annotated[str, AfterValidator(normalize)]
 Levels = list[float | str]
 OnBadClip = Annotated[
     Literal["fail", "drop"],
@@ -105,7 +108,9 @@ class DemoData(Section):
     """Clips rendered from a General MIDI soundfont: real sampled instruments, invented music."""
 
     source: Literal["demo"] = Field(description="rendered by the workflow itself")
-    labels: list[str] = Field(description="instruments to render, of the 11 of IRMAS", min_length=2)
+    labels: list[Label] = Field(
+        description="instruments to render, of the 11 of IRMAS", min_length=2
+    )
     train: int = Field(24, ge=3, description="training clips a label")
     test: int = Field(8, ge=1, description="test clips a label")
     parts_per_group: int = Field(2, ge=1, description="clips cut from one recording (group)")
@@ -132,14 +137,24 @@ class FolderData(Section):
     """A folder of audio of your own, or of IRMAS."""
 
     source: Literal["folder"] = Field(description="audio files below a folder")
-    folder: FilePath = Field(description="the folder, searched with all folders below it")
+    folder: Annotated[FilePath, AfterValidator(lambda path: str(Path(path)))] = Field(
+        description="the folder, searched with all folders below it: each is a label"
+    )
     split: FilePath = Field(
         "generated",
         description="`generated`, or a CSV with the columns instrument, genre, file_name, split "
-        "(train or test) and optionally group",
+        "(train or test) and optionally group; file_name is a name or a path",
     )
-    labels: list[str] | None = Field(
-        None, description="labels to embed; null: all that the folder or the split has"
+    group: str | None = Field(
+        None,
+        min_length=1,
+        description="which clips come from one recording: a column of the split, or a regular "
+        "expression whose match in a clip's path below the folder (its groups in parentheses, "
+        "where it has any) names the recording; null: the split's column group, or IRMAS names, "
+        "else each clip counts as a recording of its own, with a warning",
+    )
+    labels: list[Label] | None = Field(
+        None, description="labels to embed; null: all that the sub-folders or the split have"
     )
     samplerate: int | None = Field(
         None,
@@ -178,7 +193,7 @@ class IrmasData(Section):
         "published",
         description="`published` (the authors', downloaded), `generated`, or a CSV file",
     )
-    labels: list[str] | None = Field(None, description="labels to embed; null: all of the split")
+    labels: list[Label] | None = Field(None, description="labels to embed; null: all of the split")
     on_bad_clip: OnBadClip = "fail"
 
     samplerate: ClassVar[int] = 44100
@@ -311,7 +326,7 @@ def style_schema() -> dict[str, Any]:
 class Figures(Section):
     """What is drawn, and how; no key here recomputes anything but the figures themselves."""
 
-    labels: list[str] = Field([], description="labels that also get single-label figures")
+    labels: list[Label] = Field([], description="labels that also get single-label figures")
     umap: Umap = Umap()
     style: dict[str, dict[str, Any]] = Field(
         {},
@@ -379,8 +394,11 @@ class Settings(Section):
 
     experiment: Name = Field(description="name of the folder under results/")
     data: DemoData | IrmasData | FolderData = Field(discriminator="source", description="the clips")
-    labels: list[str] = Field(
-        min_length=2, description="labels that are analysed; removing one embeds nothing again"
+    labels: list[Label] | None = Field(
+        None,
+        min_length=2,
+        description="labels that are analysed; null: data.labels, or all that the data has. "
+        "Removing one embeds nothing again (of a generated split: unless it has fewest clips)",
     )
     protocol: Protocol = Protocol()
     effects: dict[str, EffectLevels] = Field(
@@ -418,12 +436,12 @@ class Settings(Section):
     def _hangs_together(self) -> "Settings":
         _ = self.choices  # refuses those that there aren't
         check_labels("data.labels", self.data.labels or [])
-        check_labels("labels", self.labels, self.data.labels)
-        check_labels("figures.labels", self.figures.labels, self.labels)
+        check_labels("labels", self.labels or [], self.data.labels)
+        check_labels("figures.labels", self.figures.labels, self.labels or self.data.labels)
         if isinstance(self.data, DemoData):
             # Both: the number needed doesn't grow evenly with that of labels (three need more
             # clips each than four), and the index checks the one, the analysis the other.
-            for labels in (self.data.labels, self.labels):
+            for labels in filter(None, (self.data.labels, self.labels)):
                 try:
                     check_label_counts(dict.fromkeys(labels, self.data.train))
                 except InputError as error:
@@ -508,7 +526,7 @@ class ImportSettings(Section):
 
     experiment: Name = Field(description="name of the folder under results/")
     embeddings: EmbeddingFiles = Field(description="the embeddings, and which clip is what")
-    labels: list[str] | None = Field(
+    labels: list[Label] | None = Field(
         None, min_length=2, description="labels that are analysed; null: all of the split"
     )
     effects: dict[str, FoundLevels | None] | None = Field(

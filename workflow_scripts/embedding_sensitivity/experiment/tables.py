@@ -33,6 +33,19 @@ OTHERS = {
             ("clip",),
         ),
         Table(
+            "recordings",
+            {
+                **describe("label"),
+                "train_clips": "training clips",
+                "test_clips": "test clips",
+                "train_recordings": "recordings of the training clips",
+                "test_recordings": "recordings of the test clips",
+                "torn": "recordings with clips in both",
+                "unnamed": "clips of which nothing says the recording: each counts as one",
+            },
+            ("label",),
+        ),
+        Table(
             "paper_comparison",
             {
                 "quantity": "`r2_mean` or `r2_std` of Table I, or `roc_auc` of Fig. 4",

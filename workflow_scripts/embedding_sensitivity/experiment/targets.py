@@ -17,7 +17,7 @@ def tables(settings: Run) -> list[str]:
     """Return names of a run's tables, but for that which sets it beside the paper."""
     results = [table.name for measure in settings.all_measures for table in measure.tables
                if table.is_result]  # fmt: skip
-    return [*results, *(["dropped_clips"] if settings.data else [])]
+    return [*results, *(["dropped_clips"] if settings.data else []), "recordings"]
 
 
 def analysis_tables(settings: Run) -> list[str]:

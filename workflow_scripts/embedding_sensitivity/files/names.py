@@ -10,6 +10,8 @@ message, or an empty text.
 
 import os
 import re
+import unicodedata
+from collections.abc import Iterable
 
 # Control characters, line and paragraph separators, bytes that are not UTF-8 (as `os.fsdecode`
 # represents them), and characters that change the direction of the text after them.
@@ -19,6 +21,9 @@ _MEANINGFUL = re.compile("[{}<>]")
 # A file system allows 255; the workflow adds to the name.
 MAX_FILE_NAME_BYTES = 200
 MAX_LABEL_BYTES = 128
+# Cyrillic and Greek letters that look like Latin ones, small or as capitals.
+_LATIN = str.maketrans("авекмнорстухіјѕαβεζηικμνορτυχ", "abekmhopctyxijsabezhikmnoptyx")
+_VARIANTS = set(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
 
 
 def printable(text: str) -> str:
@@ -56,6 +61,28 @@ def find_label_fault(label: str) -> str:
         return "is empty, begins with a dot, or begins or ends with a blank"
     too_long = len(label.encode()) > MAX_LABEL_BYTES
     return f"has more than {MAX_LABEL_BYTES} bytes" if too_long else ""
+
+
+def normalize(name: str) -> str:
+    """Return a name in Unicode's form NFC: macOS writes names in NFD, other systems keep either."""
+    return unicodedata.normalize("NFC", name)
+
+
+def find_look_alikes(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return two different names that a reader could take for one, or None.
+
+    They differ in nothing but Unicode form, capitals, blanks, characters without a shape, or
+    letters of another script that look like Latin ones.
+    """
+    seen: dict[str, str] = {}
+    for name in sorted(set(names)):
+        signs = unicodedata.normalize("NFKC", name).lower().translate(_LATIN)
+        hidden = {sign for sign in signs if unicodedata.category(sign) == "Cf"} | _VARIANTS
+        shape = " ".join("".join(sign for sign in signs if sign not in hidden).split())
+        if shape in seen:
+            return seen[shape], name
+        seen[shape] = name
+    return None
 
 
 def rst_text(text: str) -> str:
