@@ -16,6 +16,8 @@ SHORTEST_DISPLACEMENT = 1e-10
 # Largest error in a principal component taken from the eigenvectors of a Gram matrix; where the
 # bound is worse, a singular value decomposition is taken.
 COMPONENT_ERROR = 1e-9
+# Ratio of the smallest to the largest variance above which LDA has an exact solution.
+WELL_SCALED = 1e-10
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,8 @@ def lda(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
 
     Sw^-1 (mean of effected - mean of originals), Sw the sum of both classes' Ledoit-Wolf
     covariances (standardised per class) weighted by class sizes: scikit-learn's ``coef_`` for
-    ``shrinkage="auto"``. With fewer points than dimensions Sw, which is a diagonal plus what the
-    points span, is inverted by Woodbury's identity and never formed. Zero if the means, whose
-    difference is the average displacement, are nearer than the shortest displacement.
+    ``shrinkage="auto"``, solved as there (see `_solve`). Zero if the means, whose difference is
+    the average displacement, are nearer than the shortest displacement.
     """
     total = len(originals) + len(effected)
     diagonal = np.zeros(originals.shape[1])
@@ -207,19 +208,27 @@ def lda(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
 
 
 def _solve(diagonal: np.ndarray, span: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Solve (diag(diagonal) + span' span) x = target; span (n, d)."""
+    """Solve (diag(diagonal) + span' span) x = target as scikit-learn does; span (n, d).
+
+    scikit-learn's ``lstsq`` cuts singular values under eps of the largest: with dimensions whose
+    standard deviations differ by 1e6 or more (units of a network that are nearly dead) the exact
+    solution is another, even an orthogonal one. Where nothing can be cut the exact one is
+    quicker; with fewer points than dimensions the matrix is inverted by Woodbury's identity and
+    never formed.
+    """
     n_points, dimension = span.shape
-    if n_points < dimension and diagonal.min() > 0:
+    largest = (diagonal + (span**2).sum(axis=0)).max()
+    well_scaled = diagonal.min() > WELL_SCALED * largest
+    if n_points < dimension and well_scaled:
         scaled = span / diagonal
         inner = scaled @ span.T
         inner[np.diag_indices(n_points)] += 1
         return target / diagonal - linalg.solve(inner, scaled @ target, assume_a="pos") @ scaled
     within = span.T @ span
     within[np.diag_indices(dimension)] += diagonal
-    try:
+    if well_scaled:
         return linalg.cho_solve(linalg.cho_factor(within), target)
-    except linalg.LinAlgError:  # no shrinkage and fewer points than dimensions
-        return linalg.lstsq(within, target)[0]
+    return linalg.lstsq(within, target)[0]
 
 
 def _scale(centred: np.ndarray, mean: np.ndarray) -> np.ndarray:
