@@ -26,6 +26,7 @@ from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
+from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
 
 N_LABELS, N_TRAIN, N_TEST, N_LEVELS = 5, 24, 8, 6
 N_MODELS_BY_DIMENSION = {753: 2, 256: 1}
@@ -104,8 +105,9 @@ def measure(dimension: int) -> float:
 
     reference = directions.reference_variances(originals.reshape(-1, dimension))
     neutral = np.zeros(N_LEVELS, bool)
+    groups = [str(clip // 2) for clip in range(N_TRAIN)]  # of two clips each
     fit_seconds, fitted = seconds(
-        lambda: directions.fit_label(effected[:, 0], originals[0], neutral, reference), 3
+        lambda: directions.fit_label(effected[:, 0], originals[0], neutral, reference, groups), 3
     )
     print(f"  {'all directions of a label':<34}{1e3 * fit_seconds:10.2f} ms")
 
@@ -117,7 +119,7 @@ def measure(dimension: int) -> float:
     subspaces = fitted.subspaces
     counts = [directions.n_directions(fitted.singular_values, t) for t in (0.3, 0.4, 0.5)]
     bases = [np.empty((0, dimension)), *(subspaces["samplewise_cca_svd"][:k] for k in counts)]
-    bases += [basis for name, basis in subspaces.items() if name != "samplewise_cca_svd"]
+    bases += [subspaces[name] for name in METHODS if name not in ("none", THRESHOLD_METHOD)]
     train_seconds, trained = seconds(lambda: classification.train(sets, positive, bases), 1)
     train_seconds /= len(sets) * len(bases)
     test_points = test_originals.reshape(-1, dimension)

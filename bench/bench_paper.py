@@ -33,6 +33,7 @@ from embedding_sensitivity.analysis import (
     directions,
     displacement,
     heldout_levels,
+    intervals,
 )
 from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
@@ -44,8 +45,9 @@ from embedding_sensitivity.analysis.dimensionality import (
 )
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
-from embedding_sensitivity.analysis.statistics import generator
-from embedding_sensitivity.measures import global_r2
+from embedding_sensitivity.analysis.ridge import fit_ridge
+from embedding_sensitivity.analysis.statistics import generator, null_statistics
+from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
 EFFECT_LEVELS = (31, 31, 34, 12)
@@ -120,10 +122,19 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     everyone = np.concatenate([source.clips(k, N_TRAIN, ())[0] for k in range(N_LABELS)])
     everyone = everyone.astype(np.float64)
 
+    # Recordings of three clips.
+    groups = [f"{clip // 3}" for clip in range(N_TEST_CLIPS)]
+    own_groups = groups[:N_TRAIN]
+
     # Ours.
     reference_s, reference = seconds(lambda: directions.reference_variances(everyone))
     neutral = np.zeros(N_LEVELS, bool)
-    fit_s, fitted = seconds(lambda: directions.fit_label(effected, originals, neutral, reference))
+    fit_s, fitted = seconds(
+        lambda: directions.fit_label(effected, originals, neutral, reference, own_groups)
+    )
+    # The regularised direction is none of the paper's.
+    ridge_s, _ = seconds(lambda: fit_ridge(effected, own_groups))
+    fit_s -= ridge_s
 
     def ranks():
         along = correlation.project(effected, fitted.subspaces["global_cca"][0])
@@ -137,7 +148,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     counts = [directions.n_directions(fitted.singular_values, t) for t in THRESHOLDS]
     subspaces = fitted.subspaces
     bases = [np.empty((0, dimension)), *(subspaces["samplewise_cca_svd"][:k] for k in counts)]
-    bases += [basis for name, basis in subspaces.items() if name != "samplewise_cca_svd"]
+    bases += [subspaces[name] for name in METHODS if name not in ("none", THRESHOLD_METHOD)]
     others = [source.clips(k, N_NEGATIVES, TRAINED_LEVELS) for k in range(1, N_LABELS)]
     own = clips[[0, *(1 + level for level in TRAINED_LEVELS)]].astype(np.float32)
     sets = np.concatenate([own, *others], axis=1)
@@ -156,19 +167,24 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     areas = np.array(tested)  # (test set, training set, basis)
     test_s /= areas.size
 
-    # What the authors' code has nothing like. Recordings of three clips.
-    groups = [f"{clip // 3}" for clip in range(N_TEST_CLIPS)]
-    own_groups, own_test_groups = groups[:N_TRAIN], groups[: sizes[0]]
-    along = correlation.project(effected, subspaces["global_cca"][0])
-    columns_s, _ = seconds(
-        lambda: global_r2.training_columns(effected, along, own_groups, ["bench"])
+    # What the authors' code has nothing like.
+    own_test_groups = groups[: sizes[0]]
+    nulls_s, _ = seconds(
+        lambda: null_statistics(
+            effected, own_tests[1:], own_groups, own_test_groups, fitted.penalty, ["bench"]
+        )
     )
 
-    def test_columns():
-        along = correlation.project(own_tests[1:], subspaces["global_cca"][0])
-        global_r2.test_columns(along, own_test_groups, ["bench"])
+    def intervals_of_label():
+        for method in ("global_cca", "regularised"):
+            along = correlation.project(own_tests[1:], subspaces[method][0])
+            intervals.estimate_rho(along, own_test_groups)
+            correlation.within_clips(along)
+        # Every label's test clips, on this label's direction.
+        for _ in range(N_LABELS):
+            correlation.global_rho(correlation.project(own_tests[1:], subspaces["regularised"][0]))
 
-    test_columns_s, _ = seconds(test_columns)
+    intervals_s, _ = seconds(intervals_of_label)
     heldout_s, _ = seconds(lambda: heldout_levels.global_r2(effected, own_tests[1:]))
     samplewise_heldout_s, _ = seconds(lambda: heldout_levels.samplewise_r2(effected))
     describe_s, _ = seconds(
@@ -257,8 +273,9 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     line("  without their d x d projections", 1, ours, without)
     n_moved = N_LABELS * sum(EFFECT_LEVELS)
     added = {
-        "null and interval of R2, a label": (n_labels, by_points * columns_s),
-        "R2 of test clips": (n_labels, by_points * test_columns_s),
+        "regularised direction, a label": (n_labels, by_points * ridge_s),
+        "three nulls": (n_labels, by_points * nulls_s),
+        "intervals over recordings": (n_labels, by_points * intervals_s),
         "R2 of held-out levels, global": (n_labels, by_points * heldout_s),
         "R2 of held-out levels, sample-wise": (n_labels, by_points * samplewise_heldout_s),
         "dimensionality": (n_labels, by_points * describe_s),

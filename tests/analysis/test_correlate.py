@@ -15,6 +15,7 @@ N_GROUPS, N_PARTS, N_TEST = 12, 2, 8
 DIMENSION = 20
 TABLES = (
     "global_r2", "samplewise_r2", "spectra", "dimensionality", "principal_angles", "projections",
+    "regularised", "cross_label", "nulls", "r2_means",
 )  # fmt: skip
 
 
@@ -97,15 +98,36 @@ def test_a_translation_has_one_direction_that_holds_for_other_clips(tmp_path):
     rows = tables["global_r2"]
     assert [row["label"] for row in rows] == list(LABELS)
     assert [row["saturated"] for row in rows] == ["0", "0"]
-    assert (column(rows, "r2_null_high") < column(rows, "r2_low")).all()
+    assert (column(rows, "r2_null_high") < column(rows, "r2")).all()
+    # Of what was fitted to the same clips there is no interval.
+    assert {row["r2_low"] + row["r2_high"] for row in rows} == {""}
+    np.testing.assert_allclose(column(rows, "r2_ceiling"), 1 - (24**2 - 1) / ((24 * 6) ** 2 - 1))
     assert (column(rows, "r2_null_mean") < column(rows, "r2_null_high")).all()
     for name in ("r2_test", "r2_heldout_levels", "r2_test_low"):
         np.testing.assert_allclose(column(rows, name), PERFECT_ORDER, atol=0.01)
-    assert (column(rows, "r2_test_null_high") < 0.1).all()
+    assert (column(rows, "r2_test_null_high") < 0.4).all()
     np.testing.assert_array_equal(column(rows, "n_groups"), N_GROUPS)
     np.testing.assert_array_equal(column(rows, "n_groups_test"), N_TEST)
     for name in ("participation_ratio", "n_directions_90"):
         np.testing.assert_allclose(column(tables["dimensionality"], name), 1, atol=1e-3)
+    regularised, (means,) = tables["regularised"], tables["r2_means"]
+    for name in ("rho_ridge", "rho_ridge_low", "rho_ridge_high"):
+        np.testing.assert_allclose(column(regularised, name), PERFECT_ORDER**0.5, atol=0.005)
+        assert (column(regularised, name) <= column(regularised, "rho_ceiling")).all()
+    np.testing.assert_allclose(column(regularised, "rho_within"), 1)
+    # No test clip departs from 1, but of 8 recordings one could.
+    assert (
+        (column(regularised, "rho_within_low") > 0.9) & (column(regularised, "rho_within_low") < 1)
+    ).all()
+    np.testing.assert_allclose(column(tables["cross_label"], "rho"), PERFECT_ORDER**0.5, atol=0.01)
+    assert len(tables["cross_label"]) == 4 and float(means["mean_rho_across"]) > 0.97
+    found = {(row["label"], row["statistic"], row["null"]): row for row in tables["nulls"]}
+    assert len(found) == 2 * 9
+    for row in found.values():
+        assert float(row["observed"]) > float(row["null_high"]) or row["null"] == "common"
+    for null in ("recording", "common", "reversal"):
+        assert float(found["cello", "rho_ridge", null]["p"]) < 0.01
+        assert float(means[f"p_{null}"]) < 0.01
     steps = np.arange(1, len(LEVELS) + 1)
     np.testing.assert_allclose(
         column(tables["dimensionality"], "mean_displacement_share"),
@@ -154,22 +176,29 @@ def test_clips_that_turn_each_about_its_own_axes_need_many_directions(tmp_path):
 
 
 def test_noise_is_no_more_than_its_null(tmp_path):
-    rows = run(tmp_path / "a", noise)[0]["global_r2"]
+    tables = run(tmp_path / "a", noise)[0]
+    rows = tables["global_r2"]
     r2, mean = column(rows, "r2"), column(rows, "r2_null_mean")
     assert (np.abs(r2 - mean) < 0.1).all()
-    assert (column(rows, "r2_low") < r2).all() and (column(rows, "r2_high") > r2).all()
     assert (column(rows, "r2_test") < 0.1).all()
+    assert (column(rows, "r2_test_low") < 0.001).all()
+    regularised = tables["regularised"]
+    assert (column(regularised, "rho_ridge_low") < 0.05).all()
+    assert (column(regularised, "rho_ridge_high") > -0.05).all()
+    assert (column(tables["nulls"], "p") > 0.01).all()
 
 
 def test_a_saturated_fit_says_1_of_itself_and_leaves_the_rest_to_the_test(tmp_path):
     n_points = N_GROUPS * N_PARTS * len(LEVELS)
-    rows = run(tmp_path / "a", noise, dimension=n_points - 1)[0]["global_r2"]
-    for row in rows:
+    tables = run(tmp_path / "a", noise, dimension=n_points - 1)[0]
+    for row in tables["global_r2"]:
         assert row["saturated"] == "1"
-        of_the_fit = ("r2", "r2_null_mean", "r2_null_high", "r2_low", "r2_high")
-        assert [row[name] for name in of_the_fit] == ["1.0"] * 5
+        of_the_fit = ("r2", "r2_null_mean", "r2_null_high", "r2_ceiling")
+        assert [row[name] for name in of_the_fit] == ["1.0"] * 4
+        assert row["r2_low"] + row["r2_high"] == ""
         assert 0 <= float(row["r2_test_low"]) < float(row["r2_test_high"]) < 0.3
         assert float(row["r2_heldout_levels"]) < 0.1
+    assert {row["statistic"] for row in tables["nulls"]} == {"r2_test", "rho_ridge"}
 
 
 def test_the_number_of_processes_changes_no_byte(tmp_path):
@@ -195,5 +224,14 @@ def test_a_label_has_the_same_numbers_without_the_others(tmp_path):
     for table in TABLES:
         if table == "principal_angles":
             assert one[table] == []
+        elif table == "r2_means":
+            assert one[table][0]["mean_rho_across"] == ""
+        elif table == "cross_label":
+            labels = ("label_a", "label_b")
+            assert one[table] == [r for r in both[table] if {r[k] for k in labels} == {"flute"}]
         else:
-            assert one[table] == [row for row in both[table] if row["label"] == "flute"]
+            rows = [row for row in both[table] if row["label"] == "flute"]
+            if table == "nulls":  # adjusted for one label instead of two
+                for row in (*rows, *one[table]):
+                    row.pop("p_adjusted")
+            assert one[table] == rows

@@ -17,6 +17,9 @@ def draw(n_levels=5, n_clips=8, dimension=12, seed=0):
     return effected, originals
 
 
+GROUPS = list("aabbccdd")
+
+
 def up_to_sign(found, expected):
     np.testing.assert_allclose(found * np.sign(found @ expected), expected, atol=1e-9)
 
@@ -138,13 +141,15 @@ def test_neutral_levels_count_for_the_course_but_not_as_displacements(dimension)
     reference = directions.reference_variances(originals)
     neutral = np.array([False, False, True, False, False])
     effected[2] = originals
-    found = directions.fit_label(effected, originals, neutral, reference)
+    found = directions.fit_label(effected, originals, neutral, reference, GROUPS)
     applied = directions.fit_label(
-        effected[~neutral], originals, np.zeros(4, bool), reference
+        effected[~neutral], originals, np.zeros(4, bool), reference, GROUPS
     ).subspaces
     for method in ("pca_absolute", "pca_relative", "average_displacement", "lda"):
         np.testing.assert_array_equal(found.subspaces[method], applied[method])
-    with_it = directions.fit_label(effected, originals, np.zeros(5, bool), reference).subspaces
+    with_it = directions.fit_label(
+        effected, originals, np.zeros(5, bool), reference, GROUPS
+    ).subspaces
     np.testing.assert_array_equal(found.subspaces["global_cca"], with_it["global_cca"])
     assert (np.abs(found.subspaces["lda"] - with_it["lda"]) > 1e-6).any()
     for basis in found.subspaces.values():
@@ -155,7 +160,7 @@ def test_an_effect_that_does_nothing_leaves_nothing_to_project_out():
     _, originals = draw()
     effected = np.tile(originals[:1], (4, 8, 1))
     found = directions.fit_label(
-        effected, effected[0], np.zeros(4, bool), directions.reference_variances(originals)
+        effected, effected[0], np.zeros(4, bool), directions.reference_variances(originals), GROUPS
     )
     removed = {name: len(basis) for name, basis in found.subspaces.items()}
     assert removed.pop("samplewise_cca_svd") == 8

@@ -417,32 +417,48 @@ def test_trajectories_cross_out_the_originals():
     assert not np.allclose(first, points.get_facecolors()[5])
 
 
-def test_table1_marks_controls_and_saturated_fits():
-    models, effects = ["logmel", "musicnn"], ["gain", "reverb"]
-    rows = [
-        {"model": model, "effect": effect, "mean": "0.9942", "std": "0.0013",
-         "mean_test": "0.81", "std_test": "", "n_labels": "2", "mean_null": "0.153",
-         "n_above_null": "1", "mean_test_low": "0.7912", "mean_test_high": "0.83",
-         "mean_heldout_levels": "0.72"}
-        for model in models for effect in effects
-    ]  # fmt: skip
+TABLE1_ROW = {
+    "mean": "0.9942", "std": "0.0013", "mean_test": "0.81", "std_test": "", "n_labels": "2",
+    "mean_null": "0.153", "n_above_null": "1", "mean_test_low": "0.7912", "mean_test_high": "0.83",
+    "mean_heldout_levels": "0.72", "mean_rho_ridge": "0.912", "rho_ridge_low": "0.884",
+    "rho_ridge_high": "0.951", "mean_rho_within": "0.99", "rho_within_low": "",
+    "rho_within_high": "", "mean_rho_across": "0.85", "p_recording_adjusted": "0.0004",
+    "p_common_adjusted": "", "p_reversal_adjusted": "0.0125",
+}  # fmt: skip
+
+
+def draw_table1(models, effects, rows, saturated=()):
     r2 = [
         {"model": model, "effect": effect, "label": label,
-         "saturated": "1" if (model, effect, label) == ("musicnn", "gain", "cello") else "0"}
+         "saturated": "1" if (model, effect, label) in saturated else "0"}
         for model in models for effect in effects for label in ("cello", "flute")
     ]  # fmt: skip
     style = style_of(KINDS["table1"], {})
     with matplotlib.rc_context(rc_of(style)):
-        figure = table1_figure(models, effects, style, rows, r2)
+        return table1_figure(models, effects, style, rows, r2)
+
+
+def test_table1_marks_controls_and_saturated_fits():
+    models, effects = ["logmel", "musicnn"], ["gain", "reverb"]
+    rows = [TABLE1_ROW | {"model": m, "effect": e} for m in models for e in effects]
+    figure = draw_table1(models, effects, rows, {("musicnn", "gain", "cello")})
     cells = [text.get_text() for text in figure.texts]
     assert cells.count("99.42 ± 0.13") == 3
     assert cells.count("99.42 ± 0.13†") == 1
-    assert cells.count("81.00") == 4
-    assert cells.count("15.30 (1 of 2)") == cells.count("79.12 to 83.00") == 4
+    assert cells.count("0.91 [0.88, 0.95]") == cells.count("0.99") == cells.count("0.85") == 4
+    assert cells.count("<.001") == cells.count("?") == cells.count("0.013") == 4
+    assert cells.count("15.30 (1 of 2)") == cells.count("81.00 [79.1, 83.0]") == 4
     assert cells.count("72.00") == 4
     assert "logmel (control)" in cells
     assert "musicnn" in cells
     assert "saturated" in cells[-1]
+
+
+def test_table1_says_nothing_of_a_test_that_is_not_defined():
+    row = TABLE1_ROW | {"model": "musicnn", "effect": "gain", "mean_null": "1.0"}
+    row |= {"n_above_null": "", "mean_test_low": "", "mean_test_high": "", "mean_rho_ridge": ""}
+    cells = [text.get_text() for text in draw_table1(["musicnn"], ["gain"], [row]).texts]
+    assert "100.00" in cells and "81.00" in cells and "-" in cells
 
 
 @pytest.mark.parametrize(

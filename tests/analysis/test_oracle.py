@@ -99,6 +99,7 @@ def fitted(model, effect):
             originals(model, clips("train", label)),
             neutral,
             reference,
+            clips("train", label),
         )
         for label in LABELS
     }

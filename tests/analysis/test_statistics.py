@@ -1,12 +1,10 @@
-"""What chance gives, and intervals over recordings."""
+"""What chance gives."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from embedding_sensitivity.analysis import cca, statistics
-from embedding_sensitivity.analysis.correlation import project, squared_spearman
+from embedding_sensitivity.analysis import cca, ridge, statistics
+from embedding_sensitivity.analysis.correlation import project, spearman, squared_spearman
 
 
 def noise(n_levels, n_clips, dimension, seed=0):
@@ -14,17 +12,22 @@ def noise(n_levels, n_clips, dimension, seed=0):
     return rng.normal(size=(n_levels, n_clips, dimension)).astype(np.float32).astype(float)
 
 
-def plain_null(effected, random):
+def plain_null(effected, groups, random):
     """One least-squares fit for each permutation, as `global_cca` is defined."""
-    n_levels, n_clips, dimension = effected.shape
+    n_levels, _, dimension = effected.shape
     points = effected.reshape(-1, dimension)
     inverse = np.linalg.pinv(points - points.mean(axis=0), rcond=cca.CUT)
-    targets = statistics.permuted_levels(n_levels, n_clips, statistics.N_PERMUTATIONS, random)
+    targets = statistics.draw_targets("recording", n_levels, groups, statistics.N_DRAWS_R2, random)
     found = []
     for target in targets.reshape(len(targets), -1):
-        direction = cca.oriented(inverse @ (target - target.mean()))
+        direction = cca.oriented(inverse @ target)
         found.append(squared_spearman(project(points, direction), target))
     return np.array(found)
+
+
+def pairs(n_clips):
+    """Recordings of two clips."""
+    return [f"r{clip // 2}" for clip in range(n_clips)]
 
 
 def ill_conditioned():
@@ -53,8 +56,9 @@ def constant_dimension():
     ids=["tall", "nearly saturated", "ill-conditioned", "repeated", "constant dimension"],
 )
 def test_the_null_is_what_a_fit_for_each_permutation_gives(effected):
-    found = statistics.null_r2(effected, statistics.generator("x"))
-    expected = plain_null(effected, statistics.generator("x"))
+    groups = pairs(effected.shape[1])
+    found = statistics.null_r2(effected, groups, statistics.generator("x"))
+    expected = plain_null(effected, groups, statistics.generator("x"))
     assert len(found) >= 200
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
@@ -67,7 +71,7 @@ def test_the_null_of_white_noise_is_the_known_floor(dimension, floor):
     d / (N P - 1), and that of ranks close to it. R2 of the true levels is no other.
     """
     effected = noise(12, 288, dimension)
-    null = statistics.null_r2(effected, statistics.generator("x"))
+    null = statistics.null_r2(effected, range(288), statistics.generator("x"))
     assert null.mean() == pytest.approx(floor, abs=0.025)
     assert null.mean() == pytest.approx(dimension / (12 * 288 - 1), abs=0.02)
     assert null.std() < 0.02
@@ -78,30 +82,96 @@ def test_the_null_of_white_noise_is_the_known_floor(dimension, floor):
 
 
 def test_the_null_of_a_saturated_fit_is_1_by_identity():
-    assert (statistics.null_r2(noise(4, 6, 23), statistics.generator("x")) == 1).all()
-    assert (statistics.null_r2(noise(4, 6, 22), statistics.generator("x")) < 1).all()
+    assert (statistics.null_r2(noise(4, 6, 23), pairs(6), statistics.generator("x")) == 1).all()
+    assert (statistics.null_r2(noise(4, 6, 22), pairs(6), statistics.generator("x")) < 1).all()
 
 
 def test_the_null_of_what_moves_nothing_is_undefined():
     effected = np.broadcast_to(noise(1, 1, 5), (4, 6, 5))
-    assert np.isnan(statistics.null_r2(effected, statistics.generator("x"))).all()
+    assert np.isnan(statistics.null_r2(effected, pairs(6), statistics.generator("x"))).all()
 
 
-def test_levels_are_permuted_within_clips():
-    levels = statistics.permuted_levels(7, 30, 40, statistics.generator("x"))
-    assert levels.shape == (40, 7, 30)
-    np.testing.assert_array_equal(
-        np.sort(levels, axis=1), np.broadcast_to(cca.unit_levels(7)[:, None], levels.shape)
-    )
-    assert len(np.unique(levels.transpose(0, 2, 1).reshape(-1, 7), axis=0)) > 1000
+def test_each_null_permutes_what_it_says():
+    groups = ["b", "a", "b", "c"]
+    levels = cca.unit_levels(5) - 0.5
+    for null in statistics.NULLS:
+        drawn = statistics.draw_targets(null, 5, groups, 400, statistics.generator("x"))
+        assert drawn.shape == (400, 5, 4)
+        np.testing.assert_array_equal(np.sort(drawn, axis=1)[..., 0], [levels] * 400)
+        # Clips of a recording alike; the order of clips is without meaning.
+        np.testing.assert_array_equal(drawn[..., 0], drawn[..., 2])
+        again = statistics.draw_targets(null, 5, groups[::-1], 400, statistics.generator("x"))
+        np.testing.assert_array_equal(again, drawn[..., ::-1])
+        alike = (drawn[..., 0] == drawn[..., 1]).all(axis=1)
+        n_orders = len(np.unique(drawn[..., 0], axis=0))
+        if null == "common":
+            assert alike.all() and n_orders > 100
+        elif null == "recording":
+            assert alike.sum() < 20 and n_orders > 100
+        else:
+            assert 150 < alike.sum() < 250 and n_orders == 2
 
 
-def test_the_null_of_given_projections_is_chance():
-    """Of Spearman correlations of n points: mean square 1 / (n - 1), within clips a little more."""
-    along = np.random.default_rng(0).normal(size=(10, 50)) + np.arange(10)[:, None]
-    null = statistics.null_r2_of_projections(along, statistics.generator("x"))
-    assert null.mean() == pytest.approx(1 / (10 * 50 - 1), rel=0.3)
-    assert np.quantile(null, 0.95) < 0.02 < squared_spearman(along.T, np.arange(10.0)).mean()
+def test_every_statistic_is_that_of_a_new_fit():
+    """Training and test clips permuted alike, the regularised direction with its penalty."""
+    effected = noise(6, 20, 30) + np.arange(6)[:, None, None] / 4
+    training, test = effected[:, :12], effected[:, 12:]
+    groups = pairs(20)
+    found = statistics.null_statistics(training, test, groups[:12], groups[12:], 0.1, ["x"])
+    assert len(found) == 9
+    levels = np.broadcast_to(cca.unit_levels(6)[:, None], (6, 20))
+    for null in statistics.NULLS:
+        drawn = statistics.draw_targets(null, 6, groups, 200, statistics.generator("x", null))
+        centre = null == "reversal"
+        points = [each - each.mean(axis=0) if centre else each for each in (training, test)]
+        flat, flat_test = (each.reshape(-1, 30) for each in points)
+        penalty = 0.1
+        if centre:
+            _, penalty = ridge.fit_ridge(points[0], groups[:12])
+        fit = cca.LeastSquares(flat)
+        for index, targets in [(-1, levels - 0.5), *enumerate(drawn[:5])]:
+            own, others = targets[:, :12].ravel(), targets[:, 12:].ravel()
+            exact = fit.solve(own)
+            expected = {
+                "r2": squared_spearman(project(flat, exact), own),
+                "r2_test": squared_spearman(project(flat_test, exact), others),
+                "rho_ridge": spearman(
+                    project(flat_test, ridge.Ridge(fit, penalty).solve(own)), others
+                ),
+            }
+            for name, value in expected.items():
+                observed, draws = found[name, null]
+                assert len(draws) == (999 if name == "rho_ridge" else 200)
+                assert (observed if index < 0 else draws[index]) == pytest.approx(value, abs=1e-9)
+
+
+def test_a_saturated_fit_and_a_label_without_test_clips_lack_what_is_undefined():
+    effected = noise(4, 9, 40)
+    found = statistics.null_statistics(effected[:, :6], effected[:, 6:], pairs(6), "abc", 1, ["x"])
+    assert {name for name, _ in found} == {"r2_test", "rho_ridge"}
+    found = statistics.null_statistics(noise(4, 30, 5), noise(4, 0, 5), pairs(30), [], 1, ["x"])
+    assert {name for name, _ in found} == {"r2"}
+    row = statistics.null_row("common", 4, *found["r2", "common"])
+    assert "p" not in row and row["n_draws"] == 200
+    assert statistics.null_row("common", 5, *found["r2", "common"])["p"] > 0
+
+
+def test_p_values_count_the_observed_value_and_ties():
+    draws = np.array([0.1, 0.2, 0.3, 0.3])
+    assert statistics.p_value(0.3, draws) == 3 / 5
+    assert statistics.p_value(0.4, draws) == 1 / 5
+    assert np.isnan(statistics.p_value(np.nan, draws))
+    rows = [{"p": "0.01", "k": 1}, {"p": 0.02, "k": 1}, {"p": 0.5, "k": 2}, {"p": "", "k": 1}, {}]
+    statistics.adjust_p_values(rows[:4], "p", "q", ["k"])
+    assert [row.get("q") for row in rows] == [0.02, 0.02, 0.5, None, None]
+
+
+def test_the_mean_over_labels_is_drawn_with_the_labels():
+    labels = [{("rho_ridge", "common"): (value, np.full(3, value))} for value in (0.2, 0.6)]
+    ((key, (observed, draws)),) = statistics.mean_over_labels(labels).items()
+    assert key == ("rho_ridge", "common") and observed == 0.4
+    np.testing.assert_allclose(draws, 0.4)
+    assert statistics.mean_over_labels([*labels, {}]) == {}
 
 
 def test_random_numbers_depend_on_names_alone():
@@ -110,57 +180,3 @@ def test_random_numbers_depend_on_names_alone():
     np.testing.assert_array_equal(statistics.generator("cello", "null").random(3), first)
     assert not (statistics.generator("cello", "test").random(3) == first).any()
     assert not (statistics.generator("cellonull").random(3) == first).any()
-
-
-COUNTS = st.integers(2, 5).flatmap(
-    lambda n: st.tuples(
-        st.lists(st.integers(0, 3), min_size=4 * n, max_size=4 * n),
-        st.lists(st.integers(0, 3), min_size=n, max_size=n).filter(any),
-    )
-)
-
-
-@settings(deadline=None)
-@given(COUNTS)
-def test_a_resample_is_the_clips_repeated(drawn):
-    values, counts = drawn
-    along = np.array(values, dtype=float).reshape(4, -1)
-    repeated = np.repeat(along, counts, axis=1)
-    levels = np.repeat(np.arange(4.0), repeated.shape[1])
-    expected = squared_spearman(repeated.ravel(), levels)
-    found = statistics.resampled_r2(along, np.array([counts, counts]))
-    np.testing.assert_allclose(found, [expected] * 2, atol=1e-12)
-
-
-def test_intervals_over_recordings_cover_where_those_over_clips_do_not():
-    """Clips of a recording are nearly the same: 20 of 8 clips tell no more than 20 clips."""
-    levels = np.arange(6.0)[:, None]
-
-    def drawn(n_groups, n_each, rng):
-        of_groups = levels + rng.normal(size=n_groups) + rng.normal(size=(6, n_groups))
-        along = np.repeat(of_groups, n_each, axis=1)
-        return along + 0.1 * rng.normal(size=along.shape)
-
-    rng = np.random.default_rng(0)
-    population = drawn(20000, 1, rng)
-    truth = squared_spearman(population.ravel(), np.repeat(levels[:, 0], population.shape[1]))
-    groups = np.repeat(np.arange(20), 8).astype(str)
-    clips = np.arange(160).astype(str)
-    n_trials, covered = 60, {"groups": 0, "clips": 0}
-    for trial in range(n_trials):
-        along = drawn(20, 8, rng)
-        for by, names in (("groups", groups), ("clips", clips)):
-            low, high = statistics.r2_interval(along, names, statistics.generator(str(trial)))
-            covered[by] += low <= truth <= high
-    assert covered["groups"] >= 0.85 * n_trials  # 95 % in the limit of many recordings
-    assert covered["clips"] <= 0.65 * n_trials
-
-
-def test_one_recording_has_no_interval():
-    along = noise(4, 5, 1)[..., 0]
-    assert statistics.r2_interval(along, ["a"] * 5, statistics.generator("x")) == (None, None)
-    constant = np.zeros((4, 5))
-    assert statistics.r2_interval(constant, list("abcde"), statistics.generator("x")) == (
-        None,
-        None,
-    )

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from embedding_sensitivity.analysis.classifiers import verdicts
 from embedding_sensitivity.analysis.intervals import resampled_groups
+from embedding_sensitivity.analysis.statistics import benjamini_hochberg
 
 
 @settings(max_examples=40, deadline=None)
@@ -54,9 +55,7 @@ def test_interval_and_p_value_of_known_resamples():
 def test_correction_is_scipys():
     p = np.random.default_rng(0).uniform(size=50) ** 3
     p[[3, 20]] = p[7]
-    np.testing.assert_allclose(
-        verdicts.benjamini_hochberg(p), stats.false_discovery_control(p), rtol=1e-12
-    )
+    np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p), rtol=1e-12)
 
 
 def rows_of(gains, p, train="original"):

@@ -44,12 +44,14 @@ def write_fitted(path: Path) -> None:
     directions = LabelDirections(
         subspaces={
             "global_cca": random_array(1, 16, dtype=float),
+            "regularised": random_array(1, 16, dtype=float),
             "samplewise_cca_svd": random_array(4, 16, dtype=float),
         },
         saturated=True,
         samplewise=random_array(4, 16, dtype=float),
         ranks=np.arange(4),
         singular_values=random_array(4, dtype=float),
+        penalty=0.01,
     )
     write_directions(path, [("cello", CLIPS, directions)], ATTRIBUTES)
 
@@ -57,7 +59,8 @@ def write_fitted(path: Path) -> None:
 def read_fitted(path: Path) -> list:
     found = read_directions(path, {"cello": CLIPS}, ATTRIBUTES)["cello"]
     basis = [*sorted(found.subspaces), *(found.subspaces[name] for name in sorted(found.subspaces))]
-    return [*basis, found.saturated, found.samplewise, found.ranks, found.singular_values]
+    fitted = found.saturated, found.penalty, found.samplewise, found.ranks, found.singular_values
+    return [*basis, *fitted]
 
 
 def write_audio(path: Path) -> None:

@@ -16,6 +16,7 @@ from embedding_sensitivity.analysis import (
     correlation,
     directions,
     displacement,
+    intervals,
     statistics,
 )
 from embedding_sensitivity.analysis.classifiers import classification
@@ -207,13 +208,15 @@ def samplewise_r2(X: ArrayLike) -> np.ndarray:
     )
 
 
-def null_r2(X: ArrayLike, seed: int = SEED) -> np.ndarray:
-    """Draw what `global_r2` gives by chance: for levels permuted within each clip.
+def null_r2(X: ArrayLike, groups: Sequence[str] | None = None, seed: int = SEED) -> np.ndarray:
+    """Draw what `global_r2` gives by chance: for levels permuted within each recording.
 
     Parameters
     ----------
     X : (P, N, d)
         Embeddings, levels ascending.
+    groups : N names
+        The recording of each clip; without them, each clip is one.
     seed : of the permutations
 
     Returns
@@ -223,7 +226,7 @@ def null_r2(X: ArrayLike, seed: int = SEED) -> np.ndarray:
     Raises
     ------
     InputError
-        For another shape, or values that aren't finite.
+        For shapes that don't fit, or values that aren't finite.
 
     Examples
     --------
@@ -232,27 +235,37 @@ def null_r2(X: ArrayLike, seed: int = SEED) -> np.ndarray:
     >>> bool(null.min() < global_r2(X) < null.max())
     True
     """
-    return statistics.null_r2(_as_array(X, "X", 3), np.random.default_rng(seed))
+    X = _as_array(X, "X", 3)
+    return statistics.null_r2(X, _groups_of(X, groups), np.random.default_rng(seed))
+
+
+def _groups_of(X: np.ndarray, groups: Sequence[str] | None) -> list[str]:
+    """The recording of each clip of X (P, N, d)."""
+    if groups is None:
+        return [str(clip) for clip in range(X.shape[1])]
+    if len(groups) != X.shape[1]:
+        raise InputError(f"groups: has {len(groups)} names, expected {X.shape[1]}, one a clip")
+    return [str(group) for group in groups]
 
 
 def r2_interval(
-    X: ArrayLike, direction: ArrayLike, groups: Sequence[str], seed: int = SEED
+    X: ArrayLike, direction: ArrayLike, groups: Sequence[str]
 ) -> tuple[float | None, float | None]:
-    """Bootstrap the interval of R2 along a direction over groups of clips.
+    """Say where R2 along a direction would lie on other recordings.
 
     Parameters
     ----------
     X : (P, N, d)
-        Embeddings, levels ascending.
+        Embeddings, levels ascending, of clips that had no part in the direction.
     direction : (d,)
         Held fixed.
     groups : N names
         The recording of each clip: clips of one recording aren't independent.
-    seed : of the 1000 resamples
 
     Returns
     -------
-    Ends of the 95 % percentile interval; (None, None) if there is one group only.
+    Ends of the 95 % interval: a jackknife over recordings of Fisher's z, squared; (None, None) for
+    fewer than six recordings.
 
     Raises
     ------
@@ -268,10 +281,9 @@ def r2_interval(
     True
     """
     X = _as_array(X, "X", 3)
-    if len(groups) != X.shape[1]:
-        raise InputError(f"groups: has {len(groups)} names, expected {X.shape[1]}, one a clip")
     along = correlation.project(X, _as_array(direction, "direction", 1))
-    return statistics.r2_interval(along, list(groups), np.random.default_rng(seed))
+    estimate = intervals.estimate_rho(along, _groups_of(X, groups))
+    return intervals.interval_of_square(estimate, correlation.r2_ceiling(*along.shape))
 
 
 def fit_directions(
@@ -280,6 +292,7 @@ def fit_directions(
     neutral: ArrayLike | None = None,
     reference: ArrayLike | None = None,
     threshold: float = 0.5,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """Fit the directions of every debiasing method to one label's clips.
 
@@ -295,10 +308,13 @@ def fit_directions(
         Embeddings without effect that method pca_relative compares with; by default `originals`.
     threshold : 0 to 1
         Which singular vectors samplewise_cca_svd keeps, by their value relative to the largest.
+    groups : N names
+        The recording of each clip, over which the regularised direction's penalty is chosen;
+        without them, each clip is one.
 
     Returns
     -------
-    For each method (global_cca, samplewise_cca_svd, pca_absolute, pca_relative,
+    For each method (global_cca, regularised, samplewise_cca_svd, pca_absolute, pca_relative,
     average_displacement, lda) orthonormal rows (k, d); k = 0 where there is no direction.
 
     Raises
@@ -326,7 +342,7 @@ def fit_directions(
         raise InputError(f"neutral: expected {len(X)} booleans, one a level and not all true")
     others = originals if reference is None else _as_array(reference, "reference", 2)
     variances = directions.reference_variances(others)
-    found = directions.fit_label(X, originals, neutral, variances)
+    found = directions.fit_label(X, originals, neutral, variances, _groups_of(X, groups))
     kept = directions.n_directions(found.singular_values, threshold)
     vectors = found.subspaces["samplewise_cca_svd"][:kept]
     return {**found.subspaces, "samplewise_cca_svd": vectors}

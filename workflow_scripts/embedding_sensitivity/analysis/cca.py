@@ -130,7 +130,8 @@ class LeastSquares:
 
     Points (n, d) and targets are centred. `rank` is the number of singular values kept, `centred`
     the points (n, v) without the dimensions that never vary, of which `varying` (d,) says which
-    they are.
+    they are. `gram` is the smaller of their two Gram matrices, `wide` whether it is that of the
+    points (n, n); a constant is then added to it, which changes no product with what is centred.
     """
 
     def __init__(self, points: np.ndarray):
@@ -140,15 +141,16 @@ class LeastSquares:
         self.varying = centred.any(axis=0)
         self.centred = centred if self.varying.all() else centred[:, self.varying]
         n_points, dimension = self.centred.shape
-        self._wide = n_points - 1 <= dimension
+        self.wide = n_points - 1 <= dimension
         self._svd = self._factor = None
+        self.gram = _gram(self.centred, self.wide)
         if dimension:
-            self._factor = _safe_factor(_gram(self.centred, self._wide))
+            self._factor = _safe_factor(self.gram)
         if self._factor is None:
             self._svd = _cut_svd(self.centred)
             self.rank = len(self._svd[1])
         else:
-            self.rank = n_points - 1 if self._wide else dimension
+            self.rank = n_points - 1 if self.wide else dimension
 
     def solve(self, targets: np.ndarray) -> np.ndarray:
         """Weights (d,) of targets (n,), or (d, k) of k targets (n, k)."""
@@ -165,7 +167,7 @@ class LeastSquares:
         if self._svd is not None:
             left, values, right = self._svd
             return right.T @ ((targets.T @ left) / values).T
-        if self._wide:
+        if self.wide:
             weights = _refined(
                 targets,
                 lambda residual: linalg.cho_solve(self._factor, residual),

@@ -40,10 +40,26 @@ def squared_spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def global_r2(projections: np.ndarray, saturated: bool) -> float:
     """R2 of projections (P, N) on levels; 1 by identity, not by ranking, where saturated."""
-    if saturated:
-        return 1.0
+    return 1.0 if saturated else global_rho(projections) ** 2
+
+
+def global_rho(projections: np.ndarray) -> float:
+    """Spearman correlation of projections (P, N) with the level, signed."""
     targets = np.repeat(unit_levels(len(projections)), projections.shape[1])
-    return float(squared_spearman(projections.ravel(), targets))
+    return float(spearman(projections.ravel(), targets))
+
+
+def r2_ceiling(n_levels: int, n_clips: int) -> float:
+    """The largest R2 that projections of N clips at P levels can have, nearly 1 - 1 / P^2.
+
+    Clips at one level share a rank, their projections do not.
+    """
+    return 1 - (n_clips**2 - 1) / ((n_clips * n_levels) ** 2 - 1)
+
+
+def within_clips(projections: np.ndarray) -> np.ndarray:
+    """Spearman correlation (N,) of each clip's projections (P, N) with the level."""
+    return spearman(projections.T, unit_levels(len(projections))[None])
 
 
 def ordered_r2(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The file of directions of one (model, effect): ``directions/<model>/<effect>.h5``.
 
 One group per label: a dataset (k, d) with orthonormal rows for each method, `samplewise` (N, d)
-with the directions of the single clips, and `clips`, their ids. ``samplewise_cca_svd`` holds every
+with the directions of the single clips, and `clips`, their ids. ``regularised`` points to higher
+levels and has the attribute ``penalty``. ``samplewise_cca_svd`` holds every
 right singular vector and its attribute ``singular_values``; a threshold is applied by the reader.
 The file has a checksum (`files.hdf5`), compared before it is read.
 """
@@ -17,7 +18,7 @@ from embedding_sensitivity.analysis.directions import LabelDirections
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5 import read_hdf5, write_hdf5
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def write_directions(
@@ -35,6 +36,7 @@ def write_directions(
             for method, basis in found.subspaces.items():
                 group.create_dataset(method, data=basis, track_times=False)
             group["global_cca"].attrs["saturated"] = found.saturated
+            group["regularised"].attrs["penalty"] = found.penalty
             group["samplewise_cca_svd"].attrs["singular_values"] = found.singular_values
             rows = group.create_dataset("samplewise", data=found.samplewise, track_times=False)
             rows.attrs["ranks"] = found.ranks
@@ -82,4 +84,5 @@ def _read_label(group: h5py.Group) -> LabelDirections:
         samplewise=group["samplewise"][...],
         ranks=np.asarray(group["samplewise"].attrs["ranks"]),
         singular_values=np.asarray(group["samplewise_cca_svd"].attrs["singular_values"]),
+        penalty=float(group["regularised"].attrs["penalty"]),
     )

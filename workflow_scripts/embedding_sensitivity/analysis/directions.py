@@ -3,12 +3,14 @@
 Each is an array (k, d) with orthonormal rows; k = 0 means that there is nothing to project out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
 from embedding_sensitivity.analysis.cca import global_cca, is_saturated, oriented, samplewise_cca
+from embedding_sensitivity.analysis.ridge import fit_ridge
 
 EPS = np.finfo(np.float64).eps
 # A mean displacement shorter than this is no direction but rounding.
@@ -27,6 +29,7 @@ class LabelDirections:
     samplewise : (N, d), the c_i; `ranks` (N,) of the clips' centred points
     singular_values : (min(N, d),) of the stacked c_i, whose right singular vectors are the rows
         of ``subspaces["samplewise_cca_svd"]``
+    penalty : of ``subspaces["regularised"]``, relative to the mean eigenvalue
     """
 
     subspaces: dict[str, np.ndarray]
@@ -34,10 +37,15 @@ class LabelDirections:
     samplewise: np.ndarray
     ranks: np.ndarray
     singular_values: np.ndarray
+    penalty: float
 
 
 def fit_label(
-    effected: np.ndarray, originals: np.ndarray, neutral: np.ndarray, reference: np.ndarray
+    effected: np.ndarray,
+    originals: np.ndarray,
+    neutral: np.ndarray,
+    reference: np.ndarray,
+    groups: Sequence[str],
 ) -> LabelDirections:
     """All directions of one label.
 
@@ -49,6 +57,7 @@ def fit_label(
         whole course of the levels and include them; the others compare with the originals
         and do not
     reference : (r,), `reference_variances` of all labels' originals
+    groups : (N,), the clips' recordings, over which the regularised direction's penalty is chosen
     """
     direction, rank = global_cca(effected)
     samplewise, ranks = samplewise_cca(effected)
@@ -56,8 +65,10 @@ def fit_label(
     applied = effected[~neutral]
     displacements = (applied - originals).reshape(-1, originals.shape[1])
     absolute, relative = principal_displacements(displacements, reference)
+    regularised, penalty = fit_ridge(effected, groups)
     subspaces = {
         "global_cca": _rows(direction),
+        "regularised": _rows(regularised / (np.linalg.norm(regularised) or 1.0)),
         "samplewise_cca_svd": vectors,
         "pca_absolute": _rows(absolute),
         "pca_relative": _rows(relative),
@@ -66,7 +77,7 @@ def fit_label(
     }
     n_points = effected.shape[0] * effected.shape[1]
     return LabelDirections(
-        subspaces, is_saturated(rank, n_points), samplewise, ranks, singular_values
+        subspaces, is_saturated(rank, n_points), samplewise, ranks, singular_values, penalty
     )
 
 

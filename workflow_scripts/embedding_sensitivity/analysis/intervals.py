@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from embedding_sensitivity.analysis.correlation import global_rho
+
 Interval = tuple[float | None, float | None]
 
 COVERAGE = 0.95
@@ -46,17 +48,29 @@ class Scale:
         return np.clip(values, self.ends[0] + NEAREST_TO_END, self.ends[1] - NEAREST_TO_END)
 
 
-# Of a mean, a share that may be negative, an energy.
+def _slope_of_fisher(value):
+    return 1 / (1 - value**2)
+
+
+def _log_rest(value):
+    return -np.log1p(-value)
+
+
+def _from_log_rest(value):
+    return -np.expm1(-value)
+
+
+def _slope_of_log_rest(value):
+    return 1 / (1 - value)
+
+
+# Of a mean, a share that may be negative, an energy. Functions have names, since estimates go from
+# process to process.
 PLAIN = Scale(np.asarray, np.asarray, np.ones_like, (-np.inf, np.inf))
 # Fisher's z of a correlation.
-FISHER = Scale(np.arctanh, np.tanh, lambda value: 1 / (1 - value**2), (-1.0, 1.0))
+FISHER = Scale(np.arctanh, np.tanh, _slope_of_fisher, (-1.0, 1.0))
 # -log(1 - x) of a share explained, which has an end at 1 alone.
-LOG_REST = Scale(
-    lambda value: -np.log1p(-value),
-    lambda value: -np.expm1(-value),
-    lambda value: 1 / (1 - value),
-    (-np.inf, 1.0),
-)
+LOG_REST = Scale(_log_rest, _from_log_rest, _slope_of_log_rest, (-np.inf, 1.0))
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,21 @@ def jackknife(whole: float, without: np.ndarray, scale: Scale = PLAIN) -> Estima
     if n < 2 or not np.isfinite(pseudo).all():
         return None
     return Estimate(float(pseudo.mean()), float(pseudo.var(ddof=1) / n), n - 1, n, scale)
+
+
+def estimate_mean(values: np.ndarray, groups: Sequence[str]) -> Estimate | None:
+    """Estimate the mean of values (n,) of clips; clips whose value is NaN are left out."""
+    kept = ~np.isnan(values)
+    values, groups = values[kept], np.asarray(groups)[kept]
+    if not len(values):
+        return None
+    return jackknife(values.mean(), np.array([values[rest].mean() for rest in left_out(groups)]))
+
+
+def estimate_rho(projections: np.ndarray, groups: Sequence[str]) -> Estimate | None:
+    """Estimate Spearman's correlation of projections (P, n) with the level, on Fisher's scale."""
+    without = np.array([global_rho(projections[:, rest]) for rest in left_out(groups)])
+    return jackknife(global_rho(projections), without, FISHER)
 
 
 def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
@@ -164,6 +193,15 @@ def mean_of_squares(estimates: Sequence[Estimate | None]) -> tuple[float, Interv
         return mean, (None, None)
     reach = quantile_t(freedom) * np.sqrt(total)
     return mean, (max(mean - reach, 0.0), min(mean + reach, 1.0))
+
+
+def interval_of_square(estimate: Estimate | None, ceiling: float = 1.0) -> Interval:
+    """95 % interval of the square of a correlation: from 0 where its own holds 0."""
+    low, high = interval(estimate)
+    if low is None:
+        return None, None
+    squares = sorted((low**2, high**2))
+    return (0.0 if low < 0 < high else min(squares[0], ceiling)), min(squares[1], ceiling)
 
 
 def interval_of_share(

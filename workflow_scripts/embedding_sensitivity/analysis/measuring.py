@@ -57,7 +57,7 @@ def measure_label(
     if reference is not None:
         training = given.training
         arrays = training.effected, training.originals, data.neutral
-        directions = import_module(DIRECTIONS).fit_label(*arrays, reference)
+        directions = import_module(DIRECTIONS).fit_label(*arrays, reference, training.groups)
         given = replace(given, directions=directions)
     results = [
         load(name, file).function("measure")(given, **options) for name, file, options in measures

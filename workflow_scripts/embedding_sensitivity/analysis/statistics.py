@@ -1,24 +1,42 @@
-"""What chance alone gives, and how far a value would move with other recordings.
+"""What chance alone gives: three nulls, each of another question (spec 7.2).
 
-Spec section 7: a null from levels permuted within clips, and intervals from a bootstrap over
-groups (recordings), because the clips of a recording are not independent.
+recording
+    levels permuted, the same for all clips of a recording: is there any effect? Clips of a
+    recording respond alike, so permuting them one by one would find an effect where there is none
+common
+    one permutation of the levels for all clips: do embeddings follow the *order* of levels, or
+    does each level only have a place of its own?
+reversal
+    levels reversed in recordings drawn by lot, each clip centred: do recordings share a direction?
+
+Training and test clips are permuted alike, every direction is fitted anew, and the value that the
+draws are compared with is computed as they are. Permutations of the recordings, the one that
+changes nothing among them, are a group, so the test of no effect, no order or no shared direction
+holds its level at any number of recordings.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from embedding_sensitivity.analysis.cca import LeastSquares, is_saturated, unit_levels
-from embedding_sensitivity.analysis.correlation import first_equal_rows, squared_spearman
-from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
+from embedding_sensitivity.analysis.correlation import first_equal_rows
+from embedding_sensitivity.analysis.ridge import Ridge, choose_penalty, recording_folds
 
 SEED = 20220419
-N_PERMUTATIONS = 200
+NULLS = ("recording", "common", "reversal")
+# Of the regularised direction, whose p-values are adjusted; the paper's R2 has the first of them.
+N_DRAWS = 999
+N_DRAWS_R2 = 200
+# Draws computed at once: what bounds the memory.
+CHUNK = 200
 HIGH = 0.95  # the quantile of the null that is called high
-INTERVAL = (0.025, 0.975)
-# Resamples computed at once: what bounds the memory.
-CHUNK = 100
+# Four levels have 12 orders that differ by more than reversal: too few to tell.
+MIN_LEVELS_OF_ORDER = 5
+# Draws nearer to the observed value than this are ties.
+ROUNDING = 1e-10
+STATISTICS = ("r2", "r2_test", "rho_ridge")
 
 
 def generator(*names: str) -> np.random.Generator:
@@ -27,85 +45,248 @@ def generator(*names: str) -> np.random.Generator:
     return np.random.default_rng([SEED, *digest])
 
 
-def permuted_levels(
-    n_levels: int, n_clips: int, n_permutations: int, random: np.random.Generator
+def draw_targets(
+    null: str, n_levels: int, groups: Sequence[str], n_draws: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Targets with the levels permuted within each clip, shape (n_permutations, P, N)."""
-    targets = np.broadcast_to(unit_levels(n_levels), (n_permutations, n_clips, n_levels))
-    return random.permuted(targets, axis=-1).transpose(0, 2, 1)
+    """Targets of mean zero as a null permutes them, (n_draws, P, N), of clips with `groups` (N,).
+
+    Draws depend on the names of the recordings, not on the order of clips.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    levels = unit_levels(n_levels) - 0.5
+    if null == "reversal":
+        turned = random.random((n_draws, len(names), 1)) < 0.5
+        drawn = np.where(turned, levels[::-1], levels)
+    else:
+        n_orders = len(names) if null == "recording" else 1
+        drawn = random.permuted(np.broadcast_to(levels, (n_draws, n_orders, n_levels)), axis=-1)
+        drawn = np.broadcast_to(drawn, (n_draws, len(names), n_levels))
+    return drawn[:, group_of].transpose(0, 2, 1)
 
 
-def null_r2(effected: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Global R2 of directions that are fitted to permuted levels, on the points of the fit.
+def rank_correlations(values: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Spearman correlations (B,) of values (n, B) with targets (B, n) that are evenly spaced.
 
-    Each is what `global_cca` and R2 give if a clip's levels come in any order: how much of R2 is
-    the freedom of the fit. All share one factor of the points.
+    Each target occurs as often as every other, so that its rank is a linear function of it.
+    NaN where all values are equal.
+    """
+    from scipy.stats import rankdata  # here, as it takes a second to import
+
+    ranks = rankdata(np.ascontiguousarray(values.T), axis=-1) - (len(values) + 1) / 2
+    product = (ranks * targets).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return product / np.sqrt((ranks**2).sum(axis=-1) * (targets**2).sum(axis=-1))
+
+
+class Refits:
+    """The statistics of one label's clips for any order of the levels.
 
     Parameters
     ----------
-    effected : (P, N, d), float64, a label's training clips
+    training : (P, N, d), float64
+    test : (P, n, d), float64; n may be 0
+    fit : of the training clips' points
+    penalty : of the regularised direction, relative to the mean eigenvalue
+    centred : whether each clip is centred
+    """
+
+    def __init__(
+        self,
+        training: np.ndarray,
+        test: np.ndarray,
+        fit: LeastSquares,
+        penalty: float,
+        centred: bool = False,
+    ):
+        points, test_points = (each.reshape(-1, each.shape[-1]) for each in (training, test))
+        # Each clip that is centred has a dimension less.
+        n_centred = training.shape[1] if centred else 1
+        self.saturated = is_saturated(fit.rank, len(points) - n_centred + 1)
+        self._has_test = len(test_points) > 0
+        # A matrix product may round equal points differently: they stay ties by being copied.
+        self._first, self._first_test = first_equal_rows(points), first_equal_rows(test_points)
+        weigh, weigh_regularised = fit.solve, Ridge(fit, penalty).solve
+        if len(points) < N_DRAWS:
+            # Fewer points than draws: what the targets are multiplied with, once for all draws.
+            unit = np.eye(len(points))
+            exact, regularised = weigh(unit), weigh_regularised(unit)
+            fitted, predicted = fit.centred @ exact[fit.varying], test_points @ exact
+            predicted_regularised = test_points @ regularised
+            self._fitted = lambda targets: fitted @ targets
+            self._predicted = lambda targets: predicted @ targets
+            self._predicted_regularised = lambda targets: predicted_regularised @ targets
+        else:
+            self._fitted = fit.fitted
+            self._predicted = lambda targets: test_points @ weigh(targets)
+            self._predicted_regularised = lambda targets: test_points @ weigh_regularised(targets)
+
+    def statistics(self, targets: np.ndarray, test_targets: np.ndarray, paper: bool) -> dict:
+        """R2, test R2 and rho_ridge of B orders: targets (B, P, N) and (B, P, n) of mean zero.
+
+        `paper` : with the two of the paper's direction. No R2 of a saturated fit, which is 1 by
+        identity; nothing of no test clips.
+        """
+        targets = targets.reshape(len(targets), -1)
+        test_targets = test_targets.reshape(len(targets), -1)
+        found = {}
+        if paper and not self.saturated:
+            fitted = self._fitted(targets.T)[self._first]
+            found["r2"] = rank_correlations(fitted, targets) ** 2
+        if self._has_test:
+            wanted = {"rho_ridge": self._predicted_regularised}
+            if paper:
+                wanted["r2_test"] = self._predicted
+            for name, predict in wanted.items():
+                predicted = predict(targets.T)[self._first_test]
+                found[name] = rank_correlations(predicted, test_targets)
+            if paper:
+                found["r2_test"] **= 2
+        return found
+
+
+def null_r2(
+    effected: np.ndarray, groups: Sequence[str], random: np.random.Generator, null: str = NULLS[0]
+) -> np.ndarray:
+    """R2 (N_DRAWS_R2,) of directions fitted to levels permuted as a null does, on the fit's points.
+
+    How much of R2 is the freedom of the fit: 1 by identity where it is saturated, NaN if no point
+    of `effected` (P, N, d) differs.
+    """
+    n_levels, _, dimension = effected.shape
+    fit = LeastSquares(effected.reshape(-1, dimension))
+    refits = Refits(effected, effected[:, :0], fit, penalty=1.0)
+    if refits.saturated:
+        return np.ones(N_DRAWS_R2)
+    targets = draw_targets(null, n_levels, groups, N_DRAWS_R2, random)
+    return refits.statistics(targets, targets[..., :0], paper=True)["r2"]
+
+
+def null_statistics(
+    training: np.ndarray,
+    test: np.ndarray,
+    groups: Sequence[str],
+    test_groups: Sequence[str],
+    penalty: float,
+    names: Sequence[str],
+) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
+    """Each statistic's value and draws under each null.
+
+    Parameters
+    ----------
+    training : (P, N, d), float64, levels ascending, of the recordings `groups` (N,)
+    test : (P, n, d), float64, of `test_groups` (n,); n may be 0
+    penalty : of the regularised direction of `training`
+    names : what random numbers depend on
 
     Returns
     -------
-    (N_PERMUTATIONS,), 1 by identity where the fit is saturated, NaN if no point differs
+    By (statistic, null) the observed value and the draws (`N_DRAWS_R2` of R2 and test R2, `N_DRAWS`
+    of rho_ridge), without the R2 of a saturated fit and what needs test clips where there are none.
     """
-    n_levels, n_clips, dimension = effected.shape
-    points = effected.reshape(n_levels * n_clips, dimension)
-    fit = LeastSquares(points)
-    if is_saturated(fit.rank, len(points)):
-        return np.ones(N_PERMUTATIONS)
-    targets = permuted_levels(n_levels, n_clips, N_PERMUTATIONS, random)
-    targets = np.ascontiguousarray(targets.reshape(N_PERMUTATIONS, len(points)))
-    # A matrix product may round equal points differently: they stay ties by being copied.
-    fitted = fit.fitted(targets.T)[first_equal_rows(points)]
-    return squared_spearman(np.ascontiguousarray(fitted.T), targets)
+    found = _compare(training, test, groups, test_groups, penalty, names, NULLS[:2])
+    moves, test_moves = (points - points.mean(axis=0) for points in (training, test))
+    found |= _compare(moves, test_moves, groups, test_groups, None, names, NULLS[2:])
+    return found
 
 
-def null_r2_of_projections(projections: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """R2 of given projections (P, N) with levels permuted within each clip, (N_PERMUTATIONS,).
+def _compare(
+    training: np.ndarray,
+    test: np.ndarray,
+    groups: Sequence[str],
+    test_groups: Sequence[str],
+    penalty: float | None,
+    names: Sequence[str],
+    nulls: Sequence[str],
+) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
+    """`null_statistics` of some nulls; of centred clips, penalty None, which is chosen anew."""
+    n_levels, n_clips, dimension = training.shape
+    everyone = [*groups, *test_groups]
+    levels = np.broadcast_to(unit_levels(n_levels)[:, None] - 0.5, (1, n_levels, len(everyone)))
+    fit = LeastSquares(training.reshape(-1, dimension))
+    centred = penalty is None
+    if centred:
+        fold = np.tile(recording_folds(groups), n_levels)
+        penalty = choose_penalty(fit, levels[0, :, :n_clips].ravel(), fold)
+    refits = Refits(training, test, fit, penalty, centred)
+    observed = refits.statistics(levels[..., :n_clips], levels[..., n_clips:], paper=True)
+    found = {}
+    for null in nulls:
+        random = generator(*names, null)
+        draws: dict[str, list[np.ndarray]] = {name: [] for name in observed}
+        for start in range(0, N_DRAWS, CHUNK):
+            n_draws = min(CHUNK, N_DRAWS - start)
+            targets = draw_targets(null, n_levels, everyone, n_draws, random)
+            parts = targets[..., :n_clips], targets[..., n_clips:]
+            for name, values in refits.statistics(*parts, paper=start < N_DRAWS_R2).items():
+                draws[name].append(values)
+        for name, values in draws.items():
+            found[name, null] = float(observed[name][0]), np.concatenate(values)
+    return found
 
-    The null of a direction that was fitted to other clips.
+
+def p_value(observed: float, draws: np.ndarray) -> float:
+    """Share of the draws, and of the observed value with them, that are as large (one-sided)."""
+    if np.isnan(observed):
+        return np.nan
+    return float((1 + (draws >= observed - ROUNDING).sum()) / (1 + len(draws)))
+
+
+def null_row(null: str, n_levels: int, observed: float, draws: np.ndarray) -> dict:
+    """Columns of the table nulls. No p-value of an order of too few levels."""
+    row = {
+        "observed": observed,
+        "null_mean": float(draws.mean()),
+        "null_high": float(np.quantile(draws, HIGH, method="higher")),
+        "n_draws": len(draws),
+    }
+    if null != "common" or n_levels >= MIN_LEVELS_OF_ORDER:
+        row["p"] = p_value(observed, draws)
+    return row
+
+
+def mean_over_labels(
+    found: Sequence[Mapping[tuple[str, str], tuple[float, np.ndarray]]],
+) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
+    """Means over labels of what `null_statistics` found, for those that every label has.
+
+    The nth draws of all labels make a draw of the mean: labels have recordings of their own.
     """
-    n_levels, n_clips = projections.shape
-    targets = permuted_levels(n_levels, n_clips, N_PERMUTATIONS, random)
-    return squared_spearman(projections.ravel(), targets.reshape(N_PERMUTATIONS, -1))
+    shared = set.intersection(*(set(each) for each in found)) if found else set()
+    return {
+        key: (
+            float(np.mean([each[key][0] for each in found])),
+            np.mean([each[key][1] for each in found], axis=0),
+        )
+        for key in sorted(shared)
+    }
 
 
-def resampled_r2(projections: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """R2 of projections (P, N) on the level in samples that have clip i `counts[b, i]` times.
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Adjusted p-values (n,): calling those up to q findings has a false discovery rate of q.
 
-    The direction is the same in every sample. Returns (B,), NaN where a sample's projections are
-    all equal. The same as `squared_spearman` of the repeated clips, without sorting each.
+    Benjamini and Hochberg 1995. It is proved for independent tests and for one-sided, positively
+    dependent ones (Benjamini and Yekutieli 2001), and expected to hold for these: two-sided, of
+    neighbouring levels, and of methods that share one classifier without debiasing.
     """
-    n_levels, n_clips = projections.shape
-    levels = np.repeat(np.arange(n_levels) - (n_levels - 1) / 2, n_clips)
-    values = projections.ravel()
-    order = np.argsort(values, kind="stable")
-    _, starts, tie = np.unique(values[order], return_index=True, return_inverse=True)
-    found = []
-    for chunk in np.array_split(counts, -(-len(counts) // CHUNK)):
-        weights = np.tile(chunk, n_levels)[:, order].astype(np.float64)
-        sizes = np.add.reduceat(weights, starts, axis=1)
-        ranks = (np.cumsum(sizes, axis=1) - sizes / 2)[:, tie]
-        # Every clip has each level once: the levels' ranks are evenly spaced in every sample.
-        ranks -= weights.sum(axis=1, keepdims=True) / 2
-        weighted = weights * ranks
-        product = weighted @ levels[order]
-        norms = (weighted * ranks).sum(axis=1) * (weights @ levels[order] ** 2)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found.append(np.minimum(product**2 / norms, 1.0))
-    return np.concatenate(found)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted
 
 
-def r2_interval(
-    projections: np.ndarray, groups: Sequence[str], random: np.random.Generator
-) -> tuple[float | None, float | None]:
-    """Ends of the 95 % percentile interval of R2 of projections (P, N), over groups of the clips.
+def adjust_p_values(
+    rows: Sequence[dict], p: str, adjusted: str, family: Sequence[str] = ()
+) -> None:
+    """Give rows the column `adjusted`, of the column `p` of those with equal columns `family`.
 
-    (None, None) if there is one group only, or R2 is undefined.
+    Values may be text; rows without one stay without the other.
     """
-    if len(set(groups)) < 2:
-        return None, None
-    r2 = resampled_r2(projections, resampled_groups(groups, N_RESAMPLES, random))
-    r2 = r2[~np.isnan(r2)]
-    return tuple(map(float, np.quantile(r2, INTERVAL))) if len(r2) else (None, None)
+    families: dict[tuple, list[dict]] = {}
+    for row in rows:
+        if row.get(p) not in (None, "") and not np.isnan(float(row[p])):
+            families.setdefault(tuple(row[name] for name in family), []).append(row)
+    for members in families.values():
+        values = benjamini_hochberg(np.array([float(row[p]) for row in members]))
+        for row, value in zip(members, values, strict=True):
+            row[adjusted] = float(value)

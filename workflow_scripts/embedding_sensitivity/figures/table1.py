@@ -1,4 +1,4 @@
-"""Table I: the global R² of every model and effect."""
+"""Table I: how well one direction gives the level, of every model and effect."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +20,8 @@ def table1_figure(
     rows: Iterable[Mapping],
     r2: Iterable[Mapping],
 ) -> Figure:
-    """Table I: mean ± standard deviation over labels of the global R² x 100, train and test.
+    """Table I: the regularised direction with interval and nulls, below it the paper's R² x 100.
 
-    Below the training R² its null, below the test R² its interval and that of held-out levels.
     `rows` are of table1, `r2` of global_r2: a dagger marks means with saturated fits in them.
     """
     cells = {(row["model"], row["effect"]): row for row in rows}
@@ -33,21 +32,27 @@ def table1_figure(
     step = size * 1.6 / 72
     first = max(len(look.model_title(model)) for model in models) * 0.62 * size / 72 + 0.25
     first = min(first, 2.6)
-    split = 7.4 * size / 72
-    width = max(COLUMN_IN, first + split + 1.05 * len(effects) + 0.2)
+    split = 8.6 * size / 72
+    width = max(COLUMN_IN, first + split + 1.2 * len(effects) + 0.2)
     notes = [
         wrap(text, width)
         for text in (
-            "R² × 100, mean ± standard deviation over labels: squared Spearman correlation of the "
-            "projection with the level.",
-            "Null: training R² if levels are permuted within clips (labels above 95 % of it). "
-            "95 %: interval of the mean test R², over recordings. New levels: test clips at levels "
-            "left out of the fit.",
+            "ρ: Spearman correlation of the level with the projection on the regularised "
+            "direction, test clips, mean over labels; 95 % interval over recordings. Within clips: "
+            "of each clip by itself. Other labels: on directions of other labels.",
+            "p: is there an effect, is it the order of levels, is the direction shared? Adjusted "
+            f"for the cells of the table. {CANNOT_TELL}: cannot tell.",
+            "R² (the paper's) × 100, mean ± standard deviation over labels: squared correlation "
+            "with the exact fit. Null: of levels permuted by recording (labels above 95 % of it). "
+            "New levels: test clips at levels left out of the fit.",
         )
     ]
     if any(saturated.values()):
-        notes.append(wrap("† training fit saturated for at least one label: R² = 1 there by "
-                              "identity, so read the test rows.", width))  # fmt: skip
+        text = (
+            "† training fit saturated for at least one label: R² = 1 there by identity, and test "
+            "R² measures rounding too: read ρ."
+        )
+        notes.append(wrap(text, width))
     note_lines = "\n".join(notes).count("\n") + 1
     height = (len(TABLE1_ROWS) * len(models) + 1.3 + 0.86 * note_lines) * step + 0.25
     figure = Figure(figsize=(width, height))
@@ -67,7 +72,6 @@ def table1_figure(
     y = 0.1 + step / 2
     rule(0.1, 1.0)
     put(0.15, y, "Model", **look.BOLD)
-    put(0.1 + first, y, "R²", **look.BOLD)
     for index, effect in enumerate(effects):
         put(column(index), y, look.shorten(effect, 1.0, size), **look.BOLD, ha="center")
     y += step / 2
@@ -75,13 +79,14 @@ def table1_figure(
     for model in models:
         put(0.15, y + step / 2, look.shorten(look.model_title(model), first - 0.1, size))
         for what, text_of in TABLE1_ROWS.items():
-            put(0.1 + first, y + step / 2, what)
+            bold = look.BOLD if what == HEADLINE else {}
+            put(0.1 + first, y + step / 2, what, **bold)
             for index, effect in enumerate(effects):
                 row = cells.get((model, effect))
                 text = text_of(row) if row else "-"
-                if what == "train" and saturated[model, effect]:
+                if what == "R² train" and saturated[model, effect]:
                     text += "†"
-                put(column(index), y + step / 2, text, ha="center")
+                put(column(index), y + step / 2, text, ha="center", **bold)
             y += step
         rule(y, 1.0 if model == models[-1] else 0.3)
     figure.text(
@@ -99,19 +104,41 @@ def _mean_std(mean: str, std: str) -> str:
 
 def _null_text(row: Mapping) -> str:
     mean = _mean_std(row["mean_null"], "")
-    return f"{mean} ({row['n_above_null']} of {row['n_labels']})" if row["mean_null"] else mean
+    return f"{mean} ({row['n_above_null']} of {row['n_labels']})" if row["n_above_null"] else mean
 
 
-def _interval_text(row: Mapping) -> str:
+def _test_text(row: Mapping) -> str:
     low, high = row["mean_test_low"], row["mean_test_high"]
-    return f"{_mean_std(low, '')} to {_mean_std(high, '')}" if low and high else "-"
+    ends = f" [{100 * float(low):.1f}, {100 * float(high):.1f}]" if low and high else ""
+    return _mean_std(row["mean_test"], "") + ends
 
 
+def _rho_text(row: Mapping, name: str) -> str:
+    """A mean correlation and its interval, which too few recordings don't have."""
+    mean, low, high = (row[f"{key}"] for key in (f"mean_{name}", f"{name}_low", f"{name}_high"))
+    if not mean:
+        return "-"
+    return f"{float(mean):.2f}" + (f" [{float(low):.2f}, {float(high):.2f}]" if low else "")
+
+
+def _p_text(value: str) -> str:
+    return (f"{float(value):.3f}" if float(value) >= 0.0005 else "<.001") if value else CANNOT_TELL
+
+
+CANNOT_TELL = "?"
+HEADLINE = "ρ"
 # What Table I has of each model, from a row of the table table1.
 TABLE1_ROWS = {
-    "train": lambda row: _mean_std(row["mean"], row["std"]),
-    "null": _null_text,
-    "test": lambda row: _mean_std(row["mean_test"], row["std_test"]),
-    "95 %": _interval_text,
-    "new levels": lambda row: _mean_std(row["mean_heldout_levels"], ""),
+    HEADLINE: lambda row: _rho_text(row, "rho_ridge"),
+    "within clips": lambda row: _rho_text(row, "rho_within"),
+    "other labels": lambda row: (
+        f"{float(row['mean_rho_across']):.2f}" if row["mean_rho_across"] else "-"
+    ),
+    "p effect": lambda row: _p_text(row["p_recording_adjusted"]),
+    "p order": lambda row: _p_text(row["p_common_adjusted"]),
+    "p shared": lambda row: _p_text(row["p_reversal_adjusted"]),
+    "R² train": lambda row: _mean_std(row["mean"], row["std"]),
+    "R² null": _null_text,
+    "R² test": _test_text,
+    "R² new levels": lambda row: _mean_std(row["mean_heldout_levels"], ""),
 }

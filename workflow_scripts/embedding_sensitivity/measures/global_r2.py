@@ -1,6 +1,5 @@
-"""R2 of the level on one direction for all clips of a label (Table I, Fig. 2)."""
+"""How well one direction gives the level: the paper's and a regularised one (Table I, Fig. 2)."""
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,9 +10,52 @@ from embedding_sensitivity.experiment.measures import (
     FigureKind,
     Measure,
     Table,
+    combine,
     describe,
 )
 
+# Columns of r2_means that Table I has too, and their meaning.
+MEANS = {
+    "mean_rho_ridge": "mean of `rho_ridge` over labels",
+    "rho_ridge_low": "lower end of its 95 % interval, over recordings",
+    "rho_ridge_high": "its upper end",
+    "mean_rho_within": "mean of `rho_within`",
+    "rho_within_low": "lower end of its 95 % interval, over recordings",
+    "rho_within_high": "its upper end",
+    "mean_rho_across": "mean of `cross_label.rho` between different labels",
+    "p_recording": "p-value of `mean_rho_ridge` under the null `recording`: is there any effect?",
+    "p_common": "under `common`: is it the order of levels? Empty under 5 levels: cannot tell",
+    "p_reversal": "under `reversal`, clips centred: is the direction shared?",
+}
+PVALUES = tuple(name for name in MEANS if name.startswith("p_"))
+ADJUSTED = {
+    f"{name}_adjusted": f"Benjamini and Hochberg's of `{name}`, over all models and effects"
+    for name in PVALUES
+}
+REGULARISED = (
+    "**How well is the level read off other recordings?** One row a label. ``rho_ridge``: "
+    "Spearman's correlation of the level with the projection of test clips on the regularised "
+    "direction w; ``rho_within``: the same within a clip, mean over clips, which no difference "
+    "between clips lowers. 1: in the order of the levels; ``rho_ceiling`` is the most that "
+    "``rho_ridge`` can be. How: w is fitted to the label's training clips with a penalty, chosen "
+    "by how well levels of left-out recordings are predicted; the exact fit of the paper weighs "
+    "rounding. 95 % intervals are of this direction on new recordings, not of the best there is; "
+    "labels with under 6 test recordings have none."
+)
+ACROSS = (
+    "**Do labels share the direction?** ``rho`` near that of ``label_b``'s own direction: they do. "
+    "How: Spearman's correlation of the level with the projection of the test clips of ``label_b`` "
+    "on the regularised direction of ``label_a``."
+)
+NULL_CAPTION = (
+    "**What chance gives, by three nulls.** ``recording``: is there any effect? ``common``: is it "
+    "the order of levels, or has each level only a place of its own? ``reversal``: is the "
+    "direction shared? How: levels are permuted alike for all clips of a recording, or for all "
+    "clips; or the order is reversed in recordings drawn by lot, each clip centred. Training and "
+    "test clips are permuted, and directions fitted anew, in each of ``n_draws``. One-sided "
+    "p-values, ``p_adjusted`` by Benjamini and Hochberg over the labels of a model and effect. "
+    "Saturated fits have no ``r2`` here."
+)
 MEASURE = Measure(
     title="correlation of the level with one direction",
     section=CORRELATION,
@@ -27,18 +69,20 @@ MEASURE = Measure(
                 r2="R2 of the training clips that gave the direction",
                 r2_test="R2 of the test clips",
                 saturated="1 where the fit is exact, and `r2` with its null 1 by identity",
-                r2_null_mean="mean of `r2` after permuting levels within clips and fitting again",
+                r2_null_mean="mean of `r2` after permuting levels by recording and fitting again",
                 r2_null_high="its 95 % quantile",
-                r2_low="lower end of the 95 % interval of `r2`, over recordings",
-                r2_high="its upper end",
+                r2_low="empty: fit and data are the same, so no interval holds",
+                r2_high="empty",
                 r2_heldout_levels="R2 of test clips at levels that the fit left out",
                 n_clips="training clips",
                 n_levels="levels",
                 r2_test_low="lower end of the 95 % interval of `r2_test`, over recordings",
                 r2_test_high="its upper end",
-                r2_test_null_high="95 % quantile of `r2_test` with levels permuted within clips",
+                r2_test_null_high="95 % quantile of `r2_test` after permuting levels by recording, "
+                "of training and test clips, and fitting again",
                 n_groups="recordings of the training clips",
                 n_groups_test="recordings of the test clips",
+                r2_ceiling="the largest `r2` that `n_clips` at `n_levels` can have",
             ),
             ("model", "effect", "label"),
             in_report=True,
@@ -53,15 +97,78 @@ MEASURE = Measure(
                 std_test="standard deviation of `r2_test`",
                 n_labels="labels that have an `r2`",
                 mean_null="mean of `r2_null_mean`",
-                n_above_null="labels whose `r2` is above their `r2_null_high`",
+                n_above_null="labels whose `r2` is above their `r2_null_high`, of those that are "
+                "not saturated; empty where all are",
                 mean_test_low="lower end of the 95 % interval of `mean_test`",
                 mean_test_high="its upper end",
                 mean_heldout_levels="mean of `r2_heldout_levels`",
+                **MEANS,
+                **ADJUSTED,
             ),
             ("model", "effect"),
             in_report=True,
-            derived_from=("global_r2",),
+            derived_from=("global_r2", "r2_means"),
             derive="summarise_r2",
+        ),
+        Table(
+            "regularised",
+            describe(
+                "model effect label",
+                rho_ridge="Spearman correlation of <w, x> with the level, on test clips, signed; w "
+                "is the regularised direction of the training clips",
+                rho_ridge_low="lower end of its 95 % interval, over recordings",
+                rho_ridge_high="its upper end",
+                rho_within="mean over test clips of the correlation within the clip",
+                rho_within_low="lower end of its 95 % interval, over recordings",
+                rho_within_high="its upper end",
+                rho_ceiling="the largest `rho_ridge` that these clips and levels can have",
+                penalty="of w, relative to the mean eigenvalue; 1e-6 is nearly the exact fit",
+                n_clips_test="test clips",
+                n_groups_test="their recordings",
+            ),
+            ("model", "effect", "label"),
+            in_report=True,
+            caption=REGULARISED,
+        ),
+        Table(
+            "cross_label",
+            describe(
+                "model effect",
+                label_a="label whose training clips gave the regularised direction",
+                label_b="label of the test clips",
+                rho="Spearman correlation of <w, x> with the level, signed",
+            ),
+            ("model", "effect", "label_a", "label_b"),
+            in_report=True,
+            caption=ACROSS,
+        ),
+        Table(
+            "nulls",
+            describe(
+                "model effect label",
+                statistic="`r2`, `r2_test` or `rho_ridge`",
+                null="what is permuted: `recording`, `common` or `reversal`",
+                observed="the statistic, computed as its draws are: `reversal` centres each clip",
+                null_mean="mean of the draws",
+                null_high="their 95 % quantile",
+                p="share of the draws, and of the observed value, that are as large; empty for "
+                "`common` under 5 levels: cannot tell",
+                p_adjusted="Benjamini and Hochberg's, over the labels of the model and effect",
+                n_draws="draws",
+            ),
+            ("model", "effect", "label", "statistic", "null"),
+            in_report=True,
+            caption=NULL_CAPTION,
+        ),
+        Table(
+            "r2_means",
+            describe(
+                "model effect",
+                mean_test_low="lower end of the 95 % interval of the mean `r2_test` over labels",
+                mean_test_high="its upper end",
+                **MEANS,
+            ),
+            ("model", "effect"),
         ),
         Table(
             "projections",
@@ -102,75 +209,181 @@ def measure(data) -> dict:
     import numpy as np
 
     from embedding_sensitivity.analysis import heldout_levels
-    from embedding_sensitivity.analysis.correlation import global_r2, project
+    from embedding_sensitivity.analysis.correlation import global_r2, project, r2_ceiling
+    from embedding_sensitivity.analysis.intervals import estimate_rho, interval_of_square
+    from embedding_sensitivity.analysis.statistics import null_row, null_statistics
 
     training, test, found = data.training, data.test, data.directions
+    n_levels, n_clips, dimension = training.effected.shape
     basis = found.subspaces["global_cca"]
     # Without a direction (an effect that moves nothing) every projection is 0, R2 undefined.
-    direction = basis[0] if len(basis) else np.zeros(training.effected.shape[-1])
-    # Random numbers depend on the label alone: models and effects are compared on the same ones.
+    direction = basis[0] if len(basis) else np.zeros(dimension)
     along = project(training.effected, direction)
+    # Random numbers depend on the label alone: models and effects are compared on the same ones.
+    draws = null_statistics(
+        training.effected, test.effected, training.groups, test.groups, found.penalty, [data.label]
+    )
+    nulls = {key: null_row(key[1], n_levels, *drawn) for key, drawn in draws.items()}
+    # 1 by identity where the fit is saturated.
+    of_fit = nulls.get(("r2", "recording"), {"null_mean": 1.0, "null_high": 1.0})
     r2 = {
         "r2": global_r2(along, found.saturated),
         "saturated": found.saturated,
-        **training_columns(training.effected, along, training.groups, [data.label]),
-        "n_clips": len(training.clips),
-        "n_levels": len(data.levels),
-        "n_groups_test": 0,
+        "r2_null_mean": of_fit["null_mean"],
+        "r2_null_high": of_fit["null_high"],
+        "n_clips": n_clips,
+        "n_levels": n_levels,
+        "n_groups": len(set(training.groups)),
+        "n_groups_test": len(set(test.groups)),
+        "r2_ceiling": 1.0 if found.saturated else r2_ceiling(n_levels, n_clips),
     }
-    if found.saturated and r2["r2_low"] is not None:
-        r2 |= {"r2_low": 1.0, "r2_high": 1.0}  # of the fit, not of rounding
-    projections = projection_rows(along, "train", training.clips, data.levels)
+    tables = {
+        "projections": projection_rows(along, "train", training.clips, data.levels),
+        "nulls": [{"statistic": key[0], "null": key[1], **row} for key, row in nulls.items()],
+        "cross_label": across_labels(data),
+        "draws": {key: drawn for key, drawn in draws.items() if key[0] == "rho_ridge"},
+    }
     if test.clips:
         along = project(test.effected, direction)
-        r2 |= test_columns(along, test.groups, [data.label])
-        r2["r2_heldout_levels"] = heldout_levels.global_r2(training.effected, test.effected)
-        projections += projection_rows(along, "test", test.clips, data.levels)
-    return {"global_r2": [r2], "projections": projections}
+        estimate = estimate_rho(along, test.groups)
+        low, high = interval_of_square(estimate, r2_ceiling(n_levels, len(test.clips)))
+        r2 |= {
+            "r2_test": global_r2(along, saturated=False),
+            "r2_test_low": low,
+            "r2_test_high": high,
+            "r2_test_null_high": nulls["r2_test", "recording"]["null_high"],
+            "r2_heldout_levels": heldout_levels.global_r2(training.effected, test.effected),
+        }
+        tables["projections"] += projection_rows(along, "test", test.clips, data.levels)
+        row, estimates = regularised_columns(data)
+        tables["regularised"] = [row]
+        tables["estimates"] = {"r2_test": estimate, **estimates}
+    return {"global_r2": [r2], **tables}
 
 
-def training_columns(effected, along, groups: list[str], seed) -> dict:
-    """The columns of global_r2 that come from training clips, but for those of the fit itself.
-
-    effected (P, N, d), along (P, N) their projections, `groups` of the clips, `seed` the names
-    that random numbers depend on.
-    """
-    import numpy as np
-
-    from embedding_sensitivity.analysis.statistics import HIGH, generator, null_r2, r2_interval
-
-    null = null_r2(effected, generator(*seed, "null"))
-    low, high = r2_interval(along, groups, generator(*seed, "train"))
-    return {
-        "r2_null_mean": null.mean(),
-        "r2_null_high": np.quantile(null, HIGH, method="higher"),
-        "r2_low": low,
-        "r2_high": high,
-        "n_groups": len(set(groups)),
-    }
-
-
-def test_columns(along, groups: list[str], seed) -> dict:
-    """The columns of global_r2 that come from test clips' projections `along` (P, n)."""
-    import numpy as np
-
-    from embedding_sensitivity.analysis.correlation import global_r2
-    from embedding_sensitivity.analysis.statistics import (
-        HIGH,
-        generator,
-        null_r2_of_projections,
-        r2_interval,
+def regularised_columns(data) -> tuple[dict, dict]:
+    """The row of table regularised, and the estimates that means over labels are taken of."""
+    from embedding_sensitivity.analysis.correlation import global_rho, r2_ceiling, within_clips
+    from embedding_sensitivity.analysis.intervals import (
+        estimate_mean,
+        estimate_rho,
+        interval,
+        interval_of_share,
     )
 
-    null = null_r2_of_projections(along, generator(*seed, "test null"))
-    low, high = r2_interval(along, groups, generator(*seed, "test"))
-    return {
-        "r2_test": global_r2(along, saturated=False),
-        "r2_test_low": low,
-        "r2_test_high": high,
-        "r2_test_null_high": np.quantile(null, HIGH, method="higher"),
-        "n_groups_test": len(set(groups)),
+    test = data.test
+    along = project_regularised(data, test.effected)
+    ceiling = r2_ceiling(*along.shape) ** 0.5
+    within = within_clips(along)
+    n_clips, n_groups = len(test.clips), len(set(test.groups))
+    rho = estimate_rho(along, test.groups)
+    share = estimate_mean((1 + within) / 2, test.groups)  # from 0 to 1
+    low, high = interval(rho)
+    row = {
+        "rho_ridge": global_rho(along),
+        "rho_ridge_low": low,
+        "rho_ridge_high": high if high is None else min(high, ceiling),
+        "rho_within": _mean([value for value in within.tolist() if value == value]),
+        **_within(interval_of_share(share, least_step(len(along), n_clips, n_groups))),
+        "rho_ceiling": ceiling,
+        "penalty": data.directions.penalty,
+        "n_clips_test": n_clips,
+        "n_groups_test": n_groups,
     }
+    return row, {"rho_ridge": rho, "rho_within": share, "row": row}
+
+
+def least_step(n_levels: int, n_clips: int, n_groups: int) -> float:
+    """What a recording's share takes of a swap of neighbours in one of its clips, on average.
+
+    Shares are (1 + correlation) / 2; clips have `n_levels`.
+    """
+    return 6 / (n_levels * (n_levels**2 - 1)) * n_groups / n_clips
+
+
+def _within(shares: tuple) -> dict:
+    """The ends of an interval of shares from 0 to 1, as correlations from -1 to 1."""
+    ends = zip(("low", "high"), shares, strict=True)
+    return {f"rho_within_{end}": share if share is None else 2 * share - 1 for end, share in ends}
+
+
+def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> dict:
+    """The row of table r2_means, but for what compares labels, of what `measure` found of each.
+
+    `estimates` is empty if a label has no test clip; then there is no mean over labels either.
+    """
+    from embedding_sensitivity.analysis.intervals import (
+        MIN_RECORDINGS_OF_LABELS,
+        interval,
+        interval_of_share,
+        mean_estimate,
+        mean_of_squares,
+    )
+    from embedding_sensitivity.analysis.statistics import mean_over_labels, null_row
+
+    if not estimates:
+        return {}
+    of_labels = {name: [each[name] for each in estimates] for name in estimates[0]}
+    rows = of_labels["row"]
+    _, (test_low, test_high) = mean_of_squares(of_labels["r2_test"])
+    low, high = interval(mean_estimate(of_labels["rho_ridge"]), MIN_RECORDINGS_OF_LABELS)
+    ceiling = _mean([row["rho_ceiling"] for row in rows])
+    n_clips = sum(row["n_clips_test"] for row in rows)
+    n_groups = sum(row["n_groups_test"] for row in rows)
+    least = least_step(n_levels, n_clips, n_groups)
+    share = mean_estimate(of_labels["rho_within"])
+    row = {
+        "mean_test_low": test_low,
+        "mean_test_high": test_high,
+        "mean_rho_ridge": _mean([row["rho_ridge"] for row in rows]),
+        "rho_ridge_low": low,
+        "rho_ridge_high": high if high is None else min(high, ceiling),
+        "mean_rho_within": _mean([row["rho_within"] for row in rows]),
+        **_within(interval_of_share(share, least, MIN_RECORDINGS_OF_LABELS)),
+    }
+    for (_, null), drawn in mean_over_labels(draws).items():
+        row[f"p_{null}"] = null_row(null, n_levels, *drawn).get("p")
+    return row
+
+
+def project_regularised(data, effected):
+    """Project clips (P, n, d) on the regularised direction; zeros where there is none."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.correlation import project
+
+    basis = data.directions.subspaces["regularised"]
+    return project(effected, basis[0] if len(basis) else np.zeros(effected.shape[-1]))
+
+
+def across_labels(data) -> list[dict]:
+    """Rows of table cross_label of this label's direction, on the test clips of every label."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.correlation import global_rho
+
+    rows = []
+    for label, clips in data.everyone.test.items():
+        if clips:
+            effected = data.everyone.effected(clips).astype(np.float64)
+            rho = global_rho(project_regularised(data, effected))
+            rows.append({"label_a": data.label, "label_b": label, "rho": rho})
+    return rows
+
+
+def conclude(found) -> dict:
+    from embedding_sensitivity.analysis.statistics import adjust_p_values
+
+    across = [row for of_label in found.values() for row in of_label.pop("cross_label")]
+    draws = [of_label.pop("draws") for of_label in found.values()]
+    estimates = [of_label.pop("estimates", None) for of_label in found.values()]
+    tables = {"regularised": [], **combine(found)}
+    (n_levels,) = {row["n_levels"] for row in tables["global_r2"]}
+    means = average_labels(estimates if all(estimates) else [], draws, n_levels)
+    rho = [row["rho"] for row in across if row["label_a"] != row["label_b"]]
+    means["mean_rho_across"] = _mean([value for value in rho if value == value])
+    adjust_p_values(tables["nulls"], "p", "p_adjusted", ("statistic", "null"))
+    return {**tables, "cross_label": across, "r2_means": [means]}
 
 
 def projection_rows(along, split: str, clips: list[str], levels: list[str]) -> list[dict]:
@@ -183,40 +396,41 @@ def projection_rows(along, split: str, clips: list[str], levels: list[str]) -> l
 
 
 def summarise_r2(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict]:
-    """Table I: mean and standard deviation (ddof 1) of R2 over labels, from ``global_r2`` rows.
+    """Table I: means and standard deviations (ddof 1) over labels, from rows as text.
 
-    Labels whose R2 is empty (a constant projection has none) are left out and not counted.
-    `n_above_null` counts those with an R2 above its high null. The interval of the mean test R2
-    adds the distances to the labels' interval ends in quadrature, since labels have recordings of
-    their own (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095); it is empty if a label has none.
+    Of R2 and test R2 from ``global_r2``; labels whose R2 is empty (a constant projection has none)
+    are left out and not counted. `n_above_null` counts those with an R2 above its high null, which
+    a saturated fit can't have. The rest are columns of ``r2_means``, with p-values adjusted over
+    all models and effects.
     """
+    from embedding_sensitivity.analysis.statistics import adjust_p_values
+
     found = defaultdict(list)
     for row in tables["global_r2"]:
         found[row["model"], row["effect"]].append(row)
+    means = {(row["model"], row["effect"]): row for row in tables["r2_means"]}
     summary = []
     for (model, effect), labels in found.items():
         train = _numbers(labels, "r2")
         test = _numbers(labels, "r2_test")
+        tested = [row for row in labels if row["r2"] and row["saturated"] != "1"]
         summary.append(
             {
-                "model": model,
-                "effect": effect,
+                **means[model, effect],
                 "mean": _mean(train),
                 "std": _deviation(train),
                 "mean_test": _mean(test),
                 "std_test": _deviation(test),
                 "n_labels": len(train),
                 "mean_null": _mean(_numbers(labels, "r2_null_mean")),
-                "n_above_null": sum(
-                    float(row["r2"]) > float(row["r2_null_high"])
-                    for row in labels
-                    if row["r2"] and row["r2_null_high"]
-                ),
-                "mean_test_low": _end_of_mean(labels, "r2_test_low"),
-                "mean_test_high": _end_of_mean(labels, "r2_test_high"),
+                "n_above_null": sum(float(row["r2"]) > float(row["r2_null_high"]) for row in tested)
+                if tested
+                else None,
                 "mean_heldout_levels": _mean(_numbers(labels, "r2_heldout_levels")),
             }
         )
+    for name, adjusted in zip(PVALUES, ADJUSTED, strict=True):
+        adjust_p_values(summary, name, adjusted)
     return summary
 
 
@@ -230,16 +444,6 @@ def _mean(values: list[float]) -> float | None:
 
 def _deviation(values: list[float]) -> float | None:
     return statistics.stdev(values) if len(values) > 1 else None
-
-
-def _end_of_mean(rows: Iterable[Mapping[str, str]], column: str) -> float | None:
-    """One end of the interval of the mean test R2, from the same end of each label's."""
-    rows = [row for row in rows if row["r2_test"]]
-    if not rows or not all(row[column] for row in rows):
-        return None
-    distances = [float(row[column]) - float(row["r2_test"]) for row in rows]
-    sign = -1 if column.endswith("_low") else 1
-    return _mean(_numbers(rows, "r2_test")) + sign * math.hypot(*distances) / len(rows)
 
 
 def draw_correlation(tables, subject, style):

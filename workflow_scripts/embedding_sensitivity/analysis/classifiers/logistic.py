@@ -73,8 +73,8 @@ def fit(
     root : (n, r), R with ``R R' = kernel``: those samples, or `root_of` where that is smaller
     positive : (n,), bool
     penalties : (M,), the C's, ascending: each starts from the ones before
-    solver : ``exact`` (the optimum to 1e-9 or better unless `settled`) or ``liblinear``
-        (scikit-learn's, at its default tolerance)
+    solver : ``exact`` (the optimum to 1e-9, of ill-conditioned samples to 1e-7, unless `settled`)
+        or ``liblinear`` (scikit-learn's, at its default tolerance)
     guesses : duals (M, n) of similar problems: change how soon the optimum is found, not which
     settled : told duals (n,) and a bound on how far their w is from the optimum's, whether they
         do already: saves the exact solver the way to the optimum

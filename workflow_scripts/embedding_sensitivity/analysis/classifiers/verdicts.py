@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from scipy.special import stdtr
 
-from embedding_sensitivity.analysis.statistics import INTERVAL
+from embedding_sensitivity.analysis.statistics import adjust_p_values
 from embedding_sensitivity.effects.levels import ORIGINAL
 
 # The share of false findings among findings that the correction allows.
 FALSE_DISCOVERY_RATE = 0.05
+INTERVAL = (0.025, 0.975)
 EFFECTED = "effected"
 
 
@@ -83,20 +84,6 @@ def gain_statistics(
     return {"low": low, "high": high, "p": p}
 
 
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """Adjusted p-values (n,): calling those up to q findings has a false discovery rate of q.
-
-    Benjamini and Hochberg 1995. It is proved for independent tests and for one-sided, positively
-    dependent ones (Benjamini and Yekutieli 2001), and expected to hold for these: two-sided, of
-    neighbouring levels, and of methods that share one classifier without debiasing.
-    """
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return adjusted
-
-
 def direction_of(row: Mapping) -> tuple[str, str] | None:
     """What the classifier of a cell was trained and tested on, if the verdict counts the cell.
 
@@ -112,11 +99,7 @@ def adjust(rows: Sequence[dict]) -> None:
 
     The family is every cell that the verdict counts: of all methods, labels and levels.
     """
-    family = [row for row in rows if direction_of(row) and not np.isnan(row["p"])]
-    if family:
-        adjusted = benjamini_hochberg(np.array([row["p"] for row in family]))
-        for row, value in zip(family, adjusted, strict=True):
-            row["p_adjusted"] = float(value)
+    adjust_p_values([row for row in rows if direction_of(row)], "p", "p_adjusted")
 
 
 def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
