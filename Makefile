@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 CONFIG ?= config.yaml
 CORES ?= all
 DEMO := results/demo
+comma := ,
 DEMO_STACKS := audio musicnn analysis
 MODELS := $(wildcard bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py)
 
@@ -11,13 +12,42 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-ifneq ($(words $(CURDIR)),1)
-$(error this folder's path has a blank in it, which Snakemake cannot activate environments under: move it to a path without)
+ifneq ($(shell pwd -P | LC_ALL=C tr -d 'A-Za-z0-9/._@+=~\200-\377\n-' | wc -c),0)
+$(error this folder's path has a blank, quote, bracket or other sign in it, and environments cannot be activated below it: \
+move it to a path of letters, digits and . _ - + = @ ~)
+endif
+
+# As they were given, a dollar sign in them too: recipes have them as variables of the shell.
+override CONFIG := $(value CONFIG)
+override CORES := $(value CORES)
+override A := $(value A)
+override B := $(value B)
+override DELETE := $(value DELETE)
+override STACKS := $(value STACKS)
+export CONFIG CORES A B DELETE STACKS
+
+# How a user has set up Python and matplotlib reaches no result; names of files are UTF-8. (Where a
+# machine's image sets PYTHONDONTWRITEBYTECODE, as many of Docker's do, every process would compile
+# anew: scikit-learn then takes 7 s to import instead of 1.6, Snakemake 6 instead of 3.)
+$(foreach name,$(filter PYTHON%,$(.VARIABLES)),$(eval unexport $(name)))
+unexport MPLBACKEND MATPLOTLIBRC
+export PYTHONUTF8 := 1
+
+# Snakemake, pip and uv keep caches below HOME: where that can't be written, below this folder.
+ifeq ($(shell cache="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}"; mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] && echo yes),)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+# A folder for temporary files that is not there is no reason to fail.
+ifeq ($(shell [ -d "$${TMPDIR:-/}" ] && echo yes),)
+unexport TMPDIR
 endif
 
 # A folder that `make wheels` filled takes the place of the package index: pip's settings and uv's,
 # which reads none of pip's.
 ifdef WHEELS
+ifneq ($(words $(WHEELS))$(findstring $(comma),$(WHEELS)),1)
+$(error WHEELS: '$(WHEELS)' has a blank or comma in it, at which pip or uv split it: move the folder)
+endif
 export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
 export UV_OFFLINE := 1
@@ -25,10 +55,6 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 endif
 NO_PACKAGES = echo "error: the packages of $< can't be had, pip or uv says why above: where there is no network, \
 make wheels on a machine that has one, copy its folder wheels here, and: make WHEELS=wheels $(MAKECMDGOALS)" >&2; exit 1
-
-# Where a machine's image sets this (many of Docker's do), every process compiles all that it imports
-# anew: scikit-learn then takes 7 s instead of 1.6, Snakemake 6 instead of 3.
-unexport PYTHONDONTWRITEBYTECODE
 
 # As if .venv were activated: Snakemake finds conda, real or the stand-in, on PATH.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -38,10 +64,10 @@ COMMAND := $(RUN) embedding-sensitivity
 .PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs slurm wheels schema clean
 
 help: ## list these targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: .venv/.ready .snakemake/.demo-environments ## run the whole workflow on rendered demo data, then say where its report is
-	@$(SNAKEMAKE) --cores $(CORES) --configfile config/demo.yaml
+	@$(SNAKEMAKE) --cores "$$CORES" --configfile config/demo.yaml
 	@# Snakemake needs seconds to make a report: only where something is newer than the last one.
 	@if [ ! -e $(DEMO)/report.html ] || \
 	    [ -n "$$(find $(DEMO) report -type f -newer $(DEMO)/report.html -print -quit)" ]; then \
@@ -53,27 +79,27 @@ report: .venv/.ready ## make the report of the demo's results again
 	@mv $(DEMO)/.report.html $(DEMO)/report.html
 
 compare: .venv/.ready ## set two experiments side by side that have been run (A=paper B=paper_clean)
-	@if [ -z "$(A)" ] || [ -z "$(B)" ]; then \
+	@if [ -z "$$A" ] || [ -z "$$B" ]; then \
 	    echo "error: name two experiments: make compare A=paper B=paper_clean" >&2; exit 1; fi
-	@$(COMMAND) compare $(A) $(B) --config $(CONFIG) --cores $(CORES)
-	@echo "The comparison: $(CURDIR)/results/comparisons/$(A)/$(B)/"
+	@$(COMMAND) compare "$$A" "$$B" --config "$$CONFIG" --cores "$$CORES"
+	@echo "The comparison: $(CURDIR)/results/comparisons/$$A/$$B/"
 
 verify: .venv/.ready ## compare all files of a finished run with its manifest (CONFIG=config/demo.yaml, or results/NAME)
-	@$(COMMAND) verify $(CONFIG)
+	@$(COMMAND) verify "$$CONFIG"
 
 tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=yes deletes exactly that
-	@if [ -n "$(DELETE)" ] && [ "$(DELETE)" != yes ]; then \
-	    echo "error: DELETE is '$(DELETE)', expected yes" >&2; exit 1; fi
-	@$(COMMAND) tidy $(CONFIG) $(if $(DELETE),--delete)
+	@if [ -n "$$DELETE" ] && [ "$$DELETE" != yes ]; then \
+	    echo "error: DELETE is '$$DELETE', expected yes" >&2; exit 1; fi
+	@$(COMMAND) tidy "$$CONFIG" $(if $(DELETE),--delete)
 
 test: .venv/.ready .test-tools/.ready ## test each promise once, each stack with its own Python (STACKS="audio analysis" for some)
-	@$(RUN) python tools/run_tests.py $(STACKS)
+	@$(RUN) python tools/run_tests.py $$STACKS
 
 test-more: .venv/.ready .test-tools/.ready ## test the variations: kills, fuzz, faults, Slurm, every rebuild and offline case
-	@$(RUN) python tools/run_tests.py --more $(STACKS)
+	@$(RUN) python tools/run_tests.py --more $$STACKS
 
 test-all: .venv/.ready .test-tools/.ready ## run all of test and test-more
-	@$(RUN) python tools/run_tests.py --all $(STACKS)
+	@$(RUN) python tools/run_tests.py --all $$STACKS
 
 test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny run, every kind, and finish it (8 minutes)
 	@$(RUN) python tools/stacks.py >/dev/null
@@ -102,10 +128,10 @@ fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (CO
 	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py
 
 plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
-	@$(COMMAND) plan $(CONFIG)
+	@$(COMMAND) plan "$$CONFIG"
 
 missing: .venv/.ready ## what a config's run lacks, and where it goes (CONFIG=my.yaml): for machines without a network
-	@$(COMMAND) missing $(CONFIG)
+	@$(COMMAND) missing "$$CONFIG"
 
 envs: .venv/.ready ## build every environment of envs/ and print where it is
 	@$(RUN) python tools/stacks.py
@@ -125,13 +151,13 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools build workflow_scripts/*.egg-info
 
 .venv/.ready: tools/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
 	    echo "Python 3.11 is needed and '$(PYTHON)' is none: install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) lacks venv or pip: install them (Debian: apt-get install python3.11-venv)" >&2; exit 1; }
 	@echo "Setting up the workflow's own environment in .venv"
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' $<)" \
 	    2>&1 | sed -E '/^WARNING: (Retrying|Location .* is ignored)/d' >&2 || { $(NO_PACKAGES); }
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }

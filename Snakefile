@@ -7,7 +7,8 @@ min_version("9.27")
 # As a module of a workflow that has rules of its own before, its first rule stays the default.
 IS_FIRST = workflow.default_target is None
 
-if not config:
+# A file that has no keys is refused: it asks for no other file.
+if not config and not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
 

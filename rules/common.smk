@@ -20,6 +20,7 @@ if not SCRIPTS.is_dir():
 sys.path.insert(0, str(SCRIPTS))
 
 from embedding_sensitivity.analysis import comparison
+from embedding_sensitivity.commands.config_file import check_as_written, check_part_as_written
 from embedding_sensitivity.downloads import sources
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
@@ -37,7 +38,12 @@ from embedding_sensitivity.experiment.plan import (
 from embedding_sensitivity.experiment.settings import canonical, collect_kinds
 from embedding_sensitivity.experiment.tables import declared
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import find_programs_beside_python, memory_mb
+from embedding_sensitivity.files.machine import (
+    SHIELD,
+    check_encoding,
+    find_programs_beside_python,
+    memory_mb,
+)
 from embedding_sensitivity.files.names import rst_text
 
 # Before Snakemake looks for conda.
@@ -52,6 +58,8 @@ def checked(function, *arguments):
         sys.exit(f"error: {error}")
 
 
+checked(check_encoding)
+checked(internals.check_environments_folder, workflow)
 # Whether another workflow has this one as a module. Its report, handlers and configuration are its own.
 IS_MODULE = internals.is_module(workflow)
 # Of a module, the statement that gives the configuration: where that has it from is not known here.
@@ -60,6 +68,10 @@ SOURCE = (
     if IS_MODULE
     else checked(internals.config_file, workflow, "config.yaml")
 )
+if IS_MODULE:
+    checked(check_part_as_written, config, workflow.configfiles)
+else:
+    checked(check_as_written, SOURCE)
 plan = checked(Plan, config, SOURCE)
 settings = plan.settings
 # A run starts from audio, or from embeddings that were made elsewhere.
@@ -84,6 +96,9 @@ if workflow.is_main_process and not IS_MODULE and not importlib.util.find_spec(S
         "(`make envs` makes it), or put tools/screen on PYTHONPATH"
     )
 
+# Of another workflow's jobs that is for itself to say.
+if not IS_MODULE:
+    shell.prefix(SHIELD)
 # What jobs of a machine share where the profile, or none, doesn't say.
 internals.share_resources(workflow, mem_mb=memory_mb() * 9 // 10, audio_slots=100, gpu=1)
 checked(internals.adapt, workflow)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.machine import use_writable_cache
 
 CONFIG = "config.yaml"
 # What the extra `workflow` brings.
@@ -108,12 +109,17 @@ def write_schema(arguments: argparse.Namespace) -> int:
 def run_snakemake(given: Sequence[str]) -> NoReturn:
     """Become Snakemake, with this checkout's Snakefile and, unless one is given, its profile."""
     from embedding_sensitivity.commands.checkout import find_root
+    from embedding_sensitivity.files.machine import make_environment
 
-    root = find_root()
+    root = find_root()  # first: where there is no checkout, nothing else may be installed
+    from embedding_sensitivity.commands.config_file import give_all_to_snakemake
+
+    given = give_all_to_snakemake(given)
     chosen = ["--snakefile", str(root / "Snakefile")]
     if not any(each.split("=")[0] == "--workflow-profile" for each in given):
         chosen += ["--workflow-profile", str(root / "profiles" / "default")]
-    os.execv(sys.executable, [sys.executable, "-m", "snakemake", *chosen, *given])
+    command = [sys.executable, "-m", "snakemake", *chosen, *given]
+    os.execve(sys.executable, command, make_environment())
 
 
 def make_parser() -> Parser:
@@ -150,6 +156,7 @@ def make_parser() -> Parser:
 def main(given: Sequence[str] | None = None) -> int:
     """Run the subcommand named first; return the exit status."""
     given = sys.argv[1:] if given is None else given
+    use_writable_cache()
     try:
         if given[:1] == ["run"]:
             run_snakemake(given[1:])

@@ -1,11 +1,11 @@
 """The checkout that a command works on: its Snakefile and its environments."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.machine import make_environment
 
 # Made after a run, of its results: no rule's output.
 MADE_LATER = ("report.html", ".report.html", ".audio.json")
@@ -27,10 +27,9 @@ def find_root() -> Path:
 
 def start_snakemake(*arguments: str | Path, **options) -> subprocess.Popen:
     """Start Snakemake in the current folder; the text it prints is to be read from `stdout`."""
-    own = Path(sys.executable).parent  # Snakemake, and the conda that tools/conda/bin links there
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", *arguments],
-        env=os.environ | {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}"},
+        env=make_environment(),
         stdout=subprocess.PIPE,
         text=True,
         **options,

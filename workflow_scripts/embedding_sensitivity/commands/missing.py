@@ -9,7 +9,7 @@ from embedding_sensitivity.commands.checkout import (
     read_environments,
     start_snakemake,
 )
-from embedding_sensitivity.commands.config_file import read_settings
+from embedding_sensitivity.commands.config_file import give_to_snakemake, read_settings
 from embedding_sensitivity.experiment.closing import missing_downloads
 
 
@@ -23,7 +23,7 @@ def read_planned(summary: str) -> list[str]:
 def list_missing(config: str) -> list[str]:
     """One line for each thing that a run of a config file lacks; no network is asked."""
     settings = read_settings(config)
-    given = ("--snakefile", find_root() / "Snakefile", "--configfile", config)
+    given = ("--snakefile", find_root() / "Snakefile", "--configfile", give_to_snakemake(config))
     questions = [
         start_snakemake(*given, key, stderr=subprocess.PIPE)
         for key in ("--summary", "--list-conda-envs")

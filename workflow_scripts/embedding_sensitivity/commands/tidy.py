@@ -24,7 +24,7 @@ from embedding_sensitivity.commands.checkout import (
     find_root,
     format_size,
 )
-from embedding_sensitivity.commands.config_file import read_config
+from embedding_sensitivity.commands.config_file import give_to_snakemake, read_config
 from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.experiment.snakemake_internals import plan_everything
 from embedding_sensitivity.files.errors import InputError
@@ -68,7 +68,7 @@ class Entry:
 
 def make_plan(config: str) -> Plan:
     """Have Snakemake plan a config, up-to-date jobs included; nothing is run."""
-    workflow = plan_everything(find_root() / "Snakefile", config)
+    workflow = plan_everything(find_root() / "Snakefile", give_to_snakemake(config))
     wanted = set()
     for job in workflow.dag.jobs:
         wanted |= {str(file) for file in (*job.output, *job.log)}

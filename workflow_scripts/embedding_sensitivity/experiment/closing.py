@@ -1,6 +1,7 @@
 """What a run made, in a few lines: where things are, and its largest effects; or what it lacks."""
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def closing_lines(
     lines = []
     if n_figures := len(list(figures.glob("*.png"))):
         lines.append(f"figures  {figures}/ ({n_figures}, each as PDF and PNG)")
+        config = shlex.quote(config)
         lines.append(f"report   snakemake --configfile {config} --report {results}/report.html")
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")

@@ -26,12 +26,14 @@ from snakemake.persistence import PersistenceBase
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
+    DeploymentMethod,
     OutputSettings,
     Quietness,
     ResourceSettings,
 )
 
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.machine import ODD_SIGN
 
 IDENTITY = "named_by_identity"
 ADAPTED = "adapted_for_embedding_sensitivity"
@@ -102,6 +104,22 @@ def config_file(workflow: Any, default: str) -> str:
             "as in --configfile config.yaml --config experiment=other"
         )
     return os.path.relpath(files[0]) if files else default
+
+
+def check_environments_folder(workflow: Any) -> None:
+    """Refuse a folder of environments at whose path bash ends a command of Snakemake's.
+
+    It stands there without quotes where an environment is built.
+    """
+    settings = workflow.deployment_settings
+    folder = str(settings.conda_prefix or Path(workflow.workdir_init, ".snakemake", "conda"))
+    found = ODD_SIGN.search(folder)
+    if found and DeploymentMethod.CONDA in settings.deployment_method:
+        raise InputError(
+            f"{folder}: has {found[0]!r} in it, and environments can't be built below it: run in a "
+            "folder with a path of letters, digits and . _ - + = @ ~, or name one for the "
+            "environments with --conda-prefix"
+        )
 
 
 def share_resources(workflow: Any, **amounts: int) -> None:
