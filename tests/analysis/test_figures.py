@@ -3,8 +3,14 @@
 import importlib
 import itertools
 import math
+import os
+import re
+import subprocess
+import sys
+import unicodedata
 import warnings
 import zlib
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -17,6 +23,7 @@ from PIL import Image
 from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import format_value, write_table
 from embedding_sensitivity.figures import drawing
+from embedding_sensitivity.figures.fonts import choose_fonts
 from embedding_sensitivity.figures.style import (
     BOLD,
     EffectAxis,
@@ -230,6 +237,90 @@ def test_text_beyond_the_small_font_is_drawn_with_the_whole_one(tmp_path, text):
         figure.text(0.1, 0.5, text)
         figure.text(0.1, 0.2, "bold", **BOLD)
         save_figure(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
+
+
+LABELS = [
+    "小提琴 钢琴 國樂 ヴァイオリン", unicodedata.normalize("NFD", "가야금"), "सितार",
+    "عود", "כינור", "বাঁশি", "ขลุ่ย", "ក្រចាប់", "\u1208\u12a9\u1295", "скрипка", "αυλός", "🎻",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "label", [*LABELS[:3], *(pytest.param(label, marks=pytest.mark.more) for label in LABELS[3:])]
+)
+def test_a_label_in_any_script_is_drawn(tmp_path, label, caplog):
+    with warnings.catch_warnings(), matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        warnings.simplefilter("error")  # of a glyph that no font has
+        figure = Figure(figsize=(2, 1))
+        figure.text(0.1, 0.5, label)
+        figure.subplots().set_xticks([0], [label])
+        figure.text(0.1, 0.2, label, **BOLD)
+        save_figure(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
+    assert not caplog.records
+    # Outlines in a PDF are TrueType's, as matplotlib says they are.
+    assert b"OTTO" not in b"".join(streams_of(tmp_path / "a.pdf"))
+
+
+def streams_of(pdf: Path) -> list[bytes]:
+    content = pdf.read_bytes()
+    return [
+        zlib.decompress(found)
+        for found in re.findall(rb"stream\r?\n(x.*?)endstream", content, re.S)
+    ]
+
+
+def test_signs_that_no_font_has_are_named_in_one_line(tmp_path, caplog):
+    with warnings.catch_warnings(), matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        warnings.simplefilter("error")
+        figure = Figure(figsize=(2, 1))
+        figure.text(0.1, 0.5, "\U00013000 Flöte")
+        figure.text(0.1, 0.2, "小\U00013000\U00013001")
+        save_figure(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert "U+13000" in said and "U+13001" in said and "小" not in said and "\n" not in said
+
+
+def test_a_wide_label_is_shortened_to_the_same_room():
+    figure = Figure(figsize=(3, 1))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    with matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        for label in ("小提琴" * 12, "violin" * 12):
+            text = figure.text(0, 0.5, shorten(label, 1.0, 7))
+            choose_fonts(figure)
+            assert 0.5 < text.get_window_extent(renderer).width / figure.dpi < 1.1
+
+
+MATPLOTLIBRC = """
+axes.facecolor: pink
+axes.titlelocation: right
+font.family: monospace
+lines.linewidth: 9
+text.color: red
+xtick.color: green
+"""
+
+
+@pytest.mark.parametrize("where", ["file", pytest.param("variable", marks=pytest.mark.more)])
+def test_a_matplotlibrc_changes_no_figure(tmp_path, where):
+    """In a process of its own: matplotlib reads that file when it is imported."""
+    (tmp_path / "matplotlibrc").write_text(MATPLOTLIBRC)
+    code = (
+        f"import sys; sys.path += {[os.path.abspath(path) for path in sys.path]!r}; import test_figures as t\n"
+        "figure = t.draw('auc', t.IRMAS[:2], t.effect_params('gain', 6))\n"
+        "t.save_figure(figure, [sys.argv[1] + ending for ending in ('.png', '.pdf')])"
+    )
+    found = []
+    for name in ("with", "without"):
+        (tmp_path / name).mkdir()
+        environment = {k: v for k, v in os.environ.items() if k != "MATPLOTLIBRC"}
+        folder = tmp_path if (name, where) == ("with", "file") else tmp_path / name
+        if (name, where) == ("with", "variable"):
+            environment["MATPLOTLIBRC"] = str(tmp_path / "matplotlibrc")
+        command = [sys.executable, "-P", "-c", code, str(tmp_path / name / "auc")]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+        found.append([(tmp_path / name / f"auc{end}").read_bytes() for end in (".png", ".pdf")])
+    assert found[0] == found[1]
 
 
 def test_an_output_that_no_figure_belongs_to_is_an_error(tmp_path):

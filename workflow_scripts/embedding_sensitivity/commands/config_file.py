@@ -45,7 +45,9 @@ def read_config(path: str) -> dict:
     if not isinstance(config, dict):
         raise InputError(f"{path}: the file: found {config!r}, expected keys with their values")
     if "experiment" not in config:
-        raise InputError(f"{path}: experiment: is missing: add it (config/demo.yaml has an example)")
+        raise InputError(
+            f"{path}: experiment: is missing: add it (config/demo.yaml has an example)"
+        )
     name = config["experiment"]
     if not isinstance(name, str) or not name or name != os.path.basename(name) or name[0] == ".":
         raise InputError(f"{path}: experiment: found {name!r}, expected the name of a folder")
@@ -71,7 +73,7 @@ def give_to_snakemake(path: str) -> str:
 
 
 def give_all_to_snakemake(arguments: Sequence[str]) -> list[str]:
-    """Snakemake's arguments, the config files among them checked, and replaced by copies in UTF-8."""
+    """Return Snakemake's arguments, the config files among them checked, and all in UTF-8."""
     found, before = [], ""
     for argument in arguments:
         option, equals, value = argument.partition("=")

@@ -2,7 +2,8 @@
 
 import logging
 import os
-import tempfile
+import unicodedata
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
 from embedding_sensitivity import models
+from embedding_sensitivity.figures.fonts import WHOLE, add_font, choose_fonts
 from embedding_sensitivity.files.atomic import replacing
 
 # Widths of a column and of a page of an IEEE conference paper.
@@ -57,28 +58,22 @@ def _add_small_font(family: str) -> str:
     Each PDF embeds what it uses of its font. Of the whole DejaVu Sans, with its tables for many
     scripts, that takes as long as everything else about a figure.
     """
-    whole = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     options = subset.Options(
         layout_features=[], drop_tables=["GSUB", "GPOS", "GDEF", "kern", "FFTM"]
     )
-    with TTFont(whole, recalcTimestamp=False) as font:
+    with TTFont(WHOLE, recalcTimestamp=False) as font:
         subsetter = subset.Subsetter(options)
         subsetter.populate(unicodes=LATIN)
         subsetter.subset(font)
         for record in font["name"].names:
             if record.nameID in (1, 4, 6, 16):
                 record.string = family.replace(" ", "") if record.nameID == 6 else family
-        # Under one name for good: of a job that is killed nothing piles up.
-        small = Path(matplotlib.get_cachedir(), f"{family}-{matplotlib.__version__}.ttf")
-        with tempfile.NamedTemporaryFile(dir=small.parent, delete=False) as file:
-            font.save(file)
-        os.replace(file.name, small)
-    fontManager.addfont(small)
-    return family
+        return add_font(font, family)
 
 
 RC = {
     # Both are matplotlib's own, so the same glyphs everywhere; the second for what the first lacks.
+    # For what both lack: `fonts.choose_fonts`.
     "font.family": [_add_small_font("DejaVu Sans Latin"), "DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3 fonts
@@ -105,10 +100,16 @@ RC = {
 BOLD = {"weight": "bold", "family": "DejaVu Sans"}
 
 
+# What matplotlib comes with, whatever a user's matplotlibrc says.
+OF_WINDOWS = ("backend", "backend_fallback", "interactive", "toolbar")
+DEFAULTS = {key: v for key, v in matplotlib.rcParamsDefault.items() if key not in OF_WINDOWS}
+
+
 def rc_of(style: Mapping) -> dict:
-    """Matplotlib's settings for a style (its `font_size` in points)."""
+    """All of matplotlib's settings for a style (its `font_size` in points)."""
     size = style["font_size"]
     return {
+        **DEFAULTS,
         **RC,
         "font.size": size,
         "axes.labelsize": size,
@@ -128,6 +129,13 @@ def model_looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {model: MODEL_LOOK[index % len(MODEL_LOOK)] for index, model in enumerate(models)}
 
 
+def measure_text(text: str) -> float:
+    """The width of a text in characters: an ideograph takes as much room as 1.6 letters."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    marks = sum(unicodedata.category(sign) in ("Mn", "Me", "Cf") for sign in text)
+    return len(text) + 0.6 * wide - marks
+
+
 def shorten(text: str, width_in: float, size_pt: float) -> str:
     """`text` with its middle left out where it is wider than `width_in` inches, to be drawn.
 
@@ -135,9 +143,10 @@ def shorten(text: str, width_in: float, size_pt: float) -> str:
     sign is one, and begins no formula.
     """
     room = max(7, int(width_in * 72 / (0.62 * size_pt)))
-    if len(text) > room:
-        head = (room - 3) // 2
-        text = f"{text[: room - 3 - head]}...{text[len(text) - head :]}"
+    if (width := measure_text(text)) > room:
+        kept = int((room - 3) * len(text) / width)
+        head = kept // 2
+        text = f"{text[: kept - head]}...{text[len(text) - head :]}"
     return text.replace("$", r"\$")
 
 
@@ -295,21 +304,25 @@ def save_figure(figure: Figure, paths: Sequence[str | os.PathLike]) -> None:
     PNG at 200 dots per inch with a palette of 256 colours: a third of the size, so that the
     report, which embeds every figure, stays small.
     """
-    for path in map(Path, paths):
-        with replacing(path) as part:
-            if path.suffix == ".png":
-                figure.set_dpi(DPI)
-                canvas = FigureCanvasAgg(figure)
-                canvas.draw()
-                image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-                _with_palette(image).save(part, format="png", dpi=(DPI, DPI))
-            else:
-                FigureCanvasPdf(figure).print_figure(
-                    part,
-                    format="pdf",
-                    dpi=DPI,
-                    metadata={"CreationDate": None, "Producer": None, "Creator": None},
-                )
+    missing = choose_fonts(figure)
+    with warnings.catch_warnings():
+        if missing:  # said by `choose_fonts`, in one line
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        for path in map(Path, paths):
+            with replacing(path) as part:
+                _write(figure, path.suffix, part)
+
+
+def _write(figure: Figure, suffix: str, part: str | os.PathLike) -> None:
+    if suffix == ".png":
+        figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        _with_palette(image).save(part, format="png", dpi=(DPI, DPI))
+    else:
+        none = {"CreationDate": None, "Producer": None, "Creator": None}
+        FigureCanvasPdf(figure).print_figure(part, format="pdf", dpi=DPI, metadata=none)
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
