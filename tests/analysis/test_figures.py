@@ -305,8 +305,9 @@ xtick.color: green
 def test_a_matplotlibrc_changes_no_figure(tmp_path, where):
     """In a process of its own: matplotlib reads that file when it is imported."""
     (tmp_path / "matplotlibrc").write_text(MATPLOTLIBRC)
+    paths = [os.path.abspath(path) for path in sys.path]
     code = (
-        f"import sys; sys.path += {[os.path.abspath(path) for path in sys.path]!r}; import test_figures as t\n"
+        f"import sys; sys.path += {paths!r}; import test_figures as t\n"
         "figure = t.draw('auc', t.IRMAS[:2], t.effect_params('gain', 6))\n"
         "t.save_figure(figure, [sys.argv[1] + ending for ending in ('.png', '.pdf')])"
     )

@@ -81,6 +81,27 @@ def test_an_original_lies_where_its_equal_point_lies_and_other_points_dont():
     assert not (points[[2, 4]] == starts).all(axis=-1).any()
 
 
+@pytest.mark.parametrize("n_levels", [8, 31])
+def test_an_original_lies_where_the_point_lies_that_it_equals_but_for_rounding(n_levels):
+    """An effect at its neutral level passes through 16 bits, and embeddings differ by 3e-5."""
+    effected, originals = trajectories(n_levels, n_clips=10)
+    neutral = n_levels // 2
+    rounding = np.random.default_rng(3).normal(0, 3e-5, originals.shape)
+    effected = effected - effected[neutral] + originals
+    effected[neutral] = originals * (1 + rounding)
+    points, starts = fit_trajectories(effected, originals, 3, 0)
+    np.testing.assert_array_equal(points[neutral], starts)
+
+
+def test_an_original_off_every_level_keeps_a_place_of_its_own():
+    effected, originals = trajectories(n_clips=10)
+    step = np.linalg.norm(effected[1] - effected[0], axis=1, keepdims=True)
+    direction = np.random.default_rng(3).normal(size=originals.shape)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    points, starts = fit_trajectories(effected, effected[0] + 0.2 * step * direction, 3, 0)
+    assert not (points == starts).all(axis=-1).any()
+
+
 def test_the_script_projects_training_clips_of_every_model(tmp_path):
     levels, labels = ["-40.0", "-20.0", "5.0"], ["cello", "flute"]
     clips = [

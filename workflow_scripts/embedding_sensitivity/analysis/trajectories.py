@@ -11,6 +11,10 @@ import sklearn.manifold._spectral_embedding as spectral_embedding
 import umap
 from umap import distances, layouts, umap_, utils
 
+# An original that differs less from a level's point than this share of a step shows no effect there
+# that a figure could show.
+MAX_SHARE_OF_STEP = 0.05
+
 
 def _keep_compiled() -> None:
     """Let numba keep what it compiles for UMAP beside the package or in the user's cache.
@@ -67,10 +71,12 @@ def fit_trajectories(
     """Project `effected` (P, n, d) and `originals` (n, d) to (P, n, 2) and (n, 2), float32.
 
     UMAP (McInnes et al. 2018, doi:10.21105/joss.00861) is fitted on all points together, with one
-    thread and a seed. Points that are equal are one point, and lie where it lies. (The paper, in
-    section II-B, transforms the originals after the fit: that places one beside its equal.)
+    thread and a seed. Points that are equal are one point, and lie where it lies; so are an
+    original and a level of its clip that are equal but for rounding. (The paper, in section II-B,
+    transforms the originals after the fit: that places one beside its equal.)
     """
     n_levels, n_clips, d = effected.shape
+    originals = _take_equal_points(effected, originals)
     points = np.concatenate([effected.reshape(-1, d), originals]).astype(np.float32)
     _, first, place = np.unique(points, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)  # as they come, so that the last bit of a number reorders nothing
@@ -78,6 +84,23 @@ def fit_trajectories(
     projected[order] = _project(points[first[order]], n_neighbors, seed)
     fitted = projected[place.ravel()]
     return fitted[:-n_clips].reshape(n_levels, n_clips, 2), fitted[-n_clips:]
+
+
+def _take_equal_points(effected: np.ndarray, originals: np.ndarray) -> np.ndarray:
+    """The originals (n, d), each replaced by the level of its clip that it is equal to, if any.
+
+    Equal is what lies nearer than `MAX_SHARE_OF_STEP` of the way to the next level. UMAP sets
+    neighbours apart by a distance of its own, at which such a pair looks like a step of levels.
+    """
+    taken = originals.copy()
+    for n, original in enumerate(originals):
+        course = effected[:, n]
+        distances = np.linalg.norm(course - original, axis=1)
+        nearest = distances.argmin()
+        steps = np.linalg.norm(course - course[nearest], axis=1)
+        if distances[nearest] < MAX_SHARE_OF_STEP * steps[steps > 0].min(initial=np.inf):
+            taken[n] = course[nearest]
+    return taken
 
 
 def _project(points: np.ndarray, n_neighbors: int, seed: int) -> np.ndarray:
