@@ -174,8 +174,10 @@ def test_samples_that_are_all_the_same_give_a_flat_classifier():
 def test_what_is_not_the_optimum_is_not_returned(monkeypatch):
     monkeypatch.setattr(logistic, "MAX_ITERATIONS", 2)
     points, positive = draw()
-    with pytest.raises(InputError, match="not at its optimum after 2 steps"):
+    with pytest.raises(InputError, match="not at its optimum after 2 steps") as caught:
         fit(grams(points), positive, np.array(PENALTIES))
+    # A key that the config has (tests/workflow/test_config.py).
+    assert "set debiasing.classifier.solver: liblinear" in str(caught.value)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4, 1e7])

@@ -184,6 +184,12 @@ def test_a_bad_config_is_refused_in_one_line(keys, message):
     assert not [word for word in (*JARGON, "schema.json") if word in text]
 
 
+def test_the_key_that_a_solver_which_fails_advises_is_taken():
+    """The advice is tests/analysis/test_logistic.py's."""
+    config = changed(debiasing={"classifier": {"solver": "liblinear"}})
+    assert load_settings(config, "some.yaml").debiasing.classifier.solver == "liblinear"
+
+
 @pytest.mark.parametrize("config", [None, [], "text"])
 def test_a_file_that_holds_no_keys_is_refused(config):
     with pytest.raises(InputError, match=r"some\.yaml: the file: .*the keys experiment, "):

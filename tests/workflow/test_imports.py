@@ -125,6 +125,13 @@ def test_files_whose_names_cannot_be_used_are_refused(folder, name, message):
         completed(folder)
 
 
+def test_levels_of_an_effect_that_the_paper_lacks_are_those_that_are_there(folder, monkeypatch):
+    """As of an effect that somebody added to effects/."""
+    found = completed(folder).levels("gain")
+    monkeypatch.delitem(LEVELS, "gain")
+    assert completed(folder).levels("gain") == found
+
+
 @pytest.mark.parametrize("effect", LEVELS)
 def test_a_level_that_the_papers_grid_has_lost_is_missed(folder, effect):
     for path in folder.glob("embeddings_*.h5"):

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,34 @@ def test_no_import_runs_upwards(path):
     room = room_of(path)
     for other in imported_rooms(path) - {room}:
         assert FLOOR[other] < FLOOR[room], f"{path.name} of {room} imports from {other}"
+
+
+class Imports(ast.NodeVisitor):
+    """Modules of the library that a module imports, inside functions too, but not for types."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_If(self, node: ast.If) -> None:
+        if ast.unparse(node.test) != "TYPE_CHECKING":
+            self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.found |= {alias.name for alias in node.names}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {}
+    for path in modules():
+        name = ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts)
+        imports = Imports()
+        imports.visit(ast.parse(path.read_text(encoding="utf-8")))
+        graph[name.removesuffix(".__init__")] = imports.found
+    known = {name: imports & set(graph) - {name} for name, imports in graph.items()}
+    list(TopologicalSorter(known).static_order())  # raises CycleError with the circle
 
 
 def test_no_room_is_crowded():

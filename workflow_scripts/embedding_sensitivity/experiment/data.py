@@ -337,7 +337,7 @@ def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLev
 
 def _lost_levels(effect: str, there: Sequence[str]) -> list[str]:
     """What most of the paper's levels, and none but those, lack of them: files that got lost."""
-    grid = LEVELS[effect]
+    grid = LEVELS.get(effect, ())  # the paper has four effects
     missing = [level for level in grid if level not in there]
     return missing if set(there) <= set(grid) and len(missing) < len(there) else []
 

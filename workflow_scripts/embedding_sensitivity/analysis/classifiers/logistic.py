@@ -203,7 +203,7 @@ def _optimum(kernel, quick, root, signs, bounds, contraction, start, settled) ->
         raise InputError(
             f"a logistic regression is not at its optimum after {MAX_ITERATIONS} steps: embeddings "
             f"of {lengths.min():.3g} to {lengths.max():.3g} in length; leave that model out, or "
-            "set debiasing.solver: liblinear"
+            "set debiasing.classifier.solver: liblinear"
         )
     return duals
 

@@ -5,7 +5,7 @@ one second every 0.1 s, half a second of silence before it and at its end as muc
 last window: 26 windows for 3 s, one for a clip of half a second or none at all. The embedding is
 the mean over windows.
 
-Backend ``torch`` is `openl3_network`, on a GPU where there is one; ``upstream`` is the package's
+Backend ``torch`` is `network.py`, on a GPU where there is one; ``upstream`` is the package's
 own TensorFlow graph behind the package's own resampler. They differ, and must: the network looks
 160 dB down, where every resampler and every float32 spectrum shows its rounding. Of one spectrogram
 both make the same embedding, to 1e-6 of its norm. From audio on, the package is 1e-4 from its own
@@ -40,6 +40,7 @@ MODEL = Model(
     initial=Initial(later(f"{__name__}.model", "write_initial"), "tensorflow", UPSTREAM, ".h5"),
     seconds=2.5,
     computes_with=(
+        "embedding_sensitivity.models.openl3.constants",
         "embedding_sensitivity.models.openl3.model",
         "embedding_sensitivity.models.openl3.network",
         "embedding_sensitivity.models.shared.frontend",

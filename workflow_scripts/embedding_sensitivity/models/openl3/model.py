@@ -11,6 +11,20 @@ import numpy as np
 from embedding_sensitivity.files.atomic import replacing, sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
+from embedding_sensitivity.models.openl3.constants import (
+    CHANNELS,
+    DIMENSION,
+    EPSILON,
+    HOP,
+    LEAST,
+    N_BANDS,
+    N_FFT,
+    N_FRAMES,
+    RANGE_DB,
+    SAMPLERATE,
+    WINDOW,
+    WINDOW_HOP,
+)
 from embedding_sensitivity.models.shared import kaiser_best
 from embedding_sensitivity.models.shared.frontend import mel_filters
 from embedding_sensitivity.models.shared.initial import N_PINK_CLIPS, pink_noise
@@ -19,20 +33,6 @@ from embedding_sensitivity.models.shared.torch_model import TorchModel
 if TYPE_CHECKING:
     import torch
 
-SAMPLERATE = 48000
-WINDOW = SAMPLERATE
-WINDOW_HOP = SAMPLERATE // 10
-N_FFT = 2048
-HOP = 242
-N_BANDS = 128
-N_FRAMES = 199
-LEAST = 1e-10
-RANGE_DB = 80.0
-DIMENSION = 512
-EPSILON = 1e-3
-# In and out of each convolution; every second one ends a block.
-CHANNELS = (1, 64, 64, 128, 128, 256, 256, 512, 512)
-N_BLOCKS = 4
 WEIGHTS_FILE = "openl3_audio_mel128_music-v0_4_0.h5"
 # Windows that TensorFlow computes at once, the default of the package's own functions.
 N_AT_ONCE = 32

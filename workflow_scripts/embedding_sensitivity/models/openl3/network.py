@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from embedding_sensitivity.models.openl3.model import (
+from embedding_sensitivity.models.openl3.constants import (
     EPSILON,
     HOP,
     LEAST,
