@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.project import first_of
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """#!/bin/sh
 echo "$@"
@@ -112,10 +114,66 @@ def test_python_without_venv_is_one_clear_line(checkout):
     assert failed.returncode != 0 and "python3.11-venv" in said and made.startswith("make: ***")
 
 
-def test_path_with_a_blank_is_refused_in_one_line(checkout):
-    blank = checkout.rename(checkout.with_name("a checkout"))
-    failed = make(blank, "demo")
+@pytest.mark.parametrize("sign", first_of(" '\"()[]{}$:;&|<>*?!#%^`\\,\t", 4))
+def test_path_with_a_blank_or_sign_is_refused_in_one_line(checkout, sign):
+    odd = checkout.rename(checkout.with_name(f"a{sign}checkout"))
+    failed = make(odd, "demo")
     assert failed.returncode != 0 and failed.stderr.count("\n") == 1 and "blank" in failed.stderr
+    assert "move it to a path of letters" in failed.stderr
+
+
+def test_a_path_in_other_letters_is_taken(checkout):
+    other = checkout.rename(checkout.with_name("Flöte_笛子.+=@~-1"))
+    assert make(other, "tidy").stdout == "tidy config.yaml\n"
+
+
+ODD_CONFIG = """my [1] 'a' "b" $HOME $(c) `d`: e;f&g #h %.yaml"""
+
+
+@pytest.mark.parametrize("target", ["plan", "missing", "verify", "tidy"])
+def test_a_config_of_any_name_is_given_on_as_it_is(checkout, target):
+    said = make(checkout, target, f"CONFIG={ODD_CONFIG}").stdout
+    assert said == f"{target} {ODD_CONFIG}\n"
+
+
+def test_experiments_and_cores_are_given_on_as_they_are(checkout):
+    said = make(checkout, "compare", "A=$x y", "B='", f"CONFIG={ODD_CONFIG}", "CORES=1 2").stdout
+    assert said.startswith(f"compare $x y ' --config {ODD_CONFIG} --cores 1 2\n")
+
+
+def test_a_folder_of_wheels_that_pip_would_split_is_refused(checkout):
+    for folder in ("my wheels", "my,wheels"):
+        failed = make(checkout, "envs", f"WHEELS={folder}")
+        assert failed.returncode != 0 and failed.stderr.count("\n") == 1
+        assert f"'{folder}' has a blank or comma" in failed.stderr
+
+
+def environment_in(checkout: Path, **variables: str) -> dict[str, str]:
+    """What a command of a recipe finds in its environment."""
+    (checkout / ".venv/bin/embedding-sensitivity").write_text("#!/bin/sh\nexec env -0\n")
+    given = {**os.environ, **variables}
+    command = ["make", "--silent", "plan"]
+    said = subprocess.run(command, cwd=checkout, env=given, capture_output=True, check=True).stdout
+    return dict(pair.split("=", 1) for pair in os.fsdecode(said).split("\0") if pair)
+
+
+def test_the_users_settings_of_python_and_matplotlib_are_left_out(checkout):
+    given = {
+        **{"PYTHONPATH": "/x", "PYTHONSTARTUP": "/x", "PYTHONHOME": "/x", "PYTHONHASHSEED": "x"},
+        **{"PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1"},
+        **{"MPLBACKEND": "nonsense", "MATPLOTLIBRC": "/x", "TMPDIR": "/x y/z"},
+    }
+    found = environment_in(checkout, **given)
+    assert not (set(given) & set(found))
+    assert found["PYTHONUTF8"] == "1"
+
+
+def test_where_home_cannot_be_written_caches_are_in_the_checkout(checkout, tmp_path):
+    for home in ("/dev/null", "/proc"):
+        found = environment_in(checkout, HOME=home, XDG_CACHE_HOME="")
+        assert found["XDG_CACHE_HOME"] == str(checkout / ".snakemake" / "cache")
+    home = tmp_path / "a home"
+    assert environment_in(checkout, HOME=str(home), XDG_CACHE_HOME="")["XDG_CACHE_HOME"] == ""
 
 
 def test_tidy_deletes_on_a_clear_yes_alone(checkout):
