@@ -253,8 +253,18 @@ def test_refuses_a_path_with_a_blank(tmp_path):
     assert "blank" in one_line(subprocess.run(call, env=found, capture_output=True, text=True))
 
 
-def test_quotes_a_path_with_marks(tmp_path):
-    shutil.copytree(TOOLS / "conda", tmp_path / 'a"b\\c' / "conda")
-    call = [tmp_path / 'a"b\\c' / "conda" / "bin" / "conda", "info", "--json"]
+@pytest.mark.parametrize("sign", ['"', "\\", "'", "(", "$", ":"])
+def test_refuses_a_path_with_a_sign_that_bash_acts_on(tmp_path, sign):
+    """Snakemake activates with it unquoted: the answer would be right, and no job would start."""
+    shutil.copytree(TOOLS / "conda", tmp_path / f"a{sign}c" / "conda")
+    call = [tmp_path / f"a{sign}c" / "conda" / "bin" / "conda", "info", "--json"]
+    found = environment_without_conda()
+    assert "sign" in one_line(subprocess.run(call, env=found, capture_output=True, text=True))
+
+
+def test_a_path_in_other_letters_is_answered_as_it_is(tmp_path):
+    folder = tmp_path / "Flöte_笛子.+=@~-1"
+    shutil.copytree(TOOLS / "conda", folder / "conda")
+    call = [folder / "conda" / "bin" / "conda", "info", "--json"]
     info = json.loads(subprocess.check_output(call, env=environment_without_conda()))
-    assert info["conda_prefix"] == f'{tmp_path}/a"b\\c/conda'
+    assert info["conda_prefix"] == f"{folder}/conda"
