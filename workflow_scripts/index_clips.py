@@ -89,14 +89,15 @@ def main(snakemake) -> None:
     if params.folder:
         log.log(
             NOTE,
-            "%d files below %s: %d embedded, %d of audio not embedded (%d of them bad clips), %d "
-            "passed over as no audio; clips_report.csv lists all that are not embedded, and why",
+            "%d files below %s: %d embedded, %d of audio left out, %d bad clips, %d passed over as "
+            "no audio (%s has the reasons)",
             len(paths) + len(passed_over),
             params.folder,
             n_embedded,
-            len(paths) - n_embedded,
+            len(left_out),
             len(dropped),
             len(passed_over),
+            snakemake.output.report,
         )
     for fault in recordings.describe_faults(counted, params.analysed):
         log.warning("%s", fault)

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -231,6 +232,15 @@ FORMS = {
 }
 
 
+# By ending: container and codec.
+FORMS_OF_FFMPEG = {
+    "m4a": ("ipod", "aac"),
+    "m4b": ("ipod", "aac"),
+    "aac": ("adts", "aac"),
+    "mp2": ("mp2", "mp2"),
+}
+
+
 def test_files_of_every_form_are_read_whatever_their_ending(tmp_path):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 1))
     endings = [(form, ending) for form, several in FORMS.items() for ending in several]
@@ -238,12 +248,19 @@ def test_files_of_every_form_are_read_whatever_their_ending(tmp_path):
         rate = 44100 if form == "XI" else 8000
         soundfile.write(tmp_path / f"{ending}.{ending}", noise, rate, format=form)
     soundfile.write(tmp_path / "o.opus", noise, 8000, format="OGG", subtype="OPUS")
+    for ending, (container, codec) in FORMS_OF_FFMPEG.items():
+        with av.open(str(tmp_path / f"{ending}.{ending}"), "w", format=container) as file:
+            stream = file.add_stream(codec, rate=44100, layout="mono")
+            samples = np.tile(noise.T, 2).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate = 44100
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                file.mux(packet)
     paths = find_audio(tmp_path)
-    assert len(paths) == len(endings) + 1
+    assert len(paths) == len(endings) + len(FORMS_OF_FFMPEG) + 1
     assert all(inspect_file(path).frames >= 8000 for path in paths)
-    # What libsndfile can't write, or not read.
-    others = {".mp1", ".mp2", ".m4a", ".m4b", ".aac", ".opus"}
-    assert {f".{ending.lower()}" for _, ending in endings} >= {*EXTENSIONS} - others
+    tried = {*(f".{ending.lower()}" for _, ending in endings), *(f".{e}" for e in FORMS_OF_FFMPEG)}
+    assert {*EXTENSIONS} - tried == {".opus", ".mp1"}  # of layer 1 there is no encoder
 
 
 def test_every_other_file_is_passed_over_with_a_reason(tmp_path):
