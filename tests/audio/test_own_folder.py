@@ -79,6 +79,14 @@ def test_a_stray_folder_limits_no_label_that_is_analysed(tmp_path, stray):
         assert set(count_training(index(tmp_path)).values()) == {counts["sketches"]}
 
 
+def test_leaving_a_label_out_of_the_analysis_changes_no_clip_unless_it_was_the_smallest(tmp_path):
+    """So nothing is embedded again."""
+    fill(tmp_path, violin=20, piano=24, oboe=16)
+    everything = index(tmp_path).clips
+    assert index(tmp_path, analysed=["violin", "oboe"]).clips == everything
+    assert len(index(tmp_path, analysed=["violin", "piano"]).clips) > len(everything)
+
+
 def test_a_stray_label_of_one_recording_or_of_other_names_stops_nothing(tmp_path):
     fill(tmp_path, violin=16, piano=16)
     for number in range(8):
