@@ -26,6 +26,8 @@ for job in JOBS:
             models=targets.models_of(job, MODEL_NAMES),
             labels=LABELS,
             neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,
+            log_scale=lambda wildcards: settings.declared[wildcards.effect].scale == "log",
+            mild_end=lambda wildcards: settings.declared[wildcards.effect].mild_end,
             measures=job.chosen(settings),
         message:
             targets.message_of(job.group)

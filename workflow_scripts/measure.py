@@ -24,7 +24,8 @@ def main(snakemake) -> None:
     to_read, to_write = given.get("directions"), made.get("directions")
     for index, model in enumerate(params.models):
         stores = given.stores[index], given.originals[index]
-        data = open_effect(*stores, clips, params.labels, params.neutral, model, effect)
+        of_effect = params.neutral, model, effect, params.log_scale, params.mild_end
+        data = open_effect(*stores, clips, params.labels, *of_effect)
         keys = {"model": model, "effect": effect}
         directions = None
         if to_read:

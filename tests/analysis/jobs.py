@@ -21,7 +21,8 @@ KINDS |= {kind.name: kind for kind in paper.FIGURES}
 def run_group(name: str, given: dict, made: dict, labels=None, neutral=None, threads=1, **options):
     """Run the job of a group of measures: of the models m, under the effect of `options`.
 
-    `given` are the inputs, a list of files each, and `made` the outputs.
+    `given` are the inputs, a list of files each, and `made` the outputs; the effect's levels are on
+    a linear scale, without a mild end.
     """
     (job,) = (job for job in jobs_of(shipped()) if job.group.name == name)
     models, effect = options.pop("models", ["m"]), options.pop("effect", "e")
@@ -36,7 +37,10 @@ def run_group(name: str, given: dict, made: dict, labels=None, neutral=None, thr
             threads=threads,
             input=given,
             output=made,
-            params={"models": models, "labels": labels, "neutral": neutral, "measures": measures},
+            params={
+                **{"models": models, "labels": labels, "measures": measures},
+                **{"neutral": neutral, "log_scale": False, "mild_end": None},
+            },
         )
     )
 

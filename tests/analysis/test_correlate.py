@@ -235,3 +235,31 @@ def test_a_label_has_the_same_numbers_without_the_others(tmp_path):
                 for row in (*rows, *one[table]):
                     row.pop("p_adjusted")
             assert one[table] == rows
+
+
+def test_what_moves_by_rounding_alone_is_no_response_and_is_not_ranked(tmp_path):
+    """Steps that ascend as clearly as any, but are a millionth of the distance between labels."""
+
+    def barely(originals, rng):
+        originals += np.repeat([[0.0], [5.0]], len(originals) // 2, axis=0)
+        steps = np.arange(1, len(LEVELS) + 1)[:, None, None]
+        return originals + (5e-7 * steps * np.eye(DIMENSION)[0]).astype(np.float32)
+
+    tables, _ = run(tmp_path / "a", barely)
+    order = read_table(tmp_path / "a" / "displacement_order.csv", "displacement_order")
+    assert [row["responds"] for row in order] == ["0", "0"]
+    assert (column(order, "response") < 1e-5).all()
+    assert {row["spearman_euclidean"] for row in order} == {""}
+    for name in ("r2", "r2_test"):
+        assert {row[name] for row in tables["global_r2"]} == {""}
+    assert {row["r2"] for row in tables["samplewise_r2"]} == {""}
+    assert {row["directions"] for row in tables["spectra"]} == {""}
+    assert {row["participation_ratio"] for row in tables["dimensionality"]} == {""}
+    assert {row["energy_3"] for row in tables["dimensionality"]} == {""}
+    for name in ("equivariance", "predicted"):
+        rows = read_table(tmp_path / "a" / "equivariance.csv", "equivariance")
+        assert {row[name] for row in rows} == {""}
+    (row,) = read_table(tmp_path / "a" / "threshold_90.csv", "threshold_90")
+    assert (row["responds"], row["bound"]) == ("0", ">")
+    moved = read_table(tmp_path / "a" / "displacement.csv", "displacement")
+    assert (column(moved, "euclidean") > 0).any()

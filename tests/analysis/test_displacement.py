@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy import linalg
+from scipy import linalg, stats
 from scipy.stats import ortho_group
 
 from embedding_sensitivity.analysis import displacement
+from embedding_sensitivity.embeddings.effect_data import label_distance
 
 SHAPES = [(40, 6), (12, 30)]
 
@@ -113,9 +114,9 @@ def test_zero_embeddings_have_no_cosine():
 
 def test_distance_between_labels():
     centroids = {"a": np.array([0.0, 0.0]), "b": np.array([3.0, 4.0]), "c": np.array([0.0, 1.0])}
-    assert displacement.label_distance(centroids, "a") == pytest.approx(3)
-    assert np.isnan(displacement.label_distance({"a": np.ones(2)}, "a"))
-    assert np.isnan(displacement.label_distance({"a": np.ones(2), "b": np.ones(2)}, "a"))
+    assert label_distance(centroids, "a") == pytest.approx(3)
+    assert np.isnan(label_distance({"a": np.ones(2)}, "a"))
+    assert np.isnan(label_distance({"a": np.ones(2), "b": np.ones(2)}, "a"))
 
 
 def test_order_with_level():
@@ -132,3 +133,55 @@ def test_order_with_level():
     assert swapped["spearman_euclidean"] == pytest.approx(-0.8)
     still = displacement.order_with_level([rows[0]] * 3)
     assert np.isnan(still["spearman_euclidean"])
+
+
+def test_debiased_cka_of_unrelated_points_is_nothing_however_few():
+    rng = np.random.default_rng(0)
+    found = [displacement.debiased_cka(*rng.normal(size=(2, 24, 753))) for _ in range(100)]
+    # Plain CKA of the same points is 0.97.
+    assert np.mean(found) == pytest.approx(0, abs=0.01)
+    points = draw(24, 30)
+    turned = 3 * points @ ortho_group.rvs(30, random_state=0) + 5
+    assert displacement.debiased_cka(points, turned) == pytest.approx(1, abs=1e-12)
+    assert np.isnan(displacement.debiased_cka(points[:3], points[:3]))
+    assert np.isnan(displacement.debiased_cka(points, 0 * points + 0.1))
+
+
+def test_debiased_cka_is_the_unbiased_hsic_of_song():
+    first, second = draw(12, 6), draw(12, 9, seed=1)
+
+    def hsic(one, other):
+        n = len(one)
+        a, b = (points @ points.T * (1 - np.eye(n)) for points in (one, other))
+        sums = np.trace(a @ b), a.sum() * b.sum() / (n - 1) / (n - 2), (a @ b).sum()
+        return (sums[0] + sums[1] - 2 / (n - 2) * sums[2]) / n / (n - 3)
+
+    expected = hsic(first, second) / np.sqrt(hsic(first, first) * hsic(second, second))
+    assert displacement.debiased_cka(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_kad_of_two_gaussians_is_that_of_their_kernel():
+    """With a bandwidth b of the kernel, 2 (b^2 / (b^2 + 2))^(d/2) (1 - exp(-t^2 / 2 (b^2 + 2)))."""
+    rng = np.random.default_rng(0)
+    dimension, step = 10, 3.0
+    found = []
+    for _ in range(200):
+        first, second = rng.normal(size=(2, 24, dimension))
+        second[:, 0] += step
+        found.append(displacement.kernel_distance(first, second))
+    # The median distance of two points: the square is twice a chi-squared variable.
+    squared = 2 * stats.chi2.median(dimension)
+    expected = 2 * (squared / (squared + 2)) ** (dimension / 2)
+    expected *= 1 - np.exp(-(step**2) / 2 / (squared + 2))
+    assert np.mean(found) == pytest.approx(expected, rel=0.02)
+
+
+def test_kad_where_nothing_moves_is_nothing():
+    points = draw(24, 100)
+    assert displacement.kernel_distance(points, points.copy()) == pytest.approx(0, abs=1e-12)
+    assert displacement.kernel_distance(points, points + 1e-9) == pytest.approx(0, abs=1e-9)
+    assert np.isnan(displacement.kernel_distance(0 * points, points))
+    assert np.isnan(displacement.kernel_distance(points[:1], points[:1]))
+    noise = np.random.default_rng(1)
+    nothing = [displacement.kernel_distance(*noise.normal(size=(2, 24, 753))) for _ in range(100)]
+    assert np.mean(nothing) == pytest.approx(0, abs=2 * np.std(nothing) / 10 + 1e-4)

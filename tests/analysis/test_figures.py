@@ -187,6 +187,21 @@ def shown_texts(figure) -> list:
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
+def check_texts(figure) -> None:
+    """No text is clipped by the figure's edge, or lies on another."""
+    renderer = figure.canvas.get_renderer()
+    shown = [text for text in shown_texts(figure) if text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1, text
+        assert box.x1 <= width + 1 and box.y1 <= height + 1, text
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+
+
 def words(figure) -> str:
     return "\n".join(text.get_text() for text in shown_texts(figure))
 

@@ -51,7 +51,8 @@ def displacements(model, labels, effect):
             yield {
                 "model": model, "effect": effect["name"], "level": level, "label": label,
                 "cosine": 0.01 * value, "euclidean": 6 * value, "relative": 0.3 * value,
-                "frechet": (4 * value) ** 2, "cka": 1 - 0.01 * value,
+                "frechet": (4 * value) ** 2, "cka_debiased": 1 - 0.01 * value,
+                "kad": 0.1 * value,
             }  # fmt: skip
 
 
@@ -132,9 +133,10 @@ def test_verdict_bars_are_shares_of_cells():
 
 def test_displacement_lines_are_means_and_bands_ranges_over_labels():
     figure = draw("displacement", IRMAS[:3], effect_params("lowpass", 6))
-    cosine, relative, frechet, cka = figure.axes[:4]
+    cosine, relative, frechet, cka, kad = figure.axes[:5]
     np.testing.assert_allclose(cosine.lines[0].get_ydata(), 0.02 * np.arange(6) / 6)
     np.testing.assert_allclose(cka.lines[0].get_ydata(), 1 - 0.02 * np.arange(6) / 6)
+    np.testing.assert_allclose(kad.lines[0].get_ydata(), 0.2 * np.arange(6) / 6)
     band = relative.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx(0.9 * 5 / 6)
     assert cosine.get_ylim()[0] == 0
@@ -148,11 +150,11 @@ def test_frechet_and_relative_displacement_need_a_distance_between_labels():
     style = style_of(FIGURES["displacement"], {})
     with matplotlib.rc_context(rc_of(style)):
         figure = displacement_figure(["clap"], EffectAxis.of(effect), style, rows, [])
-    assert [len(panel.lines) for panel in figure.axes[:4]] == [1, 0, 0, 1]
+    assert [len(panel.lines) for panel in figure.axes[:5]] == [1, 0, 0, 1, 1]
 
 
 def test_orders_with_the_level_are_means_and_ranges_over_labels():
-    panel = draw("displacement", IRMAS[:2], effect_params("lowpass", 6)).axes[4]
+    panel = draw("displacement", IRMAS[:2], effect_params("lowpass", 6)).axes[5]
     names = [text.get_text() for text in panel.get_yticklabels()]
     ranges = [
         line for line in panel.lines if line.get_linestyle() == "-" and line.get_color() != GREY

@@ -41,6 +41,10 @@ SENSITIVITY = {
     "draw_principal_angles",
     "draw_table1",
     "draw_displacement",
+    "draw_equivariance",
+    "draw_heldout_energy",
+    "draw_retrieval",
+    "draw_threshold_90",
 }
 TRAJECTORIES = {"measure_trajectories", "draw_trajectories"}
 MEASURES = SENSITIVITY | DEBIASING | TRAJECTORIES

@@ -10,6 +10,7 @@ from support import browser
 
 MODELS = ("logmel (control)", "musicnn", "musicnn-untrained (control)")
 SECTIONS = {
+    "0. At which level a clip is lost": (),
     "1. Impact (section II)": ("trajectories",),
     "2. Correlation (section III)": ("correlation",),
     "3. Dimensionality (section III)": ("samplewise", "spectra"),
@@ -17,6 +18,7 @@ SECTIONS = {
     "Clips": (),
 }
 TABLES = {
+    "threshold_90.csv": "0. At which level a clip is lost",
     "displacement_order.csv": "1. Impact (section II)",
     "global_r2.csv": "2. Correlation (section III)",
     "table1.csv": "2. Correlation (section III)",
@@ -24,6 +26,8 @@ TABLES = {
     "cross_label.csv": "2. Correlation (section III)",
     "nulls.csv": "2. Correlation (section III)",
     "dimensionality.csv": "3. Dimensionality (section III)",
+    "dimensionality_mean.csv": "3. Dimensionality (section III)",
+    "equivariance_mean.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
     "dropped_clips.csv": "Clips",
     "recordings.csv": "Clips",
@@ -37,8 +41,11 @@ CELLS = (
 def expected_rows(section: str) -> set[tuple]:
     rows = set(itertools.product(MODELS, ("gain", "reverb"), SECTIONS[section], ("all", "cello")))
     if section.startswith("3."):
-        kinds = ("dimensionality", "principal_angles")
+        kinds = ("dimensionality", "equivariance", "heldout_energy", "principal_angles")
         rows |= {("all", effect, kind, "all") for effect in ("gain", "reverb") for kind in kinds}
+    if section.startswith("0."):
+        rows |= {("all", effect, "retrieval", "all") for effect in ("gain", "reverb")}
+        rows.add(("all", "all", "threshold_90", "all"))
     if section.startswith("1."):
         rows |= {("all", effect, "displacement", "all") for effect in ("gain", "reverb")}
     if section.startswith("4."):

@@ -38,10 +38,13 @@ ADDED = {
     "rho_within_high, mean_rho_across, p_recording, p_common, p_reversal, p_recording_adjusted, "
     "p_common_adjusted, p_reversal_adjusted",
     "principal_angles": "method, index",
+    "dimensionality": "participation_ratio_own, energy_3, energy_3_low, energy_3_high, "
+    "n_groups_test",
+    "spectra": "directions_f, random",
     "auc_gain": "p, p_adjusted, n_groups",
     "verdicts": "train, test, untested, lowest_gain, highest_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "
-    "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips",
+    "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips, cka_debiased, kad",
     "paper_comparison": "paper_std, difference_in_std",
 }
 
@@ -61,7 +64,9 @@ def test_rows_are_sorted_by_number_and_written_in_full(tmp_path):
     ]
     tables.write_table(tmp_path / "spectra.csv", "spectra", rows)
     text = (tmp_path / "spectra.csv").read_text(encoding="utf-8")
-    assert text.splitlines()[1:] == ["b,gain,x,2,,", f"b,gain,x,9,{1 / 3!r},", "b,gain,x,10,0.1,"]
+    assert text.splitlines()[1:] == [
+        "b,gain,x,2,,,,", f"b,gain,x,9,{1 / 3!r},,,", "b,gain,x,10,0.1,,,",
+    ]  # fmt: skip
     tables.write_table(tmp_path / "again.csv", "spectra", reversed(rows))
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "spectra.csv").read_bytes()
 

@@ -36,13 +36,19 @@ def global_cca(effected: np.ndarray) -> tuple[np.ndarray, int]:
 
     Returns
     -------
-    u : (d,), unit length, its largest-magnitude entry positive; zero if no point differs
+    u : (d,), unit length, its largest-magnitude entry positive; zero if no clip's points differ
     rank : number of singular values kept; N P - 1 or more means that any levels can be fitted
         (`is_saturated`)
     """
     n_levels, n_clips, dimension = effected.shape
     fit = LeastSquares(effected.reshape(n_levels * n_clips, dimension))
-    return oriented(fit.solve(np.repeat(unit_levels(n_levels), n_clips))), fit.rank
+    direction = oriented(fit.solve(np.repeat(unit_levels(n_levels), n_clips)))
+    return direction * moves(effected), fit.rank
+
+
+def moves(effected: np.ndarray) -> bool:
+    """Whether any clip's points (P, N, d) differ: if not, what the level is fitted by is rounding."""
+    return bool((effected != effected[0]).any())
 
 
 def is_saturated(rank: int, n_points: int) -> bool:

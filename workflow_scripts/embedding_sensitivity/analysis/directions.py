@@ -104,6 +104,11 @@ def spectrum(values: np.ndarray) -> np.ndarray:
     return values / values[0] if values[0] > 0 else np.full_like(values, np.nan)
 
 
+def singular_values(points: np.ndarray) -> np.ndarray:
+    """The min(N, d) singular values of points (N, d)."""
+    return linalg.svdvals(points)
+
+
 def centred_singular_values(points: np.ndarray) -> np.ndarray:
     """The min(N, d) singular values of points (N, d) less their mean."""
     return linalg.svdvals(points - points.mean(axis=0))

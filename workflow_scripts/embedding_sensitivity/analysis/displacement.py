@@ -1,11 +1,9 @@
 """How far an effect moves embeddings at each level: measures that fit no direction.
 
 Of one label's training clips, which are as many in every label where the split is the paper's:
-the Frechet distance and CKA depend on the number of clips. Embeddings are x_i, and x_i^p with the
-effect at level p.
+the Frechet distance and plain CKA depend on the number of clips; debiased CKA and KAD don't.
+Embeddings are x_i, and x_i^p with the effect at level p.
 """
-
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,16 +26,6 @@ def cosine_displacement(originals: np.ndarray, effected: np.ndarray) -> np.ndarr
 def euclidean_displacement(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
     """|x_i^p - x_i| of rows (N, d), shape (N,)."""
     return np.linalg.norm(effected - originals, axis=1)
-
-
-def label_distance(centroids: Mapping[str, np.ndarray], label: str) -> float:
-    """Mean distance of a label's centroid of uneffected embeddings (d,) to the other labels'.
-
-    NaN if there is no other, or all are the same.
-    """
-    others = [centroid for name, centroid in centroids.items() if name != label]
-    distances = [np.linalg.norm(centroids[label] - centroid) for centroid in others]
-    return float(np.mean(distances)) if any(distances) else np.nan
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -78,13 +66,63 @@ def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
         return float(np.minimum(shared / (norms[0] * norms[1]), 1.0))
 
 
+def debiased_cka(first: np.ndarray, second: np.ndarray) -> float:
+    """Linear CKA of paired points (n, d), (n, e), of expectation 0 where they are unrelated.
+
+    The inner product of the U-centred Gram matrices over their norms, which is the unbiased HSIC
+    (Song et al. 2012, Szekely and Rizzo 2014), from -1 to 1. NaN for fewer than four points, or
+    where a set's points are all the same.
+    """
+    if len(first) < 4:
+        return np.nan
+    grams = [_u_centred(points - points.mean(axis=0)) for points in (first, second)]
+    norms = [np.linalg.norm(gram) for gram in grams]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.clip((grams[0] * grams[1]).sum() / (norms[0] * norms[1]), -1.0, 1.0))
+
+
+def _u_centred(points: np.ndarray) -> np.ndarray:
+    """The Gram matrix of points (n, d) without its diagonal, its rows summing to zero."""
+    n_points = len(points)
+    gram = points @ points.T
+    np.fill_diagonal(gram, 0.0)
+    means = gram.sum(axis=0) / (n_points - 2)
+    gram += means.sum() / (n_points - 1) - means - means[:, None]
+    np.fill_diagonal(gram, 0.0)
+    return gram
+
+
+def kernel_distance(originals: np.ndarray, effected: np.ndarray) -> float:
+    """Kernel audio distance: the squared maximum mean discrepancy of paired points (N, d).
+
+    Gaussian kernel, its bandwidth the median distance of two originals (Chung et al. 2025). The
+    U-statistic of pairs of different clips (Gretton et al. 2012, lemma 6): unbiased at any N, and 0
+    where nothing moves, though clip and original depend on each other. NaN for one clip, or where
+    half of the originals are the same.
+    """
+    n_clips = len(originals)
+    centre = originals.mean(axis=0)  # rounding grows with the distance to the origin
+    points = np.concatenate([originals - centre, effected - centre])
+    gram = points @ points.T
+    lengths = np.diag(gram).copy()
+    squares = np.maximum(lengths + lengths[:, None] - 2 * gram, 0.0)
+    pairs = np.triu_indices(n_clips, 1)
+    bandwidth = np.median(np.sqrt(squares[pairs])) if n_clips > 1 else 0.0
+    if not bandwidth:
+        return np.nan
+    kernel = np.exp(-squares / (2 * bandwidth**2))
+    blocks = kernel[:n_clips, :n_clips], kernel[n_clips:, n_clips:], kernel[:n_clips, n_clips:]
+    within, moved, between = (block.sum() - np.trace(block) for block in blocks)
+    return float((within + moved - 2 * between) / (n_clips * (n_clips - 1)))
+
+
 def describe_level(originals: np.ndarray, effected: np.ndarray, distance: float) -> dict:
     """Columns of table displacement of one level and label.
 
     Parameters
     ----------
     originals, effected : (N, d), float64, the same clips
-    distance : `label_distance` of the label
+    distance : `effect_data.label_distance` of the label
 
     Means over clips, and their quantiles; clips whose embedding is zero have no cosine.
     """
@@ -104,6 +142,8 @@ def describe_level(originals: np.ndarray, effected: np.ndarray, distance: float)
             row[f"{name}_{suffix}"] = float(np.quantile(values, quantile))
     row["frechet"] = frechet_distance(originals, effected)
     row["cka"] = linear_cka(originals, effected)
+    row["cka_debiased"] = debiased_cka(originals, effected)
+    row["kad"] = kernel_distance(originals, effected)
     return row
 
 

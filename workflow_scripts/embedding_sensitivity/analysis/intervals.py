@@ -52,6 +52,10 @@ def _slope_of_fisher(value):
     return 1 / (1 - value**2)
 
 
+def _slope_of_logit(value):
+    return 1 / (value * (1 - value))
+
+
 def _log_rest(value):
     return -np.log1p(-value)
 
@@ -69,6 +73,8 @@ def _slope_of_log_rest(value):
 PLAIN = Scale(np.asarray, np.asarray, np.ones_like, (-np.inf, np.inf))
 # Fisher's z of a correlation.
 FISHER = Scale(np.arctanh, np.tanh, _slope_of_fisher, (-1.0, 1.0))
+# Of a share from 0 to 1.
+LOGIT = Scale(special.logit, special.expit, _slope_of_logit, (0.0, 1.0))
 # -log(1 - x) of a share explained, which has an end at 1 alone.
 LOG_REST = Scale(_log_rest, _from_log_rest, _slope_of_log_rest, (-np.inf, 1.0))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import LeastSquares, unit_levels
+from embedding_sensitivity.analysis.cca import LeastSquares, moves, unit_levels
 
 N_FOLDS = 4
 # Relative to the mean eigenvalue of X'X, of those that can differ from zero.
@@ -43,14 +43,14 @@ def fit_ridge(effected: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, 
     Returns
     -------
     w : (d,), whose scalar product with a point predicts the level's rank, 0 to 1, up to a constant;
-        zero if no point differs
+        zero if no clip's points differ
     penalty : of `PENALTIES`, that of the least squared error over left-out recordings
     """
     n_levels, n_clips, dimension = effected.shape
     fit = LeastSquares(effected.reshape(n_levels * n_clips, dimension))
     targets = np.repeat(unit_levels(n_levels) - 0.5, n_clips)
     penalty = choose_penalty(fit, targets, np.tile(recording_folds(groups), n_levels))
-    return Ridge(fit, penalty).solve(targets), penalty
+    return Ridge(fit, penalty).solve(targets) * moves(effected), penalty
 
 
 def mean_eigenvalue(fit: LeastSquares) -> float:

@@ -27,6 +27,7 @@ class Effect:
         channels), to the effected clip of that shape, float32 or float64
     scale : of an axis of levels
     neutral : the level at which the effect does nothing
+    mild_end : of an effect without: the end of the levels at which it does least
     options : fixed ones, given to `make`
     find_fault_at : why a level in the range isn't accepted at a sample rate, or None if it is
     stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
@@ -48,6 +49,7 @@ class Effect:
     make: Callable[..., Callable]
     scale: Literal["linear", "log"] = "linear"
     neutral: float | None = None
+    mild_end: Literal["low", "high"] | None = None
     options: Mapping[str, float] = field(default_factory=dict)
     find_fault_at: Callable[[float, int], str | None] | None = None
     stateful: bool = False
@@ -68,6 +70,8 @@ class Effect:
             raise InputError(f"range: is {self.range}, expected two finite numbers that ascend")
         if self.scale not in ("linear", "log"):
             raise InputError(f"scale: is {self.scale!r}, expected linear or log")
+        if self.mild_end not in (None, "low", "high"):
+            raise InputError(f"mild_end: is {self.mild_end!r}, expected low, high or None")
         if self.scale == "log" and low <= 0:
             raise InputError(f"range: is {self.range}, but a log scale has positive levels alone")
         if self.stateful and self.needs_seed:

@@ -25,6 +25,7 @@ EFFECT = Effect(
     unit="bit",
     decimals=0,
     range=(1.0, 24.0),
+    mild_end="high",
     make=make_bitcrush,
     seconds=1 / 900,
     packages=("numpy",),

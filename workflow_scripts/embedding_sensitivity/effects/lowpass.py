@@ -53,6 +53,7 @@ EFFECT = Effect(
     decimals=3,
     range=(20.0, 96000.0),
     scale="log",
+    mild_end="high",
     options={"passband_ripple_db": 3, "stopband_attenuation_db": 80},
     find_fault_at=find_stop_edge_fault,
     make=make_lowpass,

@@ -36,6 +36,7 @@ EFFECT = Effect(
     decimals=2,
     range=(0.0, 1.0),
     # No level is neutral: the dry level is not 1, so that room size 0 changes a clip too.
+    mild_end="low",
     options={"damping": 0.5, "wet_level": 0.33, "dry_level": 0.4, "width": 1.0},
     make=Reverb,
     stateful=True,

@@ -1,7 +1,7 @@
 """The embeddings that one (model, effect) is analysed from: rows of two stores, by clip id."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,20 @@ from embedding_sensitivity.clips.split import label_order
 from embedding_sensitivity.embeddings.store import model_identity, read_header, read_rows
 from embedding_sensitivity.files.errors import InputError
 
+# Median displacement relative to the distance between labels, under which what moves is rounding:
+# a float32 has 1e-7, and a network's sums lose some of it.
+MIN_RESPONSE = 1e-5
+
+
+def label_distance(centroids: Mapping[str, np.ndarray], label: str) -> float:
+    """Mean distance of a label's centroid of uneffected embeddings (d,) to the other labels'.
+
+    NaN if there is no other, or all are the same.
+    """
+    others = [centroid for name, centroid in centroids.items() if name != label]
+    distances = [np.linalg.norm(centroids[label] - centroid) for centroid in others]
+    return float(np.mean(distances)) if any(distances) else np.nan
+
 
 @dataclass(frozen=True)
 class EffectData:
@@ -24,6 +38,9 @@ class EffectData:
     labels : in the order of their first appearance in the split
     training, test : clip ids of each label in split order
     group_of : the recording that each clip was cut from
+    neutral_level : the level at which the effect does nothing, in its grid or not; None: none does
+    log_scale : levels are compared on a logarithmic scale
+    mild_end : ``low`` or ``high``, the end of the grid where the effect does least; None: unknown
     """
 
     effected_path: str
@@ -34,6 +51,9 @@ class EffectData:
     training: dict[str, list[str]]
     test: dict[str, list[str]]
     group_of: dict[str, str]
+    neutral_level: float | None = None
+    log_scale: bool = False
+    mild_end: str | None = None
 
     def effected(self, clips: Sequence[str]) -> np.ndarray:
         """Embeddings of `clips` at every level, float32 (P, n, d)."""
@@ -49,6 +69,11 @@ class EffectData:
         return {label: self.originals(clips) for label, clips in self.training.items()}
 
     @cached_property
+    def test_originals(self) -> dict[str, np.ndarray]:
+        """Each label's uneffected test clips, float32 (N, d), read once."""
+        return {label: self.originals(clips) for label, clips in self.test.items()}
+
+    @cached_property
     def centroids(self) -> dict[str, np.ndarray]:
         """The mean of each label's uneffected training clips, float64 (d,)."""
         found = self.training_originals.items()
@@ -62,24 +87,41 @@ class LabelClips:
     groups : the recordings that they were cut from
     """
 
-    def __init__(self, data: EffectData, label: str, of_training: bool) -> None:
-        self._data, self._label, self._of_training = data, label, of_training
-        self.clips = (data.training if of_training else data.test)[label]
+    def __init__(self, data: EffectData, label: str, training: "LabelClips | None" = None) -> None:
+        """Of the test clips where `training`, those of the same label, is given."""
+        self._data, self._label, self._training = data, label, training or self
+        self.clips = (data.test if training else data.training)[label]
         self.groups = [data.group_of[clip] for clip in self.clips]
 
     @cached_property
     def originals(self) -> np.ndarray:
         """Without the effect, (N, d)."""
-        if self._of_training:
-            found = self._data.training_originals[self._label]
-        else:
-            found = self._data.originals(self.clips)
-        return found.astype(np.float64)
+        of_training = self._training is self
+        found = self._data.training_originals if of_training else self._data.test_originals
+        return found[self._label].astype(np.float64)
+
+    @cached_property
+    def measured(self) -> np.ndarray:
+        """At every level, (P, N, d), as stored: rounding too where the label does not respond."""
+        return self._data.effected(self.clips).astype(np.float64)
 
     @cached_property
     def effected(self) -> np.ndarray:
-        """At every level, (P, N, d)."""
-        return self._data.effected(self.clips).astype(np.float64)
+        """At every level, (P, N, d); the originals where the label does not respond."""
+        if self._training.response < MIN_RESPONSE:
+            return np.repeat(self.originals[None], len(self._data.levels), axis=0)
+        return self.measured
+
+    @cached_property
+    def response(self) -> float:
+        """Median over clips and levels that do something of |x_i^p - x_i|, relative.
+
+        Over `label_distance`; NaN where that is, and a label responds.
+        """
+        distance = label_distance(self._data.centroids, self._label)
+        applied = self.measured[~self._data.neutral]
+        lengths = [np.linalg.norm(points - self.originals, axis=1) for points in applied]
+        return float(np.median(lengths) / distance)
 
 
 @dataclass(frozen=True)
@@ -103,8 +145,14 @@ class LabelData:
 
     @classmethod
     def of(cls, label: str, data: EffectData, directions: Any = None) -> "LabelData":
-        training, test = (LabelClips(data, label, of_training) for of_training in (True, False))
+        training = LabelClips(data, label)
+        test = LabelClips(data, label, training)
         return cls(label, data.levels, data.neutral, training, test, directions, data)
+
+    @property
+    def responds(self) -> bool:
+        """Whether the effect moves the label's training clips by more than rounding."""
+        return not self.training.response < MIN_RESPONSE
 
 
 def open_effect(
@@ -115,6 +163,8 @@ def open_effect(
     neutral: float | None,
     model: str,
     effect: str,
+    log_scale: bool = False,
+    mild_end: str | None = None,
 ) -> EffectData:
     """Check the two stores of a model and effect against the clip index.
 
@@ -125,6 +175,7 @@ def open_effect(
     labels : labels to analyse, None for all
     neutral : the level at which the effect does nothing, if it has one
     model, effect : what the stores must say they are of
+    log_scale, mild_end : see `EffectData`
 
     Raises
     ------
@@ -175,6 +226,9 @@ def open_effect(
         training=split["train"],
         test=split["test"],
         group_of={clip.clip: clip.group for clip in clips},
+        neutral_level=neutral,
+        log_scale=log_scale,
+        mild_end=mild_end,
     )
     first = data.training[order[0]][:1]
     dimensions = data.effected(first).shape[-1], data.originals(first).shape[-1]

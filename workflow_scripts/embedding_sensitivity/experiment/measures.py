@@ -27,6 +27,7 @@ from embedding_sensitivity.files.errors import InputError
 
 PACKAGE = f"{__name__.partition('.')[0]}.measures"
 FOLDER = Path(__file__).parents[1] / "measures"
+RETRIEVAL = "0. At which level a clip is lost"
 IMPACT = "1. Impact (section II)"
 CORRELATION = "2. Correlation (section III)"
 DIMENSIONALITY = "3. Dimensionality (section III)"

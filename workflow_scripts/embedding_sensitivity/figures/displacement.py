@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.panels import describe_neutral, legend, legend_height
+from embedding_sensitivity.figures.panels import legend, legend_height, mark_neutral, model_handles
 from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
 
 # What the panels show, all of it free of the model's unit, and their axis labels.
@@ -16,8 +15,11 @@ PANELS = (
     ("cosine", "cosine\ndisplacement"),
     ("relative", "Euclidean /\nlabel distance"),
     ("frechet", "root Fréchet /\nlabel distance"),
-    ("cka", "CKA with\noriginals"),
+    ("cka_debiased", "CKA with\noriginals"),
+    ("kad", "KAD to\noriginals"),
 )
+# Of these columns as they are; the Frechet distance is divided by the distance between labels.
+SHOWN = ("cosine", "relative", "cka_debiased", "kad")
 # Columns of table displacement_order, top down. Relative displacement has the Euclidean's order.
 ORDERS = {
     "spearman_cosine": "cosine",
@@ -34,7 +36,7 @@ def displacement_figure(
     rows: Iterable[Mapping],
     orders: Iterable[Mapping],
 ) -> Figure:
-    """Four measures that compare models against the level, and the order of each with it.
+    """Five measures that compare models against the level, and the order of each with it.
 
     `rows` are of the table displacement, `orders` of displacement_order; as wide as a column. A
     line is the mean over labels, its band reaches from the lowest label to the highest; so do
@@ -46,22 +48,14 @@ def displacement_figure(
             found.setdefault((row["model"], row["level"], name), []).append(value)
     looks = look.model_looks(models)
     size = style["font_size"]
-    columns = 2 if max(len(look.model_title(model)) for model in models) < 22 else 1
-    handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=3, linewidth=style["line_width"],
-               label=look.shorten(look.model_title(model), 1.3 if columns == 2 else 2.8, size))
-        for model, (colour, marker) in looks.items()
-    ]  # fmt: skip
-    if effect.neutral_rank is not None:
-        text = f"no effect ({describe_neutral(effect)})"
-        handles.append(Line2D([], [], color=look.GREY, linewidth=0.7, linestyle=":", label=text))
-    legend_in = legend_height(len(handles), columns)
+    handles, columns = model_handles(models, size, linewidth=style["line_width"])
+    legend_in = legend_height(len(handles) + (effect.neutral_rank is not None), columns)
     order_in = len(ORDERS) * max(0.17, 0.05 * (len(models) + 1))
     figure, axes = look.grid(
         len(PANELS),
         1,
         COLUMN_IN,
-        0.85,
+        0.75,
         left=0.72,
         right=0.12,
         top=0.12 + 2.6 * size * 1.25 / 72,
@@ -87,9 +81,7 @@ def displacement_figure(
                 markevery=max(1, len(x) // 8), linewidth=style["line_width"],
             )  # fmt: skip
         effect.set_x(panel)
-        if effect.neutral_rank is not None:
-            panel.axvline(effect.neutral, color=look.GREY, linewidth=0.7, linestyle=":", zorder=0)
-        if column == "cka":
+        if column == "cka_debiased":
             panel.set_ylim(top=1 + 0.05 * (1 - panel.get_ylim()[0]))
         else:
             panel.set_ylim(bottom=0)
@@ -97,6 +89,7 @@ def displacement_figure(
         panel.set_ylabel(title)
         panel.yaxis.set_label_coords(-0.145, 0.5)
         panel.tick_params(labelbottom=panel is axes[-1])
+    handles += mark_neutral(axes, effect)
     axes[-1].set_xlabel(effect.label)
     left, _, width, _ = axes[-1].get_position().bounds
     height = figure.get_size_inches()[1]
@@ -108,7 +101,7 @@ def displacement_figure(
 
 def _comparable(row: Mapping) -> dict[str, float]:
     """What the panels show of a row of table displacement; empty cells are left out."""
-    shown = {name: float(row[name]) for name in ("cosine", "relative", "cka") if row[name]}
+    shown = {name: float(row[name]) for name in SHOWN if row[name]}
     if row["relative"]:
         # The distance between labels is no column, but euclidean / relative at any level that
         # moves anything; where nothing moves the Frechet distance is 0 up to rounding.

@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
@@ -91,6 +93,69 @@ def set_panel_title(figure: Figure, axes, label: str, lines: Sequence[str], sing
     if text or lines:
         # A given height spares matplotlib measuring every tick label for a title above them.
         axes.set_title("\n".join([*text, *lines]), loc="left", linespacing=1.15, y=1.0)
+
+
+def model_handles(models: Sequence[str], size: float, **drawn) -> tuple[list[Line2D], int]:
+    """A legend's entry for each model, and the number of columns that the titles leave room for."""
+    columns = 2 if max(map(len, map(look.model_title, models))) < 22 else 1
+    drawn = {"markersize": 3, **drawn}
+    handles = [
+        Line2D([], [], color=colour, marker=marker, **drawn,
+               label=look.shorten(look.model_title(model), 1.3 if columns == 2 else 2.8, size))
+        for model, (colour, marker) in look.model_looks(models).items()
+    ]  # fmt: skip
+    return handles, columns
+
+
+def mark_neutral(axes: Iterable, effect: EffectAxis) -> list[Line2D]:
+    """Draw the level that does nothing where it lies inside, and return its legend's entry."""
+    if effect.neutral_rank is None:
+        return []
+    drawn = {"color": look.GREY, "linewidth": 0.7, "linestyle": ":"}
+    for panel in axes:
+        panel.axvline(effect.neutral, zorder=0, **drawn)
+    return [Line2D([], [], **drawn, label=f"no effect ({describe_neutral(effect)})")]
+
+
+def draw_rows(
+    panel,
+    models: Sequence[str],
+    names: Sequence[str],
+    cells: Mapping[tuple[str, str], Mapping],
+    column: str,
+    point_size: float,
+    lowest: float = -np.inf,
+) -> list[float]:
+    """Draw a column's values, a row for each name, a symbol a model; return those that are there.
+
+    `cells` are rows by model and name, cells empty or numbers as text. A bar is an interval, where
+    there are columns of its ends; what is below `lowest` is drawn there.
+    """
+    spread = np.linspace(-0.24, 0.24, len(models)) if len(models) > 1 else [0.0]
+    positions, seen = np.arange(len(names)), []
+    for (model, (colour, marker)), shift in zip(
+        look.model_looks(models).items(), spread, strict=True
+    ):
+        rows = [cells.get((model, name), {}) for name in names]
+        values, low, high = (
+            np.maximum([float(row.get(key) or "nan") for row in rows], lowest)
+            for key in (column, f"{column}_low", f"{column}_high")
+        )
+        panel.hlines(
+            positions + shift, low, high, color=colour, linewidth=0.8, clip_on=False, zorder=2
+        )
+        panel.plot(
+            values, positions + shift,
+            linestyle="", color=colour, marker=marker, markersize=point_size,
+            markeredgewidth=0, clip_on=False, zorder=3,
+        )  # fmt: skip
+        seen += [value for value in values if value == value]
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.grid(axis="x", color="#DDDDDD", linewidth=0.5)
+    panel.set_axisbelow(True)
+    for boundary in positions[1:] - 0.5:
+        panel.axhline(boundary, color="#EEEEEE", linewidth=0.5, zorder=0)
+    return seen
 
 
 def legend(figure: Figure, handles: Sequence, columns: int) -> None:

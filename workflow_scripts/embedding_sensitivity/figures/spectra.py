@@ -32,11 +32,13 @@ def spectra_figure(
         labels,
         headings(model, labels, effect, "Singular values, divided by the largest"),
         panel_height=1.9 if single else 1.2,
-        bottom=0.36 + legend_height(1, 1),
+        bottom=0.36 + legend_height(2, 1),
         left=0.5,
     )
     curves = (
         ("directions", look.BLUE, "-", "sample-wise CCA directions"),
+        ("random", look.GREY, ":", "as many random directions"),
+        ("directions_f", look.GREEN, "-.", "fitted to the common course"),
         ("originals", look.VERMILION, "--", "centred original embeddings"),
     )
     for panel, label in zip(axes, labels, strict=True):

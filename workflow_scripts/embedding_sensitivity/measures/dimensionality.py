@@ -1,4 +1,4 @@
-"""In how many directions an effect moves the clips of a label."""
+"""In how many directions an effect moves the clips of a label, and whether new clips share them."""
 
 from embedding_sensitivity.experiment.measures import (
     DIMENSIONALITY,
@@ -6,9 +6,18 @@ from embedding_sensitivity.experiment.measures import (
     FigureKind,
     Measure,
     Table,
+    combine,
     describe,
 )
 
+# The directions that are kept for the claim: enough for a curved path, few beside the clips.
+N_DIRECTIONS = 3
+ENERGY = {
+    "energy_3": "share of test clips' displacements in the first 3 directions of training clips'",
+    "energy_3_low": "lower end of its 95 % interval, over test recordings",
+    "energy_3_high": "upper end",
+    "n_groups_test": "recordings of the test clips",
+}
 MEASURE = Measure(
     title="number of directions of the displacements",
     section=DIMENSIONALITY,
@@ -21,9 +30,30 @@ MEASURE = Measure(
                 participation_ratio="(sum l)^2 / sum l^2 of the eigenvalues l of the displacements",
                 n_directions_90="fewest eigenvalues that sum to 90 %",
                 mean_displacement_share="|mean displacement|^2 over mean |displacement|^2",
+                participation_ratio_own="N d / (N + d): what N clips give, each its own direction",
+                **ENERGY,
             ),
             ("model", "effect", "label"),
             in_report=True,
+        ),
+        Table(
+            "dimensionality_mean",
+            {**describe("model effect", **ENERGY), "n_labels": "labels that have a value"},
+            ("model", "effect"),
+            in_report=True,
+        ),
+        Table(
+            "heldout_energy",
+            describe(
+                "model effect label",
+                k="number of directions",
+                energy="share of test clips' displacements in the first k directions of training "
+                "clips'",
+                energy_low="lower end of its 95 % interval, over test recordings",
+                energy_high="upper end",
+                energy_random="k / d: what k random directions hold",
+            ),
+            ("model", "effect", "label", "k"),
         ),
     ),
     figures=(
@@ -34,17 +64,64 @@ MEASURE = Measure(
             per="effect",
             style={"point_size": 4.0},
         ),
+        FigureKind(
+            "heldout_energy",
+            "share of new clips' displacements in the first k directions of others, every model in "
+            "one",
+            ("heldout_energy", "dimensionality_mean"),
+            per="effect",
+            style={"line_width": 1.1},
+            draw="draw_energy",
+        ),
     ),
 )
 
 
 def measure(data) -> dict:
-    from embedding_sensitivity.analysis.dimensionality import describe_displacements
 
-    originals = data.training.originals
-    displacements = data.training.effected[~data.neutral] - originals
-    row = describe_displacements(displacements.reshape(-1, originals.shape[1]))
-    return {"dimensionality": [row]}
+    from embedding_sensitivity.analysis.dimensionality import (
+        columns_of,
+        describe_displacements,
+        heldout_energy,
+        leading_directions,
+    )
+    from embedding_sensitivity.analysis.intervals import LOGIT
+
+    training, test, applied = data.training, data.test, ~data.neutral
+    n_clips, dimension = training.originals.shape
+    displacements = (training.effected[applied] - training.originals).reshape(-1, dimension)
+    row = describe_displacements(displacements)
+    row["participation_ratio_own"] = n_clips * dimension / (n_clips + dimension)
+    row["n_groups_test"] = len(set(test.groups))
+    directions = leading_directions(displacements) if test.clips else []
+    found, rows = (None, None), []
+    if len(directions):
+        new = test.effected[applied] - test.originals
+        whole, without = heldout_energy(directions, new, test.groups)
+        for k in range(1, len(directions) + 1):
+            energy = columns_of("energy", (whole[k - 1], without[:, k - 1]), LOGIT)
+            rows.append({"k": k, **energy, "energy_random": k / dimension})
+        last = min(N_DIRECTIONS, len(directions)) - 1
+        found = whole[last], without[:, last]
+    row |= columns_of("energy_3", found, LOGIT)
+    return {"dimensionality": [row], "heldout_energy": rows, "found": found}
+
+
+def conclude(found) -> dict:
+    from embedding_sensitivity.analysis.dimensionality import columns_of_mean
+    from embedding_sensitivity.analysis.intervals import LOGIT
+
+    tables = combine(
+        {
+            label: {name: own[name] for name in ("dimensionality", "heldout_energy")}
+            for label, own in found.items()
+        }
+    )
+    rows = tables["dimensionality"]
+    mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], LOGIT)
+    mean["n_labels"] = sum(row["energy_3"] is not None for row in rows)
+    mean["n_groups_test"] = sum(row["n_groups_test"] for row in rows)
+    return tables | {"dimensionality_mean": [mean]}
 
 
 def draw(tables, subject, style):
@@ -52,3 +129,10 @@ def draw(tables, subject, style):
 
     what = subject.models, subject.labels, subject.effect.name, style
     return dimensionality_figure(*what, tables["dimensionality"])
+
+
+def draw_energy(tables, subject, style):
+    from embedding_sensitivity.figures.heldout_energy import energy_figure
+
+    rows = tables["heldout_energy"], tables["dimensionality_mean"]
+    return energy_figure(subject.models, subject.effect, style, *rows)

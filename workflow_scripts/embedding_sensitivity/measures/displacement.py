@@ -33,6 +33,8 @@ MEASURE = Measure(
                 cka="linear CKA of effected clips with originals",
                 **QUANTILES,
                 n_clips="training clips of the label",
+                cka_debiased="`cka` with an expectation of 0 where the two are unrelated, at any N",
+                kad="kernel audio distance of effected clips to originals, unbiased at any N",
             ),
             ("model", "effect", "level", "label"),
         ),
@@ -45,6 +47,8 @@ MEASURE = Measure(
                 spearman_frechet="of `frechet`",
                 spearman_cka="of `cka`",
                 n_levels="levels",
+                response="median of `relative` over clips and levels that do something",
+                responds="0 where that is under 1e-5: rounding, and nothing is measured of it",
             ),
             ("model", "effect", "label"),
             in_report=True,
@@ -65,19 +69,18 @@ MEASURE = Measure(
 
 
 def measure(data) -> dict:
-    from embedding_sensitivity.analysis.displacement import (
-        describe_level,
-        label_distance,
-        order_with_level,
-    )
+    from embedding_sensitivity.analysis.displacement import describe_level, order_with_level
+    from embedding_sensitivity.embeddings.effect_data import label_distance
 
     distance = label_distance(data.everyone.centroids, data.label)
     originals = data.training.originals
     rows = [
         {"level": level, **describe_level(originals, points, distance)}
-        for level, points in zip(data.levels, data.training.effected, strict=True)
+        for level, points in zip(data.levels, data.training.measured, strict=True)
     ]
-    return {"displacement": rows, "displacement_order": [order_with_level(rows)]}
+    order = order_with_level(rows) if data.responds else {"n_levels": len(rows)}
+    order |= {"response": data.training.response, "responds": data.responds}
+    return {"displacement": rows, "displacement_order": [order]}
 
 
 def draw(tables, subject, style):

@@ -219,6 +219,11 @@ def measure(data) -> dict:
     # Without a direction (an effect that moves nothing) every projection is 0, R2 undefined.
     direction = basis[0] if len(basis) else np.zeros(dimension)
     along = project(training.effected, direction)
+    if not data.responds:
+        counts = {"n_clips": n_clips, "n_levels": n_levels}
+        projections = projection_rows(along, "train", training.clips, data.levels)
+        nothing = {"nulls": [], "cross_label": [], "draws": {}}
+        return {"global_r2": [counts], "projections": projections, **nothing}
     # Random numbers depend on the label alone: models and effects are compared on the same ones.
     draws = null_statistics(
         training.effected, test.effected, training.groups, test.groups, found.penalty, [data.label]

@@ -22,6 +22,8 @@ MEASURE = Measure(
                 index="of the singular value, from 0",
                 directions="singular value of the sample-wise directions over the largest",
                 originals="the same of the centred originals",
+                directions_f="of sample-wise directions fitted to the course of other recordings",
+                random="expected of as many random directions",
             ),
             ("model", "effect", "label", "index"),
         ),
@@ -39,17 +41,30 @@ MEASURE = Measure(
 
 
 def measure(data) -> dict:
-    from embedding_sensitivity.analysis.directions import centred_singular_values, spectrum
-
-    spectra = zip(
-        spectrum(data.directions.singular_values),
-        spectrum(centred_singular_values(data.training.originals)),
-        strict=True,
+    from embedding_sensitivity.analysis.dimensionality import (
+        directions_along_course,
+        random_spectrum,
     )
+    from embedding_sensitivity.analysis.directions import (
+        centred_singular_values,
+        singular_values,
+        spectrum,
+    )
+
+    training = data.training
+    spectra = {
+        "directions": spectrum(data.directions.singular_values),
+        "originals": spectrum(centred_singular_values(training.originals)),
+        "directions_f": spectrum(
+            singular_values(directions_along_course(training.effected, training.groups))
+        ),
+        "random": random_spectrum(*training.originals.shape),
+    }
+    rows = zip(*spectra.values(), strict=True)
     return {
         "spectra": [
-            {"index": index, "directions": of_directions, "originals": of_originals}
-            for index, (of_directions, of_originals) in enumerate(spectra)
+            {"index": index, **dict(zip(spectra, values, strict=True))}
+            for index, values in enumerate(rows)
         ]
     }
 

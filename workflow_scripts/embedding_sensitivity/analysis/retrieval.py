@@ -1,0 +1,219 @@
+"""Whether a test clip with the effect still finds its original among many, by cosine.
+
+Embeddings are x_i, and x_i^p with the effect at level p.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedding_sensitivity.analysis.intervals import (
+    COVERAGE,
+    MIN_RECORDINGS_OF_LABELS,
+    N_RESAMPLES,
+    resampled_groups,
+)
+
+# Clips of the gallery that retrieval is reported for, so that data sets of any size compare.
+GALLERY = 32
+# The recall that a clip's original is found with at `threshold_90`.
+WANTED = 0.9
+# Cosines that differ by less are ties: rounding in double precision.
+TIE = 1e-12
+# Quantiles of an interval's ends.
+ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
+
+
+def count_nearer(
+    queries: np.ndarray, own: np.ndarray, gallery: np.ndarray, is_rival: np.ndarray
+) -> np.ndarray:
+    """How many rivals are at least as near to a query as its own original, by cosine.
+
+    Parameters
+    ----------
+    queries : (P, n, d)
+    own : (n, d), the original of each query
+    gallery : (m, d)
+    is_rival : (n, m), bool: which of the gallery compete with each query's original
+
+    Returns
+    -------
+    (P, n); ties count as nearer, and an embedding of zeros has the cosine 0 with all
+    """
+    own, gallery = _units(own), _units(gallery).T
+    found = np.empty(queries.shape[:2], dtype=int)
+    for at_level, points in zip(found, map(_units, queries), strict=True):
+        similar = points @ gallery >= ((points * own).sum(axis=1) - TIE)[:, None]
+        at_level[:] = (similar & is_rival).sum(axis=1)
+    return found
+
+
+def _units(points: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(points, axis=1, keepdims=True)
+    return np.divide(points, norms, out=np.zeros_like(points), where=norms > 0)
+
+
+def recall_and_mrr(nearer: np.ndarray, rivals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Expected recall at 1 and reciprocal rank of an original among `GALLERY` clips.
+
+    Over all galleries of the original and `GALLERY` - 1 of its rivals, in closed form: how many of
+    the nearer ones are drawn is hypergeometric. With fewer rivals, the gallery of all.
+
+    Parameters
+    ----------
+    nearer, rivals : of the same shape, `count_nearer` and the number of rivals
+
+    Returns
+    -------
+    Two arrays of that shape, NaN where there are no rivals.
+    """
+    drawn = np.minimum(GALLERY - 1, rivals)
+    recall = np.where(rivals > 0, 1.0, np.nan)
+    for index in range(GALLERY - 1):
+        left = np.maximum(rivals - index, 1)
+        recall = recall * np.where(index < drawn, np.maximum(left - nearer, 0) / left, 1.0)
+    mrr = rivals + 1 - recall * (rivals - nearer - drawn)
+    return recall, mrr / ((drawn + 1) * (nearer + 1))
+
+
+def find_threshold(values: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """Where recall first falls under `WANTED`, interpolated between the two levels.
+
+    Parameters
+    ----------
+    values : (P,), levels on the effect's scale, the mildest first
+    recall : (..., P)
+
+    Returns
+    -------
+    (...): -inf where the mildest level is already under it, inf where none is.
+    """
+    under = recall < WANTED - TIE
+    after = under.argmax(axis=-1)
+    before = np.maximum(after - 1, 0)
+    high, low = (
+        np.take_along_axis(recall, index[..., None], -1)[..., 0] for index in (before, after)
+    )
+    share = (high - WANTED) / np.where(high > low, high - low, 1.0)
+    crossed = values[before] + share * (values[after] - values[before])
+    found = np.where(after == 0, -np.inf, crossed)
+    return np.where(under.any(axis=-1), found, np.inf)
+
+
+def retrieve(
+    queries: np.ndarray,
+    own: np.ndarray,
+    groups: Sequence[str],
+    gallery: np.ndarray,
+    gallery_groups: Sequence[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each query how many of the gallery are at least as near as its original, and how many are.
+
+    Parameters
+    ----------
+    queries, own : (P, n, d), (n, d), see `count_nearer`
+    groups : the recordings of the n clips; others of the same recording don't compete
+    gallery, gallery_groups : (m, d), and the recordings of these originals
+
+    Returns
+    -------
+    nearer : (P, n)
+    rivals : (n,)
+    """
+    is_rival = np.asarray(groups)[:, None] != np.asarray(gallery_groups)
+    return count_nearer(queries, own, gallery, is_rival), is_rival.sum(axis=1)
+
+
+def describe_retrieval(nearer: np.ndarray, rivals: np.ndarray) -> dict:
+    """Columns of table retrieval, of one level's queries: `nearer` (n,) and `rivals` (n,)."""
+    row = {"n_gallery": int(rivals.min()) + 1, "n_clips": len(rivals)}
+    row["gallery"] = min(GALLERY, row["n_gallery"])
+    recall, mrr = recall_and_mrr(nearer, rivals)
+    everyone = np.where(rivals > 0, nearer, np.nan)
+    values = {
+        "recall_1": recall,
+        "mrr": mrr,
+        "recall_1_full": np.where(np.isnan(everyone), np.nan, everyone == 0),
+        "mrr_full": 1 / (1 + everyone),
+    }
+    return row | {name: float(found.mean()) for name, found in values.items()}
+
+
+def sides_of(
+    levels: Sequence[float], neutral: float | None, mild_end: str
+) -> list[tuple[str, list[int], np.ndarray]]:
+    """The ways in which an effect grows: `down` to lower levels, `up` to higher ones, or both.
+
+    Parameters
+    ----------
+    levels : (P,), ascending
+    neutral : the level that does nothing; outside the grid, the end nearer to it is the mild one
+    mild_end : ``low`` or ``high``, where no level is neutral
+
+    Returns
+    -------
+    For each its name, and its levels, the mildest first, as indices and values. A neutral level
+    inside the grid is the mildest of both ways, with index -1 if it is not of the grid itself.
+    """
+    values = np.asarray(levels, dtype=np.float64)
+    indices = np.arange(len(values))
+    if neutral is None or not values[0] < neutral < values[-1]:
+        if neutral is not None:
+            mild_end = "low" if neutral <= values[0] else "high"
+        way, order = ("up", 1) if mild_end == "low" else ("down", -1)
+        return [(way, list(indices[::order]), values[::order])]
+    sides = []
+    for way, chosen in (("down", values <= neutral), ("up", values >= neutral)):
+        order = -1 if way == "down" else 1
+        own, at = list(indices[chosen][::order]), values[chosen][::order]
+        inside = at[0] == neutral
+        sides.append((way, own if inside else [-1, *own], at if inside else np.r_[neutral, at]))
+    return sides
+
+
+def threshold_rows(
+    recall: np.ndarray,
+    groups: Sequence[str],
+    sides: Sequence[tuple[str, list[int], np.ndarray]],
+    log_scale: bool,
+    random: np.random.Generator,
+) -> list[dict]:
+    """Rows of table threshold_90, without model and effect: one for each of `sides`.
+
+    Parameters
+    ----------
+    recall : (n, P + 1), expected recall at 1 of each clip at each level, then of its original
+    groups : the recordings of the n clips
+    sides : `sides_of`
+    log_scale : levels are interpolated on a logarithmic scale
+
+    Intervals are percentiles of a bootstrap of the recordings that query; the gallery stays.
+    """
+    known = ~np.isnan(recall[:, 0])  # a clip without rivals is found in any case
+    recall, groups = recall[known], np.asarray(groups)[known]
+    if not len(recall):
+        return []
+    n_groups = len(set(groups))
+    counts = resampled_groups(groups, N_RESAMPLES, random).astype(np.float64)
+    resampled = counts @ recall / counts.sum(axis=1, keepdims=True)
+    rows = []
+    for way, indices, levels in sides:
+        scaled = np.log(levels) if log_scale else levels
+        # Beyond either end is infinite: as levels that ascend, the other way round for `down`.
+        sign = -1.0 if way == "down" else 1.0
+        found = [
+            find_threshold(scaled, means[..., indices]) for means in (recall.mean(0), resampled)
+        ]
+        found = [np.where(np.isinf(each), sign * each, each) for each in found]
+        ends = {"threshold_90": found[0]}
+        if n_groups >= MIN_RECORDINGS_OF_LABELS:
+            low, high = np.quantile(found[1], ENDS, method="inverted_cdf")
+            ends |= {"threshold_90_low": low, "threshold_90_high": high}
+        row = {"side": way, "n_groups": n_groups, "n_clips": len(recall)}
+        for name, value in ends.items():
+            level = np.exp(value) if log_scale and np.isfinite(value) else value
+            row[name] = float(np.clip(level, levels.min(), levels.max()))
+            bound = "=" if np.isfinite(value) else "<" if value < 0 else ">"
+            row[name.replace("threshold_90", "bound")] = bound
+        rows.append(row)
+    return rows
