@@ -47,7 +47,7 @@ def global_cca(effected: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def moves(effected: np.ndarray) -> bool:
-    """Whether any clip's points (P, N, d) differ: if not, what the level is fitted by is rounding."""
+    """Whether any clip's points (P, N, d) differ: if not, a fit of the level fits rounding."""
     return bool((effected != effected[0]).any())
 
 
