@@ -277,8 +277,8 @@ def test_every_other_file_is_passed_over_with_a_reason(tmp_path):
         "notes.txt": "its ending, .txt, is none of an audio file",
         "violin/violin00.JSON": "its ending, .json, is none of an audio file",
         "violin/README": "its name has no ending",
-        "violin/._violin00.wav": "hidden: its name, or a folder's, begins with a dot",
-        ".git/objects/a.wav": "hidden: its name, or a folder's, begins with a dot",
+        "violin/._violin00.wav": "hidden: its name begins with a dot",
+        ".git/objects/a.wav": "in a hidden folder: its name begins with a dot",
         "violin/bell\x07.txt": "its ending, .txt, is none of an audio file",
     }
     for name in others:
@@ -289,6 +289,18 @@ def test_every_other_file_is_passed_over_with_a_reason(tmp_path):
     assert {os.path.relpath(e.path, tmp_path): e.reason for e in found.passed_over} == others
     listed = find(found.audio, [], False, passed_over=found.passed_over)
     assert len(listed) == 8 and all(entry.path.isprintable() for entry in listed)
+
+
+def test_a_link_in_a_hidden_folder_hides_no_clip(tmp_path):
+    fill(tmp_path, violin=2)
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "violin").symlink_to("../violin")
+    (tmp_path / ".violin").symlink_to("violin")
+    found = list_folder(tmp_path)
+    assert [os.path.relpath(path, tmp_path) for path in found.audio] == [
+        "violin/violin00.wav",
+        "violin/violin01.wav",
+    ]
 
 
 def test_a_hidden_folder_that_cannot_be_read_is_passed_over(tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from embedding_sensitivity.clips.irmas import parse_name
@@ -59,11 +59,11 @@ class PassedOver:
 class Listing:
     """Every file below a folder: paths of audio, sorted, and those passed over."""
 
-    audio: list[str] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    audio: Sequence[str] = ()
+    passed_over: Sequence[PassedOver] = ()
 
 
-def find_audio(folder: str | Path) -> list[str]:
+def find_audio(folder: str | Path) -> Sequence[str]:
     """Return the sorted paths of the audio files below `folder`; raises as `list_folder`."""
     return list_folder(folder).audio
 
@@ -82,54 +82,63 @@ def list_folder(folder: str | Path) -> Listing:
         raise InputError(f"data.folder: {folder} does not exist: give the folder of your audio")
     if not folder.is_dir():
         raise InputError(f"data.folder: {folder} is not a folder: give the folder of your audio")
-    found, seen = Listing(), set()
-
-    def refuse_unreadable(error: OSError) -> None:
-        # os.walk would skip the folder and its clips silently.
-        if _is_hidden(error.filename, folder):
-            reason = "a hidden folder that cannot be read"
-            found.passed_over.append(PassedOver(error.filename, reason))
-            return
-        raise InputError(
-            f"data.folder: {error.filename} cannot be read ({error.strerror}): "
-            "permit it or move it elsewhere"
-        )
-
-    for parent, folders, files in os.walk(folder, onerror=refuse_unreadable, followlinks=True):
+    audio, passed_over, seen = [], [], set()
+    for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
         # A circle of links would be followed until the path is too long.
         if (place := (os.stat(parent).st_dev, os.stat(parent).st_ino)) in seen:
             raise InputError(
                 f"data.folder: {parent} is a link to a folder that is there already: remove it"
             )
         seen.add(place)
-        folders.sort()
-        hidden = _is_hidden(parent, folder)
+        for name in folders:
+            if name.startswith("."):
+                passed_over += _list_hidden(os.path.join(parent, name))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = os.path.join(parent, name)
-            ending = os.path.splitext(name)[1].lower()
-            if hidden or name.startswith("."):
-                reason = "hidden: its name, or a folder's, begins with a dot"
-            elif not ending:
-                reason = "its name has no ending"
-            elif ending not in EXTENSIONS:
-                reason = f"its ending, {ending}, is none of an audio file"
+            if reason := _find_no_audio(name):
+                passed_over.append(PassedOver(path, reason))
             else:
-                found.audio.append(path)
-                continue
-            found.passed_over.append(PassedOver(path, reason))
-    if not found.audio:
+                audio.append(path)
+    if not audio:
         raise InputError(
             f"data.folder: no audio file ({', '.join(EXTENSIONS)}) below {folder}: "
             "give the folder of your audio"
         )
-    for path in found.audio:
+    for path in audio:
         if reason := find_path_fault(path):
             raise InputError(f"data.folder: {path} {reason}: rename it or move it elsewhere")
-    return Listing(sorted(found.audio), sorted(found.passed_over, key=lambda entry: entry.path))
+    return Listing(sorted(audio), sorted(passed_over, key=lambda entry: entry.path))
 
 
-def _is_hidden(path: str, folder: Path) -> bool:
-    return any(part.startswith(".") for part in PurePath(path).relative_to(folder).parts)
+def _find_no_audio(name: str) -> str:
+    """Return why a file isn't taken for audio, by its name alone; empty if it is."""
+    ending = os.path.splitext(name)[1].lower()
+    if name.startswith("."):
+        return "hidden: its name begins with a dot"
+    if not ending:
+        return "its name has no ending"
+    return "" if ending in EXTENSIONS else f"its ending, {ending}, is none of an audio file"
+
+
+def _list_hidden(folder: str) -> list[PassedOver]:
+    """List the files of a hidden folder, or it alone if it can't be read; links aren't followed."""
+    unreadable: list[OSError] = []
+    found = [
+        PassedOver(os.path.join(parent, name), "in a hidden folder: its name begins with a dot")
+        for parent, _, files in os.walk(folder, onerror=unreadable.append)
+        for name in files
+    ]
+    reason = "a hidden folder that cannot be read"
+    return [*found, *(PassedOver(error.filename, reason) for error in unreadable)]
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    # os.walk would skip the folder and its clips silently.
+    raise InputError(
+        f"data.folder: {error.filename} cannot be read ({error.strerror}): "
+        "permit it or move it elsewhere"
+    )
 
 
 def is_plain_file(path: str | Path) -> bool:
