@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 
 from embedding_sensitivity.experiment import tables
 from embedding_sensitivity.files.errors import InputError
@@ -103,3 +104,16 @@ def test_documents_are_what_the_declarations_say():
     for name in module.PARTS:
         written = (ROOT / name).read_text(encoding="utf-8")
         assert written == module.render(name), f"{name}: run `make schema`"
+
+
+def test_captions_of_tables_say_what_is_amiss_of_recordings():
+    captions = {path.name: path for path in (ROOT / "report").glob("*_csv.rst")}
+    captions |= {name: ROOT / "report" / name for name in ("table.rst", "table1.rst")}
+    del captions["dropped_clips_csv.rst"]  # no result
+    said = Environment()
+    for path in captions.values():
+        template = said.from_string(path.read_text(encoding="utf-8"))
+        for text in ("no recordings are named", ""):
+            snakemake = {"config": {"run": {"recordings": text}}, "params": {"captions": []}}
+            caption = template.render(snakemake=snakemake)
+            assert ("**Recordings**: no recordings are named." in caption) == bool(text), path
