@@ -37,16 +37,16 @@ from embedding_sensitivity.analysis import (
 )
 from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
-from embedding_sensitivity.analysis.classifiers.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
     compared_subspaces,
     describe_displacements,
 )
 from embedding_sensitivity.analysis.directions import project_out
-from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
+from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.analysis.ridge import fit_ridge
-from embedding_sensitivity.analysis.statistics import generator, null_statistics
+from embedding_sensitivity.analysis.statistics import null_statistics
 from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
@@ -192,15 +192,12 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     )
     compared = {str(label): compared_subspaces(subspaces) for label in range(N_LABELS)}
     angles_s, _ = seconds(lambda: angle_rows(compared))
-    bootstrap = PairedBootstrap(
-        is_label, groups, resampled_groups(groups, N_RESAMPLES, generator("bench"))
-    )
+    clustered = ClusteredAuc(is_label, groups)
     scores = trained.scores(tests[0], (0,))
 
     def gains():
-        resampled = bootstrap.areas(scores)
-        gain = areas[0, 0] - areas[0, 0, 0]
-        gain_statistics(gain, resampled - resampled[0], bootstrap.n_groups)
+        _, parts = clustered.components(scores)
+        gain_statistics(areas[0, 0] - areas[0, 0, 0], parts - parts[:, :1], clustered)
 
     gain_s, _ = seconds(gains)
     gain_s /= len(bases)
@@ -280,7 +277,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
         "R2 of held-out levels, sample-wise": (n_labels, by_points * samplewise_heldout_s),
         "dimensionality": (n_labels, by_points * describe_s),
         "principal angles, an effect": (len(EFFECT_LEVELS), len(EFFECT_LEVELS) * angles_s),
-        "gains and their bootstrap, a row": (n_rows, n_rows * gain_s),
+        "gains with intervals, a row": (n_rows, n_rows * gain_s),
         "displacements, a label and level": (n_moved, n_moved * moved_s),
     }
     for what, (number, cost) in added.items():

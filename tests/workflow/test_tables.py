@@ -42,7 +42,7 @@ ADDED = {
     "dimensionality": "participation_ratio_own, energy_3, energy_3_low, energy_3_high, "
     "n_groups_test",
     "spectra": "directions_f, random",
-    "auc_gain": "p, p_adjusted, n_groups",
+    "auc_gain": "p, p_adjusted, n_groups, detectable_gain",
     "verdicts": "train, test, untested, lowest_gain, highest_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "
     "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips, cka_debiased, kad",

@@ -54,6 +54,8 @@ MEASURE = Measure(
                 p="p-value of no gain, two-sided",
                 p_adjusted="Benjamini and Hochberg's, of the cells that the verdict counts",
                 n_groups="test recordings of the label, or of the rest if fewer",
+                detectable_gain="gain that would be clear by itself among all cells that the "
+                "verdict counts: t (1 - .05 / 2 m) times its standard deviation",
             ),
             CELL,
         ),

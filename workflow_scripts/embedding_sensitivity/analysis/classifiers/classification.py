@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from embedding_sensitivity.analysis.classifiers.logistic import fit, root_of
-from embedding_sensitivity.analysis.classifiers.verdicts import PairedBootstrap, gain_statistics
+from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
 from embedding_sensitivity.analysis.correlation import first_equal_rows
 from embedding_sensitivity.analysis.directions import (
     LabelDirections,
@@ -15,8 +15,7 @@ from embedding_sensitivity.analysis.directions import (
     project_out,
     project_out_gram,
 )
-from embedding_sensitivity.analysis.intervals import N_RESAMPLES, resampled_groups
-from embedding_sensitivity.analysis.statistics import generator
+from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.clips.split import N_FOLDS
 from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
 from embedding_sensitivity.files.errors import InputError
@@ -292,8 +291,7 @@ def evaluate(
 
     Classifiers of originals are tested on everything, those of a level on originals and that level.
     """
-    resamples = resampled_groups(groups, N_RESAMPLES, generator("auc_gain"))
-    bootstrap = PairedBootstrap(is_label, groups, resamples)
+    clustered = ClusteredAuc(is_label, groups)
     names = list(tests)
     areas, gains = [], []
     for number, points in enumerate(tests.values()):
@@ -303,8 +301,8 @@ def evaluate(
             area = roc_auc(is_label, scores)
             gain = area - area[0]
             gain[np.abs(gain) < ROUNDING] = 0.0
-            resampled = bootstrap.areas(scores)
-            found = gain_statistics(gain, resampled - resampled[0], bootstrap.n_groups)
+            _, parts = clustered.components(scores)
+            found = gain_statistics(gain, parts - parts[:, :1], clustered)
             for (method, threshold), basis in variants.items():
                 cell = {
                     "method": method,
@@ -323,6 +321,6 @@ def evaluate(
                 if method != "none":
                     values = {name: column[basis] for name, column in found.items()}
                     gains.append(
-                        {**cell, "gain": gain[basis], **values, "n_groups": bootstrap.n_groups}
+                        {**cell, "gain": gain[basis], **values, "n_groups": clustered.n_groups}
                     )
     return areas, gains

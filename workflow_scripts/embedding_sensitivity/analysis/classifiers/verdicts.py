@@ -1,9 +1,9 @@
 """Does projecting directions out help, harm or neither? (The question of section IV.)
 
 A method's gain is its AUC minus that of the classifier without debiasing, on the same training
-and test set. Whether a gain is more than the choice of test recordings is asked of a paired
-bootstrap over groups (spec section 7), and the answers of all cells of a model and effect are
-corrected for their number.
+and test set. Whether a gain is more than the choice of test recordings is asked of its variance
+over recordings (spec 7.3), and the answers of all cells of a model and effect are corrected for
+their number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,77 +11,51 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from scipy.special import stdtr
 
+from embedding_sensitivity.analysis.intervals import (
+    COVERAGE,
+    MIN_RECORDINGS,
+    ClusteredAuc,
+    quantile_t,
+)
 from embedding_sensitivity.analysis.statistics import adjust_p_values
 from embedding_sensitivity.effects.levels import ORIGINAL
 
 # The share of false findings among findings that the correction allows.
 FALSE_DISCOVERY_RATE = 0.05
-INTERVAL = (0.025, 0.975)
+# A spread of this size is none: that of AUCs whose order is the same in every recording.
+ROUNDING = 1e-12
 EFFECTED = "effected"
 
 
-class PairedBootstrap:
-    """AUCs of any classifiers of one label on the same resamples of the test clips.
-
-    An AUC is the share of (positive, negative) pairs in the right order, ties a half. A resample
-    weighs a pair by how often it holds both clips, so all resamples are products of one matrix:
-    pairs in the right order, counted by groups.
+def gain_statistics(
+    gain: np.ndarray, parts: np.ndarray, clustered: ClusteredAuc
+) -> dict[str, np.ndarray]:
+    """95 % interval, p-value and standard deviation of gains (V,), differences of paired AUCs.
 
     Parameters
     ----------
-    positive : (n,), bool, the label's test clips
-    groups : (n,), the clips' groups
-    counts : (B, n), how often each clip is in each resample, equal within a group
+    parts : (2, V, G), of `ClusteredAuc.components`, less those of the classifier compared with
+    clustered : of the test clips
+
+    Returns
+    -------
+    ``low`` and ``high``, NaN below `MIN_RECORDINGS`; ``p`` of no gain, two-sided, of Student's t
+    with Satterthwaite's degrees of freedom, NaN where the spread is 0 and the gain isn't; and
+    ``spread`` and ``freedom``. All NaN for a single recording.
     """
-
-    def __init__(self, positive: np.ndarray, groups: Sequence[str], counts: np.ndarray):
-        groups = np.asarray(groups)
-        self._sides = []
-        for side in (positive, ~positive):
-            clips = np.flatnonzero(side)
-            clips = clips[np.argsort(groups[clips], kind="stable")]
-            _, starts, sizes = np.unique(groups[clips], return_index=True, return_counts=True)
-            weights = counts[:, clips[starts]].astype(np.float64)
-            self._sides.append((clips, starts, weights, weights @ sizes))
-        # Of the label or of the rest, whichever has fewer: what limits every interval.
-        self.n_groups = min(len(starts) for _, starts, _, _ in self._sides)
-
-    def areas(self, scores: np.ndarray) -> np.ndarray:
-        """AUC of scores (V, n) in every resample, (V, B); NaN in one that lacks a class."""
-        (ups, up_starts, up_weights, n_ups), (downs, down_starts, down_weights, n_downs) = (
-            self._sides
-        )
-        n_pairs = n_ups * n_downs
-        found = np.empty((len(scores), len(n_pairs)))
-        for row, values in zip(found, scores, strict=True):
-            up, down = values[ups, None], values[downs]
-            wins = (up > down).astype(np.float64) + 0.5 * (up == down)
-            wins = np.add.reduceat(np.add.reduceat(wins, down_starts, axis=1), up_starts, axis=0)
-            with np.errstate(invalid="ignore"):
-                row[:] = np.einsum("bg,bg->b", up_weights @ wins, down_weights) / n_pairs
-        return found
-
-
-def gain_statistics(
-    gain: np.ndarray, resampled: np.ndarray, n_groups: int
-) -> dict[str, np.ndarray]:
-    """95 % interval and p-value of gains (V,), given the same in B resamples (V, B).
-
-    The interval holds the resamples' percentiles. The two-sided p-value of no gain takes the
-    resamples' standard deviation as the gain's standard error, in Student's t with n_groups - 1
-    degrees of freedom: unlike the share of resamples beyond 0 it isn't limited to 1/B, which a
-    correction for thousands of cells would need, and it is cautious where groups are few.
-    Resamples without a class (NaN) are left out. All NaN for a single group.
-    """
-    kept = resampled[:, ~np.isnan(resampled).any(axis=0)]
-    if n_groups < 2 or kept.shape[1] < 2:
-        nothing = np.full(len(gain), np.nan)
-        return {"low": nothing, "high": nothing, "p": nothing}
-    low, high = np.quantile(kept, INTERVAL, axis=1)
-    spread = kept.std(axis=1, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(gain == 0, 1.0, 2 * stdtr(n_groups - 1, -np.abs(gain) / spread))
-    return {"low": low, "high": high, "p": p}
+    variance, freedom = clustered.variance(parts)
+    spread = np.sqrt(variance)
+    reach = spread * [quantile_t(each) for each in freedom]
+    if clustered.n_groups < MIN_RECORDINGS:
+        reach = np.full(len(gain), np.nan)
+    tested = spread > ROUNDING
+    p = np.where(gain == 0, 1.0, np.nan)
+    p[tested] = 2 * stdtr(freedom[tested], -np.abs(gain[tested]) / spread[tested])
+    if clustered.n_groups < 2:
+        p[:] = np.nan
+    return {
+        "low": gain - reach, "high": gain + reach, "p": p, "spread": spread, "freedom": freedom
+    }  # fmt: skip
 
 
 def direction_of(row: Mapping) -> tuple[str, str] | None:
@@ -95,11 +69,19 @@ def direction_of(row: Mapping) -> tuple[str, str] | None:
 
 
 def adjust(rows: Sequence[dict]) -> None:
-    """Give the rows of table auc_gain of one model and effect their p-values `p_adjusted`.
+    """Give the rows of table auc_gain of one model and effect what depends on their number m.
 
-    The family is every cell that the verdict counts: of all methods, labels and levels.
+    The family is every cell that the verdict counts, of all methods, labels and levels:
+    `p_adjusted`, and `detectable_gain`, that which the smallest p-value of m has to belong to. The
+    columns `spread` and `freedom` are taken away.
     """
-    adjust_p_values([row for row in rows if direction_of(row)], "p", "p_adjusted")
+    family = [row for row in rows if direction_of(row) and not np.isnan(row["p"])]
+    adjust_p_values(family, "p", "p_adjusted")
+    for row in family:
+        tail = (1 - COVERAGE) / (2 * len(family))
+        row["detectable_gain"] = quantile_t(row["freedom"], tail) * row["spread"]
+    for row in rows:
+        del row["spread"], row["freedom"]
 
 
 def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
