@@ -114,7 +114,7 @@ def test_of_thousands_of_clips_hardly_any_are_compared():
     traits, clips = {}, []
     for number in range(6705):
         name = f"{number:04d}"
-        traits[name] = traits_of(rng.uniform(-0.5, 0.5, 2000).astype(np.float32))
+        traits[name] = traits_of(rng.uniform(-0.5, 0.5, (2000, 1)).astype(np.float32))
         split = "test" if number % 4 == 0 else "train"
         clips.append(Clip(name, "nowhere", "x", "", name, split, 0.1, RATE, 1, name, 2000, number))
     start = time.process_time()
