@@ -45,8 +45,9 @@ from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import find_path_fault, printable
 from embedding_sensitivity.models.logmel import LogMel
+from support.audio import encode as encode_by_pyav
 
-EXTENSIONS = ("wav", "flac", "aif", "aiff", "ogg", "mp3")
+EXTENSIONS = ("wav", "flac", "aif", "aiff", "ogg", "mp3", "m4a", "aac")
 RATES = (1, 2, 100, 999, 1000, 1001, 4000, 8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000,
          384000, 655350, 768000, 768001, 2**31 - 1)  # fmt: skip
 # What fields of headers are overwritten with.
@@ -101,6 +102,8 @@ def some_file(rng: Random) -> bytes:
 
 def common_file(rng: Random) -> bytes:
     """As `some_file`, of the formats that people have."""
+    if rng.random() < 0.3:
+        return by_pyav(rng)
     format, subtype = rng.choice(
         [("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAVEX", "PCM_16"),
          ("WAV", "ULAW"), ("WAV", "MS_ADPCM"), ("WAV", "IMA_ADPCM"), ("FLAC", "PCM_16"),
@@ -112,6 +115,20 @@ def common_file(rng: Random) -> bytes:
     content = encode(signal(rng, rng.choice((4000, 9000)), 2), rate, format, subtype)
     assert content, (format, subtype)
     return content
+
+
+def by_pyav(rng: Random) -> bytes:
+    """As `common_file`, of the formats that PyAV decodes."""
+    codec, container, options = rng.choice(
+        [("aac", "ipod", {}), ("aac", "adts", {}), ("alac", "ipod", {}), ("flac", "ogg", {}),
+         ("aac", "mp4", {"muxing": {"movflags": "frag_keyframe+empty_moov"}}),
+         ("libmp3lame", "mp3", {"q": "4"}), ("libmp3lame", "wav", {"bit_rate": 96000}),
+         ("libmp3lame", "mp3", {"q": "6", "muxing": {"write_xing": "0"}}),
+         ("mp2", "mp2", {"bit_rate": 128000})]
+    )  # fmt: skip
+    return encode_by_pyav(
+        signal(rng, rng.choice((4000, 9000)), 2), 44100, codec, container, **options
+    )
 
 
 def wav(audio_bytes: bytes, form: bytes, *chunks: bytes, size: int | None = None) -> bytes:

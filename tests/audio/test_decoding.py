@@ -7,7 +7,6 @@ compared with what was encoded.
 import io
 import struct
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -23,6 +22,7 @@ from embedding_sensitivity.clips.dataset import find_audio
 from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.clips.inspection import BadClip, inspect_file
 from embedding_sensitivity.files.errors import InputError
+from support.audio import Pipe, encode
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
 needs_cases = pytest.mark.skipif(
@@ -38,37 +38,6 @@ def music(rate=RATE, channels=2, seconds=1.1, seed=0):
     pitches = 220 * (1 + np.arange(channels)) * (1 + seed / 7)
     tones = 0.3 * np.sin(2 * np.pi * np.outer(time, pitches)) * np.exp(-time)[:, None]
     return np.round((tones + noise) * 32768) / 32768
-
-
-class Pipe(io.BytesIO):
-    """A file that can't be wound back."""
-
-    def seekable(self):
-        return False
-
-    seek = tell = None
-
-
-def encode(audio, rate, codec, container, muxing=(), file=None, n_streams=1, **coding):
-    """Return the bytes of a file that FFmpeg's encoder and muxer made: `file`, or in memory."""
-    file = file or io.BytesIO()
-    with av.open(file, "w", format=container, options=dict(muxing)) as out:
-        for _ in range(n_streams):
-            layout = {1: "mono", 2: "stereo"}[audio.shape[1]]
-            bit_rate, sample_format = (coding.pop(key, None) for key in ("bit_rate", "format"))
-            stream = out.add_stream(codec, rate=rate, layout=layout, options=coding)
-            if bit_rate:
-                stream.bit_rate = bit_rate
-            if sample_format:
-                stream.format = sample_format
-        pcm = np.round(audio * 32768).astype(np.int16)
-        for stream in out.streams.audio:
-            frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=layout)
-            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
-            out.mux(stream.encode(frame))
-        for stream in out.streams.audio:
-            out.mux(stream.encode(None))
-    return Path(file).read_bytes() if isinstance(file, str) else file.getvalue()
 
 
 def fast_start(audio, rate=RATE):

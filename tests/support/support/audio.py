@@ -1,9 +1,12 @@
 """Made-up audio, WAV files of it without any package, and how near two embeddings are."""
 
+import io
 import math
 import struct
 import wave
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
 
 
 def write_wav(
@@ -29,6 +32,40 @@ def write_clip(
     path.parent.mkdir(parents=True, exist_ok=True)
     tone = (math.sin(index * (0.05 + 0.01 * seed)) for index in range(int(rate * seconds)))
     write_wav(path, ([int(amplitude * value)] * channels for value in tone), rate, channels)
+
+
+class Pipe(io.BytesIO):
+    """A file that can't be wound back."""
+
+    def seekable(self):
+        return False
+
+    seek = tell = None
+
+
+def encode(audio, rate, codec, container, muxing=(), file=None, n_streams=1, **coding):
+    """Return the bytes of a file that FFmpeg's encoder and muxer made: `file`, or in memory."""
+    import av
+    import numpy as np
+
+    file = file or io.BytesIO()
+    with av.open(file, "w", format=container, options=dict(muxing)) as out:
+        for _ in range(n_streams):
+            layout = {1: "mono", 2: "stereo"}[audio.shape[1]]
+            bit_rate, sample_format = (coding.pop(key, None) for key in ("bit_rate", "format"))
+            stream = out.add_stream(codec, rate=rate, layout=layout, options=coding)
+            if bit_rate:
+                stream.bit_rate = bit_rate
+            if sample_format:
+                stream.format = sample_format
+        pcm = np.round(audio * 32768).astype(np.int16)
+        for stream in out.streams.audio:
+            frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout=layout)
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
+            out.mux(stream.encode(frame))
+        for stream in out.streams.audio:
+            out.mux(stream.encode(None))
+    return Path(file).read_bytes() if isinstance(file, str) else file.getvalue()
 
 
 def relative(found, expected) -> float:

@@ -91,7 +91,10 @@ class Container:
 
 
 def recognise(content: bytes) -> Container:
-    """Say what an audio file's bytes are, and what is missing or too much of them."""
+    """Say what an audio file's bytes are, and what is missing or too much of them.
+
+    `content` may be a file mapped into memory: little of it is read then.
+    """
     start = _behind_id3(content)
     head = content[start : start + 16]
     if head[:4] in CHUNKS:
@@ -183,7 +186,8 @@ def _form_of(name: bytes, body: bytes, order: str) -> tuple[int | None, int, int
 
 
 def _size_fault(size: int, held: int) -> str:
-    if max(0, held) < size < MIN_UNKNOWN_SIZE:
+    held = max(0, held)
+    if held < size < MIN_UNKNOWN_SIZE:
         return f"is cut short: its header tells of {size} bytes of audio, {held} are there"
     return ""
 

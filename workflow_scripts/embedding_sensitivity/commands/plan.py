@@ -9,6 +9,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips import dataset
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.commands.audio_files import check_files
 from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import Settings
@@ -71,7 +72,9 @@ def estimate(path: str) -> list[str]:
     notes = []
     if settings.labels is None or settings.data.source == "folder":
         source = source_of(settings, path)
-        settings, notes = source.complete(), source.notes
+        settings, notes = source.complete(), [*source.notes]
+        if settings.data.source == "folder":
+            notes += check_files(settings, source)
     n_clips, smallest, clip_size, counted = count_clips(settings)
     levels = {effect: settings.levels(effect) for effect in settings.effects}
     n_levels = sum(map(len, levels.values()))
