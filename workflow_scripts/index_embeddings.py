@@ -13,7 +13,7 @@ from embedding_sensitivity.files.logs import configure_logging
 def main(snakemake) -> None:
     """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
     log = configure_logging(snakemake)
-    clips = clips_of(read_split(snakemake.input.split), snakemake.params.labels)
+    clips = clips_of(read_split(snakemake.input.split, keys=True), snakemake.params.labels)
     findings.write_findings(snakemake.output.report, findings.find([], clips, is_irmas=False))
     counted = recordings.count_recordings(clips)
     write_table(snakemake.output.recordings, "recordings", map(asdict, counted))

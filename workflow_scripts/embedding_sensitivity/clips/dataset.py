@@ -198,10 +198,11 @@ def _label_folder(path: str | Path, folder: str | Path | None) -> str:
     return "" if folder is not None and parent == os.fspath(folder) else os.path.basename(parent)
 
 
-def read_split(path: str | Path, group: str | None = None) -> list[SplitRow]:
+def read_split(path: str | Path, group: str | None = None, keys: bool = False) -> list[SplitRow]:
     """Read a split file in the authors' form, in its row order, which is part of the protocol.
 
-    `group` is `data.group`: the column of recordings, where there is one of that name.
+    `group` is `data.group`: the column of recordings, where there is one of that name. A file name
+    is that of a clip, or one of the `keys` of embeddings, which may have slashes in it.
 
     Raises
     ------
@@ -223,7 +224,8 @@ def read_split(path: str | Path, group: str | None = None) -> list[SplitRow]:
             rows, seen = [], {}
             for number, row in enumerate(reader, start=2):
                 name = row["file_name"] or ""
-                clip = Path(name).stem if name.lower().endswith(EXTENSIONS) else name
+                clip = name if keys else os.path.basename(name)
+                clip = _stem(name) if name.lower().endswith(EXTENSIONS) else clip
                 if not clip or not row["instrument"]:
                     raise InputError(
                         f"{path}, line {number}: no file name or no instrument: fill both in "

@@ -360,4 +360,4 @@ def split_rows(settings: ImportSettings) -> list[dataset.SplitRow]:
     split = settings.embeddings.split
     if not os.path.isfile(split):
         raise InputError(f"embeddings.split: {split} does not exist: give the split's CSV file")
-    return dataset.read_split(split)
+    return dataset.read_split(split, keys=True)
