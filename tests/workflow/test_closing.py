@@ -1,5 +1,7 @@
 """What is said at the end of a run, from tables whose largest effects are known."""
 
+import shlex
+
 import pytest
 
 from embedding_sensitivity.experiment.closing import closing_lines, largest_effects
@@ -96,6 +98,9 @@ def test_the_closing_lines_say_where_things_are_in_ten_lines_at_most(tables):
     assert len(lines) <= 8  # two are the screen's own
     assert lines[0] == f"figures  {results}/figures/ (1, each as PDF and PNG)"
     assert lines[1] == f"report   snakemake --configfile my.yaml --report {results}/report.html"
+    # As a shell takes it.
+    given = shlex.split(closing_lines(str(results), "logs/x", "my $x [1] 'a'.yaml")[1])
+    assert given[3] == "my $x [1] 'a'.yaml"
     assert lines[2].startswith(f"tables   {results}/tables/ (3")
     assert lines[-1].startswith("logs     logs/x/")
 
