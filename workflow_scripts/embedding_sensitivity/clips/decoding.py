@@ -32,7 +32,12 @@ def decode_by_pyav(content: bytes, container: Container, full_scale: int) -> tup
 
     Raises `InputError` where that is not one stream of audio in one form, decoded whole.
     """
-    import av
+    try:
+        import av
+    except ImportError:
+        raise InputError(
+            "needs PyAV: add `av`, as envs/audio.yaml pins it, to the environment"
+        ) from None
 
     file = io.BytesIO(content[slice(*container.payload)])
     try:
