@@ -119,6 +119,8 @@ wildcard_constraints:
     identity=r"[0-9a-f]{8}",
 
 
+# What people give is known by its content.
+given = internals.known_by_content
 EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 
 
@@ -138,8 +140,7 @@ def inputs_of_part(wildcards) -> dict:
         f"{RESULTS}/embeddings/{wildcards.model}/{effect or 'original'}/{wildcards.part}.h5",
         internals.is_forced(workflow, "embed_clips" if effect else "embed_original"),
         clips=f"{RESULTS}/clips.csv",
-        # Known by a hash: a newer file is the same.
-        weights=[ancient(file) for file in plan.weights(wildcards.model)],
+        weights=given(plan.weights(wildcards.model)),
         **({"audio": plan.audio(effect, wildcards.part)} if effect else {}),
     )
 
@@ -151,10 +152,10 @@ def inputs_of_kept_audio(wildcards) -> dict:
 
 
 def inputs_of_index(wildcards) -> dict:
-    found = {"audio": plan.source.audio, "split": plan.source.split}
     if plan.index.finished and not internals.is_forced(workflow, "index_clips"):
         return {}
-    return {key: ancient(files) for key, files in found.items()} if IRMAS else found
+    audio, split = plan.source.audio, plan.source.split
+    return {"audio": given(audio), "split": given(split)}
 
 
 def in_report(path: str, caption: str, section: str, kind: str, figure=None):

@@ -4,8 +4,8 @@ rule tabulate_paper_comparison:
     input:
         table1=of_the_papers_run("<results>/tables/table1.csv"),
         auc="<results>/tables/auc.csv",
-        paper_table1=carried("data/paper/table1_global_r2.csv"),
-        paper_fig4=carried("data/paper/fig4_auc.csv"),
+        paper_table1=given(carried("data/paper/table1_global_r2.csv")),
+        paper_fig4=given(carried("data/paper/fig4_auc.csv")),
     output:
         downloadable("paper_comparison", "5. The paper's numbers"),
     log:

@@ -31,7 +31,7 @@ if "irmas" in plan.source.downloads:
 
     rule download_irmas:
         input:
-            local=[settings.data.local] if settings.data.local else [],
+            local=given([settings.data.local] if settings.data.local else []),
         output:
             directory(plan.source.audio[0]),
         log:
@@ -78,8 +78,8 @@ if "split" in plan.source.downloads:
 
 
 # Nor is an index that is there, of the audio, split and settings there are now. What the audio is, is
-# known by content: of IRMAS by the hashes of its archive and split (`ancient`), of other files by the
-# record that the job leaves (`experiment/clip_index.py`).
+# known by content: of IRMAS by the hash of its archive, of other files by the record that the job
+# leaves (`experiment/clip_index.py`).
 as_indexed = internals.named_by_identity if plan.index.finished else lambda file: file
 
 

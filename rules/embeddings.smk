@@ -52,7 +52,7 @@ rule embed_original:
         protocol=lambda wildcards: plan.model_protocol(wildcards.model, None),
         # Of what isn't published the lock file has the hash. That is no input: pinning another
         # model's weights must embed nothing again.
-        published=lambda wildcards: plan.published(wildcards.model),
+        published=lambda wildcards: plan.planned_weights(wildcards.model),
         identity=lambda wildcards: plan.check_part(wildcards.model, None, wildcards.part),
     message:
         "Embedding the original clips with {wildcards.model}"
@@ -88,7 +88,7 @@ rule embed_clips:
         unit=lambda wildcards: settings.declared[wildcards.effect].unit,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.model_protocol(wildcards.model, wildcards.effect),
-        published=lambda wildcards: plan.published(wildcards.model),
+        published=lambda wildcards: plan.planned_weights(wildcards.model),
         identity=lambda wildcards: plan.check_part(
             wildcards.model, wildcards.effect, wildcards.part
         ),

@@ -8,7 +8,7 @@ LEVEL_FILES = embedding_files.level_files(FOLDER, EFFECTS)
 
 rule index_embeddings:
     input:
-        split=settings.embeddings.split,
+        split=given(settings.embeddings.split),
     output:
         clips="<results>/clips.csv",
         report="<results>/clips_report.csv",
@@ -33,7 +33,7 @@ rule index_embeddings:
 
 rule import_original:
     input:
-        originals=ORIGINALS_FILE,
+        originals=given(ORIGINALS_FILE),
         clips="<results>/clips.csv",
     output:
         "<results>/embeddings/{model}/original.h5",
@@ -55,10 +55,10 @@ rule import_original:
 
 rule import_effect:
     input:
-        files=lambda wildcards: [
-            LEVEL_FILES[wildcards.effect][level] for level in plan.levels(wildcards.effect)
-        ],
-        originals=ORIGINALS_FILE,
+        files=lambda wildcards: given(
+            [LEVEL_FILES[wildcards.effect][level] for level in plan.levels(wildcards.effect)]
+        ),
+        originals=given(ORIGINALS_FILE),
         clips="<results>/clips.csv",
     output:
         "<results>/embeddings/{model}/{effect}.h5",

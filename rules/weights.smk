@@ -5,6 +5,7 @@ from embedding_sensitivity.downloads import sources
 
 checked(sources.check_mirrors, settings.mirrors, SOURCE, settings.sources)
 checked(sources.check_local_weights, settings.choices, SOURCE)
+checked(plan.check_weights)
 
 
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
@@ -12,10 +13,7 @@ checked(sources.check_local_weights, settings.choices, SOURCE)
 # no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
 rule fetch_weights:
     input:
-        # Ancient: weights that are there were verified and are not made again (see `inputs_of_part`).
-        local=lambda wildcards: ancient(
-            sources.local_weights(settings.choices, source_of(wildcards))
-        ),
+        local=lambda wildcards: given(sources.local_weights(settings.choices, source_of(wildcards))),
     output:
         "<resources>/weights/{file}",
     log:
@@ -42,3 +40,11 @@ rule fetch_weights:
         "Fetching {wildcards.file}"
     script:
         "../workflow_scripts/fetch_weights.py"
+
+
+if unknown := plan.unknown_weights():
+    # What embeddings are named by is known when it is fetched.
+    internals.make_checkpoint(
+        workflow, checkpoints, f"resources/weights/{unknown[0]}", "fetch_weights"
+    )
+    plan.wait_for_weights = lambda name: checkpoints.fetch_weights.get(file=name)

@@ -2,14 +2,18 @@
 
 import gzip
 import hashlib
+import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import fetch_weights
+from embedding_sensitivity import models
 from embedding_sensitivity.downloads.pins import check_files, check_weights
 from embedding_sensitivity.downloads.sources import SOURCES, published_weights
+from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS
 from support import mock_snakemake
@@ -70,10 +74,27 @@ def test_weights_are_fetched_once_and_pinned(project, config, server):
     assert not project.path(CLAP).exists()
 
     # A file on this machine that is the pinned one.
-    project.path("mine.pth").write_bytes(FIRST)
+    mine = project.path("mine.pth")
+    mine.write_bytes(FIRST)
     config(models={"clap": {"weights": "mine.pth"}})
+    os.utime(mine, (4e9, 4e9))  # from the future, which stops no run
     project.run(CLAP)
     assert project.path(CLAP).read_bytes() == FIRST
+    os.utime(mine, (1e9, 1e9))
+    assert project.planned(CLAP) == {}
+
+    # It is replaced by an older one, and taken as the refusal says.
+    mine.write_bytes(SECOND)
+    os.utime(mine, (1e8, 1e8))
+    store = project.output_of("embed_original")
+    assert "mine.pth" in project.planned(CLAP)["fetch_weights"][0]["reason"]
+    output = failed(project, CLAP)
+    assert "models.clap.weights: mine.pth: has changed" in output
+    assert "delete the line of CLAP_weights_2023.pth there" in output
+    lock.write_text("", encoding="utf-8")
+    project.run(CLAP)
+    assert project.path(CLAP).read_bytes() == SECOND
+    assert project.output_of("embed_original") != store
 
 
 @pytest.mark.more
@@ -207,6 +228,59 @@ def test_which_weights_are_published_with_a_hash():
         assert published_weights(MODELS[model]) == []
 
 
+def test_weights_that_are_replaced_are_refused_by_the_plan(project, config):
+    """Those in the folder that models read, whatever their time; a pin of another file is none."""
+    config(models={"clap": {}})
+    project.path(CLAP).parent.mkdir(parents=True)
+    project.path(CLAP).write_bytes(SECOND)
+    os.utime(project.path(CLAP), (1e9, 1e9))
+    lock = project.path("resources/weights.lock")
+    lock.write_text(f"other.pth {hashlib.sha256(FIRST).hexdigest()} 3\n", encoding="utf-8")
+    assert "embed_original" in project.planned()
+    lock.write_text(f"CLAP_weights_2023.pth {hashlib.sha256(FIRST).hexdigest()} 3\n", "utf-8")
+    digest = hashlib.sha256(SECOND).hexdigest()
+    assert f"error: {CLAP}: its SHA-256 is {digest}, expected" in failed(project, "--dry-run")
+
+
+def test_what_names_weights_without_a_published_hash(tmp_path, monkeypatch):
+    """The pinned file, the one that will be taken, or none while it is what others report."""
+    monkeypatch.chdir(tmp_path)
+    first, second = (hashlib.sha256(data).hexdigest() for data in (FIRST, SECOND))
+    reported = SOURCES["clap"].reported
+    clap, older = models.choose("clap"), models.choose("clap_2022")
+    assert identity.find_unpublished(clap) == {"CLAP_weights_2023.pth": reported}
+    assert identity.weights_digests(clap) == [""]
+    assert identity.find_unpublished(older) == {"CLAP_weights_2022.pth": ""}
+    assert identity.find_unpublished(models.choose("panns")) == {}
+    assert identity.weights_digests(models.choose("panns")) == [SOURCES["panns"].digest]
+
+    kept = Path("resources/downloads/CLAP_weights_2023.pth")
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(FIRST)
+    Path("mine.pth").write_bytes(SECOND)
+    assert identity.weights_digests(clap) == [first]
+    assert identity.weights_digests(models.choose("clap", {"weights": "mine.pth"})) == [second]
+    for digest, named in ((second, second), (reported, "")):
+        Path("resources/weights.lock").write_text(f"CLAP_weights_2023.pth {digest} 3\n")
+        assert identity.weights_digests(clap) == [named]
+
+
+def test_other_weights_than_the_run_was_planned_with_are_refused(tmp_path):
+    first, second = (hashlib.sha256(data).hexdigest() for data in (FIRST, SECOND))
+    (tmp_path / "weights.lock").write_text(f"clap.pth {first} 3\n", encoding="utf-8")
+    clap = {"file_name": "clap.pth", "sha256": ""}
+    check_weights(tmp_path / "weights/clap.pth", first, **clap, planned=first)
+    with pytest.raises(InputError, match=f"embeddings were planned of {second}: run again"):
+        check_weights(tmp_path / "weights/clap.pth", first, **clap, planned=second)
+
+
+def test_a_model_of_unknown_weights_is_planned_when_they_are_fetched(project, config):
+    config(models={"clap_2022": {}, "logmel": {}})
+    planned = project.planned()
+    assert {job["model"] for job in planned["embed_original"]} == {"logmel"}
+    assert {job["file"] for job in planned["fetch_weights"]} == {"CLAP_weights_2022.pth"}
+
+
 def test_each_file_of_a_model_is_checked(tmp_path):
     paths = [str(tmp_path / "weights" / name) for name in ("first.pth", "second.pth")]
     (tmp_path / "weights").mkdir()
@@ -269,6 +343,7 @@ def test_a_job_embeds_with_verified_weights_alone(project, config):
 
     project.path("resources/downloads").mkdir()
     project.path(CLAP).rename(project.path("resources/downloads/CLAP_weights_2023.pth"))
+    store = project.output_of("embed_original")  # named by this file
     project.run(store)
     pinned = project.path(lock).read_text(encoding="utf-8")
 
@@ -276,8 +351,9 @@ def test_a_job_embeds_with_verified_weights_alone(project, config):
     project.path(lock).write_text(f"{pinned}other.pth {'0' * 64} 3 today here\n", encoding="utf-8")
     assert project.planned(store) == {}
 
+    # The plan sees it, before a job does.
     digest = hashlib.sha256(project.path(CLAP).read_bytes()).hexdigest()
     project.path(lock).write_text(pinned.replace(digest, "0" * 64), encoding="utf-8")
     project.path(store).unlink()
-    failed(project, store)
-    assert f"its SHA-256 is {digest}, expected {'0' * 64} (pinned in {lock})" in log.read_text()
+    said = f"its SHA-256 is {digest}, expected {'0' * 64} (pinned in {lock})"
+    assert said in failed(project, store)

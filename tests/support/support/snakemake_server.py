@@ -6,6 +6,7 @@ as much as a plan. What a run does is taken from the records that Snakemake logs
 shown on the screen doesn't matter.
 """
 
+import atexit
 import gc
 import json
 import logging
@@ -78,6 +79,7 @@ def run(request: dict, output: int, errors: int, records: int) -> None:
             if isinstance(stop.code, str):
                 print(stop.code, file=sys.stderr)
             status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -12,13 +12,16 @@ from pathlib import Path
 from embedding_sensitivity.commands.checkout import MADE_LATER, find_root, format_size
 from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import manifest
-from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.data import ARCHIVE_FOLDER, PUBLISHED_SPLIT, source_of
 from embedding_sensitivity.experiment.settings import canonical, load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.names import printable
 
 LOCK = "resources/weights.lock"
-GIVEN = "restore it, or run again to take it as it is"
+DOWNLOADS = "resources/downloads/"
+# Touched, as it may have the size, times and inode that it had before.
+GIVEN = "restore it, or touch it and run again to take it as it is"
+WITHOUT = "restore it, or run again without it"
 
 
 class Progress:
@@ -45,28 +48,35 @@ def bytes_to_read(found: dict, folder: str) -> int:
     return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
 
 
-def remedy(difference: manifest.Difference, found: dict) -> str:
-    """What to do about a difference."""
+def remedy(difference: manifest.Difference, found: dict, config: str) -> str:
+    """What to do about a difference; `config` is the file that a run is given."""
     path, role = difference.path, difference.role
-    made = role == "outputs" or path.split(os.sep)[0] in ("results", "resources")
-    # Folders that are one output: Snakemake makes all of it or nothing.
-    whole = [each for each in found["folders"] if path.startswith(f"{each}{os.sep}")]
-    whole += [os.path.dirname(path)] if path.split(os.sep)[2:3] == ["audio_kept"] else []
+    source = ((found["config"].get("settings") or {}).get("data") or {}).get("source")
     if difference.kind == "not in the manifest":
         if role == "outputs":
             return "left by an earlier config (see `make tidy`), or not the workflow's"
-        return "move it away, or run again to take it in"
+        return f"move it away{', or run again to take it in' if source == 'folder' else ''}"
     if role == "pins":
         return f"{difference.entry}: restore the line or the file that this run was made with"
     if role == "published_numbers":
         return "restore it from git"
-    if role == "downloads":
+    if role == "downloads" and path.startswith(DOWNLOADS):
         return "delete it: it is fetched again when it is needed"
-    if made and whole:
-        return f"delete {printable(whole[0])} and run again"
-    if made:
-        return "run again" if difference.kind == "missing" else "delete it and run again"
-    return GIVEN
+    # Folders that are one output: Snakemake makes all of it or nothing.
+    is_clip_of_irmas = source == "irmas" and path.startswith(f"{ARCHIVE_FOLDER}{os.sep}")
+    is_kept_audio = path.split(os.sep)[2:3] == ["audio_kept"]
+    folder = (is_clip_of_irmas and ARCHIVE_FOLDER) or (is_kept_audio and os.path.dirname(path))
+    delete = "" if difference.kind == "missing" else "delete it and "
+    delete = f"delete {printable(folder)} and " if folder else delete
+    if role == "outputs" or (source == "demo" and role != "weights"):
+        return f"{delete}run again"
+    if role == "weights" or is_clip_of_irmas or path == PUBLISHED_SPLIT:
+        # What was made of it is there, so that a run of everything doesn't ask for it.
+        return f"{delete}run: snakemake --configfile {config} -- {printable(folder or path)}"
+    # IRMAS's audio is known by its archive: what is in a folder isn't looked at again.
+    if role == "downloads" or (source == "irmas" and role != "split"):
+        return "restore it"
+    return WITHOUT if difference.kind == "missing" else GIVEN
 
 
 def notes(found: dict, config: dict | None, source: str) -> list[str]:
@@ -111,7 +121,8 @@ def verify(given: str) -> int:
     differences = list(manifest.compare(found, folder, LOCK, MADE_LATER, threads, progress))
     progress.close()
     for each in differences:
-        print(f"{each.kind}: {printable(each.path)}: {remedy(each, found)}")
+        advice = remedy(each, found, printable(given) if config else "CONFIG")
+        print(f"{each.kind}: {printable(each.path)}: {advice}")
     for line in notes(found, config, given):
         print(f"note: {printable(line)}")
     counts = Counter(each.kind for each in differences)

@@ -29,13 +29,23 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
     return pins
 
 
+def known_sha256(path: str | os.PathLike, published: str) -> str:
+    """Return the SHA-256 that a file of weights has to have, published or pinned; empty of none."""
+    lock = _lock_of(path)
+    if published or not lock.exists():
+        return published
+    return read_pins(lock, lock.read_text(encoding="utf-8")).get(Path(path).name, "")
+
+
 def check_files(paths: Sequence[str], found: str, published: Sequence[Mapping[str, str]]) -> None:
     """Check each published file that a model was loaded from; of the first the SHA-256 is known."""
     for path, file in zip(paths, published, strict=True) if published else ():
         check_weights(path, found if path == paths[0] else sha256_of(path), **file)
 
 
-def check_weights(path: str | os.PathLike, found: str, file_name: str, sha256: str) -> None:
+def check_weights(
+    path: str | os.PathLike, found: str, file_name: str, sha256: str, planned: str = ""
+) -> None:
     """Refuse weights that are not those published, or not those that were fetched.
 
     A file that is there is not fetched: whoever put it there by hand, or whatever became of it
@@ -47,14 +57,17 @@ def check_weights(path: str | os.PathLike, found: str, file_name: str, sha256: s
     found : SHA-256 of what was loaded from it
     file_name : under which the authors publish it, perhaps packed
     sha256 : that they publish of this very file; empty: the lock file has it
+    planned : that the names of embeddings were planned with, where it was not known yet
     """
-    path = Path(path)
-    resources = path.parents[1]
-    lock, downloads = resources / "weights.lock", resources / "downloads"
-    known = sha256
-    if not known and lock.exists():
-        known = read_pins(lock, lock.read_text(encoding="utf-8")).get(path.name, "")
+    path, lock = Path(path), _lock_of(path)
+    downloads = lock.parent / "downloads"
+    known = known_sha256(path, sha256)
     if known == found:
+        if planned and planned != found:
+            raise InputError(
+                f"{path}: its SHA-256 is {found}, embeddings were planned of {planned}: run again, "
+                "which names them by these weights"
+            )
         return
     if known:
         by = "published" if sha256 else f"pinned in {lock}"
@@ -67,3 +80,7 @@ def check_weights(path: str | os.PathLike, found: str, file_name: str, sha256: s
         f"{path}: was never verified, expected its SHA-256 in {lock}: {remedy} and run again, "
         f"which verifies {file_name} in {downloads} or fetches it"
     )
+
+
+def _lock_of(path: str | os.PathLike) -> Path:
+    return Path(path).parents[1] / "weights.lock"

@@ -1,22 +1,22 @@
 """Whether the clip index is still that of its audio, by content, and what its clips are called.
 
-The job that indexes leaves a record beside the index: each file's size, times, inode and hash. A
-plan compares all but the hash, which costs no reading, and hashes a file where one differs: so a
-file that was touched or copied back is the same, and one that was replaced is noticed whatever its
-time stamp. Standard library only.
+The job that indexes leaves a record beside the index: each file and its hash. A plan compares the
+hashes, for which it reads those files alone that were touched or replaced (`files.content`).
+Standard library only.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from embedding_sensitivity.clips.clip import LIBSNDFILE, Clip, in_split
+from embedding_sensitivity.clips.dataset import is_plain_file
 from embedding_sensitivity.experiment.source_code import module_file, numeric_digest
-from embedding_sensitivity.files.atomic import replacing, sha256_of
+from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.content import Stat, hash_of, keep, remember, stat_of
 from embedding_sensitivity.files.errors import InputError
 
 # What moves samples of clips that libsndfile alone doesn't decode.
@@ -27,16 +27,14 @@ DIGITS = 8
 
 @dataclass(frozen=True)
 class Seen:
-    """A file as it was when it was last read.
+    """A file that an index was made of, or will be.
 
     Attributes
     ----------
-    stat : size in bytes, times of modification and of change in ns, inode
-    sha256 : of its bytes; None of a file that the index passed over unread
+    sha256 : of its bytes; None of what can't be read, or wasn't there before
     embedded : whether it is a clip of the split
     """
 
-    stat: tuple[int, int, int, int]
     sha256: str | None
     embedded: bool
 
@@ -89,15 +87,6 @@ def clips_digest(clips: Sequence[Clip]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def stat_of(path: str | os.PathLike) -> tuple[int, int, int, int] | None:
-    """Return what of a file changes when it is written or replaced; None where there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-
-
 def write_record(path: str | os.PathLike, record: Record) -> None:
     """Write a record as JSON."""
     with replacing(path, lasting=False) as part:
@@ -109,7 +98,7 @@ def read_record(path: str | os.PathLike) -> Record | None:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         files = {
-            name: Seen(tuple(seen["stat"]), seen["sha256"], seen["embedded"])
+            name: Seen(seen["sha256"], seen["embedded"])
             for name, seen in found.pop("files").items()
         }
         return Record(**found, files=files)
@@ -123,7 +112,7 @@ def record_index(
     identity: str,
     decided: bool,
     clips: Sequence[Clip],
-    paths: Iterable[str] = (),
+    found: Mapping[str, Stat | None] | None = None,
     rendered_by: str = "",
 ) -> None:
     """Write the record of an index just made.
@@ -134,7 +123,8 @@ def record_index(
     ----------
     identity : what the plan calls embeddings of other clips than before
     decided : the plan calls those of these clips so already, whatever they are
-    paths : audio files that the index was made of, where they are not known by their source
+    found : audio files that the index was made of, where they are not known by their source, to
+        their `stat_of` from before they were read
     rendered_by : as of a `Record`
     """
     digest, before = clips_digest(clips), read_record(path) or NO_RECORD
@@ -145,13 +135,11 @@ def record_index(
     misnamed = not same and identity == before.identity
     if misnamed:
         identity = fingerprint([made_by, digest])
-    hashes = {clip.path: clip.sha256 for clip in clips}
+    found = found or {}
+    indexed = {clip.path: clip.sha256 for clip in clips}
     embedded = {clip.path for clip in clips if clip.split}
-    files = {
-        name: Seen(stat, hashes.get(name), name in embedded)
-        for name in paths
-        if (stat := stat_of(name))
-    }
+    remember({name: (at, indexed[name]) for name, at in found.items() if at and name in indexed})
+    files = {name: Seen(indexed.get(name) or _hash(name), name in embedded) for name in found}
     write_record(path, Record(made_by, digest, identity, rendered_by, files))
     if misnamed:
         raise InputError(
@@ -163,34 +151,21 @@ def record_index(
 def look_again(record: Record, paths: Iterable[str], remade: bool) -> Record:
     """Return the record as it would be of the files there are now.
 
-    A file is read only where its size, times or inode differ. One that is gone is left out, unless
-    files are `remade`: it will be made again as it was.
+    One that is gone is left out, unless files are `remade`: it will be made again as it was. One
+    that is new isn't read.
     """
     files = {}
     for name in paths:
-        stat, seen = stat_of(name), record.files.get(name)
-        if seen and (seen.stat == stat or (stat is None and remade)):
+        seen = record.files.get(name)
+        if os.path.lexists(name):
+            files[name] = Seen(_hash(name), seen.embedded) if seen else Seen(None, False)
+        elif seen and remade:
             files[name] = seen
-        elif stat is None:
-            continue
-        else:
-            known = seen is not None and seen.sha256 is not None
-            files[name] = Seen(
-                stat, sha256_of(name) if known else None, bool(seen and seen.embedded)
-            )
     return replace(record, files=files)
 
 
-def same_content(one: Record, other: Record) -> bool:
-    """Whether two records are of the same files with the same content."""
-    if set(one.files) != set(other.files):
-        return False
-    return all(
-        seen.sha256 == other.files[name].sha256
-        if seen.sha256
-        else seen.stat[:2] == other.files[name].stat[:2]
-        for name, seen in one.files.items()
-    )
+def _hash(path: str) -> str | None:
+    return hash_of(path) if is_plain_file(path) else None
 
 
 def clips_differ(before: Record, now: Record) -> bool:
@@ -247,15 +222,11 @@ def plan_index(
     # What is rendered anew is known by how: it may be there or not.
     files = {} if rendered_anew else now.files
     content = fingerprint(
-        sorted((name, seen.sha256 or seen.stat[:2]) for name, seen in files.items())
+        sorted((name, seen.sha256 or (stat_of(name) or ())[:2]) for name, seen in files.items())
     )
     identity = fingerprint([made_by, content])
-    if record.made_by == made_by and same_content(record, now):
-        if now.files != record.files:
-            # Touched or copied back: that isn't to be read at each plan. On a disk that can't be
-            # written it is.
-            with suppress(InputError, OSError):
-                write_record(place, now)
+    keep()
+    if record.made_by == made_by and now.files == record.files:
         finished = all(os.path.exists(output) for output in outputs)
         return ClipIndex(finished, record.identity, record.identity, made_by, content)
     others = record is NO_RECORD or rendered_anew or clips_differ(record, now)

@@ -197,7 +197,9 @@ class Irmas(Source):
         return ()
 
     def split_digest(self) -> str | None:
-        return SOURCES["split"].digest if self.published_split else super().split_digest()
+        # Of another file in its place, the job that indexes says so.
+        published = SOURCES["split"].digest if self.published_split else None
+        return super().split_digest() or published
 
     def known_labels(self) -> list[str]:
         return super().known_labels() if self.rows else sorted(irmas.LABELS.values())
@@ -227,6 +229,10 @@ class Folder(Source):
         self.unreadable = [path for path in self.all_audio if not dataset.is_plain_file(path)]
         self.audio = [path for path in self.all_audio if path not in set(self.unreadable)]
         self.split = [] if data.split == "generated" else [data.split]
+
+    @property
+    def files(self) -> Sequence[str]:
+        return self.all_audio
 
     def known_labels(self) -> list[str]:
         return dataset.labels_of(self.all_audio, self.rows, self.settings.data.folder)

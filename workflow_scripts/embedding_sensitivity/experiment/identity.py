@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from embedding_sensitivity.downloads.pins import known_sha256
 from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
+from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
@@ -81,7 +83,7 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
             "code": code_digest(choice.model, EMBEDDING),
             "packages": pinned_versions(choice.environment, choice.packages),
             "protocol": model_protocol(settings, model, effect),
-            "weights": [*weights_files(choice), *(file.digest for file in choice.model.published)],
+            "weights": [*weights_files(choice), *weights_digests(choice)],
             "audio": audio_identity(settings, effect, clips) if effect else clips,
         }
     )
@@ -105,6 +107,37 @@ def weights_files(choice: Choice) -> list[str]:
         }
     )
     return [f"resources/weights/{choice.name}_seed{seed}.{made_by}{model.initial.ending}"]
+
+
+def weights_digests(choice: Choice) -> list[str]:
+    """Return what names the content of each published file that a model reads.
+
+    It is the published hash. Of a file that has none, the one in `find_unpublished`, but nothing as
+    long as that is what others report.
+    """
+    found = find_unpublished(choice)
+    return [
+        file.digest or found[file.unpacked].removeprefix(file.reported)
+        for file in choice.model.published
+    ]
+
+
+def find_unpublished(choice: Choice) -> dict[str, str]:
+    """Return the SHA-256 of the files that a model reads of which none is published, by name.
+
+    It is the pinned one, else that of the file which will be taken, else what others report; empty
+    where only fetching will tell.
+    """
+    found = {}
+    for number, file in enumerate(choice.model.published):
+        if file.hash_kind == "lock":
+            local = choice.local_weights if number == 0 else None
+            found[file.unpacked] = (
+                known_sha256(f"resources/weights/{file.unpacked}", "")
+                or hash_of(local or f"resources/downloads/{file.file_name}")
+                or file.reported
+            )
+    return found
 
 
 def demo_identity(data: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import sources
+from embedding_sensitivity.downloads.pins import check_weights, known_sha256
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
     embedding_files,
@@ -27,6 +28,7 @@ from embedding_sensitivity.experiment.clip_index import NAME, read_record
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
@@ -62,8 +64,10 @@ class Plan:
         self.labels = self.settings.labels
         self.results = f"results/{self.settings.experiment}"
         self.index = None if self.imported else self.source.plan_index()
-        # Called where only a new index tells what clips are named by; raises until it is made.
+        # Called where only a new index tells what clips are named by, or only fetching what weights
+        # are; they raise until that is done.
         self.wait_for_index: Callable[[], None] = lambda: None
+        self.wait_for_weights: Callable[[str], None] = lambda name: None
         self._audio: dict[str, str] = {}
         self._embeddings: dict[tuple[str, str | None], str] = {}
 
@@ -102,6 +106,8 @@ class Plan:
     def identity(self, model: str, effect: str | None = None) -> str:
         """Return the eight digits of a model's embeddings of an effect, or of the originals."""
         if (model, effect) not in self._embeddings:
+            for file in self.unknown_weights(model):
+                self.wait_for_weights(file)
             found = identity.embedding_identity(self.settings, model, effect, self.clips())
             self._embeddings[model, effect] = found
         return self._embeddings[model, effect]
@@ -139,6 +145,18 @@ class Plan:
     def weights(self, model: str) -> list[str]:
         """Return the files that a model reads, its weights first; none where a package has them."""
         return identity.weights_files(self.settings.choices[model])
+
+    def unknown_weights(self, *models: str) -> list[str]:
+        """Return the files of models, by default all, that are unknown before they are fetched."""
+        found = map(identity.find_unpublished, map(self.choice, models or self.models))
+        return [name for files in found for name, sha256 in files.items() if not sha256]
+
+    def check_weights(self) -> None:
+        """Refuse weights that are there and are no more what they were when they were fetched."""
+        for model in self.downloaded_models():
+            for path, file in zip(self.weights(model), self.published(model), strict=True):
+                if known_sha256(path, file["sha256"]) and (found := hash_of(path)):
+                    check_weights(path, found, file["file_name"], file["sha256"])
 
     def all_weights(self) -> list[str]:
         """Return the files of weights that the run's models read."""
@@ -230,6 +248,15 @@ class Plan:
     def published(self, model: str) -> list[dict[str, str]]:
         """Return name and hash of each file that a model reads; empty where there are none."""
         return sources.published_weights(self.choice(model).model)
+
+    def planned_weights(self, model: str) -> list[dict[str, str]]:
+        """Return the same, with what is planned of those without a published hash."""
+        planned = identity.find_unpublished(self.choice(model))
+        # What is published without a hash is read as it is: none of them is packed.
+        return [
+            {**file, "planned": planned.get(file["file_name"], "")}
+            for file in self.published(model)
+        ]
 
     def downloaded_models(self) -> list[str]:
         """Return the models whose weights are published, and not made here."""

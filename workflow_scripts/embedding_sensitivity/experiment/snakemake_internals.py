@@ -1,8 +1,11 @@
 """All that reaches into Snakemake beyond its documented language (written for 9.27).
 
-Two things it can't be told. A file that is `named_by_identity` needs nothing but to be there:
-Snakemake would make it again for a comment in its rule's script or environment. And what was made
+Three things it can't be told. A file that is `named_by_identity` needs nothing but to be there:
+Snakemake would make it again for a comment in its rule's script or environment. What was made
 again with the same content makes nothing after it again: Snakemake runs whatever follows a job.
+And a file that is `known_by_content` counts by its content alone: Snakemake looks at the content of
+those alone that are newer than what was made of them, and fails after a job that reads one from the
+future.
 """
 
 import contextlib
@@ -32,10 +35,11 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine import ODD_SIGN
 
-IDENTITY = "named_by_identity"
+IDENTITY, CONTENT = "named_by_identity", "known_by_content"
 ADAPTED = "adapted_for_embedding_sensitivity"
 SCRIPT_IS_NEWER = "outputs_older_than_script_or_notebook"
 # What Snakemake's Slurm plugin names the jobs of a run: a UUID, after a prefix where one is set.
@@ -149,6 +153,11 @@ def named_by_identity(path: Any) -> Any:
     return flag(path, IDENTITY)
 
 
+def known_by_content(paths: Any) -> Any:
+    """Mark inputs that no job makes as changed where their content has, whatever their time."""
+    return flag(paths, CONTENT)
+
+
 def make_checkpoint(workflow: Any, checkpoints: Any, path: str, name: str) -> None:
     """Make the rule of an output a checkpoint: what depends on it is planned anew when it is there.
 
@@ -158,7 +167,7 @@ def make_checkpoint(workflow: Any, checkpoints: Any, path: str, name: str) -> No
     path : the output
     name : of the rule here, whatever a workflow calls it that has this one as a module
     """
-    (rule,) = (rule for rule in workflow.rules if path in map(str, rule.output))
+    (rule,) = (rule for rule in workflow.rules if any(made.match(path) for made in rule.output))
     rule.is_checkpoint = True
     checkpoints.register(rule, fallback_name=name)
 
@@ -169,8 +178,9 @@ def adapt(workflow: Any) -> None:
     Raises `InputError` where this version of Snakemake isn't built as this file expects.
     """
     expected = (
-        *((DAG, "finish"), (Job, SCRIPT_IS_NEWER)),
+        *((DAG, "finish"), (DAG, "check_output_mtime"), (Job, SCRIPT_IS_NEWER)),
         *((PersistenceBase, "has_metadata"), (PersistenceBase, "incomplete")),
+        *((_IOFile, "is_newer"), (_IOFile, "is_checksum_eligible"), (_IOFile, "checksum")),
         *((OutputIndex, "match_producers"), (_IOFile, "match"), (ScriptProcessor, "process_job")),
     )
     for owner, name in expected:
@@ -190,7 +200,9 @@ def adapt(workflow: Any) -> None:
 
     def start_with_limit(dag: DAG, *arguments: Any, **options: Any) -> None:
         start(dag, *arguments, **options)
-        dag.max_checksum_file_size = max(dag.max_checksum_file_size, MAX_CHECKSUM_BYTES)
+        limit = max(dag.max_checksum_file_size, MAX_CHECKSUM_BYTES)
+        # The second is what Snakemake's notes are made by.
+        dag.max_checksum_file_size = dag.workflow.dag_settings.max_checksum_file_size = limit
 
     async def finish_and_drop(dag: DAG, job: Any, **options: Any) -> Any:
         if not job.is_group() and job.is_checkpoint:
@@ -211,7 +223,8 @@ def adapt(workflow: Any) -> None:
         return [] if _is_named(job) else await incomplete(persistence, job)
 
     async def older_than_script_that_counts(job: Any) -> Any:
-        if not _is_named(job):
+        # Of others the parameter `code` has what the script computes, whatever its time.
+        if not _is_named(job) and not hasattr(job.rule.params, "code"):
             async for file in older_than_script(job):
                 yield file
 
@@ -240,6 +253,45 @@ def adapt(workflow: Any) -> None:
     PersistenceBase.has_metadata = has_metadata_that_counts
     PersistenceBase.incomplete = incomplete_that_count
     setattr(Job, SCRIPT_IS_NEWER, older_than_script_that_counts)
+    DAG.check_output_mtime = _keep_in_order
+    _know_by_content()
+
+
+def _know_by_content() -> None:
+    """Have Snakemake compare the content of inputs that are known by it, at any size and time."""
+    is_newer, checksum = _IOFile.is_newer, _IOFile.checksum
+    is_eligible = _IOFile.is_checksum_eligible
+
+    def is_known(file: Any) -> bool:
+        return is_flagged(file, CONTENT) and os.path.isfile(file.file)
+
+    async def may_differ(file: Any, time: float) -> bool:
+        return (is_known(file) and not file.is_ancient) or await is_newer(file, time)
+
+    async def may_be_compared(file: Any, threshold: int) -> bool:
+        return is_known(file) or await is_eligible(file, threshold)
+
+    async def remembered_checksum(file: Any, *arguments: Any, **options: Any) -> str | None:
+        if is_known(file):
+            return f"sha256:{hash_of(file.file)}"
+        return await checksum(file, *arguments, **options)
+
+    _IOFile.is_newer, _IOFile.checksum = may_differ, remembered_checksum
+    _IOFile.is_checksum_eligible = may_be_compared
+
+
+async def _keep_in_order(dag: DAG, job: Any, outputs: list) -> None:
+    """After a job, where Snakemake fails if an input is newer than an output just made.
+
+    That is a file from the future, of a clock that is or was wrong. What people give is known by
+    its content. What another job made gets the time at which it was used.
+    """
+    made = {file for files in dag.dependencies[job].values() for file in files}
+    times = [os.stat(file).st_mtime_ns for file in outputs if os.path.isfile(file)]
+    for file in made if times else ():
+        if os.path.isfile(file) and os.stat(file).st_mtime_ns > min(times):
+            with contextlib.suppress(OSError):
+                os.utime(file, ns=(min(times), min(times)))
 
 
 def _is_named(job: Any) -> bool:
