@@ -205,6 +205,20 @@ def test_a_replaced_clip_outside_the_split_embeds_nothing(own, time):
     assert own.planned(INDEX, store) == {}
 
 
+def test_where_size_times_and_inode_are_as_they_were_a_touch_shows_the_change(own):
+    """As `make verify`, which reads all files, advises for what it finds changed."""
+    assert own.planned(INDEX) == {}
+    clip = own.path("mine/oboe/oboe0.wav")
+    memory = own.path(content.NAME)
+    known = json.loads(memory.read_text(encoding="utf-8"))
+    replace(clip, own.path("mine/oboe/oboe1.wav").read_bytes())
+    known["mine/oboe/oboe0.wav"][0] = content.stat_of(clip)
+    memory.write_text(json.dumps(known), encoding="utf-8")
+    assert own.planned(INDEX) == {}
+    clip.touch()
+    assert set(own.planned(INDEX)) == {"index_clips"}
+
+
 @pytest.mark.more
 def test_an_index_of_more_than_a_megabyte_that_is_the_same_makes_nothing_after_it(project):
     """Of clips in deep folders: at 1 MB Snakemake stops to look at content by itself."""

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import math
+import os
 import re
 import shutil
 import zipfile
@@ -261,6 +262,19 @@ def test_a_clip_that_is_replaced_is_refused_when_it_is_read_next(downloaded, tmp
     assert sha256(tone(99)) in {row["sha256"] for row in read_table(again.path(INDEX))}
 
 
+def test_a_published_split_that_is_replaced_is_noticed_and_refused(downloaded, tmp_path):
+    """Whatever its time; one that is touched is the same."""
+    shutil.copytree(downloaded[0].folder, tmp_path / "project", symlinks=True)
+    again = Project(tmp_path / "project")
+    split = again.path("resources/train_test_split.csv")
+    os.utime(split, (4e9, 4e9))
+    assert again.planned(INDEX) == {}
+    split.write_bytes(SPLIT_FILE.replace(b",test", b",train", 1))
+    os.utime(split, (1e9, 1e9))
+    assert set(again.planned(INDEX)) == {"index_clips"}
+    refused(again, INDEX, message="resources/train_test_split.csv: not the authors' split")
+
+
 def carried_order(project: Project) -> list[tuple[str, str]]:
     """Clips and their audio as a carried reverb meets them."""
     rows = sorted(read_table(project.path(INDEX)), key=lambda row: row["path"])
@@ -288,6 +302,8 @@ def test_a_local_copy_gives_the_same_clips_in_the_same_order(downloaded, mini, t
     assert carried_order(mini) == carried_order(downloaded[0])
     if form == "zip":
         assert local.read_bytes() == ARCHIVE
+        local.touch()
+        assert mini.planned("resources/IRMAS-TrainingData") == {}
 
 
 def test_another_archive_is_refused_and_nothing_of_it_kept(mini, tmp_path):

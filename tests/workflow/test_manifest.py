@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.commands.verify import GIVEN, WITHOUT, remedy
 from embedding_sensitivity.downloads.sources import SOURCES
 from embedding_sensitivity.experiment import manifest
 from support import mock_snakemake
@@ -167,6 +168,90 @@ def test_what_verify_advises_makes_the_same_bytes(again):
     again.run()
     assert verify(again).returncode == 0
     assert read(again) == original
+
+
+def one_of_each(project) -> list[str]:
+    """What a run makes between its clips and its tables, each of another model or effect."""
+    patterns = (
+        *("embeddings/logmel/gain/5.0.*.h5", "embeddings/musicnn-untrained/original/*.h5"),
+        *("embeddings/musicnn/gain.h5", "directions/musicnn/reverb.h5"),
+        "analysis/musicnn-untrained/gain/auc.csv",
+    )
+    return [project.find(f"results/tiny/{pattern}") for pattern in patterns]
+
+
+def test_what_is_missing_between_is_made_again(again):
+    """Snakemake alone makes nothing that lies between files that are there."""
+    lost = one_of_each(again)
+    for name in lost:
+        again.path(name).unlink()
+    made = {output for job in again.run("--dry-run").jobs for output in job.outputs}
+    assert set(lost) <= made
+
+
+@pytest.mark.more
+def test_all_that_verify_advises_makes_the_same_bytes(again):
+    """Of a file of each kind: delete what it says, and run what it says."""
+    results, original = "results/tiny", read(again)
+    changed = one_of_each(again)
+    changed += [f"{results}/{name}" for name in ("clips.csv", "tables/auc.csv", "clips/split.csv")]
+    changed += [again.find("resources/weights/*"), f"{results}/embeddings/logmel.h5"]
+    changed.append(min(original["inputs"]["clips"]))
+    for name in changed:
+        flip(again.path(name))
+    lines = verify(again).stdout.splitlines()[:-1]
+    assert {line.split(": ")[1] for line in lines} == set(changed)
+    targets = []
+    for line in lines:
+        path, advice = line.split(": ", 2)[1:]
+        again.path(path).unlink()
+        _, _, target = advice.partition("delete it and run: snakemake --configfile tiny.yaml -- ")
+        assert target or advice == "delete it and run again"
+        targets += [target] if target else []
+    for target in targets:
+        again.run(target)
+    again.run()
+    assert verify(again).returncode == 0
+    assert read(again) == original
+
+
+TAKE_IN = "move it away, or run again to take it in"
+FETCHED = "delete it: it is fetched again when it is needed"
+ADVICE = [
+    ("folder", "clips", "mine/a.wav", "changed", GIVEN),
+    ("folder", "clips", "mine/a.wav", "missing", WITHOUT),
+    ("folder", "clips", "resources/mine/a.wav", "changed", GIVEN),
+    ("folder", "split", "mine/split.csv", "changed", GIVEN),
+    ("folder", "other_audio", "mine/b.wav", "not in the manifest", TAKE_IN),
+    ("demo", "clips", "results/x/clips/a.wav", "changed", "delete it and run again"),
+    ("demo", "clips", "results/x/clips/a.wav", "missing", "run again"),
+    ("irmas", "clips", "elsewhere/cel/a.wav", "changed", "restore it"),
+    ("irmas", "other_audio", "elsewhere/cel/b.wav", "not in the manifest", "move it away"),
+    (
+        *("irmas", "clips", "resources/IRMAS-TrainingData/cel/a.wav", "changed"),
+        "delete resources/IRMAS-TrainingData and run: snakemake --configfile my.yaml -- "
+        "resources/IRMAS-TrainingData",
+    ),
+    (
+        *("irmas", "split", "resources/train_test_split.csv", "changed"),
+        "delete it and run: snakemake --configfile my.yaml -- resources/train_test_split.csv",
+    ),
+    ("irmas", "split", "mine/split.csv", "changed", GIVEN),
+    (None, "embeddings", "mine/embeddings.h5", "changed", GIVEN),
+    (
+        *("demo", "weights", "resources/weights/clap.pth", "missing"),
+        "run: snakemake --configfile my.yaml -- resources/weights/clap.pth",
+    ),
+    ("demo", "downloads", "resources/downloads/clap.pth", "changed", FETCHED),
+    ("demo", "downloads", "mine/clap.pth", "changed", "restore it"),
+    ("demo", "outputs", "results/x/tables/auc.csv", "missing", "run again"),
+]
+
+
+@pytest.mark.parametrize(("source", "role", "path", "kind", "advice"), ADVICE)
+def test_what_to_do_about_each_kind_of_file(source, role, path, kind, advice):
+    found = {"config": {"settings": {"data": {"source": source} if source else None}}}
+    assert remedy(manifest.Difference(path, kind, role), found, "my.yaml") == advice
 
 
 def test_other_code_and_another_config_are_notes(again):

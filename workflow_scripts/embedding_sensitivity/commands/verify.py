@@ -68,7 +68,7 @@ def remedy(difference: manifest.Difference, found: dict, config: str) -> str:
     folder = (is_clip_of_irmas and ARCHIVE_FOLDER) or (is_kept_audio and os.path.dirname(path))
     delete = "" if difference.kind == "missing" else "delete it and "
     delete = f"delete {printable(folder)} and " if folder else delete
-    if role == "outputs" or (source == "demo" and role != "weights"):
+    if role == "outputs" or (source == "demo" and role in ("clips", "other_audio", "split")):
         return f"{delete}run again"
     if role == "weights" or is_clip_of_irmas or path == PUBLISHED_SPLIT:
         # What was made of it is there, so that a run of everything doesn't ask for it.
