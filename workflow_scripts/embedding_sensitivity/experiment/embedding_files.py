@@ -91,6 +91,7 @@ def clips_of(rows: Iterable[SplitRow], labels: Sequence[str]) -> list[Clip]:
                 sha256="",
                 frames=0,
                 split_row=number,
+                decoder="",
             )
         )
     return clips
