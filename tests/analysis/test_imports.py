@@ -233,7 +233,7 @@ def test_the_scripts_write_the_index_and_stores_that_fit_each_other(tmp_path, ca
     with open(split, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(table)
     report = tmp_path / "report.csv"
-    output = {"clips": index, "report": report}
+    output = {"clips": index, "report": report, "recordings": tmp_path / "recordings.csv"}
     run(index_embeddings, tmp_path, {"split": split}, output, {"labels": ["oboe", "tuba"]})
     clips = read_clips(index)
     assert [(c.clip, c.label, c.genre, c.group, c.split, c.split_row) for c in clips] == [
@@ -241,7 +241,8 @@ def test_the_scripts_write_the_index_and_stores_that_fit_each_other(tmp_path, ca
         ("b", "oboe", "jazz", "one", "test", 1),
         ("c", "tuba", "", "c", "train", 0),
     ]
-    assert "1 groups (recordings) are in training and test" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "recordings with clips in both training and test: oboe 1 (clips_report.csv" in said
     lines = report.read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[::2] for line in lines[1:]] == [["a", "leak"], ["b", "leak"]]
 
