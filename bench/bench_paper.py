@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
@@ -41,13 +42,14 @@ from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
     compared_subspaces,
-    describe_displacements,
+    directions_along_course,
 )
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.analysis.ridge import fit_ridge
 from embedding_sensitivity.analysis.statistics import null_statistics
 from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
+from embedding_sensitivity.measures import dimensionality, equivariance, retrieval
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
 EFFECT_LEVELS = (31, 31, 34, 12)
@@ -87,6 +89,38 @@ class Embeddings:
             moved = originals + strength * course + strength**2 * bend
             found.append(moved + 0.02 * self.noise(n))
         return np.array(found, np.float32)
+
+
+def as_label(clips, tests, gallery, groups, fitted) -> SimpleNamespace:
+    """What a measure gets of a label: (1 + P, n, d) of training and test clips, originals first.
+
+    `gallery` are the originals of all labels' test clips, the label's own first; the clips' names
+    are those of their recordings, `groups`.
+    """
+
+    def of(points):
+        own = groups[: points.shape[1]]
+        return SimpleNamespace(effected=points[1:], originals=points[0], groups=own, clips=own)
+
+    levels = [str(level) for level in range(len(tests) - 1)]
+    everyone = SimpleNamespace(
+        labels=["all"],
+        test={"all": groups},
+        test_originals={"all": gallery},
+        group_of=dict(zip(groups, groups, strict=True)),
+        neutral_level=None,
+        mild_end="low",
+        log_scale=False,
+    )
+    return SimpleNamespace(
+        training=of(clips),
+        test=of(tests),
+        directions=fitted,
+        neutral=np.zeros(len(levels), bool),
+        levels=levels,
+        responds=True,
+        everyone=everyone,
+    )
 
 
 def seconds(function):
@@ -187,8 +221,15 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     intervals_s, _ = seconds(intervals_of_label)
     heldout_s, _ = seconds(lambda: heldout_levels.global_r2(effected, own_tests[1:]))
     samplewise_heldout_s, _ = seconds(lambda: heldout_levels.samplewise_r2(effected))
-    describe_s, _ = seconds(
-        lambda: describe_displacements((effected - originals).reshape(-1, dimension))
+    label = as_label(clips, own_tests, tests[0], groups, fitted)
+    describe_s, _ = seconds(lambda: dimensionality.measure(label))
+    shared_s, _ = seconds(lambda: equivariance.measure(label))
+    course_s, _ = seconds(
+        lambda: directions.singular_values(directions_along_course(effected, own_groups))
+    )
+    retrieval_s, found = seconds(lambda: retrieval.measure(label))
+    thresholds_s, _ = seconds(
+        lambda: retrieval.conclude(dict.fromkeys(map(str, range(N_LABELS)), found))
     )
     compared = {str(label): compared_subspaces(subspaces) for label in range(N_LABELS)}
     angles_s, _ = seconds(lambda: angle_rows(compared))
@@ -275,7 +316,11 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
         "intervals over recordings": (n_labels, by_points * intervals_s),
         "R2 of held-out levels, global": (n_labels, by_points * heldout_s),
         "R2 of held-out levels, sample-wise": (n_labels, by_points * samplewise_heldout_s),
-        "dimensionality": (n_labels, by_points * describe_s),
+        "dimensionality and held-out energy": (n_labels, by_points * describe_s),
+        "spectrum along the common course": (n_labels, by_points * course_s),
+        "equivariance": (n_labels, by_points * shared_s),
+        "retrieval": (n_labels, by_points * retrieval_s),
+        "its threshold, an effect": (len(EFFECT_LEVELS), len(EFFECT_LEVELS) * thresholds_s),
         "principal angles, an effect": (len(EFFECT_LEVELS), len(EFFECT_LEVELS) * angles_s),
         "gains with intervals, a row": (n_rows, n_rows * gain_s),
         "displacements, a label and level": (n_moved, n_moved * moved_s),

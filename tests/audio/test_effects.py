@@ -62,6 +62,7 @@ def test_every_effect_declares_what_a_plan_needs(name):
     assert (ROOT / "envs" / f"{effect.environment}.yaml").is_file()
     for module in effect.computes_with:
         assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
+    assert effect.neutral is not None or effect.mild_end  # where a threshold starts
     low, high = effect.range
     assert [f"{level:.{effect.decimals}f}" for level in (low, high)] == [
         level_string(level, effect.decimals, name) for level in (low, high)
@@ -241,6 +242,7 @@ def test_an_unknown_effect_lists_the_known_ones():
         ({"range": (0.0, float("inf"))}, "range: is"),
         ({"range": (0.0, 1.0), "scale": "log"}, "log scale has positive"),
         ({"scale": "cubic"}, "scale: is 'cubic', expected linear or log"),
+        ({"mild_end": "left"}, "mild_end: is 'left', expected low, high or None"),
         ({"stateful": True, "needs_seed": True}, "needs_seed: a stateful effect"),
     ],
 )
