@@ -121,6 +121,7 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
             tables["spectra"].append({
                 **key, "index": index, "directions": math.exp(-index / (0.8 * n_train)),
                 "originals": math.exp(-index / (0.2 * n_train)) if index < n_train - 1 else 1e-16,
+                "random": 1 - 0.3 * index / n_train, "directions_f": math.exp(-index),
             })  # fmt: skip
         base = 0.93 + 0.04 * rng.random()
         for k, (method, threshold) in enumerate(VARIANTS):
@@ -628,3 +629,12 @@ def test_a_label_is_drawn_as_text_and_never_as_a_formula(text):
     expected = drawn(text, parse_math=False)
     assert expected.min() < 255
     np.testing.assert_array_equal(drawn(shorten(text, 9, 7)), expected)
+
+
+def test_spectra_draw_all_that_a_flat_one_may_be_taken_for():
+    labels, effect = ["cello"], effect_params("gain", 6)
+    (panel,) = draw("spectra", labels, effect).axes
+    rows = made_up("musicnn", labels, effect)["spectra"]
+    columns = ("directions", "random", "directions_f", "originals")
+    for column, line in zip(columns, panel.lines, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), [row[column] for row in rows])
