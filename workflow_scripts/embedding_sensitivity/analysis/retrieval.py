@@ -6,11 +6,12 @@ Embeddings are x_i, and x_i^p with the effect at level p.
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 from embedding_sensitivity.analysis.intervals import (
-    COVERAGE,
     MIN_RECORDINGS_OF_LABELS,
     N_RESAMPLES,
+    quantile_t,
     resampled_groups,
 )
 
@@ -20,8 +21,6 @@ GALLERY = 32
 WANTED = 0.9
 # Cosines that differ by less are ties: rounding in double precision.
 TIE = 1e-12
-# Quantiles of an interval's ends.
-ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
 
 
 def count_nearer(
@@ -171,6 +170,15 @@ def sides_of(
     return sides
 
 
+def expanded_tail(n_groups: int) -> float:
+    """The share of resamples beyond each end of a 95 % percentile interval.
+
+    Fewer than 2.5 %: resamples of few recordings vary too little, and Student's t is wider than a
+    normal variable (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
+    """
+    return float(special.ndtr(-np.sqrt(n_groups / (n_groups - 1)) * quantile_t(n_groups - 1)))
+
+
 def threshold_rows(
     recall: np.ndarray,
     groups: Sequence[str],
@@ -187,7 +195,8 @@ def threshold_rows(
     sides : `sides_of`
     log_scale : levels are interpolated on a logarithmic scale
 
-    Intervals are percentiles of a bootstrap of the recordings that query; the gallery stays.
+    Intervals are percentiles of a bootstrap of the recordings that query, see `expanded_tail`; the
+    gallery stays.
     """
     known = ~np.isnan(recall[:, 0])  # a clip without rivals is found in any case
     recall, groups = recall[known], np.asarray(groups)[known]
@@ -207,7 +216,8 @@ def threshold_rows(
         found = [np.where(np.isinf(each), sign * each, each) for each in found]
         ends = {"threshold_90": found[0]}
         if n_groups >= MIN_RECORDINGS_OF_LABELS:
-            low, high = np.quantile(found[1], ENDS, method="inverted_cdf")
+            ends_at = expanded_tail(n_groups), 1 - expanded_tail(n_groups)
+            low, high = np.quantile(found[1], ends_at, method="inverted_cdf")
             ends |= {"threshold_90_low": low, "threshold_90_high": high}
         row = {"side": way, "n_groups": n_groups, "n_clips": len(recall)}
         for name, value in ends.items():
