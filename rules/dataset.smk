@@ -88,7 +88,11 @@ rule index_clips:
         unpack(inputs_of_index),
     output:
         clips=as_indexed("<results>/clips.csv"),
-        report=as_indexed("<results>/clips_report.csv"),
+        report=as_indexed(
+            in_report(
+                "<results>/clips_report.csv", "clips_report_csv", "Clips", "clips_report.csv"
+            )
+        ),
         dropped=as_indexed(downloadable("dropped_clips", "Clips")),
         recordings=as_indexed(downloadable("recordings", "Clips")),
     log:
