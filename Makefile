@@ -176,7 +176,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@touch $@
 
 # miniaudio is a decoder of MP3 that shares no code with those of the workflow.
-.test-tools/.ready: Makefile tools/requirements.txt .venv/.ready
+.test-tools/.ready: tools/requirements.txt .venv/.ready Makefile
 	@rm -rf .test-tools
 	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout pytest-xdist hypothesis miniaudio==1.71 || { $(NO_PACKAGES); }
 	@touch $@
