@@ -222,8 +222,8 @@ def test_every_row_has_its_own_figure(seen, finished):
 def test_tables_can_be_saved(seen, finished, table):
     link = seen[TABLES[table]]["all", "all", table, "all"]["table"]
     assert link.startswith("data:text/csv")
-    (path,) = finished.path("results/tiny").rglob(table)
-    assert decoded(link) == path.read_bytes()
+    folder = "results/tiny" if table == "clips_report.csv" else "results/tiny/tables"
+    assert decoded(link) == finished.path(f"{folder}/{table}").read_bytes()
 
 
 def test_search_and_labels_filter(page, seen):
