@@ -50,10 +50,10 @@ def tables(tmp_path):
     )
     write(
         folder,
-        "global_r2",
-        {"model": "musicnn", "effect": "gain", "label": "cello", "r2": 1.0, "r2_test": 0.8},
-        {"model": "musicnn", "effect": "gain", "label": "flute", "r2": 0.1, "r2_test": 0.9},
-        {"model": "musicnn", "effect": "gain", "label": "violin", "r2": 1.0, "r2_test": None},
+        "regularised",
+        {"model": "musicnn", "effect": "gain", "label": "cello", "rho_ridge": -0.95},
+        {"model": "musicnn", "effect": "gain", "label": "flute", "rho_ridge": 0.9},
+        {"model": "musicnn", "effect": "gain", "label": "violin", "rho_ridge": None},
     )
     return folder
 
@@ -64,7 +64,8 @@ def test_the_three_largest_effects_name_their_rows(tables):
         "(displacement.csv: label cello)",
         "gain at -20.0 costs musicnn most: ROC AUC of cello falls from 0.950 to 0.700 "
         "(auc.csv: method none, train original, test -20.0)",
-        "gain is read best from musicnn: test R2 of its level 0.900 (global_r2.csv: label flute)",
+        "gain is read best from musicnn: correlation of test clips with its level 0.900 "
+        "(regularised.csv: label flute)",
     ]
 
 

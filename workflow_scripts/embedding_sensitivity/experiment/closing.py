@@ -102,16 +102,16 @@ def _auc_drop(rows: Rows) -> str | None:
     )
 
 
-def _test_r2(rows: Rows) -> str | None:
-    known = [row for row in rows if row["r2_test"] not in ("", "nan")]
-    row = _largest(known, lambda row: float(row["r2_test"]))
+def _order(rows: Rows) -> str | None:
+    known = [row for row in rows if row["rho_ridge"] not in ("", "nan")]
+    row = _largest(known, lambda row: float(row["rho_ridge"]))
     return row and (
-        f"{row['effect']} is read best from {row['model']}: test R2 of its level "
-        f"{float(row['r2_test']):.3f} {_place('global_r2', row, 'label')}"
+        f"{row['effect']} is read best from {row['model']}: correlation of test clips with its "
+        f"level {float(row['rho_ridge']):.3f} {_place('regularised', row, 'label')}"
     )
 
 
-FINDINGS = (("displacement", _displacement), ("auc", _auc_drop), ("global_r2", _test_r2))
+FINDINGS = (("displacement", _displacement), ("auc", _auc_drop), ("regularised", _order))
 
 
 def missing_downloads(outputs: Iterable[str | os.PathLike], settings: Settings) -> list[str]:
