@@ -32,30 +32,6 @@ ADJUSTED = {
     f"{name}_adjusted": f"Benjamini and Hochberg's of `{name}`, over all models and effects"
     for name in PVALUES
 }
-REGULARISED = (
-    "**How well is the level read off other recordings?** One row a label. ``rho_ridge``: "
-    "Spearman's correlation of the level with the projection of test clips on the regularised "
-    "direction w; ``rho_within``: the same within a clip, mean over clips, which no difference "
-    "between clips lowers. 1: in the order of the levels; ``rho_ceiling`` is the most that "
-    "``rho_ridge`` can be. How: w is fitted to the label's training clips with a penalty, chosen "
-    "by how well levels of left-out recordings are predicted; the exact fit of the paper weighs "
-    "rounding. 95 % intervals are of this direction on new recordings, not of the best there is; "
-    "labels with under 6 test recordings have none."
-)
-ACROSS = (
-    "**Do labels share the direction?** ``rho`` near that of ``label_b``'s own direction: they do. "
-    "How: Spearman's correlation of the level with the projection of the test clips of ``label_b`` "
-    "on the regularised direction of ``label_a``."
-)
-NULL_CAPTION = (
-    "**What chance gives, by three nulls.** ``recording``: is there any effect? ``common``: is it "
-    "the order of levels, or has each level only a place of its own? ``reversal``: is the "
-    "direction shared? How: levels are permuted alike for all clips of a recording, or for all "
-    "clips; or the order is reversed in recordings drawn by lot, each clip centred. Training and "
-    "test clips are permuted, and directions fitted anew, in each of ``n_draws``. One-sided "
-    "p-values, ``p_adjusted`` by Benjamini and Hochberg over the labels of a model and effect. "
-    "Saturated fits have no ``r2`` here."
-)
 MEASURE = Measure(
     title="correlation of the level with one direction",
     section=CORRELATION,
@@ -128,7 +104,6 @@ MEASURE = Measure(
             ),
             ("model", "effect", "label"),
             in_report=True,
-            caption=REGULARISED,
         ),
         Table(
             "cross_label",
@@ -140,7 +115,6 @@ MEASURE = Measure(
             ),
             ("model", "effect", "label_a", "label_b"),
             in_report=True,
-            caption=ACROSS,
         ),
         Table(
             "nulls",
@@ -158,7 +132,6 @@ MEASURE = Measure(
             ),
             ("model", "effect", "label", "statistic", "null"),
             in_report=True,
-            caption=NULL_CAPTION,
         ),
         Table(
             "r2_means",
