@@ -123,14 +123,21 @@ def test_soundfont_comes_with_pretty_midi(pythons):
     assert (Path(folder) / "pretty_midi" / "TimGM6mb.sf2").read_bytes()[:4] == b"RIFF"
 
 
-@pytest.mark.parametrize("stack", STACKS)
+# Of one stack, the script writes fonts anew and installs nothing.
+INSTALLING = sorted(
+    path.name.partition(".")[0]
+    for path in (ROOT / "envs").glob("*.post-deploy.sh")
+    if "pip install" in path.read_text(encoding="utf-8")
+)
+
+
+def test_scripts_that_install_are_found():
+    assert set(STACKS) - set(INSTALLING) == {"analysis"}
+
+
+@pytest.mark.parametrize("stack", INSTALLING)
 def test_post_deploy_installs_by_hash_without_dependencies(stack):
-    script = ROOT / "envs" / f"{stack}.post-deploy.sh"
-    if not script.exists():
-        pytest.skip(f"{stack} has no post-deploy script")
-    text = script.read_text(encoding="utf-8")
-    if "pip install" not in text:
-        pytest.skip(f"{stack}'s post-deploy script installs nothing")
+    text = (ROOT / "envs" / f"{stack}.post-deploy.sh").read_text(encoding="utf-8")
     assert "--no-deps" in text and "--require-hashes" in text
     for line in post_deployed(stack):
         assert re.search(r" --hash=sha256:[0-9a-f]{64}$", line), line
