@@ -397,8 +397,8 @@ def test_gains_are_differences_to_none_on_the_same_cell(case):
         none = (row["label"], "none", "", row["train"], row["test"])
         gain = float(row["gain"])
         assert gain == pytest.approx(areas[cell] - areas[none], abs=1e-15)
-        assert float(row["low"]) <= gain + 1e-12
-        assert float(row["high"]) >= gain - 1e-12
+        # Too few recordings for an interval (test_verdicts.py has more).
+        assert row["low"] == row["high"] == ""
         counted = (row["train"] == "original") != (row["test"] == "original")
         assert (row["p_adjusted"] != "") == counted
         if counted:
@@ -416,7 +416,7 @@ def test_gains_need_no_row_of_none(case, tmp_path):
                 if row["method"] == "lda"]  # fmt: skip
     found = read_table(other.folder / "auc_gain.csv", "auc_gain")
     for row in (*expected, *found):
-        del row["p_adjusted"]  # the family is another
+        del row["p_adjusted"], row["detectable_gain"]  # the family is another
     assert found == expected
     assert {row["method"] for row in read_table(other.folder / "auc.csv", "auc")} == {"lda"}
 
