@@ -391,7 +391,7 @@ def test_a_whole_run_takes_few_lines_and_ends_with_what_was_made(finished):
     (i,) = [i for i, line in enumerate(lines) if line.startswith("Done: ")]
     assert i < 25 and len(lines[i:]) <= 10, lines
     assert "figures  results/tiny/figures/ (" in lines[i + 1]
-    for table in ("displacement", "auc", "global_r2"):
+    for table in ("displacement", "auc", "regularised"):
         assert sum(f"({table}.csv: " in line for line in lines[i:]) == 1
     assert lines[-1].startswith("logs     logs/tiny/")
 
