@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embedding_sensitivity.experiment import source_code
 from embedding_sensitivity.experiment.source_code import (
     code_digest,
     imported_by,
@@ -235,3 +236,26 @@ def test_of_a_file_the_functions_called_count_and_what_they_call(tmp_path):
     assert found("measure", "conclude") == ["a", "b", "top"]
     assert found("draw") == ["c", "top"]
     assert found() == ["top"]
+
+
+def test_a_scripts_digest_is_read_anew_where_a_file_is_another(tmp_path, monkeypatch):
+    library = tmp_path / source_code.LIBRARY
+    library.mkdir()
+    script, module = tmp_path / "script.py", library / "module.py"
+    script.write_text(f"from {source_code.LIBRARY} import module\n", encoding="utf-8")
+    module.write_text("NUMBER = 1\n", encoding="utf-8")
+    read = []
+    before = source_code.library_of
+    monkeypatch.setattr(source_code, "library_of", lambda *names: read.append(1) or before(*names))
+
+    def digest() -> str:
+        for found in (source_code._state_of, source_code._digest, source_code.imported_by):
+            found.cache_clear()
+        return source_code.script_digest(tmp_path, "script")
+
+    first = digest()
+    assert digest() == first and len(read) == 1
+    module.write_text("NUMBER = 1  # as it was\n", encoding="utf-8")
+    assert digest() == first and len(read) == 2
+    module.write_text("NUMBER = 2\n", encoding="utf-8")
+    assert digest() != first

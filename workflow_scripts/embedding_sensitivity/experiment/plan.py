@@ -410,4 +410,4 @@ def code_of(script: str, *chosen: str | source_code.Called) -> str:
     `chosen` are those it picks by name when it runs. As a parameter of analysis and figures, it
     makes them again after a change of their own code, and of no other.
     """
-    return source_code.numeric_digest(source_code.library_of(SCRIPTS, script, *chosen))
+    return source_code.script_digest(SCRIPTS, script, *chosen)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.content import stat_of
 from embedding_sensitivity.files.errors import InputError
 
 LIBRARY = "embedding_sensitivity"
@@ -57,7 +58,7 @@ def _hash(text: str) -> str:
 def _memory() -> dict[str, dict]:
     """What earlier plans found, by kind and hash of the text; kept when this process ends."""
     of_this = _hash(Path(__file__).read_text(encoding="utf-8"))
-    memory = {"of": of_this, "digest": {}, "imports": {}}
+    memory = {"of": of_this, "digest": {}, "imports": {}, "files": "", "scripts": {}}
     with suppress(OSError, ValueError):
         kept = json.loads(_KEPT.read_text(encoding="utf-8"))
         memory = kept if kept.get("of") == of_this else memory
@@ -200,6 +201,27 @@ def library_of(folder: Path, script: str, *chosen: str | Called) -> set[Path]:
         found |= new
         waiting += new
     return found
+
+
+def script_digest(folder: Path, script: str, *chosen: str | Called) -> str:
+    """Return a SHA-256 of what a script computes with what `library_of` says it depends on.
+
+    Nothing is read while no file of the library is another than at the plan before.
+    """
+    memory, files = _memory(), _state_of(folder)
+    if memory["files"] != files:
+        memory["files"], memory["scripts"] = files, {}
+    named = [(*each, stat_of(each[0])) if isinstance(each, tuple) else each for each in chosen]
+    key = _hash(repr((script, named)))
+    if key not in memory["scripts"]:
+        memory["scripts"][key] = numeric_digest(library_of(folder, script, *chosen))
+    return memory["scripts"][key]
+
+
+@functools.cache
+def _state_of(folder: Path) -> str:
+    paths = map(str, sorted(folder.rglob("*.py")))
+    return _hash(repr([(path, stat_of(path)) for path in paths]))
 
 
 @functools.cache
