@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
@@ -228,7 +229,7 @@ def test_unpacking_again_indexes_nothing_again(downloaded, tmp_path):
     assert again.planned(INDEX, folder) == {}
     for name in ("download_irmas", "download_split"):
         path = again.path(f"workflow_scripts/{name}.py")
-        path.write_text(path.read_text() + "# edited\n")
+        path.write_text(path.read_text() + "EDITED = True\n")
     # The downloads are kept: the server is gone.
     targets = ("resources/IRMAS-TrainingData", "resources/train_test_split.csv", INDEX, folder)
     assert set(again.planned(*targets)) == {"download_irmas", "download_split"}
@@ -353,6 +354,14 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4000])
 
 
+def make_whole(path: Path) -> None:
+    """Have the header of a WAV promise what is there."""
+    content = bytearray(path.read_bytes())
+    content[4:8] = struct.pack("<I", len(content) - 8)
+    content[40:44] = struct.pack("<I", len(content) - 44)
+    path.write_bytes(content)
+
+
 @pytest.mark.more
 def test_a_folder_with_a_truncated_clip_in_the_split_is_refused(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")))
@@ -360,6 +369,12 @@ def test_a_folder_with_a_truncated_clip_in_the_split_is_refused(mini, tmp_path):
     mini.path("resources/train_test_split.csv").write_bytes(SPLIT_FILE)
     clip = "cel/[cel][cla]0003__1.wav"
     cut(tmp_path / "copy" / clip)
+    said = (
+        "is cut short: its header tells of 17640 bytes of audio, 13640 are there: replace the file"
+    )
+    refused(mini, INDEX, message=f"copy/{clip}: {said}")
+    assert not mini.path(INDEX).exists()
+    make_whole(tmp_path / "copy" / clip)
     refused(
         mini,
         INDEX,
@@ -370,11 +385,12 @@ def test_a_folder_with_a_truncated_clip_in_the_split_is_refused(mini, tmp_path):
 
 
 @pytest.mark.more
-def test_outside_the_split_truncated_and_silent_clips_are_reported(mini, tmp_path):
+def test_outside_the_split_short_and_silent_clips_are_reported(mini, tmp_path):
     change(mini, local=str(unpack(tmp_path / "copy")))
     mini.path("resources").mkdir()
     mini.path("resources/train_test_split.csv").write_bytes(SPLIT_FILE)
     cut(tmp_path / "copy/cel/[cel][cla]0004__1.wav")
+    make_whole(tmp_path / "copy/cel/[cel][cla]0004__1.wav")
     silent = "voi/[voi][jaz_blu]0208__1.wav"
     sound = CLIPS[silent]
     (tmp_path / "copy" / silent).write_bytes(sound[:44] + bytes(len(sound) - 44))

@@ -5,6 +5,7 @@ run.
 """
 
 import base64
+import csv
 import os
 import random
 import re
@@ -242,6 +243,15 @@ def test_killed_jobs_leave_no_trace_once_the_run_is_repeated(finished, project, 
     assert len(left) <= wanted and all(name.startswith("snakemake") for name in left), left
 
 
+def rows_of_logmel(path: Path) -> list[dict[str, str]]:
+    """Rows of a table without p-values adjusted over all models: this run has fewer."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("model") == "logmel"]
+    return [
+        {key: row[key] for key in row if not re.fullmatch("p_.+_adjusted", key)} for row in rows
+    ]
+
+
 def check_results(finished: Project, project: Project) -> None:
     """What an undisturbed run made is there, of the same bytes, and nothing else is."""
     assert project.planned() == {}
@@ -259,9 +269,7 @@ def check_results(finished: Project, project: Project) -> None:
         of_model = [name for name in names if "logmel" in name or name.startswith("clips")]
         same_tree(results, expected, of_model)
         for name in tables:
-            first, *lines = (expected / name).read_bytes().splitlines()
-            wanted = [first, *(line for line in lines if line.startswith(b"logmel,"))]
-            assert (results / name).read_bytes().splitlines() == wanted, name
+            assert rows_of_logmel(results / name) == rows_of_logmel(expected / name), name
     everything = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
     assert everything <= set(names)
     hidden = [
