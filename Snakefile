@@ -57,11 +57,8 @@ onerror:
 rule all:
     default_target: IS_FIRST
     input:
-        plan.tables(),
         checked(plan.figures),
-        plan.comparisons(),
-        plan.model_stores(),
-        # What lies between too, so that what was deleted is made again.
+        # All else that is kept too, what lies between as well: what was deleted is made again.
         lambda wildcards: plan.kept_outputs(),
         "<results>/manifest.json",
     localrule: True

@@ -6,8 +6,7 @@ import json
 import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_figures import IRMAS, as_read
-from test_paper_comparison import check_texts
+from test_figures import IRMAS, as_read, check_texts
 
 import compare_experiments
 import draw_comparison

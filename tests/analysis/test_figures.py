@@ -188,8 +188,8 @@ def shown_texts(figure) -> list:
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
-def check_texts(figure) -> None:
-    """No text is clipped by the figure's edge, or lies on another."""
+def check_texts(figure) -> list[tuple]:
+    """No text is clipped by the figure's edge, or lies on another; returns each with its box."""
     renderer = figure.canvas.get_renderer()
     shown = [text for text in shown_texts(figure) if text.get_visible()]
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
@@ -201,6 +201,7 @@ def check_texts(figure) -> None:
         across = min(a.x1, b.x1) - max(a.x0, b.x0)
         down = min(a.y1, b.y1) - max(a.y0, b.y0)
         assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+    return boxes
 
 
 def words(figure) -> str:
@@ -353,18 +354,7 @@ def test_no_text_is_clipped_or_lies_on_a_text_or_panel(kind, effect, n_levels, l
     figure = draw(
         kind, labels, effect_params(effect, n_levels), model, saturated=labels[::2], n_train=12
     )
-    renderer = figure.canvas.get_renderer()
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
-    width, height = figure.canvas.get_width_height()
-    for text, box in boxes:
-        assert box.x0 >= -1, text
-        assert box.y0 >= -1, text
-        assert box.x1 <= width + 1, text
-        assert box.y1 <= height + 1, text
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        across = min(a.x1, b.x1) - max(a.x0, b.x0)
-        down = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+    boxes, renderer = check_texts(figure), figure.canvas.get_renderer()
     for (text, box), axes in itertools.product(boxes, figure.axes):
         panel = axes.get_window_extent(renderer)
         across = min(box.x1, panel.x1) - max(box.x0, panel.x0)

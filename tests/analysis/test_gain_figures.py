@@ -8,7 +8,7 @@ import pytest
 from jobs import KINDS as FIGURES
 from jobs import run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_figures import IRMAS, LONG, VARIANTS, as_read, effect_params, shown_texts
+from test_figures import IRMAS, LONG, VARIANTS, as_read, check_texts, effect_params
 
 from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
 from embedding_sensitivity.experiment.measures import style_of
@@ -89,18 +89,7 @@ def draw(kind, labels, effect, **given):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("effect", "n_levels", "labels"), SIZES)
 def test_no_text_is_clipped_or_lies_on_a_text(kind, effect, n_levels, labels):
-    figure = draw(kind, labels, effect_params(effect, n_levels))
-    renderer = figure.canvas.get_renderer()
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
-    width, height = figure.canvas.get_width_height()
-    for text, box in boxes:
-        assert min(box.x0, box.y0) >= -1, text
-        assert box.x1 <= width + 1, text
-        assert box.y1 <= height + 1, text
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        across = min(a.x1, b.x1) - max(a.x0, b.x0)
-        down = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
+    check_texts(draw(kind, labels, effect_params(effect, n_levels)))
 
 
 def test_gains_are_marked_where_they_are_clear():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jobs import KINDS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_figures import effect_params, shown_texts
+from test_figures import check_texts, effect_params
 
 import draw_paper_auc
 import draw_paper_table1
@@ -261,20 +261,6 @@ def drawn(make, kind: str, *arguments):
         figure = make(*arguments[:-1], style, *arguments[-1])
         FigureCanvasAgg(figure).draw()
     return figure
-
-
-def check_texts(figure) -> None:
-    """No text is cut off or lies on another."""
-    renderer = figure.canvas.get_renderer()
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
-    width, height = figure.canvas.get_width_height()
-    for text, box in boxes:
-        assert box.x0 >= -1 and box.y0 >= -1, text
-        assert box.x1 <= width + 1 and box.y1 <= height + 1, text
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        across = min(a.x1, b.x1) - max(a.x0, b.x0)
-        down = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across <= 1 or down <= 1, f"{one!r} lies on {other!r}"
 
 
 @pytest.mark.parametrize("models", [MODELS, ["panns"]])

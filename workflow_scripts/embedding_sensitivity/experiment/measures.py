@@ -195,13 +195,17 @@ class Measure:
         return [table for table in self.tables if not table.derived_from]
 
 
-def combine(found: Mapping[str, Mapping[str, Iterable[Mapping]]]) -> dict[str, list[dict]]:
-    """Rows of each table, of all labels, from what `measure` returned for each label."""
-    tables: dict[str, list[dict]] = {}
+def combine(found: Mapping[str, Mapping[str, Any]], *tables: str) -> dict[str, list[dict]]:
+    """Rows of each table, of all labels, from what `measure` returned for each label.
+
+    `tables` names them where it returned more than tables.
+    """
+    combined: dict[str, list[dict]] = {}
     for label, of_label in found.items():
-        for table, rows in of_label.items():
-            tables.setdefault(table, []).extend({"label": label, **row} for row in rows)
-    return tables
+        for table in tables or of_label:
+            rows = combined.setdefault(table, [])
+            rows += ({"label": label, **row} for row in of_label[table])
+    return combined
 
 
 @functools.cache

@@ -78,7 +78,6 @@ MEASURE = Measure(
 
 
 def measure(data) -> dict:
-
     from embedding_sensitivity.analysis.dimensionality import (
         columns_of,
         describe_displacements,
@@ -111,12 +110,7 @@ def conclude(found) -> dict:
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
     from embedding_sensitivity.analysis.intervals import LOGIT
 
-    tables = combine(
-        {
-            label: {name: own[name] for name in ("dimensionality", "heldout_energy")}
-            for label, own in found.items()
-        }
-    )
+    tables = combine(found, "dimensionality", "heldout_energy")
     rows = tables["dimensionality"]
     mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], LOGIT)
     mean["n_labels"] = sum(row["energy_3"] is not None for row in rows)

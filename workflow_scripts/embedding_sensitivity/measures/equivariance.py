@@ -89,7 +89,7 @@ def conclude(found) -> dict:
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
     from embedding_sensitivity.analysis.intervals import LOG_REST
 
-    tables = combine({label: {"equivariance": own["equivariance"]} for label, own in found.items()})
+    tables = combine(found, "equivariance")
     rows = tables["equivariance"]
     mean = {name: sum(row[name] for row in rows) for name in ("n_groups", "n_groups_test")}
     mean["n_labels"] = sum(row["equivariance"] is not None for row in rows)

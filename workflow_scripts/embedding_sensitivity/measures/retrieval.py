@@ -6,6 +6,7 @@ from embedding_sensitivity.experiment.measures import (
     FigureKind,
     Measure,
     Table,
+    combine,
     describe,
 )
 
@@ -112,7 +113,7 @@ def conclude(found) -> dict:
     from embedding_sensitivity.analysis.retrieval import sides_of, threshold_rows
     from embedding_sensitivity.analysis.statistics import generator
 
-    rows = [{"label": label, **row} for label, own in found.items() for row in own["retrieval"]]
+    rows = combine(found, "retrieval")["retrieval"]
     tested = [own for own in found.values() if own["retrieval"]]
     if not tested:
         return {"retrieval": rows, "threshold_90": []}
