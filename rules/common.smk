@@ -21,7 +21,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from embedding_sensitivity.analysis import comparison
 from embedding_sensitivity.commands.config_file import check_as_written, check_part_as_written
-from embedding_sensitivity.downloads import sources
+from embedding_sensitivity.downloads import published_files
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
@@ -38,13 +38,13 @@ from embedding_sensitivity.experiment.plan import (
 from embedding_sensitivity.experiment.settings import canonical, collect_kinds
 from embedding_sensitivity.experiment.tables import declared
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import (
+from embedding_sensitivity.files.machine_limits import (
     SHIELD,
     check_encoding,
     find_programs_beside_python,
     memory_mb,
 )
-from embedding_sensitivity.files.names import rst_text
+from embedding_sensitivity.files.safe_names import rst_text
 
 # Before Snakemake looks for conda.
 find_programs_beside_python()
@@ -124,8 +124,8 @@ given = internals.known_by_content
 EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 
 
-def source_of(wildcards) -> sources.Source:
-    return sources.source_of(wildcards.file, settings.sources)
+def source_of(wildcards) -> published_files.Source:
+    return published_files.source_of(wildcards.file, settings.sources)
 
 
 def declared_in(model: str) -> str | None:

@@ -1,10 +1,10 @@
 # The published weights, downloaded once for all experiments or taken from a file on this machine.
 import re
 
-from embedding_sensitivity.downloads import sources
+from embedding_sensitivity.downloads import published_files
 
-checked(sources.check_mirrors, settings.mirrors, SOURCE, settings.sources)
-checked(sources.check_local_weights, settings.choices, SOURCE)
+checked(published_files.check_mirrors, settings.mirrors, SOURCE, settings.sources)
+checked(published_files.check_local_weights, settings.choices, SOURCE)
 checked(plan.check_weights)
 
 
@@ -13,7 +13,9 @@ checked(plan.check_weights)
 # no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
 rule fetch_weights:
     input:
-        local=lambda wildcards: given(sources.local_weights(settings.choices, source_of(wildcards))),
+        local=lambda wildcards: given(
+            published_files.local_weights(settings.choices, source_of(wildcards))
+        ),
     output:
         "<resources>/weights/{file}",
     log:
@@ -21,7 +23,7 @@ rule fetch_weights:
     benchmark:
         "<benchmarks>/weights/{file}.tsv"
     wildcard_constraints:
-        file="|".join(re.escape(name) for name in sources.weights_files(settings.sources)),
+        file="|".join(re.escape(name) for name in published_files.weights_files(settings.sources)),
     # Before anything else: where there is no network, that shows at once.
     priority: 100
     localrule: True

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.downloads.fetch import fetch
-from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.published_files import SOURCES
 from embedding_sensitivity.downloads.unpack import extract
 from embedding_sensitivity.files.logs import NOTE, configure_logging
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import fetch, place
-from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.published_files import SOURCES
 from embedding_sensitivity.files.logs import configure_logging
 
 

@@ -2,7 +2,7 @@
 
 from embedding_sensitivity.clips.audio import AudioBatch
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.downloads.pins import check_files
+from embedding_sensitivity.downloads.expected_hashes import check_files
 from embedding_sensitivity.embeddings.embedding import check_audio, embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging

@@ -1,7 +1,7 @@
 """Embed the clips as they are, without an effect."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.downloads.pins import check_files
+from embedding_sensitivity.downloads.expected_hashes import check_files
 from embedding_sensitivity.embeddings.embedding import embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import fetch, gunzip, pin_unpacked, place
-from embedding_sensitivity.downloads.sources import source_of, sources_of
+from embedding_sensitivity.downloads.published_files import source_of, sources_of
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.models import model_named
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from embedding_sensitivity.clips import findings, irmas, recordings
+from embedding_sensitivity.clips import clip_warnings, irmas, recordings
 from embedding_sensitivity.clips.clip import in_split, write_clips
 from embedding_sensitivity.clips.dataset import Listing, list_folder, read_columns, read_split
 from embedding_sensitivity.clips.index import index_clips
@@ -51,11 +51,11 @@ def main(snakemake) -> None:
         group=group,
     )
     passed_over = (list_folder(params.folder) if params.folder else Listing()).passed_over
-    found = findings.find(
+    found = clip_warnings.find(
         paths, clips, params.irmas, silent, dropped, copies, passed_over, left_out
     )
     counted = recordings.count_recordings(clips, all_named=params.group is not None)
-    findings.write_findings(snakemake.output.report, found)
+    clip_warnings.write_findings(snakemake.output.report, found)
     write_table(snakemake.output.dropped, "dropped_clips", map(asdict, dropped))
     write_table(snakemake.output.recordings, "recordings", map(asdict, counted))
     write_clips(snakemake.output.clips, clips)
@@ -104,7 +104,7 @@ def main(snakemake) -> None:
     for fault in recordings.describe_faults(counted, params.analysed):
         log.warning("%s", fault)
     for finding, count in sorted(Counter(entry.finding for entry in found).items()):
-        log.info("%s: %d clips (%s)", finding, count, findings.MEANINGS[finding])
+        log.info("%s: %d clips (%s)", finding, count, clip_warnings.MEANINGS[finding])
 
 
 if __name__ == "__main__":

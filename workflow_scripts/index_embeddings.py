@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from embedding_sensitivity.clips import findings, recordings
+from embedding_sensitivity.clips import clip_warnings, recordings
 from embedding_sensitivity.clips.clip import write_clips
 from embedding_sensitivity.clips.dataset import read_split
 from embedding_sensitivity.experiment.embedding_files import clips_of
@@ -14,7 +14,9 @@ def main(snakemake) -> None:
     """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
     log = configure_logging(snakemake)
     clips = clips_of(read_split(snakemake.input.split, keys=True), snakemake.params.labels)
-    findings.write_findings(snakemake.output.report, findings.find([], clips, is_irmas=False))
+    clip_warnings.write_findings(
+        snakemake.output.report, clip_warnings.find([], clips, is_irmas=False)
+    )
     counted = recordings.count_recordings(clips)
     write_table(snakemake.output.recordings, "recordings", map(asdict, counted))
     write_clips(snakemake.output.clips, clips)

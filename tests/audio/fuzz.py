@@ -43,7 +43,7 @@ from embedding_sensitivity.clips.inspection import BadClip, inspect_file
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_path_fault, printable
+from embedding_sensitivity.files.safe_names import find_path_fault, printable
 from embedding_sensitivity.models.logmel import LogMel
 from support.audio import encode as encode_by_pyav
 

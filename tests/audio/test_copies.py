@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.clips.clip_warnings import find
 from embedding_sensitivity.clips.dataset import find_audio, read_split
-from embedding_sensitivity.clips.findings import find
 from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.clips.inspection import BadClip, find_copies, inspect_file, traits_of
 

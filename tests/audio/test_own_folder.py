@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from embedding_sensitivity.clips.clip import in_split
+from embedding_sensitivity.clips.clip_warnings import find
 from embedding_sensitivity.clips.dataset import (
     EXTENSIONS,
     SplitRow,
@@ -21,7 +22,6 @@ from embedding_sensitivity.clips.dataset import (
     list_folder,
     read_split,
 )
-from embedding_sensitivity.clips.findings import find
 from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.clips.inspection import inspect_file
 from embedding_sensitivity.clips.recordings import (

@@ -21,7 +21,7 @@ import pytest
 
 from embedding_sensitivity.downloads import fetch as download
 from embedding_sensitivity.downloads.fetch import digest_of, fetch, gunzip, place
-from embedding_sensitivity.downloads.sources import Source
+from embedding_sensitivity.downloads.published_files import Source
 from embedding_sensitivity.files.errors import InputError
 from support.file_server import (
     cut,
@@ -148,7 +148,7 @@ def test_a_killed_run_leaves_what_it_received(get, server, folder):
     code = (
         "import sys; from dataclasses import replace\n"
         "from embedding_sensitivity.downloads.fetch import fetch\n"
-        "from embedding_sensitivity.downloads.sources import SOURCES\n"
+        "from embedding_sensitivity.downloads.published_files import SOURCES\n"
         "fetch(replace(SOURCES['panns'], file_name='thing.bin', size=300_000), *sys.argv[1:])"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(download.__file__).parents[1])}

@@ -1,7 +1,7 @@
 """IRMAS from the download to effected audio, on a made-up archive of 27 short clips.
 
 A copy of the workflow expects that archive: its md5, the split's SHA-256 and the numbers of clips
-are edited in `sources.py` and `irmas.py`. Everything else is what the paper's run does.
+are edited in `published_files.py` and `irmas.py`. Everything else is what the paper's run does.
 """
 
 import csv

@@ -11,7 +11,7 @@ import pytest
 
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.commands.verify import GIVEN, WITHOUT, remedy
-from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.published_files import SOURCES
 from embedding_sensitivity.experiment import manifest
 from support import mock_snakemake
 

@@ -14,7 +14,7 @@ from test_conda_standin import environment_without_conda
 from test_irmas_run import ARCHIVE, SPLIT_FILE, expecting_mini, replace_in
 
 from embedding_sensitivity.downloads.fetch import digest_of
-from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.published_files import SOURCES
 from support.offline import NAMESPACE, needs_namespace
 from support.project import ROOT, Project
 

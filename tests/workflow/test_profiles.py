@@ -12,7 +12,7 @@ from snakemake.profiles import ProfileConfigFileParser
 from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
 from embedding_sensitivity.experiment.targets import memory_of, minutes_of
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import memory_mb
+from embedding_sensitivity.files.machine_limits import memory_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "sensitivity_be4b4532-e532-4512-af46-63a7923acfe1"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding_sensitivity.files.machine import SHIELD
+from embedding_sensitivity.files.machine_limits import SHIELD
 from support.audio import write_clip
 from support.project import Project, refused
 

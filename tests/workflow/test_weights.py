@@ -11,8 +11,8 @@ import pytest
 
 import fetch_weights
 from embedding_sensitivity import models
-from embedding_sensitivity.downloads.pins import check_files, check_weights
-from embedding_sensitivity.downloads.sources import SOURCES, published_weights
+from embedding_sensitivity.downloads.expected_hashes import check_files, check_weights
+from embedding_sensitivity.downloads.published_files import SOURCES, published_weights
 from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import use_writable_cache
+from embedding_sensitivity.files.machine_limits import use_writable_cache
 
 CONFIG = "config.yaml"
 # What the extra `workflow` brings.
@@ -109,7 +109,7 @@ def write_schema(arguments: argparse.Namespace) -> int:
 def run_snakemake(given: Sequence[str]) -> NoReturn:
     """Become Snakemake, with this checkout's Snakefile and, unless one is given, its profile."""
     from embedding_sensitivity.commands.checkout import find_root
-    from embedding_sensitivity.files.machine import make_environment
+    from embedding_sensitivity.files.machine_limits import make_environment
 
     root = find_root()  # first: where there is no checkout, nothing else may be installed
     from embedding_sensitivity.commands.config_file import give_all_to_snakemake

@@ -50,7 +50,7 @@ def to_pcm16(audio: np.ndarray) -> np.ndarray:
     every quantising step) this order gave the writer's samples, the other order 30 542 other ones.
     Compared with the formula for every float32 from -1 to 1, once: no difference.
     """
-    from embedding_sensitivity.clips.compiled import (
+    from embedding_sensitivity.clips.compiled_loops import (
         quantise,  # slow to import, and only rendering quantises
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from embedding_sensitivity.clips.irmas import parse_name
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import (
+from embedding_sensitivity.files.safe_names import (
     find_label_fault,
     find_look_alikes,
     find_path_fault,

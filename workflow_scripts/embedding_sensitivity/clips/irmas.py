@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_path_fault
+from embedding_sensitivity.files.safe_names import find_path_fault
 
 LABELS = {
     "cel": "cello",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_text_fault, normalize
+from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 
 # An interval over fewer recordings than these is hardly one.
 MIN_TEST_RECORDINGS = 10

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import make_environment
+from embedding_sensitivity.files.machine_limits import make_environment
 
 # Made after a run, of its results: no rule's output.
 MADE_LATER = ("report.html", ".report.html", ".audio.json")

@@ -28,7 +28,7 @@ from embedding_sensitivity.commands.config_file import give_to_snakemake, read_c
 from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.experiment.snakemake_internals import plan_everything
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import printable
+from embedding_sensitivity.files.safe_names import printable
 
 WEIGHTS = "resources/weights"
 CONDA = ".snakemake/conda"

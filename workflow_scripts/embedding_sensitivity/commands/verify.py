@@ -15,7 +15,7 @@ from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.experiment.data import ARCHIVE_FOLDER, PUBLISHED_SPLIT, source_of
 from embedding_sensitivity.experiment.settings import canonical, load_settings
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import printable
+from embedding_sensitivity.files.safe_names import printable
 
 LOCK = "resources/weights.lock"
 DOWNLOADS = "resources/downloads/"

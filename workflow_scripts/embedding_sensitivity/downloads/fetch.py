@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from embedding_sensitivity.downloads.pins import read_pins
-from embedding_sensitivity.downloads.sources import Source, find_url_fault, is_loopback
+from embedding_sensitivity.downloads.expected_hashes import read_pins
+from embedding_sensitivity.downloads.published_files import Source, find_url_fault, is_loopback
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 

@@ -15,7 +15,7 @@ def make_lowpass(
     import numpy as np
     from scipy.signal import cheb2ord, cheby2, sosfilt
 
-    from embedding_sensitivity.clips.compiled import filter_stereo
+    from embedding_sensitivity.clips.compiled_loops import filter_stereo
 
     order, edge = cheb2ord(
         level / EDGE_RATIO,
@@ -59,5 +59,5 @@ EFFECT = Effect(
     make=make_lowpass,
     seconds=1 / 290,
     packages=("numpy", "scipy", "numba"),
-    computes_with=("embedding_sensitivity.clips.compiled",),
+    computes_with=("embedding_sensitivity.clips.compiled_loops",),
 )

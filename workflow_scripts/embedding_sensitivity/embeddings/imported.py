@@ -13,7 +13,7 @@ from embedding_sensitivity.experiment.embedding_files import DATASET
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5_content import find_member
-from embedding_sensitivity.files.names import normalize
+from embedding_sensitivity.files.safe_names import normalize
 from embedding_sensitivity.models import control
 
 

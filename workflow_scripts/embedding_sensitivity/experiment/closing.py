@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import lack
-from embedding_sensitivity.downloads.sources import local_weights, source_of
+from embedding_sensitivity.downloads.published_files import local_weights, source_of
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.tables import read_table

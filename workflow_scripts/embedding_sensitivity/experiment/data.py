@@ -13,7 +13,7 @@ from pathlib import Path
 from embedding_sensitivity.clips import dataset, irmas, recordings
 from embedding_sensitivity.clips.demo_music import demo_clips
 from embedding_sensitivity.clips.split import check_label_counts, check_split
-from embedding_sensitivity.downloads.sources import SOURCES
+from embedding_sensitivity.downloads.published_files import SOURCES
 from embedding_sensitivity.experiment import embedding_files, identity
 from embedding_sensitivity.experiment.clip_index import ClipIndex, plan_index
 from embedding_sensitivity.experiment.embedding_files import PREFIX
@@ -41,7 +41,7 @@ class Source(ABC):
     folders : where audio that no manifest has would be part of the next run
     unreadable : audio files that Snakemake would stop at: the index says what is wrong with them
     made_here : audio is rendered by the workflow itself
-    downloads : names of the downloads that the clips need, of `downloads.sources`
+    downloads : names of the downloads that the clips need, of `downloads.published_files`
     notes : lines on the files that there are, for whoever plans a run
     fixed_by : what fixes the content of the audio, where that isn't known from the files alone
     """

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from embedding_sensitivity.downloads.pins import known_sha256
+from embedding_sensitivity.downloads.expected_hashes import known_sha256
 from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
@@ -22,7 +22,7 @@ from embedding_sensitivity.models import Choice
 # The library's modules that touch samples, whatever the effect or model.
 RENDERING = (
     "embedding_sensitivity.clips.audio",
-    "embedding_sensitivity.clips.compiled",
+    "embedding_sensitivity.clips.compiled_loops",
     "embedding_sensitivity.effects.rendering",
 )
 EMBEDDING = ("embedding_sensitivity.clips.audio", "embedding_sensitivity.embeddings.embedding")

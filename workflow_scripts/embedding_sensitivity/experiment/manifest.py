@@ -17,8 +17,8 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import find_audio
+from embedding_sensitivity.downloads.expected_hashes import read_pins
 from embedding_sensitivity.downloads.fetch import digest_of
-from embedding_sensitivity.downloads.pins import read_pins
 from embedding_sensitivity.files.atomic import replacing, sha256_of
 from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError

@@ -14,8 +14,8 @@ from typing import Any
 from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
-from embedding_sensitivity.downloads import sources
-from embedding_sensitivity.downloads.pins import check_weights, known_sha256
+from embedding_sensitivity.downloads import published_files
+from embedding_sensitivity.downloads.expected_hashes import check_weights, known_sha256
 from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import (
     embedding_files,
@@ -247,7 +247,7 @@ class Plan:
 
     def published(self, model: str) -> list[dict[str, str]]:
         """Return name and hash of each file that a model reads; empty where there are none."""
-        return sources.published_weights(self.choice(model).model)
+        return published_files.published_weights(self.choice(model).model)
 
     def planned_weights(self, model: str) -> list[dict[str, str]]:
         """Return the same, with what is planned of those without a published hash."""
@@ -279,7 +279,9 @@ class Plan:
         for source in self.settings.sources.values():
             if source.model in self.downloaded_models():
                 choices = self.settings.choices
-                given[source.name] = next(iter(sources.local_weights(choices, source)), None)
+                given[source.name] = next(
+                    iter(published_files.local_weights(choices, source)), None
+                )
         found = {}
         for name, path in given.items():
             source = self.settings.sources[name]

@@ -29,7 +29,7 @@ from pydantic_core import PydanticCustomError
 from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
 from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.clips.split import check_label_counts
-from embedding_sensitivity.downloads.sources import Source, sources_of
+from embedding_sensitivity.downloads.published_files import Source, sources_of
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.effects.levels import ORIGINAL
@@ -43,7 +43,7 @@ from embedding_sensitivity.experiment.measures import (
     style_of,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_text_fault, normalize
+from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
 # Of what becomes part of a path.

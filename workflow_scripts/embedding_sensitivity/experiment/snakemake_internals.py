@@ -37,7 +37,7 @@ from snakemake.settings.types import (
 
 from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.machine import ODD_SIGN
+from embedding_sensitivity.files.machine_limits import ODD_SIGN
 
 IDENTITY, CONTENT = "named_by_identity", "known_by_content"
 ADAPTED = "adapted_for_embedding_sensitivity"

@@ -1,6 +1,6 @@
 """The exception for bad input, as opposed to a fault of the program."""
 
-from embedding_sensitivity.files.names import printable
+from embedding_sensitivity.files.safe_names import printable
 
 
 class InputError(Exception):

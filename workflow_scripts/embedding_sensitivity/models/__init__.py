@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from embedding_sensitivity.files.declarations import discover, load_declaration
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import find_text_fault
+from embedding_sensitivity.files.safe_names import find_text_fault
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,12 +10,12 @@ from docutils.core import publish_parts
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, read_clips, write_clips
+from embedding_sensitivity.clips.clip_warnings import Finding, write_findings
 from embedding_sensitivity.clips.dataset import find_audio, is_plain_file, labels_of, read_split
-from embedding_sensitivity.clips.findings import Finding, write_findings
 from embedding_sensitivity.experiment.embedding_files import level_files
 from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.names import (
+from embedding_sensitivity.files.safe_names import (
     find_label_fault,
     find_path_fault,
     find_text_fault,

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from embedding_sensitivity.clips.clip import Clip
-from embedding_sensitivity.clips.findings import MEANINGS, find, write_findings
+from embedding_sensitivity.clips.clip_warnings import MEANINGS, find, write_findings
 
 GOOD = "cel/[cel][cla]0001__1.wav"
 

@@ -10,7 +10,7 @@ from embedding_sensitivity.clips.clip import Clip, DroppedClip
 from embedding_sensitivity.clips.dataset import PassedOver, clip_id
 from embedding_sensitivity.clips.recordings import torn_recordings
 from embedding_sensitivity.files.csv_files import write_rows
-from embedding_sensitivity.files.names import printable
+from embedding_sensitivity.files.safe_names import printable
 
 MEANINGS = {
     "passed over": "not a file of audio by its name",

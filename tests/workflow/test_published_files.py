@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding_sensitivity.downloads.sources import (
+from embedding_sensitivity.downloads.published_files import (
     SOURCES,
     check_local_weights,
     check_mirrors,
@@ -77,7 +77,7 @@ def test_only_the_standard_library_is_needed():
     """The rules that download run in whatever environment, and Snakemake reads the registry."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'workflow_scripts')!r}); "
-        "import embedding_sensitivity.downloads.fetch, embedding_sensitivity.downloads.sources"
+        "from embedding_sensitivity.downloads import fetch, published_files"
     )
     subprocess.run([sys.executable, "-S", "-I", "-c", code], check=True)
 
