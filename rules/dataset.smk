@@ -106,7 +106,9 @@ rule index_clips:
     params:
         irmas=IRMAS,
         local_folder=IRMAS and plan.source.local_folder,
-        split_sha256=sources.SOURCES["split"].digest if "split" in plan.source.downloads else None,
+        split_sha256=(
+            published_files.SOURCES["split"].digest if "split" in plan.source.downloads else None
+        ),
         labels=settings.data.labels,
         analysed=LABELS,
         folder=settings.data.folder if settings.data.source == "folder" else None,
