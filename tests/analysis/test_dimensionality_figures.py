@@ -14,9 +14,13 @@ from test_figures import IRMAS, LONG, as_read, check_texts, effect_params, words
 
 from embedding_sensitivity.experiment.measures import style_of
 from embedding_sensitivity.experiment.tables import write_table
-from embedding_sensitivity.figures.style import rc_of
+from embedding_sensitivity.figures.style import EffectAxis, rc_of
 
-KINDS = ("dimensionality", "principal_angles")
+KINDS = {
+    "dimensionality": "dimensionality",
+    "principal_angles": "principal_angles",
+    "samplewise": "samplewise_r2",
+}
 MODELS = ["clap", "clap-untrained", "logmel", "musicnn", "musicnn-untrained", "openl3", "panns"]
 SIZES = [
     pytest.param(MODELS[:3], IRMAS, id="3 models, 11 labels"),
@@ -28,13 +32,18 @@ SIZES = [
 
 def made_up(models, labels) -> dict[str, list[dict]]:
     rng = np.random.default_rng(0)
-    tables = {kind: [] for kind in KINDS}
+    tables = {kind: [] for kind in KINDS.values()}
     for model, label in itertools.product(models, labels):
         tables["dimensionality"].append({
             "model": model, "effect": "gain", "label": label,
             "participation_ratio": rng.uniform(1, 60), "n_directions_90": rng.integers(1, 400),
             "mean_displacement_share": rng.random(), "participation_ratio_own": 23.3,
         })  # fmt: skip
+        for n in range(21):
+            tables["samplewise_r2"].append({
+                "model": model, "effect": "gain", "clip": f"{label}{n}", "label": label, "r2": 1.0,
+                "n_distinct_points": 6, "r2_heldout_levels": n / 20,
+            })  # fmt: skip
     for model, (one, other) in itertools.product(models, itertools.combinations(labels, 2)):
         for method, n in (
             ("average_displacement", 1),
@@ -50,12 +59,13 @@ def made_up(models, labels) -> dict[str, list[dict]]:
 
 
 def draw(kind, models, labels, rows=None):
-    rows = as_read(made_up(models, labels)[kind]) if rows is None else rows
+    rows = as_read(made_up(models, labels)[KINDS[kind]]) if rows is None else rows
     style = style_of(FIGURES[kind], {})
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
         make = getattr(module, f"{kind}_figure")
-        figure = make(models, labels, "gain", style, rows)
+        effect = EffectAxis.of(effect_params("gain", 6)) if kind == "samplewise" else "gain"
+        figure = make(models, labels, effect, style, rows)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -65,10 +75,10 @@ def test_a_script_writes_the_figure(tmp_path, kind):
     paths = []
     for model in MODELS[:2]:
         paths.append(tmp_path / f"{model}.csv")
-        write_table(paths[-1], kind, made_up([model], IRMAS)[kind])
+        write_table(paths[-1], KINDS[kind], made_up([model], IRMAS)[KINDS[kind]])
     outputs = [str(tmp_path / f"{kind}_gain.{ending}") for ending in ("png", "pdf")]
     effects = [effect_params("gain", 6)]
-    run_draw(kind, {kind: paths}, outputs, MODELS[:2], IRMAS, [], effects)
+    run_draw(kind, {KINDS[kind]: paths}, outputs, MODELS[:2], IRMAS, [], effects)
     with Image.open(outputs[0]) as image:
         assert image.width <= 200 * 7.16 + 1
     with open(outputs[1], "rb") as file:
@@ -111,3 +121,27 @@ def test_angles_are_drawn_in_their_halves():
                 row["angle_deg"] is None and np.ma.is_masked(matrix[cell])
             )
     assert np.ma.getmaskarray(matrix).sum() == 4 + 1
+
+
+def test_samplewise_r2_is_medians_over_clips_beside_the_identity():
+    models, labels = MODELS[:2], IRMAS[:3]
+    rows = made_up(models, labels)["samplewise_r2"]
+    rows[0]["r2_heldout_levels"] = None  # of the first label: 0, the lowest of 21
+    figure = draw("samplewise", models, labels, as_read(rows))
+    for panel, expected in zip(figure.axes, ([1, 1, 1], [0.525, 0.5, 0.5]), strict=True):
+        first, second = (line for line in panel.lines if line.get_marker() not in ("None", ""))
+        np.testing.assert_allclose(first.get_xdata(), expected)
+        np.testing.assert_array_equal(np.round(first.get_ydata()), np.arange(3))
+        assert first.get_color() != second.get_color()
+    ends = figure.axes[1].collections[1].get_segments()[0]
+    np.testing.assert_allclose(ends[:, 0], [0.05, 0.95])
+    (chance,) = (line for line in figure.axes[1].lines if line.get_linestyle() == ":")
+    assert chance.get_xdata()[0] == pytest.approx(1 / 6)
+    said = words(figure).replace("\n", " ")
+    assert "is an identity" in said and "not a finding" in said
+
+
+def test_samplewise_draws_what_is_there():
+    rows = as_read(made_up(["clap"], IRMAS[:1])["samplewise_r2"])
+    rows = [row | {"r2": "", "r2_heldout_levels": ""} for row in rows]  # one that doesn't respond
+    assert "clap" in words(draw("samplewise", ["clap"], IRMAS[:2], rows))

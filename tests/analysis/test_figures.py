@@ -56,7 +56,6 @@ INPUTS = {
     "correlation": ("projections", "global_r2"),
     "spectra": ("spectra",),
     "auc": ("auc",),
-    "samplewise": ("samplewise_r2",),
 }
 SIZES = [
     pytest.param("gain", 6, IRMAS[:5], id="5 labels, 6 levels"),
@@ -81,7 +80,7 @@ def effect_params(name: str, n_levels: int) -> dict:
     }
 
 
-def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=(), ones=True):
+def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()):
     """Plausible rows of every partial table of one model and effect."""
     rng = np.random.default_rng(zlib.crc32(f"{model} {effect['name']}".encode()))
     levels = effect["levels"]
@@ -99,11 +98,6 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
             for level, value in zip(levels, 3 * (steps**0.8 + noise) - 1, strict=True):
                 row = {**clip, "split": split, "level": level, "projection": value}
                 tables["projections"].append(row)
-            if split == "train":
-                r2 = 1.0 if ones else 1 - rng.exponential(0.01)
-                row = {**clip, "r2": r2, "n_distinct_points": len(levels)}
-                row["r2_heldout_levels"] = 0.9 + 0.1 * rng.random()
-                tables["samplewise_r2"].append(row)
             if n < 10:
                 x, y = rng.normal(0, 6, 2)
                 turn = rng.normal(0, 1) + np.linspace(0, 1.5, len(levels) + 1)
@@ -231,7 +225,7 @@ def test_a_script_writes_every_figure(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", INPUTS)
 def test_png_is_small_at_the_papers_size(tmp_path, kind):
-    figure = draw(kind, IRMAS, effect_params("lowpass", 31), n_train=60, n_test=30, ones=False)
+    figure = draw(kind, IRMAS, effect_params("lowpass", 31), n_train=60, n_test=30)
     save_figure(figure, [tmp_path / "a.png"])
     assert (tmp_path / "a.png").stat().st_size < 250_000
 
@@ -483,27 +477,6 @@ def test_correlation_gives_intervals_nulls_and_held_out_levels():
     assert "test null, high 0.013" in saturated and "[0.880" not in saturated
 
 
-def test_samplewise_draws_held_out_levels_beside_the_identity():
-    effect = effect_params("gain", 6)
-    (panel,) = draw("samplewise", ["cello"], effect).axes
-    fitted, heldout = panel.lines
-    assert set(fitted.get_xdata()[1:-1]) == {1.0}
-    expected = [
-        row["r2_heldout_levels"] for row in made_up("musicnn", ["cello"], effect)["samplewise_r2"]
-    ]
-    np.testing.assert_allclose(heldout.get_xdata()[1:-1], np.sort(expected))
-    assert f"held-out: median {np.median(expected):.3f}" in panel._left_title.get_text()
-
-
-def test_samplewise_says_that_1_is_an_identity():
-    effect = effect_params("gain", 6)
-    assert "R² = 1 in all 24 clips" in words(draw("samplewise", IRMAS[:5], effect))
-    some = words(draw("samplewise", ["cello"], effect, ones=False))
-    assert "R² = 1 in 0 of 24 clips" in some
-    assert "identity" in some
-    assert "not a finding" in some.replace("\n", " ")
-
-
 def test_trajectories_cross_out_the_originals():
     figure = draw("trajectories", ["cello"], effect_params("gain", 6))
     lines, points, originals = figure.axes[0].collections
@@ -623,8 +596,14 @@ def test_a_label_is_drawn_as_text_and_never_as_a_formula(text):
 
 def test_spectra_draw_all_that_a_flat_one_may_be_taken_for():
     labels, effect = ["cello"], effect_params("gain", 6)
-    (panel,) = draw("spectra", labels, effect).axes
+    figure = draw("spectra", labels, effect)
+    (panel,) = figure.axes
     rows = made_up("musicnn", labels, effect)["spectra"]
-    columns = ("directions", "random", "directions_f", "originals")
+    columns = ("directions_f", "directions", "originals", "random")
     for column, line in zip(columns, panel.lines, strict=True):
         np.testing.assert_allclose(line.get_ydata(), [row[column] for row in rows])
+    (band,) = panel.patches
+    assert band.get_y() == pytest.approx(rows[-1]["random"])
+    assert band.get_y() + band.get_height() == pytest.approx(1)
+    said = words(figure).replace("\n", " ")
+    assert "Marchenko and Pastur" in said and "can't tell one direction from many" in said

@@ -8,7 +8,7 @@ import pytest
 from jobs import KINDS as FIGURES
 from jobs import run_draw
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_figures import IRMAS, LONG, VARIANTS, as_read, check_texts, effect_params
+from test_figures import IRMAS, LONG, VARIANTS, as_read, check_texts, effect_params, words
 
 from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
 from embedding_sensitivity.experiment.measures import style_of
@@ -41,6 +41,7 @@ def gains(model, labels, effect):
                     "gain": sign * (0.01 if clear else 1e-4), "low": 0.0, "high": 0.0,
                     "p": 0.01 if clear else 0.9, "n_groups": 20,
                     "p_adjusted": None if train == test else 0.02 if clear else 0.95,
+                    "detectable_gain": None if train == test else 0.0 if method == "lda" else 0.04,
                 }  # fmt: skip
 
 
@@ -66,15 +67,15 @@ def orders(model, labels, effect):
         }  # fmt: skip
 
 
-def draw(kind, labels, effect, **given):
+def draw(kind, labels, effect, rows=None, **given):
     style = style_of(FIGURES[kind], given)
     axis = EffectAxis.of(effect)
     with matplotlib.rc_context(rc_of(style)):
         if kind == "auc_gain":
-            rows = as_read(gains(MODELS[0], labels, effect))
+            rows = rows or as_read(gains(MODELS[0], labels, effect))
             figure = auc_gain_figure(MODELS[0], labels, axis, style, rows)
         elif kind == "verdicts":
-            rows = as_read(row for model in MODELS for row in gains(model, labels, effect))
+            rows = rows or as_read(row for m in MODELS for row in gains(m, labels, effect))
             figure = verdicts_figure(MODELS, effect["name"], style, as_read(verdict_rows(rows)))
         else:
             rows, ranks = (
@@ -104,20 +105,67 @@ def test_gains_are_marked_where_they_are_clear():
         assert image.get_array().shape == (len(VARIANTS) - 1, 6)
         assert np.abs(image.get_array()).max() == pytest.approx(0.01)
         assert image.norm.vmin == -image.norm.vmax == pytest.approx(-0.01)
+        strong = {(column, row) for row, column in np.argwhere(image.get_alpha() == 1).tolist()}
+        assert strong == set(dots) and image.get_alpha().min() < 0.5
     assert names[-1] == "LDA"
     hidden = draw("auc_gain", ["cello"], effect, hide=["lda"]).axes[0]
     assert len(hidden.images[0].get_array()) == len(VARIANTS) - 2
 
 
-def test_verdict_bars_are_shares_of_cells():
+def without_findings(rows):
+    return [{**row, "p_adjusted": row["p_adjusted"] and "0.9"} for row in rows]
+
+
+def test_gains_say_what_could_have_been_seen_where_nothing_is():
+    effect = effect_params("lowpass", 6)
+    assert "42 of 96 gains and losses are clear" in words(draw("auc_gain", ["cello"], effect))
+    rows = without_findings(as_read(gains(MODELS[0], ["cello"], effect)))
+    figure = draw("auc_gain", ["cello"], effect, rows)
+    said = words(figure).replace("\n", " ")
+    assert (
+        "None of 96 gains and losses is clear. The smallest that could have been seen: 0.040"
+        in (said)
+    )
+    assert all((panel.images[0].get_alpha() < 0.5).all() for panel in figure.axes[:2])
+    few = [{**row, "p_adjusted": "", "detectable_gain": ""} for row in rows]
+    assert "Too few test recordings" in words(draw("auc_gain", ["cello"], effect, few))
+
+
+def test_verdicts_are_mean_gains_and_shares_of_cells():
     effect = effect_params("lowpass", 6)
     figure = draw("verdicts", IRMAS, effect)
-    assert len(figure.axes) == 2 * len(MODELS)
-    for panel in figure.axes:
-        widths = [bar.get_width() for bar in panel.patches]
-        harmed, helped = [w for w in widths if w < 0], [w for w in widths if w > 0]
-        # Half of the levels are clear for each of 7 methods, never for LDA.
-        assert sum(helped) - sum(harmed) == pytest.approx(7 * 50)
+    rows = as_read(verdict_rows(as_read(gains(MODELS[0], IRMAS, effect))))
+    assert len(figure.axes) == 4
+    lists = [
+        {round(y): x for x, y in line.get_xydata()}
+        for panel in figure.axes
+        for line in panel.lines
+        if line.get_marker() == "o"
+    ]
+    for side, mean, helped, harmed in zip(
+        ("original", "effected"), lists[:2], lists[2::2], lists[3::2], strict=True
+    ):
+        for place, (method, threshold) in enumerate(VARIANTS[1:]):
+            (row,) = (
+                row for row in rows
+                if (row["method"], row["threshold"], row["train"])
+                == (method, str(threshold), side)
+            )  # fmt: skip
+            assert mean[place] == float(row["mean_gain"])
+            # Half of the levels are clear for each of 7 methods, never for LDA.
+            assert helped[place] - harmed[place] == pytest.approx(0 if method == "lda" else 50)
+            assert helped[place] == pytest.approx(100 * int(row["helps"]) / 66)
+    band = figure.axes[0].patches[0]
+    assert (band.get_x(), band.get_width()) == (pytest.approx(-0.04), pytest.approx(0.08))
+
+
+def test_verdicts_without_a_finding_say_what_could_have_been_seen():
+    effect = effect_params("lowpass", 6)
+    rows = [row for m in MODELS for row in without_findings(as_read(gains(m, IRMAS, effect)))]
+    figure = draw("verdicts", IRMAS, effect, rows)
+    assert len(figure.axes) == 2
+    said = words(figure).replace("\n", " ")
+    assert "None of 4224 gains and losses is clear." in said and "0.040" in said
 
 
 def test_displacement_lines_are_means_and_bands_ranges_over_labels():

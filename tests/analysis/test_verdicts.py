@@ -101,13 +101,14 @@ def test_verdict_counts_the_cells_between_which_the_effect_comes():
     # Of four cells, with 11 degrees of freedom.
     assert rows[0]["detectable_gain"] == pytest.approx(0.01 * stats.t.isf(0.05 / 8, 11))
     assert "detectable_gain" not in rows[3] and "spread" not in rows[3]
-    text = [{**row, "p_adjusted": row.get("p_adjusted", "")} for row in rows]
+    text = [{"p_adjusted": "", "detectable_gain": ""} | row for row in rows]
     forwards, backwards = verdicts.verdict_rows(text)
     assert (forwards["train"], forwards["test"]) == ("original", "effected")
     counted = ("helps", "harms", "neither", "untested")
     assert [forwards[name] for name in counted] == [2, 1, 0, 1]
     assert forwards["mean_gain"] == pytest.approx(0.135)
     assert (forwards["lowest_gain"], forwards["highest_gain"]) == (-0.01, 0.5)
+    assert forwards["detectable_gain"] == rows[0]["detectable_gain"]
     assert (backwards["train"], backwards["test"]) == ("effected", "original")
     assert [backwards[name] for name in counted] == [0, 1, 0, 0]
 

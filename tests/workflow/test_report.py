@@ -13,7 +13,7 @@ SECTIONS = {
     "0. At which level a clip is lost": (),
     "1. Impact (section II)": ("trajectories",),
     "2. Correlation (section III)": ("correlation",),
-    "3. Dimensionality (section III)": ("samplewise", "spectra"),
+    "3. Dimensionality (section III)": ("spectra",),
     "4. Debiasing (section IV)": ("auc", "auc_gain"),
     "Clips": (),
 }
@@ -42,7 +42,13 @@ CELLS = (
 def expected_rows(section: str) -> set[tuple]:
     rows = set(itertools.product(MODELS, ("gain", "reverb"), SECTIONS[section], ("all", "cello")))
     if section.startswith("3."):
-        kinds = ("dimensionality", "equivariance", "heldout_energy", "principal_angles")
+        kinds = (
+            "dimensionality",
+            "equivariance",
+            "heldout_energy",
+            "principal_angles",
+            "samplewise",
+        )
         rows |= {("all", effect, kind, "all") for effect in ("gain", "reverb") for kind in kinds}
     if section.startswith("0."):
         rows |= {("all", effect, "retrieval", "all") for effect in ("gain", "reverb")}
@@ -229,15 +235,15 @@ def test_tables_can_be_saved(seen, finished, table):
 def test_search_and_labels_filter(page, seen):
     go_home(page)
     page.evaluate("document.querySelector('nav input').focus()")
-    page.call("Input.insertText", text="re:samplewise_.*_cello")
+    page.call("Input.insertText", text="re:spectra_.*_cello")
     page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r")
     page.wait_for("document.querySelectorAll('nav tbody tr').length > 0")
     # A label of which each of two values is in half of the rows is a switch instead of a column.
     assert [cells[:3] for cells in page.evaluate(CELLS)] == [
-        [m, "samplewise", "cello"] for m in MODELS
+        [m, "spectra", "cello"] for m in MODELS
     ]
     page.evaluate("document.querySelector('nav input[value=reverb]').click()")
-    figure = seen["3. Dimensionality (section III)"][MODELS[0], "reverb", "samplewise", "cello"]
+    figure = seen["3. Dimensionality (section III)"][MODELS[0], "reverb", "spectra", "cello"]
     assert look_at(page, 0)["source"] == figure["source"]
 
 

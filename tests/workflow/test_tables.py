@@ -43,7 +43,7 @@ ADDED = {
     "n_groups_test",
     "spectra": "directions_f, random",
     "auc_gain": "p, p_adjusted, n_groups, detectable_gain",
-    "verdicts": "train, test, untested, lowest_gain, highest_gain",
+    "verdicts": "train, test, untested, lowest_gain, highest_gain, detectable_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "
     "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips, cka_debiased, kad",
     "paper_comparison": "paper_std, difference_in_std",

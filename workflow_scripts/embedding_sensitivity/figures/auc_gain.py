@@ -12,35 +12,43 @@ from embedding_sensitivity.analysis.classifiers.verdicts import FALSE_DISCOVERY_
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
+    describe_findings,
     describe_variant,
+    headings,
     order_variants,
+    wrap,
 )
 from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
 
 # Told apart with every common colour vision deficiency, and white where nothing changes.
 GAINS = matplotlib.colormaps["PuOr"]
+# How much of its colour a gain keeps that is not clear.
+FADED = 0.45
 
 
 def auc_gain_figure(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
-    """Gain in AUC of each method at each level, both ways round, a dot where it is clear.
+    """Gain in AUC of each method at each level, both ways round; pale where it is not clear.
 
     `rows` are of the table auc_gain. Two panels a label: methods by levels, coloured by the gain;
-    orange is worse than no debiasing, purple better.
+    orange is worse than no debiasing, purple better. Clear ones have a dot; the heading says how
+    many there are, and if none, the smallest that could have been seen.
     """
     rows = list(rows)
     single = len(labels) == 1
     variants = order_variants(rows, style)
     size = style["font_size"]
-    cells = {}
+    cells, detectable = {}, []
     for row in rows:
         sides = row["train"] == ORIGINAL, row["test"] == ORIGINAL
-        if sides[0] != sides[1]:
+        if row["label"] in labels and sides[0] != sides[1]:
             level = row["test"] if sides[0] else row["train"]
             key = (row["label"], row["method"], row["threshold"], sides[0], level)
             clear = row["p_adjusted"] and float(row["p_adjusted"]) <= FALSE_DISCOVERY_RATE
             cells[key] = float(row["gain"]), bool(clear)
+            if row["detectable_gain"]:
+                detectable.append(float(row["detectable_gain"]))
     levels = [level for level in effect.levels if any(key[4] == level for key in cells)]
     largest = max((abs(gain) for gain, _ in cells.values()), default=0) or 1e-3
     norm = TwoSlopeNorm(0, -largest, largest)
@@ -48,39 +56,44 @@ def auc_gain_figure(
     names = [describe_variant(variant) for variant in variants]
     left = 0.1 + 0.53 * size / 72 * max(map(len, names), default=1)
     columns = 2 if single else 4
+    width = COLUMN_IN if single else PAGE_IN
+    said = describe_findings(sum(clear for _, clear in cells.values()), len(detectable), detectable)
+    said = wrap(said, 0.82 * width).split("\n")
     line = size * 1.25 / 72
     figure, axes = look.grid(
         2 * len(labels),
         columns,
-        COLUMN_IN if single else PAGE_IN,
+        width,
         1.2 * max(1, len(variants)) * size / 72,
         left=left,
         right=0.12,
-        top=0.12 + 2.5 * line + (1 if single else 2) * line,
+        top=0.12 + (2.5 + len(said) + (1 if single else 2)) * line,
         bottom=1.0,
         gap_x=0.2 if single else 0.3,
         gap_y=0.1 + 2 * line,
     )
-    subject = f"{look.model_title(model)}, {effect.name}"
     what = "Gain in ROC AUC by debiasing"
-    look.heading(figure, [labels[0], subject] if single else [subject, what])
+    look.heading(figure, [*headings(model, labels, effect, what), *said])
     ticks = _ticks(len(levels), 3)
     for index, label in enumerate(labels):
         for panel, forwards in zip(axes[2 * index : 2 * index + 2], (True, False), strict=True):
             gains = np.full((len(variants), len(levels)), np.nan)
+            strength = np.full(gains.shape, FADED)
             for row, column in np.ndindex(gains.shape):
                 found = cells.get((label, *variants[row], forwards, levels[column]))
                 if found:
                     gains[row, column] = found[0]
                     if found[1]:
+                        strength[row, column] = 1.0
                         panel.plot(column, row, ".", color=look.BLACK, markersize=1.8)
-            panel.imshow(gains, cmap=GAINS, norm=norm, aspect="auto", interpolation="nearest")
+            panel.imshow(gains, cmap=GAINS, norm=norm, alpha=strength, aspect="auto",
+                         interpolation="nearest")  # fmt: skip
             panel.set_yticks(range(len(variants)), names)
             panel.set_xticks(ticks, [look.format_level(float(levels[tick])) for tick in ticks])
             panel.tick_params(axis="y", length=0)
             side = "train original" if forwards else "test original"
-            width = panel.get_position().width * figure.get_size_inches()[0]
-            lines = [side] if single else [look.shorten(label, width, size), side]
+            room = panel.get_position().width * width
+            lines = [side] if single else [look.shorten(label, room, size), side]
             panel.set_title("\n".join(lines), loc="left", linespacing=1.15, y=1.0)
     look.outer_labels(axes, columns, effect.label, "")
     look.share_y_ticks(axes, columns)
@@ -106,5 +119,6 @@ def _gain_bar(figure: Figure, colours: ScalarMappable) -> None:
     bar.set_xlabel("gain in ROC AUC against no debiasing")
     figure.text(
         (0.3 + length + 0.2) / width, 0.44 / height,
-        f"dot: adjusted p\nat most {FALSE_DISCOVERY_RATE:g}", va="center", linespacing=1.3,
+        f"dot: clear (adjusted p\nat most {FALSE_DISCOVERY_RATE:g}); pale: not", va="center",
+        linespacing=1.3,
     )  # fmt: skip

@@ -128,8 +128,8 @@ def draw_rows(
 ) -> list[float]:
     """Draw a column's values, a row for each name, a symbol a model; return those that are there.
 
-    `cells` are rows by model and name, cells empty or numbers as text. A bar is an interval, where
-    there are columns of its ends; what is below `lowest` is drawn there.
+    `cells` are rows by model and name, their cells empty, numbers, or numbers as text. A bar is an
+    interval, where there are columns of its ends; what is below `lowest` is drawn there.
     """
     spread = np.linspace(-0.24, 0.24, len(models)) if len(models) > 1 else [0.0]
     positions, seen = np.arange(len(names)), []
@@ -138,7 +138,9 @@ def draw_rows(
     ):
         rows = [cells.get((model, name), {}) for name in names]
         values, low, high = (
-            np.maximum([float(row.get(key) or "nan") for row in rows], lowest)
+            np.maximum(
+                [float("nan" if row.get(key, "") == "" else row[key]) for row in rows], lowest
+            )
             for key in (column, f"{column}_low", f"{column}_high")
         )
         panel.hlines(
@@ -189,6 +191,32 @@ def wrap(text: str, width_in: float) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)
+
+
+def note_height(text: str, width_in: float) -> float:
+    """Inches that a note takes, wrapped to `width_in`."""
+    return (wrap(text, width_in).count("\n") + 1) * matplotlib.rcParams["font.size"] * 1.3 / 72
+
+
+def place_note(figure: Figure, text: str, width_in: float, above_in: float) -> None:
+    """Put a note, wrapped to `width_in`, across the figure, `above_in` inches above its end."""
+    width, height = figure.get_size_inches()
+    figure.text(0.1 / width, above_in / height, wrap(text, width_in), va="bottom", color="#333333",
+                linespacing=1.2)  # fmt: skip
+
+
+def describe_findings(clear: int, tested: int, detectable: Iterable[float]) -> str:
+    """Say how many gains are clear; where none is, the smallest that could have been seen.
+
+    detectable : gains that would have been clear; those of 0 are of methods that change nothing
+    """
+    if not tested:
+        return "Too few test recordings to tell a gain from chance."
+    if clear:
+        return f"{clear} of {tested} gains and losses are clear."
+    seen = [gain for gain in detectable if gain > 0]
+    least = f" The smallest that could have been seen: {min(seen):.3f}." if seen else ""
+    return f"None of {tested} gains and losses is clear.{least}"
 
 
 def order_variants(rows: Iterable[Mapping], style: Mapping) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""The distribution of the sample-wise R²."""
+"""Medians of the sample-wise R², by label."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,79 +8,68 @@ from matplotlib.lines import Line2D
 
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
+    draw_rows,
     grouped,
-    headings,
     legend,
     legend_height,
-    make_panels,
-    set_panel_title,
-    wrap,
+    model_handles,
+    note_height,
+    place_note,
 )
-from embedding_sensitivity.figures.style import EffectAxis
+from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
+
+PANELS = (("r2", "at the levels\nof the fit"), ("r2_heldout_levels", "at held-out\nlevels"))
+NOTE = (
+    "R² = 1 at the levels of the fit is an identity when d >= P-1 and the points are distinct, "
+    "not a finding. At held-out levels any smooth course has a high R², along a direction or not."
+)
 
 
 def samplewise_figure(
-    model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
+    models: Sequence[str],
+    labels: Sequence[str],
+    effect: EffectAxis,
+    style: Mapping,
+    rows: Iterable[Mapping],
 ) -> Figure:
-    """The distribution over clips of R² on their own sample-wise directions.
+    """Median over clips of R² on their own directions, a row for each label, a symbol a model.
 
-    At the levels of the fit, where the panel says that 1 is no finding, and at held-out levels.
-    `rows` are of the table samplewise_r2.
+    At the levels of the fit, where 1 is no finding, and at held-out levels; lines reach from the
+    5 % quantile of clips to the 95 % one. `rows` are of the table samplewise_r2.
     """
-    single = len(labels) == 1
-    by_label = grouped(rows, "label")
-    curves = (
-        ("r2", look.BLUE, "-", "levels of the fit"),
-        ("r2_heldout_levels", look.VERMILION, "--", "held-out levels"),
-    )
-    r2 = {
-        (label, column): np.sort(
-            [float(row[column]) for row in by_label.get(label, ()) if row[column]]
-        )
-        for label in labels
-        for column, *_ in curves
-    }
-    lowest = min((values[0] for values in r2.values() if len(values)), default=0.0)
-    left = min(0.9, np.floor(lowest * 10) / 10)
-    note_in = 0.34 if single else 0.24
-    figure, axes, columns = make_panels(
-        labels,
-        headings(model, labels, effect, "Sample-wise R²: share of clips with at most this R²"),
-        panel_height=1.9 if single else 1.2,
-        bottom=0.36 + legend_height(1, 1) + note_in,
-        title_lines=3,
-        left=0.5,
-    )
-    for panel, label in zip(axes, labels, strict=True):
-        for column, colour, dashes, _ in curves:
-            values = r2[label, column]
-            if not len(values):
-                continue
-            panel.step(
-                np.concatenate([[0.0], values, [1.05]]),
-                np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]]),
-                where="post", color=colour, linestyle=dashes, linewidth=style["line_width"],
-            )  # fmt: skip
-        panel.set_xlim(left, 1 + 0.04 * (1 - left))
-        panel.set_ylim(0, 1.04)
-        panel.set_xticks([left, (left + 1) / 2, 1])
-        panel.xaxis.set_major_formatter("{x:.4g}")
-        values, heldout = r2[label, "r2"], r2[label, "r2_heldout_levels"]
-        ones = int(np.sum(values >= 1 - 1e-9))
-        share = "all" if ones == len(values) else f"{ones} of"
-        lines = [f"R² = 1 in {share} {len(values)} clips"]
-        if len(heldout):
-            lines.append(f"held-out: median {np.median(heldout):.3f}")
-        set_panel_title(figure, panel, label, lines, single)
-    look.outer_labels(axes, columns, "sample-wise R²", "share of clips")
-    look.share_y_ticks(axes, columns)
-    note = "R² = 1 is an identity when d >= P - 1 and the points are distinct, not a finding."
-    width, height = figure.get_size_inches()
-    y = (0.08 + legend_height(1, 1)) / height
-    figure.text(0.1 / width, y, wrap(note, width), va="bottom", color="#333333")
-    handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=style["line_width"], label=text)
-        for _, colour, dashes, text in curves
-    ]
-    legend(figure, handles, 2)
+    found = grouped(rows, "model", "label")
+    cells = {key: _quantiles(of_label) for key, of_label in found.items()}
+    size, left, width = style["font_size"], 0.78, COLUMN_IN - 0.2
+    handles, columns = model_handles(models, size, markersize=style["point_size"], linestyle="")
+    chance = {"color": look.GREY, "linewidth": 0.9, "linestyle": ":"}
+    handles.append(Line2D([], [], **chance, label="no course at all: below 1/P"))
+    above = 0.08 + legend_height(len(handles), columns)
+    figure, axes = look.grid(
+        2, 2, COLUMN_IN, max(2, len(labels)) * 2.0 * size / 72, left=left, right=0.12,
+        top=0.12 + 2.6 * size * 1.25 / 72, bottom=0.55 + above + note_height(NOTE, width),
+        gap_x=0.16, gap_y=0,
+    )  # fmt: skip
+    look.heading(figure, [effect.name, "Sample-wise R²: median and 90 % of a label's clips"])
+    for panel, (column, title) in zip(axes, PANELS, strict=True):
+        draw_rows(panel, models, labels, cells, column, style["point_size"])
+        panel.set_xlim(-0.04, 1.04)
+        panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
+        names = [look.shorten(label, left - 0.12, size) for label in labels]
+        panel.set_yticks(range(len(names)), names)
+        panel.tick_params(axis="y", length=0, labelleft=panel is axes[0])
+        panel.set_xlabel(f"R² {title}", linespacing=1.15)
+    axes[1].axvline(1 / len(effect.levels), zorder=1, **chance)
+    place_note(figure, NOTE, width, above)
+    legend(figure, handles, columns)
     return figure
+
+
+def _quantiles(rows: Sequence[Mapping]) -> dict[str, float]:
+    """Median of each R² over clips, with quantiles as its ends; without those that are empty."""
+    cell = {}
+    for column, _ in PANELS:
+        values = [float(row[column]) for row in rows if row[column]]
+        if values:
+            low, cell[column], high = np.quantile(values, (0.05, 0.5, 0.95))
+            cell |= {f"{column}_low": low, f"{column}_high": high}
+    return cell

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from embedding_sensitivity.figures import style as look
@@ -14,9 +15,24 @@ from embedding_sensitivity.figures.panels import (
     legend,
     legend_height,
     make_panels,
+    note_height,
+    place_note,
     set_panel_title,
 )
-from embedding_sensitivity.figures.style import EffectAxis
+from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
+
+BAND = "#E4E4E4"
+CURVES = (
+    ("directions_f", look.GREEN, "-", 1.6, "clips' directions, fitted to their common course"),
+    ("directions", look.BLUE, "-.", 1.0, "clips' directions, fitted to the rank (the paper's)"),
+    ("originals", look.VERMILION, "--", 1.0, "original embeddings, centred"),
+    ("random", look.BLACK, ":", 1.0, "random directions"),
+)
+NOTE = (
+    "The paper's curve (dash-dotted) is flat wherever a response is curved, along one line too: it "
+    "can't tell one direction from many. The solid one can: near 0, clips share a direction; as "
+    "flat as random ones, each has its own."
+)
 
 
 def spectra_figure(
@@ -24,30 +40,37 @@ def spectra_figure(
 ) -> Figure:
     """Fig. 3: singular values of the sample-wise directions and of the centred originals.
 
-    `rows` are of the table spectra; each curve is divided by its largest value already.
+    `rows` are of the table spectra; each curve is divided by its largest value already. The grey
+    band is where the values of random directions lie (Marchenko and Pastur).
     """
     single = len(labels) == 1
     by_label = grouped(rows, "label")
+    handles = [
+        Line2D([], [], color=colour, linestyle=dashes, linewidth=width * style["line_width"],
+               label=text)
+        for _, colour, dashes, width, text in CURVES
+    ]  # fmt: skip
+    handles.append(Patch(color=BAND, label="their range (Marchenko and Pastur)"))
+    columns_of_legend = 1 if single else 3
+    note_in = (COLUMN_IN if single else PAGE_IN) - 0.2
+    above = 0.08 + legend_height(len(handles), columns_of_legend)
     figure, axes, columns = make_panels(
         labels,
         headings(model, labels, effect, "Singular values, divided by the largest"),
         panel_height=1.9 if single else 1.2,
-        bottom=0.36 + legend_height(2, 1),
+        bottom=0.36 + above + note_height(NOTE, note_in),
         left=0.5,
-    )
-    curves = (
-        ("directions", look.BLUE, "-", "sample-wise CCA directions"),
-        ("random", look.GREY, ":", "as many random directions"),
-        ("directions_f", look.GREEN, "-.", "fitted to the common course"),
-        ("originals", look.VERMILION, "--", "centred original embeddings"),
     )
     for panel, label in zip(axes, labels, strict=True):
         found = by_label.get(label, ())
-        for column, colour, dashes, _ in curves:
+        random = [float(row["random"]) for row in found if row["random"]]
+        if random:
+            panel.axhspan(min(random), 1, color=BAND, linewidth=0, zorder=0)
+        for column, colour, dashes, width, _ in CURVES:
             line = sorted((int(r["index"]), float(r[column])) for r in found if r[column])
             panel.plot(
                 *np.array(line).reshape(-1, 2).T,
-                color=colour, linestyle=dashes, linewidth=style["line_width"],
+                color=colour, linestyle=dashes, linewidth=width * style["line_width"],
             )  # fmt: skip
         if style["log_y"]:
             panel.set_yscale("log")
@@ -57,11 +80,8 @@ def spectra_figure(
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         set_panel_title(figure, panel, label, [], single)
-    look.outer_labels(axes, columns, "index of the singular value", "relative size")
+    look.outer_labels(axes, columns, "index of the singular value", "singular value / largest")
     look.share_y_ticks(axes, columns)
-    handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=style["line_width"], label=text)
-        for _, colour, dashes, text in curves
-    ]
-    legend(figure, handles, 2)
+    place_note(figure, NOTE, note_in, above)
+    legend(figure, handles, columns_of_legend)
     return figure

@@ -29,9 +29,11 @@ MEASURE = Measure(
     figures=(
         FigureKind(
             "samplewise",
-            "distribution of the sample-wise R², at the levels of the fit and at held-out ones",
+            "medians of the sample-wise R², at the levels of the fit and at held-out ones, every "
+            "model in one",
             ("samplewise_r2",),
-            style={"line_width": 1.1},
+            per="effect",
+            style={"point_size": 4.0},
             paper="section III",
         ),
     ),
@@ -71,5 +73,5 @@ def measure(data) -> dict:
 def draw(tables, subject, style):
     from embedding_sensitivity.figures.samplewise import samplewise_figure
 
-    what = subject.model, subject.labels, subject.effect, style
+    what = subject.models, subject.labels, subject.effect, style
     return samplewise_figure(*what, tables["samplewise_r2"])

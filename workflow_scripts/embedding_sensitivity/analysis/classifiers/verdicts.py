@@ -102,6 +102,8 @@ def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
         clear = p <= FALSE_DISCOVERY_RATE
         helps, harms = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
         untested = int(np.isnan(p).sum())
+        # A method that leaves a classifier as it is has no gain, whatever the clips.
+        detectable = [float(row["detectable_gain"] or 0) for row in found]
         rows.append(
             {
                 "model": model,
@@ -117,6 +119,7 @@ def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
                 "untested": untested,
                 "lowest_gain": float(gain.min()),
                 "highest_gain": float(gain.max()),
+                "detectable_gain": min((each for each in detectable if each), default=None),
             }
         )
     return rows
