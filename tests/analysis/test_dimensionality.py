@@ -106,7 +106,7 @@ def test_shares_are_those_of_a_clip_and_a_level_and_noise():
     course -= course.mean(axis=0)
     _, effected, groups = courses(rng, 400, 2, 50, course, noise=0.5)
     parts = np.array([6 * 50 * (1 + 0.25 / 6), (course**2).sum(), 5 * 50 * 0.25])
-    shares, without = dimensionality.level_shares(effected, groups)
+    shares, without, _ = dimensionality.level_shares(effected, groups)
     found = [shares[f"share_{part}"] for part in ("clip", "level", "interaction")]
     np.testing.assert_allclose(found, parts / parts.sum(), atol=0.005)
     assert sum(found) == pytest.approx(1)
@@ -132,12 +132,12 @@ def test_one_curve_for_all_clips_is_equivariance_and_predicts_new_ones():
     originals, effected, groups = courses(rng, 12, 2, 40, course)
     assert dimensionality.level_shares(effected, groups)[0]["equivariance"] == pytest.approx(1)
     displacements = effected - originals
-    found, without = dimensionality.predicted_share(displacements, course, groups)
+    found, without, _ = dimensionality.predicted_share(displacements, course, groups)
     assert found == pytest.approx(1)
     np.testing.assert_allclose(without, 1)
-    shares, _ = dimensionality.level_shares(effected, ["one"] * len(groups))
+    shares, *_ = dimensionality.level_shares(effected, ["one"] * len(groups))
     assert set(shares.values()) == {None}
-    still, _ = dimensionality.level_shares(np.repeat(originals[None], 4, axis=0), groups)
+    still, *_ = dimensionality.level_shares(np.repeat(originals[None], 4, axis=0), groups)
     assert set(still.values()) == {None}
 
 
@@ -145,11 +145,11 @@ def test_what_is_predicted_is_the_common_part_of_the_energy():
     rng = np.random.default_rng(0)
     course = np.linspace(1, 2, 5)[:, None] * rng.normal(size=300)
     originals, effected, groups = courses(rng, 300, 1, 300, course, noise=0.6)
-    found, _ = dimensionality.predicted_share(effected - originals, course, groups)
+    found, *_ = dimensionality.predicted_share(effected - originals, course, groups)
     common = (course**2).sum() / 5 / 300
     assert found == pytest.approx(common / (common + 0.36), abs=0.005)
     # A mean that is of no use misleads: twice as long, it costs as much as it gives.
-    found, _ = dimensionality.predicted_share(effected - originals, -course, groups)
+    found, *_ = dimensionality.predicted_share(effected - originals, -course, groups)
     assert found < 0
 
 

@@ -188,17 +188,22 @@ def test_intervals_of_aucs_cover(area):
     assert np.mean(covered) >= 0.9
 
 
-def test_groups_come_with_all_their_clips():
-    groups = ["b", "a", "b", "c", "a", "b"]
-    random = np.random.default_rng(0)
-    counts = intervals.resampled_groups(groups, 500, random)
-    assert counts.shape == (500, 6)
-    for same in ([0, 2, 5], [1, 4]):
-        assert (counts[:, same] == counts[:, same[:1]]).all()
-    assert (counts[:, [0, 1, 3]].sum(axis=1) == 3).all()
-    assert abs(counts.mean() - 1) < 0.1
-    shuffled = [2, 0, 5, 3, 1, 4]
-    again = [groups[i] for i in shuffled]
-    np.testing.assert_array_equal(
-        intervals.resampled_groups(again, 500, np.random.default_rng(0)), counts[:, shuffled]
-    )
+def test_a_ratio_that_few_recordings_decide_counts_as_few():
+    """One of 12 recordings with all the energy: nothing is known of others like it."""
+    without = np.linspace(0.4, 0.6, 12)
+    alike = jackknife(0.5, without, energies=np.ones(12))
+    assert alike == jackknife(0.5, without)
+    decided = jackknife(0.5, without, energies=np.array([3.0, 3.0, 3.0, *[0.0] * 9]))
+    assert decided.freedom == pytest.approx(2)
+    assert decided.variance == pytest.approx(4 * alike.variance)
+    assert jackknife(0.5, without, energies=np.array([1.0, *[0.0] * 11])).freedom == 1
+
+
+def test_an_interval_holds_what_is_said():
+    """The correction for bias can move it off: the estimate, not the correction, is in tables."""
+    off = Estimate(0.5, 0.0001, 11, 12, said=0.9)
+    assert interval(off) == pytest.approx((0.5 - 0.022, 0.9), abs=0.001)
+    assert intervals.interval_of_square(off)[1] == pytest.approx(0.81)
+    labels = [Estimate(z, 0.0001, 40, 41, FISHER, said=0.5) for z in (0.1, 0.2)]
+    assert mean_of_squares(labels)[1][1] == pytest.approx(0.25)
+    assert interval(mean_estimate(labels))[1] == pytest.approx(0.5)

@@ -7,7 +7,6 @@ import pytest
 
 from embedding_sensitivity.analysis import retrieval
 from embedding_sensitivity.analysis.intervals import MIN_RECORDINGS_OF_LABELS
-from embedding_sensitivity.analysis.statistics import generator
 
 
 @pytest.mark.parametrize(("rivals", "nearer"), [(7, 0), (7, 1), (7, 3), (7, 7), (2, 1), (1, 1)])
@@ -66,7 +65,8 @@ def thresholds(levels, recall, neutral=None, mild_end="low", log_scale=False, n_
     sides = retrieval.sides_of(levels, neutral, mild_end)
     everyone = np.tile(recall, (n_groups, 1))
     groups = [str(group) for group in range(n_groups)]
-    return retrieval.threshold_rows(everyone, groups, sides, log_scale, generator("test"))
+    rivals = np.full(n_groups, 31)
+    return retrieval.threshold_rows(everyone, groups, rivals, sides, log_scale)
 
 
 def described(rows):
@@ -109,14 +109,29 @@ def test_what_does_not_cross_is_beyond_an_end():
 def test_an_interval_needs_twelve_recordings_and_may_reach_beyond():
     few = thresholds([1, 2, 3], [1, 0.95, 0.7, 1], n_groups=MIN_RECORDINGS_OF_LABELS - 1)
     assert "threshold_90_low" not in few[0]
-    (row,) = thresholds([1, 2, 3], [1, 0.95, 0.7, 1])
-    assert (row["threshold_90_low"], row["bound_low"]) == (pytest.approx(2.2), "=")
+    # It is where the ends of the recalls' own intervals fall under 0.9.
     rng = np.random.default_rng(0)
-    recall = (rng.random((30, 1)) > [0.0, 0.05, 0.11, 0.0]).astype(float)
-    groups = [str(clip // 2) for clip in range(30)]
-    (row,) = retrieval.threshold_rows(
-        recall, groups, retrieval.sides_of([1, 2, 3], None, "low"), False, generator("test")
-    )
-    assert row["n_groups"] == 15
-    assert row["threshold_90_low"] < row["threshold_90"] <= row["threshold_90_high"] == 3
+    recall = (rng.random((60, 1)) > [0.0, 0.05, 0.2, 0.0]).astype(float)
+    groups = np.repeat(np.arange(30), 2).astype(str)
+    sides, rivals = retrieval.sides_of([1, 2, 3], None, "low"), np.full(60, 59)
+    bands = retrieval.recall_bands(recall, groups, rivals)
+    (row,) = retrieval.threshold_rows(recall, groups, rivals, sides, False)
+    for end, band in zip(("low", "high"), bands, strict=True):
+        (expected,) = thresholds([1, 2, 3], band)
+        assert row[f"threshold_90_{end}"] == pytest.approx(expected["threshold_90"])
+        assert row[f"bound_{end}"] == expected["bound"]
+    assert row["n_groups"] == 30
+    assert row["threshold_90_low"] < row["threshold_90"] < row["threshold_90_high"] == 3
     assert (row["bound_low"], row["bound_high"]) == ("=", ">")
+    down = retrieval.threshold_rows(
+        recall, groups, rivals, retrieval.sides_of([1, 2, 3], None, "high"), False
+    )
+    assert down[0]["threshold_90_low"] <= down[0]["threshold_90"] <= down[0]["threshold_90_high"]
+
+
+def test_recalls_of_one_have_a_width_but_for_the_originals():
+    low, high = retrieval.recall_bands(
+        np.ones((24, 3)), np.repeat(np.arange(12), 2).astype(str), np.full(24, 100)
+    )
+    assert (high == 1).all() and low[-1] == 1
+    assert low[:2] == pytest.approx(0.98, abs=0.01)

@@ -1,36 +1,41 @@
 """Simulated worlds whose answer is known: embeddings of recordings under an effect.
 
 Recordings of several clips, as arrays (P, N, d) with the clips' recordings; a power-law covariance,
-recordings that respond alike (a share of the response's noise is the recording's), and slopes that
-vary by recording. What varies between worlds is how clips respond to the level:
+noise that a recording's clips share in part, and slopes that vary by recording. What varies between
+worlds is how clips respond to the level:
 
 ``straight``, ``curved``, ``saturating``
     along one common direction, in proportion to the level, its square, or a saturation
 ``own``
     each recording along a direction of its own
 ``rotation``
-    each clip turns in a plane of its own
+    each recording turns in a plane of its own
 ``walk``
     each clip goes a random way of its own, smoothly
 ``clusters``
     each level has a place of its own, common to all clips, in no order
+``alike``
+    each level of each recording has a place of its own, common to the recording's clips
 ``nothing``
-    no response to the level: noise, of which recordings share a part
+    no response to the level: noise alone
+
+`simulate` makes of a world for each label the data that measures are computed from.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-WORLDS = (
-    "straight", "curved", "saturating", "own", "rotation", "walk", "clusters", "nothing",
-)  # fmt: skip
+from embedding_sensitivity.embeddings.effect_data import EffectData
+
 # How far along the common direction a level (0 to 1) moves.
 COURSES = {
     "straight": lambda level: level - 0.5,
     "curved": lambda level: level**2 - 0.3,
     "saturating": lambda level: np.tanh(4 * level) - 0.7,
 }
+WORLDS = (*COURSES, "own", "rotation", "walk", "clusters", "alike", "nothing")
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class World:
 
     kind : of `WORLDS`
     strength : length of the response against the noise of a point
-    shared : share of the response's noise, in variance, that a recording's clips have in common
+    shared : share of the noise, in variance, that a recording's clips have in common
+    spread : standard deviation over recordings of the logarithm of the response's length
     seed : of what is fixed: directions, places of levels
     """
 
@@ -48,9 +54,10 @@ class World:
     dimension: int = 96
     strength: float = 1.0
     shared: float = 0.5
+    spread: float = 0.2
     seed: int = 0
 
-    def _fixed(self):
+    def _fixed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng(self.seed)
         scales = np.arange(1, self.dimension + 1) ** -0.5
         scales *= np.sqrt(self.dimension / (scales**2).sum())
@@ -69,10 +76,11 @@ class World:
         originals = scales * (
             rng.normal(size=(n_recordings, d))[of_clip] + 0.7 * rng.normal(size=(n, d))
         )
-        noise = np.sqrt(self.shared) * rng.normal(size=(*n_points, d))[:, of_clip]
-        noise += np.sqrt(1 - self.shared) * rng.normal(size=(self.n_levels, n, d))
+        noise = np.sqrt(1 - self.shared) * rng.normal(size=(self.n_levels, n, d))
+        if self.shared:
+            noise += np.sqrt(self.shared) * rng.normal(size=(*n_points, d))[:, of_clip]
         level = np.linspace(0, 1, self.n_levels)[:, None, None]
-        slopes = 1 + 0.2 * rng.normal(size=(n_recordings, 1))[of_clip]
+        slopes = np.exp(self.spread * rng.normal(size=(n_recordings, 1)))[of_clip]
         own = rng.normal(size=(2, n_recordings, d))[:, of_clip] / np.sqrt(d)
         if self.kind in COURSES:
             response = COURSES[self.kind](level) * slopes * direction
@@ -84,8 +92,68 @@ class World:
             response = np.cumsum(rng.normal(size=(self.n_levels, n, d)), axis=0) / np.sqrt(d)
         elif self.kind == "clusters":
             response = places[:, None]
+        elif self.kind == "alike":
+            response = rng.normal(size=(*n_points, d))[:, of_clip] / np.sqrt(d)
         else:
             response = np.zeros((self.n_levels, 1, d))
         effected = originals + self.strength * np.sqrt(d) * response + 0.5 * scales * noise
         groups = [f"{prefix}{recording}" for recording in of_clip]
         return originals, effected, groups
+
+
+@dataclass(frozen=True)
+class SimulatedData(EffectData):
+    """Embeddings in memory.
+
+    points : (M, d) and (P, M, d), float32, of the clips in `rows`
+    place_of : (d,), what each label's clips have in common
+    """
+
+    points: tuple[np.ndarray, np.ndarray] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    place_of: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def effected(self, clips: Sequence[str]) -> np.ndarray:
+        """Embeddings of `clips` at every level, float32 (P, n, d)."""
+        return self.points[1][:, [self.rows[clip] for clip in clips]]
+
+    def originals(self, clips: Sequence[str]) -> np.ndarray:
+        """Embeddings of the uneffected `clips`, float32 (n, d)."""
+        return self.points[0][[self.rows[clip] for clip in clips]]
+
+
+def simulate(
+    worlds: Mapping[str, World],
+    training: tuple[int, int],
+    test: tuple[int, int],
+    rng: np.random.Generator,
+) -> SimulatedData:
+    """Draw clips of every label: numbers of recordings, and of clips each, of both splits."""
+    clips, group_of, originals, effected = {"train": {}, "test": {}}, {}, [], []
+    place_of = {label: 0.5 * rng.normal(size=each.dimension) for label, each in worlds.items()}
+    for label, world in worlds.items():
+        for split, size in (("train", training), ("test", test)):
+            drawn = world.draw(*size, rng, prefix=f"{label}-{split}-")
+            originals.append(drawn[0] + place_of[label])
+            effected.append(drawn[1] + place_of[label])
+            names = [f"{group}-{index}" for index, group in enumerate(drawn[2])]
+            clips[split][label] = names
+            group_of |= dict(zip(names, drawn[2], strict=True))
+    n_levels = len(effected[0])
+    return SimulatedData(
+        effected_path="",
+        original_path="",
+        levels=[str(level) for level in range(1, n_levels + 1)],
+        neutral=np.zeros(n_levels, bool),
+        labels=list(worlds),
+        training=clips["train"],
+        test=clips["test"],
+        group_of=group_of,
+        mild_end="low",
+        points=(
+            np.concatenate(originals).astype(np.float32),
+            np.concatenate(effected, axis=1).astype(np.float32),
+        ),
+        rows={clip: row for row, clip in enumerate(group_of)},
+        place_of=place_of,
+    )

@@ -86,7 +86,7 @@ def leading_directions(displacements: np.ndarray) -> np.ndarray:
 
 def heldout_energy(
     directions: np.ndarray, displacements: np.ndarray, groups: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share of the energy of new displacements that lies in the first k directions of others.
 
     Parameters
@@ -97,7 +97,8 @@ def heldout_energy(
 
     Returns
     -------
-    (K,) for k = 1..K, with its jackknife (G, K). NaN if nothing moves.
+    (K,) for k = 1..K, with its jackknife (G, K), and the recordings' energies (G,). NaN if nothing
+    moves.
     """
     within = np.cumsum(((displacements @ directions.T) ** 2).sum(axis=0), axis=1)
     return _ratio(within, (displacements**2).sum(axis=(0, 2))[:, None], groups)
@@ -105,21 +106,25 @@ def heldout_energy(
 
 def predicted_share(
     displacements: np.ndarray, expected: np.ndarray, groups: Sequence[str]
-) -> tuple[float, np.ndarray]:
+) -> "Jackknifed":
     """How much of new displacements (P, n, d) the mean ones of other recordings, (P, d), predict.
 
-    1 - |D - f|^2 / |D|^2 over all levels and clips, with its jackknife (G,): 1 if all clips move
+    1 - |D - f|^2 / |D|^2 over all levels and clips, with its jackknife: 1 if all clips move
     alike, 0 if the mean is of no use, below 0 if it misleads.
     """
     missed = ((displacements - expected[:, None]) ** 2).sum(axis=(0, 2))
-    whole, without = _ratio(missed[:, None], (displacements**2).sum(axis=(0, 2))[:, None], groups)
-    return float(1 - whole[0]), 1 - without[:, 0]
+    energies = (displacements**2).sum(axis=(0, 2))[:, None]
+    whole, without, energies = _ratio(missed[:, None], energies, groups)
+    return float(1 - whole[0]), 1 - without[:, 0], energies
 
 
 def _ratio(
     parts: np.ndarray, wholes: np.ndarray, groups: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of `parts` (n, k) over that of `wholes` (n, 1), of all clips and without each group."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum of `parts` (n, k) over that of `wholes` (n, 1), of all clips and without each group.
+
+    And the sum of `wholes` of each group.
+    """
     names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     sums = [np.zeros((len(names), values.shape[1])) for values in (parts, wholes)]
     for total, values in zip(sums, (parts, wholes), strict=True):
@@ -132,12 +137,12 @@ def _ratio(
                 [total.sum(axis=0) - total for total in sums],
             )
         )
-    return whole, without
+    return whole, without, sums[1][:, 0]
 
 
 def level_shares(
     effected: np.ndarray, groups: Sequence[str]
-) -> tuple[dict[str, float | None], np.ndarray]:
+) -> tuple[dict[str, float | None], np.ndarray, np.ndarray]:
     """How much of the variance of x_i^p is the clip's, the level's, and of both together.
 
     With y_i^p = x_i^p - mean over p, the mean of |y_i|^2 is what levels do to a clip. The level's
@@ -156,6 +161,7 @@ def level_shares(
     shares : `share_clip`, `share_level`, `share_interaction`, of sum 1, and `equivariance`; None
         where nothing moves, or there is one recording only. An estimate may be a little below 0
     without : (G,), equivariance without each recording, NaN if fewer than two are left
+    energies : (G,), of what levels do to the clips of each recording
     """
     names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     n_levels, n_clips, dimension = effected.shape
@@ -173,12 +179,12 @@ def level_shares(
     with np.errstate(invalid="ignore", divide="ignore"):
         equivariance = pairs / (left - 1) / moved
     if n_groups < 2 or not moved[0]:
-        return dict.fromkeys(SHARES), equivariance[1:]
+        return dict.fromkeys(SHARES), equivariance[1:], within
     clip = ((means - means.mean(axis=0)) ** 2).sum() * n_levels / (n_clips - 1)
     level = pairs[0] / (n_groups * (n_groups - 1))
     parts = np.array([clip, level, moved[0] / n_groups - level])
     found = [*parts / parts.sum(), equivariance[0]]
-    return dict(zip(SHARES, map(float, found), strict=True)), equivariance[1:]
+    return dict(zip(SHARES, map(float, found), strict=True)), equivariance[1:], within
 
 
 def directions_along_course(effected: np.ndarray, groups: Sequence[str]) -> np.ndarray:
@@ -230,18 +236,19 @@ def random_spectrum(n_directions: int, dimension: int) -> np.ndarray:
     return found / found[0]
 
 
-# A statistic of one label with its jackknife: of all clips, and (G,) without each recording.
-Jackknifed = tuple[float | None, np.ndarray]
+# A share of one label with its jackknife: of all clips, and (G,) without each recording, with the
+# recordings' energies (G,) that it is a share of.
+Jackknifed = tuple[float | None, np.ndarray, np.ndarray]
 
 
 def columns_of(
     name: str, found: Jackknifed, scale: Scale, lowest: float = 0.0
 ) -> dict[str, float | None]:
     """The columns of a label's share: `name`, and the ends of its interval, from `lowest` to 1."""
-    value, without = found
+    value, without, energies = found
     if value is None or np.isnan(value):
         return {name: None}
-    return _columns(name, value, interval(jackknife(value, without, scale)), lowest)
+    return _columns(name, value, interval(jackknife(value, without, scale, energies)), lowest)
 
 
 def columns_of_mean(
@@ -251,8 +258,8 @@ def columns_of_mean(
     found = [each for each in found if each[0] is not None and not np.isnan(each[0])]
     if not found:
         return {name: None}
-    mean = mean_estimate([jackknife(*each, scale) for each in found])
-    value = np.mean([value for value, _ in found])
+    mean = mean_estimate([jackknife(*each[:2], scale, each[2]) for each in found])
+    value = np.mean([each[0] for each in found])
     return _columns(name, value, interval(mean, MIN_RECORDINGS_OF_LABELS), lowest)
 
 

@@ -22,7 +22,6 @@ COVERAGE = 0.95
 # Below it a label has no interval, and a mean over labels has none.
 MIN_RECORDINGS = 6
 MIN_RECORDINGS_OF_LABELS = 12
-N_RESAMPLES = 1000
 # On a scale with an end at 1, 1 itself is infinite; nearer to it than this is rounding.
 NEAREST_TO_END = 1e-12
 
@@ -86,6 +85,7 @@ class Estimate:
     value, variance : on the scale, the value corrected for bias
     freedom : degrees of freedom of the variance
     n_recordings : that it is from
+    said : the statistic as tables say it, not corrected and not on the scale; an interval holds it
     """
 
     value: float
@@ -93,6 +93,7 @@ class Estimate:
     freedom: float
     n_recordings: int
     scale: Scale = PLAIN
+    said: float = np.nan
 
 
 def left_out(groups: Sequence[str]) -> Iterator[np.ndarray]:
@@ -102,7 +103,12 @@ def left_out(groups: Sequence[str]) -> Iterator[np.ndarray]:
         yield groups != group
 
 
-def jackknife(whole: float, without: np.ndarray, scale: Scale = PLAIN) -> Estimate | None:
+def jackknife(
+    whole: float,
+    without: np.ndarray,
+    scale: Scale = PLAIN,
+    energies: np.ndarray | None = None,
+) -> Estimate | None:
     """Estimate a statistic and its variance by leaving out each recording.
 
     Parameters
@@ -110,18 +116,24 @@ def jackknife(whole: float, without: np.ndarray, scale: Scale = PLAIN) -> Estima
     whole : the statistic of all clips
     without : (G,), of the clips of all recordings but one, see `left_out`
     scale : on which it is nearly normal
+    energies : (G,), of a ratio of sums over recordings, what the lower sum is of
 
     Returns
     -------
     The mean and its variance of the G pseudo-values G z - (G - 1) z_g (Tukey 1958), G - 1 degrees
-    of freedom; None where a value is NaN or there is one recording only.
+    of freedom; None where a value is NaN or there is one recording only. A ratio that few
+    recordings decide has the variance and freedom of as many as count, (sum e)^2 / sum e^2
+    (Kish 1965): those whose like isn't among the recordings would decide it too.
     """
     n = len(without)
     values = scale.to(np.asarray(without, np.float64))
     pseudo = n * scale.to(whole) - (n - 1) * values
     if n < 2 or not np.isfinite(pseudo).all():
         return None
-    return Estimate(float(pseudo.mean()), float(pseudo.var(ddof=1) / n), n - 1, n, scale)
+    counting = n if energies is None else energies.sum() ** 2 / (energies**2).sum()
+    variance = pseudo.var(ddof=1) / counting
+    freedom = max(counting - 1, 1)
+    return Estimate(float(pseudo.mean()), float(variance), float(freedom), n, scale, float(whole))
 
 
 def estimate_mean(values: np.ndarray, groups: Sequence[str]) -> Estimate | None:
@@ -161,16 +173,20 @@ def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
         float(freedom),
         sum(each.n_recordings for each in estimates),
         scale,
+        float(np.mean([each.said for each in estimates])),
     )
 
 
 def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) -> Interval:
-    """Ends of the 95 % interval of Student's t, back from the estimate's scale."""
+    """Ends of the 95 % interval of Student's t, back from the estimate's scale.
+
+    Widened to what is said where the correction for bias has moved the interval off it.
+    """
     if estimate is None or estimate.n_recordings < min_recordings:
         return None, None
     reach = quantile_t(estimate.freedom) * np.sqrt(estimate.variance)
-    ends = estimate.scale.back(np.array([estimate.value - reach, estimate.value + reach]))
-    return float(ends[0]), float(ends[1])
+    low, high = estimate.scale.back(np.array([estimate.value - reach, estimate.value + reach]))
+    return float(np.fmin(low, estimate.said)), float(np.fmax(high, estimate.said))
 
 
 def quantile_t(freedom: float, tail: float = (1 - COVERAGE) / 2) -> float:
@@ -198,7 +214,9 @@ def mean_of_squares(estimates: Sequence[Estimate | None]) -> tuple[float, Interv
     if sum(each.n_recordings for each in estimates) < MIN_RECORDINGS_OF_LABELS:
         return mean, (None, None)
     reach = quantile_t(freedom) * np.sqrt(total)
-    return mean, (max(mean - reach, 0.0), min(mean + reach, 1.0))
+    said = np.mean([each.said**2 for each in estimates])
+    ends = np.fmin(mean - reach, said), np.fmax(mean + reach, said)
+    return mean, (max(float(ends[0]), 0.0), min(float(ends[1]), 1.0))
 
 
 def interval_of_square(estimate: Estimate | None, ceiling: float = 1.0) -> Interval:
@@ -237,18 +255,6 @@ def interval_of_share(
     low = special.betaincinv(ups, downs + 1, tail) if ups > 0 else 0.0
     high = special.betaincinv(ups + 1, downs, 1 - tail) if downs > 0 else 1.0
     return float(low), float(high)
-
-
-def resampled_groups(
-    groups: Sequence[str], n_resamples: int, random: np.random.Generator
-) -> np.ndarray:
-    """How often each clip is in each bootstrap sample of as many groups, int (n_resamples, N).
-
-    Groups are drawn with replacement, and come with all their clips.
-    """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)
-    return drawn[:, group_of]
 
 
 class ClusteredAuc:

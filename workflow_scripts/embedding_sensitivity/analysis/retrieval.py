@@ -6,13 +6,11 @@ Embeddings are x_i, and x_i^p with the effect at level p.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
 
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
-    N_RESAMPLES,
-    quantile_t,
-    resampled_groups,
+    estimate_mean,
+    interval_of_share,
 )
 
 # Clips of the gallery that retrieval is reported for, so that data sets of any size compare.
@@ -170,21 +168,28 @@ def sides_of(
     return sides
 
 
-def expanded_tail(n_groups: int) -> float:
-    """The share of resamples beyond each end of a 95 % percentile interval.
+def recall_bands(recall: np.ndarray, groups: Sequence[str], rivals: np.ndarray) -> np.ndarray:
+    """95 % intervals, over recordings, of the mean recall at each level, (2, P + 1).
 
-    Fewer than 2.5 %: resamples of few recordings vary too little, and Student's t is wider than a
-    normal variable (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
+    Where every clip is found, an interval is as wide as a half of the least that a recording's
+    recall falls by, of one nearer rival of one clip: with it simulated thresholds are covered
+    (docs/calibration.md). Originals, the last, find themselves: there is nothing to estimate.
     """
-    return float(special.ndtr(-np.sqrt(n_groups / (n_groups - 1)) * quantile_t(n_groups - 1)))
+    clips_of_group = len(recall) / len(set(groups))
+    least = min(1.0, (GALLERY - 1) / rivals.mean()) / clips_of_group / 2
+    bands = np.repeat(recall.mean(axis=0)[None], 2, axis=0)
+    for level in range(recall.shape[1] - 1):
+        ends = interval_of_share(estimate_mean(recall[:, level], groups), least)
+        bands[:, level] = ends
+    return bands
 
 
 def threshold_rows(
     recall: np.ndarray,
     groups: Sequence[str],
+    rivals: np.ndarray,
     sides: Sequence[tuple[str, list[int], np.ndarray]],
     log_scale: bool,
-    random: np.random.Generator,
 ) -> list[dict]:
     """Rows of table threshold_90, without model and effect: one for each of `sides`.
 
@@ -192,35 +197,33 @@ def threshold_rows(
     ----------
     recall : (n, P + 1), expected recall at 1 of each clip at each level, then of its original
     groups : the recordings of the n clips
+    rivals : (n,), of each clip
     sides : `sides_of`
     log_scale : levels are interpolated on a logarithmic scale
 
-    Intervals are percentiles of a bootstrap of the recordings that query, see `expanded_tail`; the
-    gallery stays.
+    An interval is from where the lower ends of the recalls' intervals fall under `WANTED` to where
+    the upper ends do; the gallery stays.
     """
     known = ~np.isnan(recall[:, 0])  # a clip without rivals is found in any case
-    recall, groups = recall[known], np.asarray(groups)[known]
+    recall, groups, rivals = recall[known], np.asarray(groups)[known], rivals[known]
     if not len(recall):
         return []
     n_groups = len(set(groups))
-    counts = resampled_groups(groups, N_RESAMPLES, random).astype(np.float64)
-    resampled = counts @ recall / counts.sum(axis=1, keepdims=True)
+    curves = {"threshold_90": recall.mean(axis=0)}
+    if n_groups >= MIN_RECORDINGS_OF_LABELS:
+        low, high = recall_bands(recall, groups, rivals)
     rows = []
     for way, indices, levels in sides:
         scaled = np.log(levels) if log_scale else levels
         # Beyond either end is infinite: as levels that ascend, the other way round for `down`.
         sign = -1.0 if way == "down" else 1.0
-        found = [
-            find_threshold(scaled, means[..., indices]) for means in (recall.mean(0), resampled)
-        ]
-        found = [np.where(np.isinf(each), sign * each, each) for each in found]
-        ends = {"threshold_90": found[0]}
         if n_groups >= MIN_RECORDINGS_OF_LABELS:
-            ends_at = expanded_tail(n_groups), 1 - expanded_tail(n_groups)
-            low, high = np.quantile(found[1], ends_at, method="inverted_cdf")
-            ends |= {"threshold_90_low": low, "threshold_90_high": high}
+            ends = (low, high) if sign > 0 else (high, low)
+            curves |= dict(zip(("threshold_90_low", "threshold_90_high"), ends, strict=True))
         row = {"side": way, "n_groups": n_groups, "n_clips": len(recall)}
-        for name, value in ends.items():
+        for name, curve in curves.items():
+            value = float(find_threshold(scaled, curve[indices]))
+            value = sign * value if np.isinf(value) else value
             level = np.exp(value) if log_scale and np.isfinite(value) else value
             row[name] = float(np.clip(level, levels.min(), levels.max()))
             bound = "=" if np.isfinite(value) else "<" if value < 0 else ">"

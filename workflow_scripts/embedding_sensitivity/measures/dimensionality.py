@@ -93,15 +93,15 @@ def measure(data) -> dict:
     row["participation_ratio_own"] = n_clips * dimension / (n_clips + dimension)
     row["n_groups_test"] = len(set(test.groups))
     directions = leading_directions(displacements) if test.clips else []
-    found, rows = (None, None), []
+    found, rows = (None,) * 3, []
     if len(directions):
         new = test.effected[applied] - test.originals
-        whole, without = heldout_energy(directions, new, test.groups)
+        whole, without, energies = heldout_energy(directions, new, test.groups)
         for k in range(1, len(directions) + 1):
-            energy = columns_of("energy", (whole[k - 1], without[:, k - 1]), LOGIT)
+            energy = columns_of("energy", (whole[k - 1], without[:, k - 1], energies), LOGIT)
             rows.append({"k": k, **energy, "energy_random": k / dimension})
         last = min(N_DIRECTIONS, len(directions)) - 1
-        found = whole[last], without[:, last]
+        found = whole[last], without[:, last], energies
     row |= columns_of("energy_3", found, LOGIT)
     return {"dimensionality": [row], "heldout_energy": rows, "found": found}
 

@@ -68,8 +68,8 @@ def measure(data) -> dict:
     from embedding_sensitivity.analysis.intervals import LOG_REST
 
     training, test, applied = data.training, data.test, ~data.neutral
-    shares, without = level_shares(training.effected, training.groups)
-    found = {"equivariance": (shares["equivariance"], without), "predicted": (None, None)}
+    shares, *jackknifed = level_shares(training.effected, training.groups)
+    found = {"equivariance": (shares["equivariance"], *jackknifed), "predicted": (None,) * 3}
     if test.clips:
         expected = (training.effected[applied] - training.originals).mean(axis=1)
         new = test.effected[applied] - test.originals

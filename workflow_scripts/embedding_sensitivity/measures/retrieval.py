@@ -100,6 +100,7 @@ def measure(data) -> dict:
             for level, at_level in zip([*data.levels, ORIGINAL], nearer, strict=True)
         ],
         "recall": recall_and_mrr(nearer, rivals)[0],
+        "rivals": rivals,
         "groups": test.groups,
         "moved": np.nan_to_num(ends),
         "responds": data.responds,
@@ -111,7 +112,6 @@ def conclude(found) -> dict:
     import numpy as np
 
     from embedding_sensitivity.analysis.retrieval import sides_of, threshold_rows
-    from embedding_sensitivity.analysis.statistics import generator
 
     rows = combine(found, "retrieval")["retrieval"]
     tested = [own for own in found.values() if own["retrieval"]]
@@ -128,8 +128,8 @@ def conclude(found) -> dict:
         "responds": any(own["responds"] for own in tested),
     }
     sides = sides_of([float(level) for level in levels], neutral, mild_end)
-    # The same resamples for every model and effect: their thresholds are compared.
-    thresholds = threshold_rows(recall, groups, sides, log_scale, generator("threshold_90"))
+    rivals = np.concatenate([own["rivals"] for own in tested])
+    thresholds = threshold_rows(recall, groups, rivals, sides, log_scale)
     return {"retrieval": rows, "threshold_90": [row | same for row in thresholds]}
 
 
