@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.direction_store import read_directions
 from embedding_sensitivity.analysis.directions import project_out
+from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.clips.split import check_label_counts, classifier_clips
 from embedding_sensitivity.embeddings.store import write_store
@@ -382,6 +383,23 @@ def test_cells_of_table_auc_are_scikit_learns(case):
         row = rows[label, method, "", train, test]
         assert (float(row["best_c"]), int(row["n_tied_c"])) == (best, n_tied)
         assert float(row["roc_auc"]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_aucs_have_intervals_over_recordings_where_there_are_enough():
+    rng = np.random.default_rng(0)
+    positive = np.arange(48) < 24
+    points = rng.normal(size=(2, 48, 3)) + positive[:, None]
+    trained = classification.train(points, positive, [np.empty((0, 3))])
+    tests = {"original": points[0], "4": points[1]}
+    for clips, enough in ((2, True), (6, False)):
+        groups = [f"{n // clips}" for n in range(48)]
+        areas, _ = classification.evaluate(trained, {("none", None): 0}, tests, positive, groups)
+        clustered = ClusteredAuc(positive, groups)
+        for row in areas:
+            scores = trained.scores(tests[row["test"]], (list(tests).index(row["train"]),))
+            assert [(row["low"], row["high"])] == clustered.intervals(scores)
+            assert (row["low"] is not None) == enough
+            assert not enough or row["low"] < row["roc_auc"] < row["high"]
 
 
 def test_gains_are_differences_to_none_on_the_same_cell(case):

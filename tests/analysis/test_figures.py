@@ -53,7 +53,7 @@ VARIANTS = [
 ]  # fmt: skip
 INPUTS = {
     "trajectories": ("trajectories",),
-    "correlation": ("projections", "global_r2"),
+    "correlation": ("projections", "global_r2", "regularised"),
     "spectra": ("spectra",),
     "auc": ("auc",),
 }
@@ -96,7 +96,8 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
             spread = 0 if full and split == "train" else 0.07
             noise = rng.normal(0, spread) + rng.normal(0, spread, len(levels))
             for level, value in zip(levels, 3 * (steps**0.8 + noise) - 1, strict=True):
-                row = {**clip, "split": split, "level": level, "projection": value}
+                row = {**clip, "split": split, "level": level, "projection": -value}
+                row["projection_regularised"] = 2 * value
                 tables["projections"].append(row)
             if n < 10:
                 x, y = rng.normal(0, 6, 2)
@@ -110,6 +111,10 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
             "r2_null_mean": 1.0 if full else 0.153, "r2_null_high": 1.0 if full else 0.171,
             "r2_low": 0.88, "r2_high": 0.991, "r2_test_low": 0.751, "r2_test_high": 0.962,
             "r2_test_null_high": 0.013, "r2_heldout_levels": 0.727,
+        })  # fmt: skip
+        tables["regularised"].append({
+            **key, "rho_ridge": 0.912, "rho_ridge_low": 0.884, "rho_ridge_high": 0.951,
+            "rho_within": 0.988,
         })  # fmt: skip
         for index in range(n_train):
             tables["spectra"].append({
@@ -128,7 +133,8 @@ def made_up(model: str, labels, effect: dict, n_train=24, n_test=8, saturated=()
                 auc[level, "original"] = here - 0.06 * s**2
                 auc[level, level] = here - 0.03 * s**2
             for (train, test), value in auc.items():
-                tables["auc"].append({**cell, "train": train, "test": test, "roc_auc": value})
+                row = {**cell, "train": train, "test": test, "roc_auc": value}
+                tables["auc"].append({**row, "low": value - 0.06, "high": value + 0.02})
     return tables
 
 
@@ -137,14 +143,14 @@ def as_read(rows) -> list[dict[str, str]]:
     return [{column: format_value(value) for column, value in row.items()} for row in rows]
 
 
-def draw(kind, labels, effect, model="musicnn", style=(), **how):
-    """One figure, not saved."""
-    rows = made_up(model, labels, effect, **how)
+def draw(kind, labels, effect, model="musicnn", style=(), rows=None, **how):
+    """One figure, not saved; of `rows` of each of its tables, if they are given."""
     style = style_of(KINDS[kind], dict(style))
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
         make = getattr(module, f"{kind}_figure")
-        tables = [as_read(rows[table]) for table in INPUTS[kind]]
+        made = {} if rows else made_up(model, labels, effect, **how)
+        tables = rows or [as_read(made[table]) for table in INPUTS[kind]]
         figure = make(model, labels, EffectAxis.of(effect), style, *tables)
         FigureCanvasAgg(figure).draw()
     return figure
@@ -378,7 +384,7 @@ def test_every_panel_can_be_read_by_its_axis_labels(kind, labels):
     figure = draw(kind, labels, effect_params("gain", 6))
     panels = [axes for axes in figure.axes if axes.lines or axes.collections]
     panels = [axes for axes in panels if axes.get_position().height > 0.06]  # no colour bar
-    assert len(panels) == (2 if kind == "auc" else 1) * len(labels)
+    assert len(panels) == (2 if kind in ("auc", "correlation") else 1) * len(labels)
     lowest = min(axes.get_position().y0 for axes in panels)
     leftmost = min(axes.get_position().x0 for axes in panels)
     for axes in panels:
@@ -437,6 +443,40 @@ def test_auc_panels_are_the_two_training_directions():
         assert sorted(line.get_ydata()[0] for line in curves) == expected
 
 
+def test_auc_draws_methods_that_are_alike_once_and_says_so():
+    effect = effect_params("gain", 6)
+    rows = as_read(made_up("musicnn", ["cello"], effect)["auc"])
+    plain = {(row["train"], row["test"]): row["roc_auc"] for row in rows if row["method"] == "none"}
+    for row in rows:
+        if row["method"] in ("lda", "samplewise_cca_svd"):
+            shift = 0.0 if row["method"] == "lda" else 0.1
+            row["roc_auc"] = str(float(plain[row["train"], row["test"]]) - shift)
+    figure = draw("auc", ["cello"], effect, rows=[rows])
+    shown = words(figure).splitlines()
+    assert "no debiasing = LDA" in shown
+    assert "sample-wise CCA SVD, t = 0.3, 0.4, 0.5" in shown
+    for panel in figure.axes:
+        assert sum(len(line.get_xdata()) > 2 for line in panel.lines) == len(VARIANTS) - 3
+
+
+def test_auc_has_one_scale_with_chance_and_the_interval_without_debiasing():
+    effect = effect_params("gain", 6)
+    figure = draw("auc", IRMAS[:3], effect)
+    assert len({panel.get_ylim() for panel in figure.axes}) == 1
+    rows = made_up("musicnn", IRMAS[:3], effect)["auc"]
+    ends = [(row["low"], row["high"]) for row in rows
+            if (row["method"], row["label"], row["train"]) == ("none", "cello", "original")
+            and row["test"] != "original"]  # fmt: skip
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    for level, (low, high) in zip(effect["levels"], ends, strict=True):
+        at_level = band[np.isclose(band[:, 0], float(level)), 1]
+        assert (at_level.min(), at_level.max()) == (pytest.approx(low), pytest.approx(high))
+    assert "95 % interval" in words(figure)
+    few = as_read({**row, "low": None, "high": None, "roc_auc": 0.45} for row in rows)
+    shown = words(draw("auc", IRMAS[:3], effect, rows=[few]))
+    assert "too few test recordings for 95 % intervals" in shown and "chance" in shown
+
+
 def test_auc_hides_what_the_style_says():
     effect = effect_params("gain", 6)
     hidden = words(draw("auc", ["cello"], effect, style={"hide": ["lda", "global_cca"]}))
@@ -455,26 +495,42 @@ def test_correlation_draws_the_neutral_level_between_its_neighbours():
 def test_correlation_says_where_the_training_fit_is_saturated():
     effect = effect_params("reverb", 6)
     figure = draw("correlation", IRMAS[:5], effect, saturated=["flute"])
-    titles = {axes._left_title.get_text().split("\n")[0]: axes for axes in figure.axes}
-    for label, axes in titles.items():
-        text = axes._left_title.get_text()
-        assert ("training fit saturated" in text) == (label == "flute")
-        assert ("R² = 1 by identity" in text) == (label == "flute")
-        assert "test" in text
+    for axes in figure.axes[1::2]:
+        label, what, *said = axes._left_title.get_text().split("\n")
+        assert what.endswith("†") == ("R² train 1 by identity" in said) == (label == "flute")
+        assert said[-1] == "R² test " + said[-1].split()[2] + " [0.75, 0.96]"
+    assert "fit is saturated" in words(figure)
     single = draw("correlation", ["flute"], effect, saturated=["flute"])
-    assert "training fit saturated" in words(single)
+    assert "test R² measures rounding. Read ρ." in words(single).replace("\n", " ")
+    assert "saturated" not in words(draw("correlation", ["cello"], effect))
 
 
-def test_correlation_gives_intervals_nulls_and_held_out_levels():
+def test_correlation_gives_rho_of_test_clips_beside_the_papers_r2():
     effect = effect_params("gain", 6)
-    shown = words(draw("correlation", ["cello"], effect))
+    regularised, paper = draw("correlation", ["cello"], effect).axes
     row = made_up("musicnn", ["cello"], effect)["global_r2"][0]
-    assert f"test {row['r2_test']:.3f} [0.751, 0.962]" in shown
-    assert f"train {row['r2']:.3f} [0.880, 0.991]" in shown
-    assert "null 0.153, high 0.171" in shown
-    assert "held-out levels 0.727" in shown
-    saturated = words(draw("correlation", ["cello"], effect, saturated=["cello"]))
-    assert "test null, high 0.013" in saturated and "[0.880" not in saturated
+    said = regularised._left_title.get_text().split("\n")
+    assert said == ["regularised direction", "ρ 0.91 [0.88, 0.95]", "within clips 0.99"]
+    said = paper._left_title.get_text().split("\n")
+    assert said[1] == f"R² train {row['r2']:.2f}, null 0.15"
+    assert said[2] == f"R² test {row['r2_test']:.2f} [0.75, 0.96]"
+
+
+def test_correlation_draws_both_directions_the_papers_so_that_levels_rise():
+    """Its sign in the table is that of its largest entry, and says nothing of the effect."""
+    effect = effect_params("gain", 6)
+    rows = made_up("musicnn", ["cello"], effect)["projections"]
+    figure = draw("correlation", ["cello"], effect)
+    columns = {"projection_regularised": 1, "projection": -1}
+    for panel, (column, sign) in zip(figure.axes, columns.items(), strict=True):
+        train, test, median = panel.lines[:3]
+        for points, split in ((train, "train"), (test, "test")):
+            expected = [sign * row[column] for row in rows if row["split"] == split]
+            np.testing.assert_allclose(points.get_xdata(), expected)
+        assert (np.diff(median.get_xdata()) > 0).all()
+    assert [panel.get_xlabel() for panel in figure.axes] == [
+        "projection <w, x>", "projection <u, x>"
+    ]  # fmt: skip
 
 
 def test_trajectories_cross_out_the_originals():

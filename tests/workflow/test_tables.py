@@ -42,6 +42,7 @@ ADDED = {
     "dimensionality": "participation_ratio_own, energy_3, energy_3_low, energy_3_high, "
     "n_groups_test",
     "spectra": "directions_f, random",
+    "auc": "low, high",
     "auc_gain": "p, p_adjusted, n_groups, detectable_gain",
     "verdicts": "train, test, untested, lowest_gain, highest_gain, detectable_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "

@@ -317,8 +317,11 @@ class ClusteredAuc:
         return variance, np.divide(sides, weights, out=least, where=weights > 0)
 
     def intervals(self, scores: np.ndarray) -> list[Interval]:
-        """95 % intervals of the AUCs of scores (V, n), see `interval_of_share`."""
-        area, parts = self.components(scores)
+        """95 % intervals of the AUCs of scores (V, n), as `intervals_of`."""
+        return self.intervals_of(*self.components(scores))
+
+    def intervals_of(self, area: np.ndarray, parts: np.ndarray) -> list[Interval]:
+        """95 % intervals of AUCs with their parts, of `components`; see `interval_of_share`."""
         estimates = zip(area, *self.variance(parts), strict=True)
         # The step with which simulated AUCs from 0.5 to 0.998 are covered (tests).
         least = 1 / (2 * self.n_groups)

@@ -41,6 +41,8 @@ MEASURE = Measure(
                 n_tied_c="penalties that were as good",
                 n_train="clips the classifier is trained on",
                 n_test="clips it is tested on",
+                low="lower end of the AUC's 95 % interval, over test recordings",
+                high="its upper end",
             ),
             CELL,
         ),

@@ -151,6 +151,7 @@ MEASURE = Measure(
                 clip="clip id",
                 level="level of the effect",
                 projection="<u, x> on the global CCA direction u",
+                projection_regularised="<w, x> on the regularised direction w",
             ),
             ("model", "effect", "label", "split", "clip", "level"),
             is_result=False,
@@ -159,8 +160,8 @@ MEASURE = Measure(
     figures=(
         FigureKind(
             "correlation",
-            "level against the projection on the global direction",
-            ("projections", "global_r2"),
+            "level against the projection on the regularised and on the paper's direction",
+            ("projections", "global_r2", "regularised"),
             style={"point_size": 1.6},
             paper="Fig. 2",
             draw="draw_correlation",
@@ -194,7 +195,7 @@ def measure(data) -> dict:
     along = project(training.effected, direction)
     if not data.responds:
         counts = {"n_clips": n_clips, "n_levels": n_levels}
-        projections = projection_rows(along, "train", training.clips, data.levels)
+        projections = projection_rows(data, "train", training, along)
         nothing = {"nulls": [], "cross_label": [], "draws": {}}
         return {"global_r2": [counts], "projections": projections, **nothing}
     # Random numbers depend on the label alone: models and effects are compared on the same ones.
@@ -216,7 +217,7 @@ def measure(data) -> dict:
         "r2_ceiling": 1.0 if found.saturated else r2_ceiling(n_levels, n_clips),
     }
     tables = {
-        "projections": projection_rows(along, "train", training.clips, data.levels),
+        "projections": projection_rows(data, "train", training, along),
         "nulls": [{"statistic": key[0], "null": key[1], **row} for key, row in nulls.items()],
         "cross_label": across_labels(data),
         "draws": {key: drawn for key, drawn in draws.items() if key[0] == "rho_ridge"},
@@ -232,7 +233,7 @@ def measure(data) -> dict:
             "r2_test_null_high": nulls["r2_test", "recording"]["null_high"],
             "r2_heldout_levels": heldout_levels.global_r2(training.effected, test.effected),
         }
-        tables["projections"] += projection_rows(along, "test", test.clips, data.levels)
+        tables["projections"] += projection_rows(data, "test", test, along)
         row, estimates = regularised_columns(data)
         tables["regularised"] = [row]
         tables["estimates"] = {"r2_test": estimate, **estimates}
@@ -364,12 +365,19 @@ def conclude(found) -> dict:
     return {**tables, "cross_label": across, "r2_means": [means]}
 
 
-def projection_rows(along, split: str, clips: list[str], levels: list[str]) -> list[dict]:
-    """Rows of the table projections, of `along` (P, n)."""
+def projection_rows(data, split: str, points, along) -> list[dict]:
+    """Rows of the table projections, of the clips of a split; `along` (P, n) are those on u."""
+    regularised = project_regularised(data, points.effected)
     return [
-        {"split": split, "clip": clip, "level": level, "projection": along[p, i]}
-        for p, level in enumerate(levels)
-        for i, clip in enumerate(clips)
+        {
+            "split": split,
+            "clip": clip,
+            "level": level,
+            "projection": along[p, i],
+            "projection_regularised": regularised[p, i],
+        }
+        for p, level in enumerate(data.levels)
+        for i, clip in enumerate(points.clips)
     ]
 
 
@@ -428,7 +436,8 @@ def draw_correlation(tables, subject, style):
     from embedding_sensitivity.figures.correlation import correlation_figure
 
     what = subject.model, subject.labels, subject.effect, style
-    return correlation_figure(*what, tables["projections"], tables["global_r2"])
+    rows = (tables[name] for name in ("projections", "global_r2", "regularised"))
+    return correlation_figure(*what, *rows)
 
 
 def draw_table1(tables, subject, style):

@@ -301,7 +301,8 @@ def evaluate(
             area = roc_auc(is_label, scores)
             gain = area - area[0]
             gain[np.abs(gain) < ROUNDING] = 0.0
-            _, parts = clustered.components(scores)
+            parted = clustered.components(scores)
+            intervals, (_, parts) = clustered.intervals_of(*parted), parted
             found = gain_statistics(gain, parts - parts[:, :1], clustered)
             for (method, threshold), basis in variants.items():
                 cell = {
@@ -316,6 +317,8 @@ def evaluate(
                         "roc_auc": area[basis],
                         "best_c": trained.best_c[position, basis],
                         "n_tied_c": trained.n_tied_c[position, basis],
+                        "low": intervals[basis][0],
+                        "high": intervals[basis][1],
                     }
                 )
                 if method != "none":
