@@ -24,13 +24,12 @@ from embedding_sensitivity.analysis.intervals import (
     estimate_mean,
     estimate_rho,
     interval,
-    interval_of_share,
     interval_of_square,
+    interval_within_clips,
     mean_estimate,
     mean_of_squares,
 )
 from embedding_sensitivity.analysis.ridge import fit_ridge
-from embedding_sensitivity.measures.global_r2 import least_step
 from support.worlds import World
 
 # (recordings, clips each), of training and of test clips alike.
@@ -55,7 +54,7 @@ def try_label(world: World, size: tuple[int, int], new: np.ndarray, rng) -> dict
         "within": float(np.nanmean(within_clips(truth))),
         "rho": estimate_rho(along, test_groups),
         "share": estimate_mean((1 + within_clips(along)) / 2, test_groups),
-        "least": least_step(world.n_levels, len(test_groups), size[0]),
+        "n_clips": len(test_groups),
     }
 
 
@@ -75,8 +74,8 @@ def cover(world: World, size: tuple[int, int], n_trials: int) -> str:
         truths.append(one["truth"])
         found["rho_ridge"].append(covers(interval(one["rho"]), one["truth"]))
         found["r2"].append(covers(interval_of_square(one["rho"]), one["truth"] ** 2))
-        ends = interval_of_share(one["share"], one["least"])
-        found["rho_within"].append(covers(ends, (1 + one["within"]) / 2))
+        ends = interval_within_clips(one["share"], world.n_levels, one["n_clips"])
+        found["rho_within"].append(covers(ends, one["within"]))
         mean = mean_estimate([each["rho"] for each in labels])
         truth = np.mean([each["truth"] for each in labels])
         found["mean rho"].append(covers(interval(mean, MIN_RECORDINGS_OF_LABELS), truth))

@@ -1,5 +1,5 @@
 # Sections II to IV: a rule for each group of measures. Which there are, the files of measures say.
-for job in JOBS:
+for job in (job for job in JOBS if job.tables):
 
     rule:
         name:

@@ -7,6 +7,7 @@ for job in JOBS:
                 f"tabulate_{job.group.name}"
             input:
                 **targets.parts_of_tables(job.results, MODEL_NAMES, EFFECTS),
+                **{name: f"<results>/tables/{name}.csv" for name in job.sources},
             output:
                 **{table.name: reported_table(job, table) for table in job.results},
             log:

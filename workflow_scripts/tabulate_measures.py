@@ -17,7 +17,12 @@ def main(snakemake) -> None:
                 concatenate(given[table.name], made[table.name], table)
         for table in tables.values():
             if table.derived_from:
-                rows = {name: read_table(made[name], tables[name]) for name in table.derived_from}
+                rows = {
+                    name: read_table(made[name], tables[name])
+                    if name in tables
+                    else read_table(given[name], name)
+                    for name in table.derived_from
+                }
                 write_table(made[table.name], table, measure.function(table.derive)(rows))
 
 

@@ -4,7 +4,9 @@ from embedding_sensitivity.experiment.measures import jobs_of, shipped
 from embedding_sensitivity.experiment.targets import folder_of
 
 JOBS = jobs_of(shipped())
-MEASURE = {f"measure_{job.group.name}": f"analysis/{folder_of(job)}.tsv" for job in JOBS}
+MEASURE = {
+    f"measure_{job.group.name}": f"analysis/{folder_of(job)}.tsv" for job in JOBS if job.tables
+}
 TABULATE = {
     f"tabulate_{job.group.name}": f"tables/{job.group.name}.tsv" for job in JOBS if job.results
 }

@@ -48,8 +48,9 @@ def test_the_slurm_profile_names_every_rule_that_is_submitted():
 
 
 def test_jobs_of_measures_ask_for_more_with_each_attempt():
-    assert [job.group.name for job in JOBS] == ["sensitivity", "trajectories", "debiasing"]
-    for job in JOBS:
+    jobs = [job for job in JOBS if job.tables]
+    assert [job.group.name for job in jobs] == ["sensitivity", "trajectories", "debiasing"]
+    for job in jobs:
         memory = [memory_of(job.group)(None, threads=4, attempt=n) for n in (1, 2, 3)]
         minutes = [minutes_of(job.group)(None, attempt=n) for n in (1, 2, 3)]
         assert memory[0] >= 4000 and memory == [memory[0], 2 * memory[0], 3 * memory[0]]

@@ -20,6 +20,7 @@ SPECIFIED = {
     "principal_angles": "model, effect, label_a, label_b, angle_deg",
     "samplewise_r2": "model, effect, clip, label, r2, n_distinct_points, r2_heldout_levels",
     "spectra": "model, effect, label, index, directions, originals",
+    "claims": "model, effect, claim, statistic, value, low, high, null, verdict",
     "n_directions": "model, effect, label, threshold, n_directions",
     "auc": "model, effect, label, method, threshold, train, test, roc_auc, best_c, n_tied_c, "
     "n_train, n_test",
@@ -43,6 +44,8 @@ ADDED = {
     "n_groups_test",
     "spectra": "directions_f, random",
     "auc": "low, high",
+    "samplewise_r2": "rho_heldout_levels",
+    "claims": "p_effect, p_effect_adjusted, n_labels",
     "auc_gain": "p, p_adjusted, n_groups, detectable_gain",
     "verdicts": "train, test, untested, lowest_gain, highest_gain, detectable_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "

@@ -18,7 +18,7 @@ from embedding_sensitivity.analysis.cca import (
     samplewise_solutions,
     unit_levels,
 )
-from embedding_sensitivity.analysis.correlation import ordered_r2, project
+from embedding_sensitivity.analysis.correlation import ordered_r2, project, spearman
 
 N_FOLDS = 3
 # Below it a fold leaves less than two levels to fit to.
@@ -59,8 +59,10 @@ def global_r2(training: np.ndarray, test: np.ndarray) -> float | None:
     return float(ordered_r2(predicted.ravel(), np.repeat(targets, test.shape[1])))
 
 
-def samplewise_r2(effected: np.ndarray) -> np.ndarray | None:
-    """R2 of each clip's held-out levels, by directions of the clip's own other levels.
+def samplewise_rho(effected: np.ndarray) -> np.ndarray | None:
+    """Spearman correlation of each clip's held-out levels with their predictions, signed.
+
+    Levels are predicted by directions of the clip's own other levels.
 
     Parameters
     ----------
@@ -81,4 +83,10 @@ def samplewise_r2(effected: np.ndarray) -> np.ndarray | None:
         solutions, _ = samplewise_solutions(centred_points(points), targets[~held] - 0.5)
         distances = clips[:, held] - points.mean(axis=1, keepdims=True)
         predicted[:, held] = 0.5 + (distances * solutions[:, None]).sum(axis=-1)
-    return ordered_r2(predicted, np.broadcast_to(targets, predicted.shape))
+    return spearman(predicted, np.broadcast_to(targets, predicted.shape))
+
+
+def samplewise_r2(effected: np.ndarray) -> np.ndarray | None:
+    """R2 (N,) of each clip's held-out levels: `samplewise_rho` squared, 0 where it is negative."""
+    rho = samplewise_rho(effected)
+    return None if rho is None else np.maximum(rho, 0.0) ** 2

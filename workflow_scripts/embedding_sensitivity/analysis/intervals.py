@@ -257,6 +257,35 @@ def interval_of_share(
     return float(low), float(high)
 
 
+def interval_within_clips(
+    estimate: Estimate | None,
+    n_levels: int,
+    n_clips: int,
+    min_recordings: int = MIN_RECORDINGS,
+) -> Interval:
+    """95 % interval of the mean of correlations within clips, from -1 to 1, of levels with ranks.
+
+    Parameters
+    ----------
+    estimate : of their share (1 + correlation) / 2, see `estimate_mean`
+    n_levels, n_clips : a recording's share moves at least as by a swap of neighbours among the
+        levels of one of its clips
+    """
+    if estimate is None:
+        return None, None
+    swap = 6 / (n_levels * (n_levels**2 - 1)) * estimate.n_recordings / n_clips
+    low, high = interval_of_share(estimate, swap, min_recordings)
+    return (None, None) if low is None else (2 * low - 1, 2 * high - 1)
+
+
+def p_above(estimate: Estimate, value: float) -> float:
+    """One-sided p-value, of Student's t, that the truth is not above `value` of the scale."""
+    above = estimate.value - value
+    if not estimate.variance:
+        return 0.0 if above > 0 else 1.0
+    return float(special.stdtr(estimate.freedom, -above / np.sqrt(estimate.variance)))
+
+
 class ClusteredAuc:
     """AUCs of one label against the rest, with their variance over recordings (Obuchowski 1997).
 

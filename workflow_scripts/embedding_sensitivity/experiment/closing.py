@@ -2,12 +2,14 @@
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import lack
 from embedding_sensitivity.downloads.published_files import local_weights, source_of
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment.measures import VERDICTS
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.errors import InputError
@@ -18,7 +20,7 @@ Rows = list[Mapping[str, str]]
 def closing_lines(
     results: str, logs: str, config: str, controls: Collection[str] = ()
 ) -> list[str]:
-    """At most eight lines: what is where, and three effects. What isn't there is left out.
+    """At most eight lines: what is where, three effects, the claims. What isn't there is left out.
 
     Parameters
     ----------
@@ -39,10 +41,10 @@ def closing_lines(
 
 
 def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
-    """Describe the largest displacement, drop of ROC AUC and test R2, each with its table's row.
+    """Describe the largest displacement, drop of ROC AUC and test R2, and what holds of claims.
 
-    Of models that are no controls, where there are any. A finding whose table isn't there, or has
-    no number, is left out; of a table that can't be read, it is said why.
+    Each with its table's row. Of models that are no controls, where there are any. A finding whose
+    table isn't there, or has no number, is left out; of a table that can't be read, it is said why.
     """
     found = []
     for table, find in FINDINGS:
@@ -111,7 +113,27 @@ def _order(rows: Rows) -> str | None:
     )
 
 
-FINDINGS = (("displacement", _displacement), ("auc", _auc_drop), ("regularised", _order))
+def _claims(rows: Rows) -> str | None:
+    counts: dict[str, Counter] = {}
+    for row in rows:
+        counts.setdefault(row["claim"], Counter())[row["verdict"]] += 1
+    cases = {(row["model"], row["effect"]) for row in rows}
+    said = (
+        f"{claim} {'/'.join(str(found[verdict]) for verdict in VERDICTS)}"
+        for claim, found in counts.items()
+    )
+    return rows and (
+        f"the paper's claims, {' / '.join(VERDICTS)}, of {len(cases)} models and effects: "
+        f"{', '.join(said)} (claims.csv)"
+    )
+
+
+FINDINGS = (
+    ("displacement", _displacement),
+    ("auc", _auc_drop),
+    ("regularised", _order),
+    ("claims", _claims),
+)
 
 
 def missing_downloads(outputs: Iterable[str | os.PathLike], settings: Settings) -> list[str]:

@@ -27,12 +27,14 @@ from embedding_sensitivity.files.errors import InputError
 
 PACKAGE = f"{__name__.partition('.')[0]}.measures"
 FOLDER = Path(__file__).parents[1] / "measures"
-RETRIEVAL = "0. At which level a clip is lost"
+ANSWERS = "0. In short: where a clip is lost, and what holds of the claims"
 IMPACT = "1. Impact (section II)"
 CORRELATION = "2. Correlation (section III)"
 DIMENSIONALITY = "3. Dimensionality (section III)"
 DEBIASING = "4. Debiasing (section IV)"
 FURTHER = "6. Further measures"
+# On a claim of the paper.
+VERDICTS = ("supported", "not supported", "cannot tell")
 # What a figure is drawn for, and of these the first two what a job measures.
 PER = ("model", "effect", "run")
 # What debiasing projects out (section IV).
@@ -80,7 +82,8 @@ class Table:
         ``analysis/<model>/<effect>/``, for figures
     in_report : the report carries it, with `caption`, or ``report/<name>_csv.rst`` where that is
         empty
-    derived_from, derive : tables of the same measure, and the function that makes this one of them
+    derived_from, derive : results of this measure or others, and the function that makes this
+        table of them
     """
 
     name: str
@@ -232,11 +235,11 @@ def load(name: str, file: str | None = None) -> Measure:
 def _find_faults(measure: Measure) -> Iterator[str]:
     """What a declaration says that does not hold together."""
     tables = {table.name for table in measure.tables}
-    results = {table.name for table in measure.tables if table.is_result}
     for what, name in sorted(_names(measure)):
         if not name.isidentifier():
             yield f"{what} {name!r}: a name has letters, digits and _: rename it"
-    functions = ["measure", *(figure.draw for figure in measure.figures)]
+    functions = ["measure"] if measure.measured_tables() or not measure.tables else []
+    functions += [figure.draw for figure in measure.figures]
     functions += [table.derive for table in measure.tables if table.derived_from]
     for name in functions:
         if not callable(measure.function(name)):
@@ -248,8 +251,6 @@ def _find_faults(measure: Measure) -> Iterator[str]:
             yield f"table {table.name}: its first keys must be model and effect: add them"
         if unknown := set(table.keys) - set(table.columns):
             yield f"table {table.name}: key {min(unknown)} is not in its columns: add it there"
-        if unknown := set(table.derived_from) - results:
-            yield f"table {table.name}: {min(unknown)}, of derived_from, is no result of tables"
     for kind in measure.figures:
         if kind.per not in PER:
             yield f"figure {kind.name}: per is {kind.per!r}, expected one of {', '.join(PER)}"
@@ -292,7 +293,19 @@ def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
             )
         options = {**measure.options, **entry.options}
         found.append(replace(measure, options=options, environment=entry.environment))
+    shared = _results(*shipped())
+    for measure in found:
+        for table in measure.tables:
+            if unknown := set(table.derived_from) - shared - _results(measure):
+                raise InputError(
+                    f"{measure.file}: table {table.name}: {min(unknown)}, of derived_from, is no "
+                    "measure's result: correct it"
+                )
     return tuple(found)
+
+
+def _results(*measures: Measure) -> set[str]:
+    return {table.name for measure in measures for table in measure.tables if table.is_result}
 
 
 # What rules and files that are no measure's are named.
@@ -329,6 +342,13 @@ class Job:
         """Those of ``tables/``, derived ones after what they are derived from."""
         tables = [table for measure in self.measures for table in measure.tables if table.is_result]
         return sorted(tables, key=lambda table: bool(table.derived_from))
+
+    @property
+    def sources(self) -> list[str]:
+        """Tables of other jobs that derived ones are made of."""
+        own = {table.name for table in self.results}
+        needed = {name for table in self.results for name in table.derived_from}
+        return sorted(needed - own)
 
     @property
     def needs_directions(self) -> bool:

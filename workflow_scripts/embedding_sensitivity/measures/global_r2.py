@@ -247,7 +247,7 @@ def regularised_columns(data) -> tuple[dict, dict]:
         estimate_mean,
         estimate_rho,
         interval,
-        interval_of_share,
+        interval_within_clips,
     )
 
     test = data.test
@@ -258,32 +258,20 @@ def regularised_columns(data) -> tuple[dict, dict]:
     rho = estimate_rho(along, test.groups)
     share = estimate_mean((1 + within) / 2, test.groups)  # from 0 to 1
     low, high = interval(rho)
+    within_low, within_high = interval_within_clips(share, len(along), n_clips)
     row = {
         "rho_ridge": global_rho(along),
         "rho_ridge_low": low,
         "rho_ridge_high": high if high is None else min(high, ceiling),
         "rho_within": _mean([value for value in within.tolist() if value == value]),
-        **_within(interval_of_share(share, least_step(len(along), n_clips, n_groups))),
+        "rho_within_low": within_low,
+        "rho_within_high": within_high,
         "rho_ceiling": ceiling,
         "penalty": data.directions.penalty,
         "n_clips_test": n_clips,
         "n_groups_test": n_groups,
     }
     return row, {"rho_ridge": rho, "rho_within": share, "row": row}
-
-
-def least_step(n_levels: int, n_clips: int, n_groups: int) -> float:
-    """What a recording's share takes of a swap of neighbours in one of its clips, on average.
-
-    Shares are (1 + correlation) / 2; clips have `n_levels`.
-    """
-    return 6 / (n_levels * (n_levels**2 - 1)) * n_groups / n_clips
-
-
-def _within(shares: tuple) -> dict:
-    """The ends of an interval of shares from 0 to 1, as correlations from -1 to 1."""
-    ends = zip(("low", "high"), shares, strict=True)
-    return {f"rho_within_{end}": share if share is None else 2 * share - 1 for end, share in ends}
 
 
 def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> dict:
@@ -294,7 +282,7 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
     from embedding_sensitivity.analysis.intervals import (
         MIN_RECORDINGS_OF_LABELS,
         interval,
-        interval_of_share,
+        interval_within_clips,
         mean_estimate,
         mean_of_squares,
     )
@@ -307,10 +295,11 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
     _, (test_low, test_high) = mean_of_squares(of_labels["r2_test"])
     low, high = interval(mean_estimate(of_labels["rho_ridge"]), MIN_RECORDINGS_OF_LABELS)
     ceiling = _mean([row["rho_ceiling"] for row in rows])
-    n_clips = sum(row["n_clips_test"] for row in rows)
-    n_groups = sum(row["n_groups_test"] for row in rows)
-    least = least_step(n_levels, n_clips, n_groups)
     share = mean_estimate(of_labels["rho_within"])
+    n_clips = sum(row["n_clips_test"] for row in rows)
+    within_low, within_high = interval_within_clips(
+        share, n_levels, n_clips, MIN_RECORDINGS_OF_LABELS
+    )
     row = {
         "mean_test_low": test_low,
         "mean_test_high": test_high,
@@ -318,7 +307,8 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
         "rho_ridge_low": low,
         "rho_ridge_high": high if high is None else min(high, ceiling),
         "mean_rho_within": _mean([row["rho_within"] for row in rows]),
-        **_within(interval_of_share(share, least, MIN_RECORDINGS_OF_LABELS)),
+        "rho_within_low": within_low,
+        "rho_within_high": within_high,
     }
     for (_, null), drawn in mean_over_labels(draws).items():
         row[f"p_{null}"] = null_row(null, n_levels, *drawn).get("p")

@@ -1,7 +1,7 @@
 """Whether a clip with the effect still finds its original, and the level at which it is lost."""
 
 from embedding_sensitivity.experiment.measures import (
-    RETRIEVAL,
+    ANSWERS,
     SENSITIVITY,
     FigureKind,
     Measure,
@@ -21,7 +21,7 @@ FOUND = {
 }
 MEASURE = Measure(
     title="finding a clip's original",
-    section=RETRIEVAL,
+    section=ANSWERS,
     group=SENSITIVITY,
     tables=(
         Table(

@@ -6,6 +6,7 @@ from embedding_sensitivity.experiment.measures import (
     FigureKind,
     Measure,
     Table,
+    combine,
     describe,
 )
 
@@ -22,8 +23,23 @@ MEASURE = Measure(
                 r2="R2 of the clip's levels on its own direction",
                 n_distinct_points="embeddings of the clip that differ",
                 r2_heldout_levels="R2 of levels that the clip's direction was not fitted to",
+                rho_heldout_levels="Spearman correlation of those levels, signed",
             ),
             ("model", "effect", "clip"),
+        ),
+        Table(
+            "samplewise_mean",
+            describe(
+                "model effect",
+                rho_heldout_levels="mean over labels of their clips' `rho_heldout_levels`",
+                rho_heldout_levels_low="lower end of its 95 % interval, over recordings",
+                rho_heldout_levels_high="upper end",
+                p="p-value of a mean that is not above 0, one-sided: do clips follow the level, "
+                "each in its own way or all alike?",
+                n_groups="recordings of the clips",
+                n_labels="labels that have a value",
+            ),
+            ("model", "effect"),
         ),
     ),
     figures=(
@@ -41,6 +57,8 @@ MEASURE = Measure(
 
 
 def measure(data) -> dict:
+    import numpy as np
+
     from embedding_sensitivity.analysis import heldout_levels
     from embedding_sensitivity.analysis.cca import is_saturated, unit_levels
     from embedding_sensitivity.analysis.correlation import (
@@ -48,10 +66,11 @@ def measure(data) -> dict:
         project,
         squared_spearman,
     )
+    from embedding_sensitivity.analysis.intervals import estimate_mean
 
     effected, found = data.training.effected, data.directions
     targets = unit_levels(len(effected))
-    heldout = heldout_levels.samplewise_r2(effected)
+    heldout = heldout_levels.samplewise_rho(effected)
     rows = []
     for index, clip in enumerate(data.training.clips):
         points = effected[:, index]
@@ -64,10 +83,45 @@ def measure(data) -> dict:
                 "clip": clip,
                 "r2": r2,
                 "n_distinct_points": n_distinct_points(points),
-                "r2_heldout_levels": None if heldout is None else heldout[index],
             }
         )
-    return {"samplewise_r2": rows}
+        if heldout is not None:
+            rho = heldout[index]
+            rows[-1] |= {
+                "r2_heldout_levels": np.maximum(rho, 0.0) ** 2,
+                "rho_heldout_levels": rho,
+            }
+    known = heldout is not None and not np.isnan(heldout).all()
+    return {
+        "samplewise_r2": rows,
+        "mean": np.nanmean(heldout) if known else None,
+        "share": estimate_mean((1 + heldout) / 2, data.training.groups) if known else None,
+        "n_levels": len(effected),
+    }
+
+
+def conclude(found) -> dict:
+    import statistics
+
+    from embedding_sensitivity.analysis.intervals import (
+        MIN_RECORDINGS_OF_LABELS,
+        interval_within_clips,
+        mean_estimate,
+        p_above,
+    )
+
+    tables = combine(found, "samplewise_r2")
+    known = [own for own in found.values() if own["mean"] is not None]
+    mean = {"n_labels": len(known)}
+    if known:
+        mean["rho_heldout_levels"] = statistics.fmean(own["mean"] for own in known)
+        share = mean_estimate([own["share"] for own in known])
+        n_levels, n_clips = known[0]["n_levels"], sum(len(own["samplewise_r2"]) for own in known)
+        low, high = interval_within_clips(share, n_levels, n_clips, MIN_RECORDINGS_OF_LABELS)
+        mean |= {"rho_heldout_levels_low": low, "rho_heldout_levels_high": high}
+        if low is not None:
+            mean |= {"p": p_above(share, 0.5), "n_groups": share.n_recordings}
+    return tables | {"samplewise_mean": [mean]}
 
 
 def draw(tables, subject, style):
