@@ -34,6 +34,8 @@ MEASURE = ("measure_sensitivity", "measure_debiasing")
 SENSITIVITY = {
     "measure_sensitivity",
     "tabulate_sensitivity",
+    "tabulate_claims",
+    "draw_claims",
     "draw_correlation",
     "draw_spectra",
     "draw_samplewise",
@@ -50,9 +52,7 @@ TRAJECTORIES = {"measure_trajectories", "draw_trajectories"}
 MEASURES = SENSITIVITY | DEBIASING | TRAJECTORIES
 ANALYSIS = MEASURES | {"tabulate_provenance"}
 # What is put together of all effects, figures in one job a kind.
-TOGETHER = {"tabulate_sensitivity", "tabulate_debiasing", "tabulate_provenance"} | {
-    rule for rule in ANALYSIS if rule.startswith("draw_")
-}
+TOGETHER = {rule for rule in ANALYSIS if rule.startswith(("tabulate_", "draw_"))}
 STORES = {"assemble_effect", "assemble_model"}
 BY_IDENTITY = {
     *("render_effect", "keep_audio", "embed_clips", "embed_original"),
