@@ -25,7 +25,9 @@ from embedding_sensitivity.experiment.tables import format_value, write_table
 from embedding_sensitivity.figures import drawing
 from embedding_sensitivity.figures.fonts import choose_fonts
 from embedding_sensitivity.figures.style import (
+    BLUE,
     BOLD,
+    GREY,
     EffectAxis,
     format_level,
     rc_of,
@@ -569,23 +571,55 @@ def test_table1_marks_controls_and_saturated_fits():
     models, effects = ["logmel", "musicnn"], ["gain", "reverb"]
     rows = [TABLE1_ROW | {"model": m, "effect": e} for m in models for e in effects]
     figure = draw_table1(models, effects, rows, {("musicnn", "gain", "cello")})
-    cells = [text.get_text() for text in figure.texts]
-    assert cells.count("99.42 ± 0.13") == 3
-    assert cells.count("99.42 ± 0.13†") == 1
-    assert cells.count("0.91 [0.88, 0.95]") == cells.count("0.99") == cells.count("0.85") == 4
-    assert cells.count("<.001") == cells.count("?") == cells.count("0.013") == 4
-    assert cells.count("15.30 (1 of 2)") == cells.count("81.00 [79.1, 83.0]") == 4
-    assert cells.count("72.00") == 4
+    cells = words(figure).splitlines()
+    assert cells.count("99.4±0.1") == 3
+    assert cells.count("99.4±0.1†") == 1
+    assert cells.count("0.91") == cells.count("81.0") == 4
+    assert cells.count("<.001") == cells.count("?") == cells.count(".013") == 4
     assert "logmel (control)" in cells
     assert "musicnn" in cells
-    assert "saturated" in cells[-1]
+    assert "† Training fit saturated" in words(figure)
+    assert "saturated" not in words(draw_table1(models, effects, rows))
+
+
+def test_table1_draws_rho_its_interval_and_what_stands_beside_it():
+    row = TABLE1_ROW | {"model": "musicnn", "effect": "gain", "p_common_adjusted": "0.2"}
+    panel = draw_table1(["musicnn"], ["gain"], [row]).axes[0]
+    drawn = {line.get_marker(): line.get_xdata()[0] for line in panel.lines}
+    assert (drawn["o"], drawn["D"], drawn["|"]) == (0.912, 0.99, 0.85)
+    ends = [list(line.get_xdata()) for line in panel.lines if line.get_color() == BLUE]
+    assert [0.884, 0.951] in ends
+    colours = {text.get_text(): text.get_color() for text in panel.texts}
+    assert colours[".200"] == GREY != colours[".013"] == colours["<.001"]
+    none = {**row, "rho_ridge_low": "", "rho_ridge_high": ""}
+    assert len(draw_table1(["musicnn"], ["gain"], [none]).axes[0].lines) == len(panel.lines) - 1
 
 
 def test_table1_says_nothing_of_a_test_that_is_not_defined():
-    row = TABLE1_ROW | {"model": "musicnn", "effect": "gain", "mean_null": "1.0"}
-    row |= {"n_above_null": "", "mean_test_low": "", "mean_test_high": "", "mean_rho_ridge": ""}
-    cells = [text.get_text() for text in draw_table1(["musicnn"], ["gain"], [row]).texts]
-    assert "100.00" in cells and "81.00" in cells and "-" in cells
+    row = TABLE1_ROW | {"model": "musicnn", "effect": "gain", "mean_test": ""}
+    row |= {"mean_rho_ridge": "", "p_recording_adjusted": "", "rho_ridge_low": ""}
+    cells = words(draw_table1(["musicnn", "clap"], ["gain"], [row])).splitlines()
+    assert cells.count("-") == 2 + 3 and cells.count("?") == 2 + 3
+    exact = row | {"mean": "1.0", "std": "0.0"}
+    saturated = {("musicnn", "gain", "cello")}
+    assert "100†" in words(draw_table1(["musicnn"], ["gain"], [exact], saturated)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("models", "effects"),
+    [
+        (["clap"], ["gain"]),
+        (["a_model_with_a_long_name-untrained", "logmel"], LONG[:3]),
+        ([f"model{n}-untrained" for n in range(10)], list(EFFECTS)),
+    ],
+)
+def test_texts_of_table1_are_legible_in_any_size(models, effects):
+    rows = [TABLE1_ROW | {"model": m, "effect": e} for m in models for e in effects]
+    figure = draw_table1(models, effects, rows, {(models[0], effects[0], "cello")})
+    FigureCanvasAgg(figure).draw()
+    check_texts(figure)
+    assert figure.get_figwidth() == 3.5
+    assert min(text.get_fontsize() for text in shown_texts(figure)) >= 6
 
 
 @pytest.mark.parametrize(

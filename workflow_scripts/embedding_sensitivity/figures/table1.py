@@ -5,12 +5,40 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import blended_transform_factory
 
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
-    wrap,
+    legend,
+    legend_height,
+    note_height,
+    place_note,
 )
 from embedding_sensitivity.figures.style import COLUMN_IN
+
+CANNOT_TELL = "?"
+CLEAR = 0.05
+# Where columns are, in inches: the panel of rho from its left to its right, then centres of texts.
+NAMES, PANEL = 0.12, (0.72, 1.4)
+RHO, P_VALUES, TRAIN, TEST = 1.61, (1.91, 2.19, 2.48), 2.88, 3.31
+NULLS = {"effect": "p_recording", "order": "p_common", "shared": "p_reversal"}
+# Columns of table1 that are drawn, with their symbols.
+SYMBOLS = (
+    ("mean_rho_within", look.ORANGE, "D", "ρ within clips"),
+    ("mean_rho_across", look.VERMILION, "|", "ρ, directions of other labels"),
+    ("mean_rho_ridge", look.BLUE, "o", "ρ of test clips, 95 % interval"),
+)
+NOTE = (
+    "ρ: Spearman correlation of level and projection on the regularised direction, mean over "
+    "labels. p: is there an effect, is it the order of levels, is the direction shared? Adjusted "
+    f"for all rows, grey above {CLEAR:g}; {CANNOT_TELL}: cannot tell. R²: the paper's, of the "
+    "exact fit, mean ± deviation over labels."
+)
+SATURATED = (
+    "† Training fit saturated for at least one label: R² = 1 there by identity, and test R² "
+    "measures rounding. Read ρ."
+)
 
 
 def table1_figure(
@@ -20,125 +48,113 @@ def table1_figure(
     rows: Iterable[Mapping],
     r2: Iterable[Mapping],
 ) -> Figure:
-    """Table I: the regularised direction with interval and nulls, below it the paper's R² x 100.
+    """Table I, as wide as a column: rho of the regularised direction, its nulls, the paper's R².
 
-    `rows` are of table1, `r2` of global_r2: a dagger marks means with saturated fits in them.
+    `rows` are of table1, `r2` of global_r2: a dagger marks means with saturated fits in them. A row
+    is an effect, below its model's name.
     """
     cells = {(row["model"], row["effect"]): row for row in rows}
     saturated = defaultdict(int)
     for row in r2:
         saturated[row["model"], row["effect"]] += row["saturated"] == "1"
-    size = style["font_size"]
-    step = size * 1.6 / 72
-    first = max(len(look.model_title(model)) for model in models) * 0.62 * size / 72 + 0.25
-    first = min(first, 2.6)
-    split = 8.6 * size / 72
-    width = max(COLUMN_IN, first + split + 1.2 * len(effects) + 0.2)
-    notes = [
-        wrap(text, width)
-        for text in (
-            "ρ: Spearman correlation of the level with the projection on the regularised "
-            "direction, test clips, mean over labels; 95 % interval over recordings. Within clips: "
-            "of each clip by itself. Other labels: on directions of other labels.",
-            "p: is there an effect, is it the order of levels, is the direction shared? Adjusted "
-            f"for the cells of the table. {CANNOT_TELL}: cannot tell.",
-            "R² (the paper's) × 100, mean ± standard deviation over labels: squared correlation "
-            "with the exact fit. Null: of levels permuted by recording (labels above 95 % of it). "
-            "New levels: test clips at levels left out of the fit.",
-        )
-    ]
-    if any(saturated.values()):
-        text = (
-            "† training fit saturated for at least one label: R² = 1 there by identity, and test "
-            "R² measures rounding too: read ρ."
-        )
-        notes.append(wrap(text, width))
-    note_lines = "\n".join(notes).count("\n") + 1
-    height = (len(TABLE1_ROWS) * len(models) + 1.3 + 0.86 * note_lines) * step + 0.25
-    figure = Figure(figsize=(width, height))
-
-    def put(x: float, y: float, text: str, **how) -> None:
-        figure.text(x / width, 1 - y / height, text, va="center", size=size, **how)
-
-    def rule(y: float, thickness: float) -> None:
-        figure.add_artist(
-            Line2D([0.1 / width, 1 - 0.1 / width], [1 - y / height] * 2, color=look.BLACK,
-                   linewidth=thickness)
-        )  # fmt: skip
-
-    def column(index: int) -> float:
-        return 0.1 + first + split + (index + 0.5) * (width - first - split - 0.2) / len(effects)
-
-    y = 0.1 + step / 2
-    rule(0.1, 1.0)
-    put(0.15, y, "Model", **look.BOLD)
-    for index, effect in enumerate(effects):
-        put(column(index), y, look.shorten(effect, 1.0, size), **look.BOLD, ha="center")
-    y += step / 2
-    rule(y, 0.6)
-    for model in models:
-        put(0.15, y + step / 2, look.shorten(look.model_title(model), first - 0.1, size))
-        for what, text_of in TABLE1_ROWS.items():
-            bold = look.BOLD if what == HEADLINE else {}
-            put(0.1 + first, y + step / 2, what, **bold)
-            for index, effect in enumerate(effects):
-                row = cells.get((model, effect))
-                text = text_of(row) if row else "-"
-                if what == "R² train" and saturated[model, effect]:
-                    text += "†"
-                put(column(index), y + step / 2, text, ha="center", **bold)
-            y += step
-        rule(y, 1.0 if model == models[-1] else 0.3)
-    figure.text(
-        0.1 / width, 1 - (y + 0.08) / height, "\n".join(notes), va="top", size=size - 1,
-        linespacing=1.4,
+    size = style["font_size"] - 0.5
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=4, label=text,
+               markerfacecolor="white" if marker == "D" else colour,
+               linestyle="-" if marker == "o" else "", linewidth=0.9)
+        for _, colour, marker, text in SYMBOLS
+    ]  # fmt: skip
+    note = f"{NOTE} {SATURATED}" if any(saturated.values()) else NOTE
+    room, columns = COLUMN_IN - 0.2, 1
+    above = 0.06 + legend_height(len(handles), columns)
+    bottom = above + note_height(note, room) + 0.4
+    n_rows = len(models) * (len(effects) + 1)
+    figure, (panel,) = look.grid(
+        1, 1, COLUMN_IN, n_rows * 1.75 * size / 72, left=PANEL[0], right=COLUMN_IN - PANEL[1],
+        top=0.1 + 4.4 * size / 72, bottom=bottom, gap_x=0, gap_y=0,
     )  # fmt: skip
+    across = blended_transform_factory(figure.dpi_scale_trans, panel.transData)
+
+    def put(x: float, place: float, text: str, **how) -> None:
+        panel.text(x, place, text, transform=across, va="center", size=size, **how)
+
+    def rule(place: float, thickness: float) -> None:
+        ends = [0.1, COLUMN_IN - 0.1]
+        panel.plot(ends, [place] * 2, transform=across, color=look.BLACK, linewidth=thickness,
+                   clip_on=False)  # fmt: skip
+
+    def put_heads(texts: Iterable[tuple[float, str]], place: float) -> None:
+        for x, text in texts:
+            put(x, place, text, ha="center")
+
+    put_heads(((1.2, "ρ, test clips"), (P_VALUES[1], "p"), ((TRAIN + TEST) / 2, "R² × 100")), -1.7)
+    put_heads(zip((*P_VALUES, TRAIN, TEST), (*NULLS, "train", "test"), strict=True), -0.9)
+    rule(-2.25, 1.0)
+    drawn = []
+    for index, model in enumerate(models):
+        place = index * (len(effects) + 1)
+        rule(place - 0.5, 0.6 if index == 0 else 0.3)
+        name = look.shorten(look.model_title(model), COLUMN_IN - 0.3, size)
+        put(NAMES, place, name, **look.BOLD)
+        for number, effect in enumerate(effects, start=place + 1):
+            put(NAMES + 0.06, number, look.shorten(effect, PANEL[0] - NAMES - 0.1, size))
+            row = cells.get((model, effect), {})
+            drawn += _draw_rho(panel, row, number)
+            put(RHO, number, _number(row, "mean_rho_ridge", ".2f"), ha="center")
+            for x, column in zip(P_VALUES, NULLS.values(), strict=True):
+                text, clear = _p_text(row.get(f"{column}_adjusted", ""))
+                put(x, number, text, ha="center", color=look.BLACK if clear else look.GREY)
+            mark = "†" if saturated[model, effect] else ""
+            put(TRAIN, number, _train_text(row) + mark, ha="center")
+            put(TEST, number, _number(row, "mean_test", ".1f", 100), ha="center")
+    rule(n_rows - 0.5, 0.6)
+    panel.set_ylim(n_rows - 0.5, -0.5)
+    panel.set_xlim(min([0.0, *drawn]) - 0.03, 1.03)
+    panel.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    panel.set_yticks([])
+    panel.set_xlabel("ρ")
+    panel.spines["left"].set_visible(False)
+    panel.grid(axis="x", color="#DDDDDD", linewidth=0.5)
+    panel.set_axisbelow(True)
+    place_note(figure, note, room, above)
+    legend(figure, handles, columns)
     return figure
 
 
-def _mean_std(mean: str, std: str) -> str:
-    if not mean:
-        return "-"
-    return f"{100 * float(mean):.2f}" + (f" ± {100 * float(std):.2f}" if std else "")
+def _draw_rho(panel, row: Mapping, place: float) -> list[float]:
+    """Draw a row's correlations; return what is drawn."""
+    drawn = []
+    low, high = (row.get(f"rho_ridge_{end}") for end in ("low", "high"))
+    if low and high:
+        drawn += [float(low), float(high)]
+        panel.plot(drawn, [place] * 2, color=look.BLUE, linewidth=0.9, solid_capstyle="butt")
+    for column, colour, marker, _ in SYMBOLS:
+        if row.get(column):
+            drawn.append(float(row[column]))
+            panel.plot(
+                drawn[-1], place,
+                color=colour, marker=marker, linestyle="", clip_on=False, zorder=3,
+                markersize={"|": 6, "D": 4.2, "o": 3}[marker], markeredgewidth=0.8,
+                markerfacecolor="white" if marker == "D" else colour,
+            )  # fmt: skip
+    return drawn
 
 
-def _null_text(row: Mapping) -> str:
-    mean = _mean_std(row["mean_null"], "")
-    return f"{mean} ({row['n_above_null']} of {row['n_labels']})" if row["n_above_null"] else mean
+def _number(row: Mapping, column: str, digits: str, times: float = 1) -> str:
+    return format(times * float(row[column]), digits) if row.get(column) else "-"
 
 
-def _test_text(row: Mapping) -> str:
-    low, high = row["mean_test_low"], row["mean_test_high"]
-    ends = f" [{100 * float(low):.1f}, {100 * float(high):.1f}]" if low and high else ""
-    return _mean_std(row["mean_test"], "") + ends
+def _train_text(row: Mapping) -> str:
+    """The paper's mean and deviation; only 1 where all fits are exact."""
+    if not row.get("std") or float(row["mean"]) == 1:
+        return _number(row, "mean", ".3g", 100)
+    return f"{100 * float(row['mean']):.1f}±{100 * float(row['std']):.1f}"
 
 
-def _rho_text(row: Mapping, name: str) -> str:
-    """A mean correlation and its interval, which too few recordings don't have."""
-    mean, low, high = (row[f"{key}"] for key in (f"mean_{name}", f"{name}_low", f"{name}_high"))
-    if not mean:
-        return "-"
-    return f"{float(mean):.2f}" + (f" [{float(low):.2f}, {float(high):.2f}]" if low else "")
-
-
-def _p_text(value: str) -> str:
-    return (f"{float(value):.3f}" if float(value) >= 0.0005 else "<.001") if value else CANNOT_TELL
-
-
-CANNOT_TELL = "?"
-HEADLINE = "ρ"
-# What Table I has of each model, from a row of the table table1.
-TABLE1_ROWS = {
-    HEADLINE: lambda row: _rho_text(row, "rho_ridge"),
-    "within clips": lambda row: _rho_text(row, "rho_within"),
-    "other labels": lambda row: (
-        f"{float(row['mean_rho_across']):.2f}" if row["mean_rho_across"] else "-"
-    ),
-    "p effect": lambda row: _p_text(row["p_recording_adjusted"]),
-    "p order": lambda row: _p_text(row["p_common_adjusted"]),
-    "p shared": lambda row: _p_text(row["p_reversal_adjusted"]),
-    "R² train": lambda row: _mean_std(row["mean"], row["std"]),
-    "R² null": _null_text,
-    "R² test": _test_text,
-    "R² new levels": lambda row: _mean_std(row["mean_heldout_levels"], ""),
-}
+def _p_text(value: str) -> tuple[str, bool]:
+    """A p-value, and whether it is at most `CLEAR`; an empty one can't tell."""
+    if not value:
+        return CANNOT_TELL, False
+    p = float(value)
+    text = "<.001" if p < 0.0005 else "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
+    return text, p <= CLEAR

@@ -168,10 +168,9 @@ MEASURE = Measure(
         ),
         FigureKind(
             "table1",
-            "mean and standard deviation of the global R², its null, interval and held-out levels",
+            "correlation with one direction, its interval and nulls, beside the paper's R²",
             ("table1", "global_r2"),
             per="run",
-            style={"font_size": 8.0},
             paper="Table I",
             draw="draw_table1",
         ),
