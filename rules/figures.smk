@@ -26,6 +26,7 @@ for measure in settings.all_measures:
                 measure=measure.address,
                 kind=kind.name,
                 models=MODEL_NAMES,
+                titles={model: plan.title(model) for model in MODEL_NAMES},
                 labels=LABELS,
                 single_labels=SINGLE_LABELS,
                 effects=EFFECT_WORDS,

@@ -3,7 +3,7 @@
 from embedding_sensitivity.experiment.measures import load
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.drawing import draw_figures, list_subjects
-from embedding_sensitivity.figures.style import EffectAxis
+from embedding_sensitivity.figures.style import EffectAxis, use_titles
 from embedding_sensitivity.files.logs import configure_logging
 
 
@@ -21,7 +21,8 @@ def main(snakemake) -> None:
     effects = [EffectAxis.of(effect) for effect in params.effects]
     shown = list_subjects(kind, params.models, params.labels, params.single_labels, effects)
     draw = measure.function(kind.draw)
-    n_figures = draw_figures(shown, tables, params.style, snakemake.output, draw)
+    with use_titles(params.titles):
+        n_figures = draw_figures(shown, tables, params.style, snakemake.output, draw)
     log.info("%d figures", n_figures)
 
 

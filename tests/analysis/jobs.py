@@ -56,9 +56,12 @@ def find_kind(name: str) -> tuple[Measure, FigureKind]:
     return next((m, kind) for m in shipped() for kind in m.figures if kind.name == name)
 
 
-def run_draw(name: str, given: dict, outputs: list[str], models, labels, single, effects) -> None:
+def run_draw(
+    name: str, given: dict, outputs: list[str], models, labels, single, effects, titles=None
+) -> None:
     """Run the job that draws a kind of figure."""
     found, kind = find_kind(name)
     params = {"models": models, "labels": labels, "single_labels": single, "effects": effects}
     params |= {"measure": (found.name, None), "kind": name, "style": style_of(kind, {})}
+    params["titles"] = titles or {}
     draw.main(mock_snakemake(f"draw_{name}", input=given, output=outputs, params=params))

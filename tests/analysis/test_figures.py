@@ -404,6 +404,20 @@ def test_controls_are_marked(kind):
             assert words(draw(kind, labels, effect, model)).count("(control)") == control
 
 
+def test_a_users_control_is_marked_as_the_run_says(tmp_path, monkeypatch):
+    """`bands` is no model of the registry: what the plan says of it counts, for this job alone."""
+    shown = []
+    monkeypatch.setattr(drawing.look, "save_figure", lambda figure, paths: shown.append(figure))
+    effect = effect_params("gain", 3)
+    paths = {"spectra": [tmp_path / "spectra.csv"]}
+    write_table(paths["spectra"][0], "spectra", made_up("bands", IRMAS[:2], effect)["spectra"])
+    what = ["spectra_bands_gain.png"], ["bands"], IRMAS[:2], [], [effect]
+    run_draw("spectra", paths, *what, titles={"bands": "bands (control)"})
+    run_draw("spectra", paths, *what)
+    control, plain = (words(figure).splitlines()[0] for figure in shown)
+    assert (control, plain) == ("bands (control), gain", "bands, gain")
+
+
 def test_auc_draws_the_neutral_point_at_0_db():
     effect = effect_params("gain", 6)
     rows = made_up("musicnn", ["cello"], effect)["auc"]

@@ -14,6 +14,7 @@ from embedding_sensitivity.effects import EFFECTS, effect_named
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
+from support import mock_snakemake
 
 sys.path.append(str(ROOT / "tools"))
 import write_declarations
@@ -111,6 +112,16 @@ def test_a_users_files_run_to_tables_and_figures(project):
     tape.write_text(text.replace("np.tanh", "np.arctan"))
     jobs = project.planned()
     assert {"render_effect", "embed_clips"} <= set(jobs) and "embed_original" not in jobs
+
+
+def test_a_users_handcrafted_model_is_a_control_in_figures(project, monkeypatch):
+    project.path("my").mkdir()
+    project.path("my/bands.py").write_text(file_of("bands.py"), encoding="utf-8")
+    models = {"filterbank": {"file": "my/bands.py"}, "musicnn": {}}
+    made_with(project, effects={"gain": {"levels": [-20, 5]}}, models=models)
+    monkeypatch.chdir(project.folder)
+    titles = mock_snakemake("draw_auc", config="tiny.yaml").params.titles
+    assert titles == {"filterbank": "filterbank (control)", "musicnn": "musicnn"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import logging
 import os
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,8 +122,23 @@ def rc_of(style: Mapping) -> dict:
     }
 
 
-# A model's name as figures show it: the registry says which are controls.
-model_title = models.title
+# Of the models of the run whose figures are drawn: a user's own may be controls too.
+_titles: ContextVar[Mapping[str, str]] = ContextVar("titles")
+
+
+@contextmanager
+def use_titles(titles: Mapping[str, str]) -> Iterator[None]:
+    """Show models by `titles`, their names for people, in figures drawn meanwhile."""
+    before = _titles.set(titles)
+    try:
+        yield
+    finally:
+        _titles.reset(before)
+
+
+def model_title(model: str) -> str:
+    """A model's name as figures show it: controls say that they are."""
+    return _titles.get({}).get(model) or models.title(model)
 
 
 def model_looks(models: Sequence[str]) -> dict[str, tuple[str, str]]:

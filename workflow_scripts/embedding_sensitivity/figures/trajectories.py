@@ -51,18 +51,21 @@ def trajectories_figure(
             points += line
             lines.append([point[1:] for point in line])
             originals += [(float(r["x"]), float(r["y"])) for r in clip if r["level"] == ORIGINAL]
-        panel.add_collection(LineCollection(lines, colors="#BBBBBB", linewidths=0.5, zorder=1))
+        panel.add_collection(
+            LineCollection(lines, colors="#999999", linewidths=0.4, alpha=0.6, zorder=1)
+        )
         ranks, x, y = np.array(points).reshape(-1, 3).T
         size = style["point_size"] * (2 if single else 1)
-        panel.scatter(x, y, s=size, c=colours(norm(ranks)), linewidths=0, zorder=2)
+        # Points lie on each other: all of them are seen through, above the crosses.
+        panel.scatter(x, y, s=size, c=colours(norm(ranks)), alpha=0.7, linewidths=0, zorder=3)
         panel.scatter(
             *np.array(originals).reshape(-1, 2).T,
-            s=2.5 * size, c=look.BLACK, marker="x", linewidths=0.7, zorder=3,
+            s=4 * size, c=look.BLACK, marker="x", linewidths=0.6, zorder=2,
         )  # fmt: skip
         panel.margins(0.06)
         panel.set(xticks=[], yticks=[])
         set_panel_title(figure, panel, label, [], single)
-    look.outer_labels(axes, columns, "UMAP 1", "UMAP 2")
+    look.outer_labels(axes, columns, "UMAP 1 (no unit)", "UMAP 2 (no unit)")
     _level_bar(figure, effect, ScalarMappable(norm, colours), "x: original audio")
     return figure
 
