@@ -61,7 +61,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 COMMAND := $(RUN) embedding-sensitivity
 
-.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale fuzz plan missing envs slurm wheels schema clean
+.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale calibrate fuzz plan missing envs slurm wheels schema clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -123,6 +123,10 @@ bench-models: .venv/.ready ## time the embedding models against their packages
 
 bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 minutes, 10 GB)
 	@$(RUN) python tools/run_benchmarks.py bench/bench_scale.py
+
+calibrate: .venv/.ready ## write docs/calibration.md: what tables say of simulated worlds (SEEDS=1000 PARTS="nulls"; an hour on 2 cores)
+	@$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$$($(RUN) python tools/stacks.py analysis | sed -n 's/^analysis\t//p')" \
+	    bench/calibrate.py "$${SEEDS:-1000}" $${PARTS:-}
 
 fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (COUNT=1000 SEED=5)
 	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py

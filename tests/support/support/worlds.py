@@ -31,9 +31,9 @@ from embedding_sensitivity.embeddings.effect_data import EffectData
 
 # How far along the common direction a level (0 to 1) moves.
 COURSES = {
-    "straight": lambda level: level - 0.5,
-    "curved": lambda level: level**2 - 0.3,
-    "saturating": lambda level: np.tanh(4 * level) - 0.7,
+    "straight": lambda level: level,
+    "curved": lambda level: level**2,
+    "saturating": lambda level: np.tanh(4 * level),
 }
 WORLDS = (*COURSES, "own", "rotation", "walk", "clusters", "alike", "nothing")
 
@@ -63,40 +63,44 @@ class World:
         scales *= np.sqrt(self.dimension / (scales**2).sum())
         direction = rng.normal(size=self.dimension)
         places = rng.normal(size=(self.n_levels, self.dimension))
-        return scales, direction / np.linalg.norm(direction), places / np.sqrt(self.dimension)
+        fixed = scales, direction / np.linalg.norm(direction), places / np.sqrt(self.dimension)
+        return tuple(each.astype(np.float32) for each in fixed)
 
     def draw(
         self, n_recordings: int, n_clips: int, rng: np.random.Generator, prefix: str = "r"
     ) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Originals (N, d), effected (P, N, d), and the recordings (N,) of N clips."""
         scales, direction, places = self._fixed()
-        d, n_points = self.dimension, (self.n_levels, n_recordings)
+        d, root = self.dimension, np.sqrt(self.dimension)
         of_clip = np.repeat(np.arange(n_recordings), n_clips)
-        n = len(of_clip)
-        originals = scales * (
-            rng.normal(size=(n_recordings, d))[of_clip] + 0.7 * rng.normal(size=(n, d))
-        )
-        noise = np.sqrt(1 - self.shared) * rng.normal(size=(self.n_levels, n, d))
-        if self.shared:
-            noise += np.sqrt(self.shared) * rng.normal(size=(*n_points, d))[:, of_clip]
+
+        def draw_clips(*shape):
+            return rng.standard_normal((*shape, len(of_clip), d), np.float32)
+
+        def draw_recordings(*shape):
+            return rng.standard_normal((*shape, n_recordings, d), np.float32)[..., of_clip, :]
+
+        originals = scales * (draw_recordings() + 0.7 * draw_clips())
+        noise = np.sqrt(1 - self.shared) * draw_clips(self.n_levels)
+        noise += np.sqrt(self.shared) * draw_recordings(self.n_levels)
         level = np.linspace(0, 1, self.n_levels)[:, None, None]
         slopes = np.exp(self.spread * rng.normal(size=(n_recordings, 1)))[of_clip]
-        own = rng.normal(size=(2, n_recordings, d))[:, of_clip] / np.sqrt(d)
         if self.kind in COURSES:
             response = COURSES[self.kind](level) * slopes * direction
         elif self.kind == "own":
-            response = (level - 0.5) * slopes * own[0]
+            response = level * slopes * draw_recordings() / root
         elif self.kind == "rotation":
-            response = np.cos(np.pi * level) * own[0] + np.sin(np.pi * level) * own[1]
+            turned = np.cos(np.pi * level) * draw_recordings()
+            response = (turned + np.sin(np.pi * level) * draw_recordings()) / root
         elif self.kind == "walk":
-            response = np.cumsum(rng.normal(size=(self.n_levels, n, d)), axis=0) / np.sqrt(d)
+            response = np.cumsum(draw_clips(self.n_levels), axis=0) / root
         elif self.kind == "clusters":
             response = places[:, None]
         elif self.kind == "alike":
-            response = rng.normal(size=(*n_points, d))[:, of_clip] / np.sqrt(d)
+            response = draw_recordings(self.n_levels) / root
         else:
             response = np.zeros((self.n_levels, 1, d))
-        effected = originals + self.strength * np.sqrt(d) * response + 0.5 * scales * noise
+        effected = originals + self.strength * root * response + 0.5 * scales * noise
         groups = [f"{prefix}{recording}" for recording in of_clip]
         return originals, effected, groups
 

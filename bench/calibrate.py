@@ -1,0 +1,323 @@
+# environment: analysis
+"""What the tables say of simulated worlds, beside the truth: writes docs/calibration.md.
+
+    make calibrate                      all parts, 1000 experiments a cell
+    make calibrate SEEDS=100 PARTS="worlds_demo nulls"
+
+Experiments are drawn and measured by tests/support/support/calibration.py, through the functions
+that fill the workflow's tables. Each part keeps its counts in build/calibration/, and the document
+is made of all that are there.
+"""
+
+import csv
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+
+import material
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from embedding_sensitivity.analysis import statistics
+from support.calibration import (
+    NEW,
+    NULL_WORLDS,
+    Size,
+    covers,
+    try_classifiers,
+    try_experiment,
+    try_nulls,
+)
+from support.worlds import WORLDS, World
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "build" / "calibration"
+DOCUMENT = ROOT / "docs" / "calibration.md"
+DIMENSION, N_LEVELS = 24, 6
+SIZES = {
+    "demo": Size(3, (12, 2), (4, 2)),
+    "twelve": Size(3, (12, 2), (12, 2)),
+    "paper": Size(2, (72, 4), (45, 4)),
+}
+# Of each world so strong that answers lie off their ends.
+STRENGTHS = {"straight": 1.0, "curved": 1.2, "saturating": 1.0, "own": 2.0, "rotation": 0.7,
+             "walk": 0.3, "clusters": 0.5, "alike": 0.5, "nothing": 0.0}  # fmt: skip
+# Of a straight world, for R2 of about 0, .4, .7 and .8.
+R2 = {"R2 0": 0.0, "R2 .4": 0.55, "R2 .7": 1.1, "R2 .8": 1.6}
+# Draws of a null: p-values of 19 and of 999 both reject 5 % exactly, where the null holds.
+N_DRAWS = 19
+MIN_COVERED, MAX_REJECTED = 0.90, 0.07
+
+
+@dataclass
+class Tally:
+    """What was found of one cell: of values with and without an interval, or of p-values."""
+
+    truths: list[float] = field(default_factory=list)
+    said: list[float] = field(default_factory=list)
+    covered: list[bool] = field(default_factory=list)
+
+    def row(self) -> dict:
+        said = [value for value in self.said if value is not None]
+        return {
+            "n": len(self.said),
+            "truth": np.median(self.truths) if self.truths else "",
+            "said": np.median(said) if said else "",
+            "n_intervals": len(self.covered),
+            "rate": np.mean(self.covered) if self.covered else "",
+        }
+
+
+def set_draws(n_draws: int) -> None:
+    statistics.N_DRAWS = statistics.N_DRAWS_R2 = n_draws
+    threadpool_limits(1)
+
+
+def run_cell(pool: Pool, try_one, n_seeds: int) -> dict[str, Tally]:
+    """Tallies of `n_seeds` experiments by name; those of nulls begin with ``p``."""
+    found = defaultdict(Tally)
+    for cells, p_values in pool.imap_unordered(try_one, range(n_seeds), chunksize=5):
+        for cell in cells:
+            tally = found[cell.name]
+            tally.truths.append(cell.truth)
+            tally.said.append(cell.said)
+            if cell.low is not None:
+                tally.covered.append(covers(cell))
+        for name, values in p_values.items():
+            found[" ".join(("p", *name))].said += values
+            found[" ".join(("p", *name))].covered += [p <= 0.05 for p in values]
+    return found
+
+
+def plan_parts() -> dict[str, dict[str, partial]]:
+    """By part, and in it by world, a function from a seed to an experiment's cells."""
+    world = partial(World, dimension=DIMENSION, n_levels=N_LEVELS)
+    parts = {}
+    for name, size in SIZES.items():
+        parts[f"worlds_{name}"] = {
+            kind: partial(try_experiment, world(kind, strength=STRENGTHS[kind]), size)
+            for kind in WORLDS
+        }
+        if name != "demo":  # whose labels have no intervals
+            straight = partial(world, "straight")
+            parts[f"r2_{name}"] = {
+                f"{aim}, slopes {spread}": partial(
+                    try_experiment, straight(strength=R2[aim], spread=spread), size
+                )
+                for aim, spread in [*((aim, 0.2) for aim in R2), ("R2 .7", 0.5), ("R2 .7", 0.8)]
+            }
+    parts["nulls"] = {
+        f"{kind}, {clips} clips, shared {shared}": partial(
+            try_nulls, world(kind, strength=STRENGTHS[kind], shared=shared), (12, clips)
+        )
+        for kind in ("nothing", "clusters", "own")
+        for clips in (1, 2, 4)
+        for shared in (0.0, 0.3, 0.8)
+    }
+    # Of fewer dimensions, and so strong, that clips lose their originals within the levels.
+    parts["threshold"] = {
+        f"{kind}, {size.n_labels} x {size.test[0]} recordings": partial(
+            try_experiment,
+            World(kind, n_levels=N_LEVELS, dimension=8, strength=strength, spread=0.4),
+            size,
+            measures=("retrieval",),
+        )
+        for kind, strength in (("straight", 1.2), ("own", 1.0), ("walk", 0.2))
+        for size in (replace(SIZES["twelve"], n_labels=1), SIZES["twelve"], SIZES["paper"])
+    }
+    for name in ("twelve", "paper"):
+        parts[f"classifiers_{name}"] = {
+            kind: partial(
+                try_classifiers,
+                world(kind, strength=STRENGTHS[kind]),
+                replace(SIZES[name], n_labels=3),
+            )
+            for kind in ("straight", "own", "nothing")
+        }
+    return parts
+
+
+def run_part(part: str, worlds: dict, n_seeds: int) -> None:
+    """Count, and keep the counts in a file."""
+    start, rows = time.time(), []
+    n_draws = 1 if part.startswith("r2") else N_DRAWS
+    with Pool(os.cpu_count(), set_draws, (n_draws,)) as pool:
+        for name, try_one in worlds.items():
+            for cell, tally in run_cell(pool, try_one, n_seeds).items():
+                rows.append({"world": name, "cell": cell, "seeds": n_seeds, **tally.row()})
+            keep_rows(KEPT / f"{part}.csv", rows)
+            print(f"{part}: {name} ({time.time() - start:.0f} s)", flush=True)
+
+
+def keep_rows(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+HEAD = """# Calibration
+
+What the tables say of simulated worlds whose answer is known (tests/support/support/worlds.py), how
+often 95 % intervals hold the truth, and how often nulls are rejected. Written by `make calibrate`,
+through the functions that fill the workflow's own tables (each measure's `measure` and `conclude`):
+edit bench/calibrate.py, not this file.
+
+{how}
+
+A truth is what the same fitted direction, map, classifier or gallery gives on {new} times as many
+new recordings: the estimand of the intervals ([measures.md](measures.md)). Every experiment is a
+world of its own, with other directions, places of levels and recordings. Clips have {dimension}
+dimensions and {levels} levels. Nulls have {draws} draws in place of 999, which costs power and
+moves no level: with either, a true null is rejected in exactly 5 %.
+
+| size | labels | training recordings x clips | test recordings x clips |
+|---|---|---|---|
+{sizes}
+
+"""
+# Columns of a document's table, by the part of a cell's name that is of a label and of means.
+MEASURES = {
+    "a label": (
+        "regularised.rho_ridge", "regularised.rho_within", "global_r2.r2_test",
+        "equivariance.equivariance", "equivariance.predicted", "dimensionality.energy_3",
+    ),
+    "means over labels": (
+        "r2_means.mean_rho_ridge", "r2_means.mean_rho_within", "r2_means.mean_test",
+        "equivariance_mean.equivariance", "equivariance_mean.predicted",
+        "dimensionality_mean.energy_3", "threshold_90.threshold_90",
+    ),
+}  # fmt: skip
+TITLES = {
+    "worlds_demo": "Worlds at the demo's numbers of recordings and clips",
+    "worlds_twelve": "Worlds at 12 test recordings a label",
+    "worlds_paper": "Worlds at the paper's numbers of recordings and clips",
+    "r2_twelve": "A straight response, by its R2, at 12 test recordings",
+    "r2_paper": "A straight response, by its R2, at 45 test recordings",
+    "threshold": "Where clips lose their originals",
+    "nulls": "Nulls, one label of 12 recordings, by clips of a recording and what they share",
+    "classifiers_twelve": "Classifiers at 12 test recordings",
+    "classifiers_paper": "Classifiers at 45 test recordings",
+}
+
+
+def write_document() -> None:
+    """Make the document of the counts that are kept."""
+    parts = {}
+    for part in TITLES:
+        if (KEPT / f"{part}.csv").exists():
+            with open(KEPT / f"{part}.csv", encoding="utf-8") as file:
+                parts[part] = list(csv.DictReader(file))
+    seeds = ", ".join(f"{part} {rows[0]['seeds']}" for part, rows in parts.items())
+    how = f"Made on {material.place()}, with seeds from 0 on, so many experiments a world: {seeds}."
+    sizes = "\n".join(
+        f"| {name} | {size.n_labels} | {size.training[0]} x {size.training[1]} "
+        f"| {size.test[0]} x {size.test[1]} |"
+        for name, size in SIZES.items()
+    )
+    text = HEAD.format(
+        how=how, new=NEW, sizes=sizes, dimension=DIMENSION, levels=N_LEVELS, draws=N_DRAWS
+    )
+    text += describe_short(parts)
+    for part, rows in parts.items():
+        text += f"## {TITLES[part]}\n\n" + "\n".join(tables_of(rows)) + "\n"
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+def tables_of(rows: list[dict]) -> Iterator[str]:
+    """Lines of the tables of one part: values of labels, of means, and rejections of nulls."""
+    cells = {(row["world"], row["cell"]): row for row in rows}
+    worlds = list(dict.fromkeys(row["world"] for row in rows))
+    names = list(dict.fromkeys(row["cell"] for row in rows))
+    known = [name for columns in MEASURES.values() for name in columns]
+    others = tuple(name for name in names if name not in known and not name.startswith("p "))
+    for of, columns in (*MEASURES.items(), ("classifiers", others)):
+        if columns := [name for name in columns if name in names]:
+            yield f"Of {of}: truth, what is said (medians), coverage of the 95 % interval."
+            yield from table(worlds, columns, lambda *key: value_of(cells.get(key)))
+    if tests := [name for name in names if name.startswith("p ")]:
+        yield "Share of p-values of at most 0.05: in bold where the null holds, else its power."
+        yield from table(worlds, tests, lambda *key: test_of(cells.get(key)))
+
+
+def table(worlds: list[str], columns: list[str], text_of) -> Iterator[str]:
+    titles = [name.rpartition(".")[2].removeprefix("p ") for name in columns]
+    yield f"\n| world | {' | '.join(titles)} |\n|---|{'---|' * len(columns)}"
+    for world in worlds:
+        yield f"| {world} | {' | '.join(text_of(world, name) for name in columns)} |"
+    yield ""
+
+
+def value_of(row: dict | None) -> str:
+    if row is None:
+        return ""
+    said = " ".join(number(row[name]) for name in ("truth", "said"))
+    few = int(row["n_intervals"]) < int(row["n"])
+    empty = f" ({1 - int(row['n_intervals']) / int(row['n']):.0%} cannot tell)" if few else ""
+    return f"{said}, {float(row['rate']):.3f}{empty}" if row["rate"] else f"{said}, cannot tell"
+
+
+def test_of(row: dict | None) -> str:
+    if row is None:
+        return ""
+    return f"**{float(row['rate']):.3f}**" if holds(row) else f"{float(row['rate']):.3f}"
+
+
+def holds(row: dict) -> bool:
+    """Whether what a null says is true in the world of a row."""
+    return row["world"].partition(",")[0] in NULL_WORLDS[row["cell"].rpartition(" ")[2]]
+
+
+def number(text: str) -> str:
+    return f"{float(text):.2f}".replace("-0.00", "0.00") if text else "-"
+
+
+def describe_short(parts: dict[str, list[dict]]) -> str:
+    """The section of cells that fall short of what is wanted, by more than chance."""
+    lines = []
+    for part, rows in parts.items():
+        for row in rows:
+            if not row["rate"]:
+                continue
+            rate, n = float(row["rate"]), int(row["n_intervals"])
+            error = np.sqrt(rate * (1 - rate) / n)
+            where = f"{part}, {row['world']}: {row['cell'].removeprefix('p ')}"
+            if row["cell"].startswith("p "):
+                if holds(row) and rate - error > MAX_REJECTED:
+                    lines.append(f"- {where} rejects {rate:.3f} of {n}")
+            elif rate + error < MIN_COVERED:
+                lines.append(f"- {where} covers {rate:.3f} of {n}")
+    said = "\n".join(lines) or "None."
+    return f"""## Cells that fall short
+
+Coverage under {MIN_COVERED:.0%}, or a true null rejected in over {MAX_REJECTED:.0%}, by more than
+one standard error of these counts:
+
+{said}
+
+What can't tell has an empty interval in the tables, by a rule in one place, the first lines of
+`analysis/intervals.py`: under 6 recordings of a label, under 12 of all labels, and a share of
+energy that fewer than 4 recordings decide. `common` is not asked under 5 levels. Where responses
+differ in length between recordings by a factor of 2 and more (slopes 0.8: the standard deviation
+of the logarithm), the recordings that decide a share of energy may not be among 12, and no interval
+made of those 12 can know it.
+
+"""
+
+
+if __name__ == "__main__":
+    seeds, chosen = int(sys.argv[1]), sys.argv[2:]
+    for part, worlds in plan_parts().items():
+        if seeds and (not chosen or part in chosen):
+            run_part(part, worlds, seeds)
+    write_document()
