@@ -25,7 +25,7 @@ rule render_effect:
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
-        file=lambda wildcards: settings.effects[wildcards.effect].file,
+        entry=lambda wildcards: settings.effects[wildcards.effect].entry,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:
@@ -53,7 +53,7 @@ rule keep_audio:
         audio_slots=AUDIO_SLOTS,
     params:
         effect="{effect}",
-        file=lambda wildcards: settings.effects[wildcards.effect].file,
+        entry=lambda wildcards: settings.effects[wildcards.effect].entry,
         levels=lambda wildcards: levels.part_levels(wildcards.part),
         protocol=lambda wildcards: plan.audio_protocol(wildcards.effect),
     message:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.audio import AudioBatch, write_wavs
 from embedding_sensitivity.clips.clip import read_clips
-from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.effects.entries import choose
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -19,7 +19,7 @@ def main(snakemake) -> None:
     try:
         render_batch(
             read_clips(snakemake.input.clips),
-            effect_named(snakemake.params.effect, snakemake.params.file),
+            choose(snakemake.params.effect, snakemake.params.entry),
             list(snakemake.params.levels),
             dict(snakemake.params.protocol),
             rendered,

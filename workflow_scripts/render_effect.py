@@ -3,7 +3,7 @@
 import time
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.effects import effect_named
+from embedding_sensitivity.effects.entries import choose
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     start = time.perf_counter()
     render_batch(
         clips,
-        effect_named(snakemake.params.effect, snakemake.params.file),
+        choose(snakemake.params.effect, snakemake.params.entry),
         levels,
         dict(snakemake.params.protocol),
         snakemake.output[0],

@@ -8,10 +8,47 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from embedding_sensitivity.files.declarations import discover, load_declaration
 from embedding_sensitivity.files.errors import InputError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that an effect takes besides the one that levels are of.
+
+    Attributes
+    ----------
+    label, unit : as axes are labelled; the unit may be empty
+    range : accepted values, first and last
+    scale, neutral, mild_end, decimals : as of an `Effect`, where a config lets this one vary
+    below_nyquist : whether it is a frequency, which half the sample rate bounds
+    """
+
+    label: str
+    unit: str
+    range: tuple[float, float]
+    scale: Literal["linear", "log"] = "linear"
+    neutral: float | None = None
+    mild_end: Literal["low", "high"] | None = None
+    decimals: int | None = None
+    below_nyquist: bool = False
+
+    def find_fault(self, value: float, samplerate: int | None = None) -> str | None:
+        """Why a value isn't accepted, at a sample rate where that is given; None if it is."""
+        unit = f" {self.unit}" if self.unit else ""
+        low, high = self.range
+        if not (math.isfinite(value) and low <= value <= high):
+            return f"{self.label} {value:g}{unit} is outside {low:g} to {high:g}{unit}"
+        if self.decimals == 0 and not float(value).is_integer():
+            return f"{self.label} {value:g}{unit} is not a whole number"
+        if self.below_nyquist and samplerate and value >= samplerate / 2:
+            return (
+                f"{self.label} {value:g}{unit} is not below half the sample rate, "
+                f"{samplerate / 2:g} Hz: lower it"
+            )
+        return None
 
 
 @dataclass(frozen=True)
@@ -21,17 +58,22 @@ class Effect:
     Attributes
     ----------
     parameter, unit : of a level, as axes are labelled; the unit may be empty
-    decimals : of a level string
+    decimals : of a level string, 0 of whole numbers; None: a level is named as it is written
     range : accepted levels, first and last
     make : ``make(level, samplerate, **options)`` returns a function from one clip, float32 (frames,
         channels), to the effected clip of that shape, float32 or float64
     scale : of an axis of levels
-    neutral : the level at which the effect does nothing
+    neutral : the level at which the effect returns its input; it may lie between others
     mild_end : of an effect without: the end of the levels at which it does least
-    options : fixed ones, given to `make`
+    options : numbers, words and switches given to `make`; a config may give other values
+    choices : the words that an option may be
+    parameters : limits of options that are numbers; a config may let one vary in the level's place
+    paths : options that name a file or folder of the user's, whose content an identity has
     find_fault_at : why a level in the range isn't accepted at a sample rate, or None if it is
+    below_nyquist : whether levels are frequencies, which half the sample rate bounds
     stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
     needs_seed : `make` gets an integer `seed` too, the same for a clip at all levels
+    needs_other : `make` gets `other` too, the samples of a clip of another recording
     keeps_length : if not, effected clips are cut, or padded with silence, to the clip's length
     max_channels : that the effect accepts
     packages : distributions whose version can change samples
@@ -40,20 +82,26 @@ class Effect:
     environment : the stem of a file in ``envs/`` that it is rendered in, or the path of a YAML file
     seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
     name, file : of the declaration; known when it is found
+    instance : what a config changes of the declaration (`effects.entries`); nothing of most
     """
 
     parameter: str
     unit: str
-    decimals: int
+    decimals: int | None
     range: tuple[float, float]
     make: Callable[..., Callable]
     scale: Literal["linear", "log"] = "linear"
     neutral: float | None = None
     mild_end: Literal["low", "high"] | None = None
-    options: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
     find_fault_at: Callable[[float, int], str | None] | None = None
+    below_nyquist: bool = False
     stateful: bool = False
     needs_seed: bool = False
+    needs_other: bool = False
     keeps_length: bool = True
     max_channels: int | None = None
     packages: tuple[str, ...] = ()
@@ -63,6 +111,7 @@ class Effect:
     seconds: float | None = None
     name: str = ""
     file: Path = Path()
+    instance: "Instance | None" = None
 
     def __post_init__(self) -> None:
         low, high = self.range
@@ -76,10 +125,38 @@ class Effect:
             raise InputError(f"range: is {self.range}, but a log scale has positive levels alone")
         if self.stateful and self.needs_seed:
             raise InputError("needs_seed: a stateful effect goes on from clip to clip: unset one")
+        if self.needs_other and not self.needs_seed:
+            raise InputError("needs_other: the other clip is drawn: set needs_seed too")
+        for what in ("choices", "parameters", "paths"):
+            for key in getattr(self, what):
+                if key not in self.options:
+                    raise InputError(f"{what}: {key} is no option: give its value in options")
 
-    def build(self, level: float, samplerate: int, **seed: int) -> Callable:
-        """Return the function that applies a level to one clip."""
-        return self.make(level, samplerate, **self.options, **seed)
+    @property
+    def level(self) -> Parameter:
+        """The parameter that levels are of."""
+        return Parameter(
+            self.parameter,
+            self.unit,
+            self.range,
+            self.scale,
+            self.neutral,
+            self.mild_end,
+            self.decimals,
+            self.below_nyquist,
+        )
+
+    @property
+    def level_key(self) -> str:
+        """The name of the parameter that levels are of, as a config's key."""
+        return self.parameter.replace(" ", "_")
+
+    def build(self, level: float, samplerate: int, **drawn: Any) -> Callable:
+        """Return the function that applies a level to one clip.
+
+        `drawn` is the `seed`, and the `other` clip, of an effect that needs them.
+        """
+        return self.make(level, samplerate, **self.options, **drawn)
 
     def find_fault(
         self, level: float, samplerate: int | None = None, channels: int | None = None
@@ -89,20 +166,42 @@ class Effect:
         What depends on a sample rate or a number of channels is left unchecked where that is not
         given.
         """
-        unit = f" {self.unit}" if self.unit else ""
-        low, high = self.range
-        if not (math.isfinite(level) and low <= level <= high):
-            return f"{self.parameter} {level:g}{unit} is outside {low:g} to {high:g}{unit}"
-        if self.decimals == 0 and not float(level).is_integer():
-            return f"{self.parameter} {level:g}{unit} is not a whole number"
+        if fault := self.level.find_fault(level, samplerate):
+            return fault
         if self.max_channels and channels and channels > self.max_channels:
             return (
                 f"{self.name} takes at most {self.max_channels} channels, the clips have {channels}"
             )
+        for key, parameter in self.parameters.items():
+            if fault := parameter.find_fault(self.options[key], samplerate):
+                return fault
         return self.find_fault_at(level, samplerate) if self.find_fault_at and samplerate else None
 
 
-EFFECTS: dict[str, Effect] = discover(__name__, "EFFECT", leave_out=("levels", "rendering"))
+@dataclass(frozen=True)
+class Instance:
+    """What a config makes of a declared effect, as far as samples depend on it.
+
+    Attributes
+    ----------
+    kind : the declaration's own name: a shipped effect's, a file's, or a plugin's
+    changed : options of other values, the parameter that varies, the level's matching and what is
+        fixed before and after, as plain data
+    files : of the user's, Python files of effects that are fixed before or after
+    paths : files and folders of the user's that options name
+    """
+
+    kind: str
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+EFFECTS: dict[str, Effect] = discover(
+    __name__,
+    "EFFECT",
+    leave_out=("chain", "entries", "levels", "plugin", "plugin_table", "rendering"),
+)
 
 
 def effect_named(name: str, file: str | None = None) -> Effect:

@@ -18,8 +18,12 @@ ORIGINAL = "original"
 SEPARATOR = "_"
 
 
-def level_string(value: float | str | Decimal, decimals: int, key: str) -> str:
-    """The text of one level, with a fixed number of decimals.
+# Of the levels of a geometric grid whose number of decimals isn't fixed.
+SIGNIFICANT_DIGITS = 4
+
+
+def level_string(value: float | str | Decimal, decimals: int | None, key: str) -> str:
+    """The text of one level, with a fixed number of decimals or, of None, those that it needs.
 
     Raises
     ------
@@ -33,7 +37,7 @@ def level_string(value: float | str | Decimal, decimals: int, key: str) -> str:
         raise InputError(f"{key}: {value!r} is not a number: give levels as numbers") from None
     if not exact.is_finite():
         raise InputError(f"{key}: {value!r} is not finite: give levels as finite numbers")
-    text = f"{exact:.{decimals}f}"
+    text = f"{exact.normalize():f}" if decimals is None else f"{exact:.{decimals}f}"
     if Decimal(text) != exact:
         raise InputError(
             f"{key}: level {value} has more than the {decimals} decimals this effect's levels are "
@@ -42,7 +46,7 @@ def level_string(value: float | str | Decimal, decimals: int, key: str) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def stepped(start: float, stop: float, step: float, decimals: int, key: str) -> list[str]:
+def stepped(start: float, stop: float, step: float, decimals: int | None, key: str) -> list[str]:
     """Levels ``start, start + step, ...`` up to and including `stop`, computed in decimal."""
     first, last, by = (Decimal(str(value)) for value in (start, stop, step))
     for name, value in (("start", first), ("stop", last), ("step", by)):
@@ -58,8 +62,11 @@ def stepped(start: float, stop: float, step: float, decimals: int, key: str) -> 
     return [level_string(first + by * index, decimals, key) for index in range(count)]
 
 
-def geometric(first: float, last: float, number: int, decimals: int, key: str) -> list[str]:
-    """`number` levels in a geometric progression from `first` to `last`, rounded to the text."""
+def geometric(first: float, last: float, number: int, decimals: int | None, key: str) -> list[str]:
+    """`number` levels in a geometric progression from `first` to `last`, rounded to the text.
+
+    Of decimals that aren't fixed, each has as many as four significant digits take.
+    """
     if not 0 < first < last < math.inf or number < 2:
         raise InputError(
             f"{key}: geometric is [{first}, {last}, {number}], expected [first, last, number] "
@@ -67,6 +74,8 @@ def geometric(first: float, last: float, number: int, decimals: int, key: str) -
         )
     ratio = last / first
     values = (first * ratio ** (index / (number - 1)) for index in range(number))
+    if decimals is None:
+        return [level_string(f"{value:.{SIGNIFICANT_DIGITS}g}", None, key) for value in values]
     return [f"{value:.{decimals}f}" for value in values]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects import Effect, Parameter
 
 # The pass and the stop edge are this factor below and above the cutoff.
 EDGE_RATIO = 1.1
@@ -55,6 +55,10 @@ EFFECT = Effect(
     scale="log",
     mild_end="high",
     options={"passband_ripple_db": 3, "stopband_attenuation_db": 80},
+    parameters={
+        "passband_ripple_db": Parameter("passband ripple", "dB", (0.01, 20.0), mild_end="low"),
+        "stopband_attenuation_db": Parameter("attenuation", "dB", (20.0, 160.0), mild_end="low"),
+    },
     find_fault_at=find_stop_edge_fault,
     make=make_lowpass,
     seconds=1 / 290,

@@ -1,6 +1,6 @@
 """The reverberation of ``pedalboard.Reverb`` (Freeverb)."""
 
-from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects import Effect, Parameter
 
 
 class Reverb:
@@ -38,6 +38,12 @@ EFFECT = Effect(
     # No level is neutral: the dry level is not 1, so that room size 0 changes a clip too.
     mild_end="low",
     options={"damping": 0.5, "wet_level": 0.33, "dry_level": 0.4, "width": 1.0},
+    parameters={
+        "damping": Parameter("damping", "", (0.0, 1.0), mild_end="low"),
+        "wet_level": Parameter("wet level", "", (0.0, 1.0), mild_end="low"),
+        "dry_level": Parameter("dry level", "", (0.0, 1.0), mild_end="high"),
+        "width": Parameter("width", "", (0.0, 1.0), mild_end="low"),
+    },
     make=Reverb,
     stateful=True,
     max_channels=2,  # pedalboard returns any further channel as it was

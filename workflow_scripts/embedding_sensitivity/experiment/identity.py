@@ -8,13 +8,14 @@ Not: logging, progress, error texts, registries, other models, the rest of an en
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from embedding_sensitivity.downloads.expected_hashes import known_sha256
 from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
-from embedding_sensitivity.files.content import hash_of
+from embedding_sensitivity.files.content import content_of, hash_of
 from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
@@ -55,11 +56,15 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
     clips : the same of the clips, `clip_index.ClipIndex.identity`
     """
     declared = settings.declared[effect]
+    made = declared.instance
     return fingerprint(
         {
-            "effect": effect,
+            # Not the name that the config gives it, nor what is as declared.
+            "effect": made.kind,
+            **({"changed": made.changed} if made.changed else {}),
+            **({"paths": [content_of(path) for path in made.paths]} if made.paths else {}),
             "version": declared.version,
-            "code": code_digest(declared, RENDERING),
+            "code": code_digest(declared, RENDERING, made.files),
             "packages": pinned_versions(declared.environment, declared.packages),
             "protocol": audio_protocol(settings, effect),
             "clips": clips,
@@ -181,12 +186,14 @@ def index_identity(settings: Settings, split: str | None, audio: str) -> str:
     )
 
 
-def code_digest(declared: Any, shared: Iterable[str]) -> str:
+def code_digest(declared: Any, shared: Iterable[str], more: Iterable[Path] = ()) -> str:
     """Return a hash of the code that computes what an effect or model declares.
 
-    It is the file that declares it, the modules it names in `computes_with`, and `shared` ones.
+    It is the file that declares it, the modules it names in `computes_with`, `shared` ones, and
+    `more` files.
     """
-    return numeric_digest([declared.file, *map(module_file, (*declared.computes_with, *shared))])
+    modules = map(module_file, (*declared.computes_with, *shared))
+    return numeric_digest([declared.file, *modules, *more])
 
 
 def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]:

@@ -110,6 +110,7 @@ def compared_effects(settings: "Settings") -> list[str]:
         effect
         for effect in sorted(settings.effects)
         if set(LEVELS.get(effect, [""])) <= set(settings.levels(effect))
+        and not settings.declared[effect].instance.changed
     ]
 
 

@@ -6,8 +6,7 @@ generated from here (``make schema``).
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -32,7 +31,10 @@ from embedding_sensitivity.clips.split import check_label_counts
 from embedding_sensitivity.downloads.published_files import Source, sources_of
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects import levels as level_text
+from embedding_sensitivity.effects.entries import SOURCES, option_names
+from embedding_sensitivity.effects.entries import choose as choose_effect
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.effects.plugin_table import PLUGINS
 from embedding_sensitivity.experiment import paper
 from embedding_sensitivity.experiment.measures import (
     METHODS,
@@ -72,6 +74,15 @@ OnBadClip = Annotated[
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
+def _unknown_key(
+    path: str, key: str, given: Collection[str], known: Collection[str]
+) -> PydanticCustomError:
+    # Of the keys that are near, one that isn't there yet is the likelier meant.
+    absent = [name for name in known if name not in given]
+    text = _unknown(key, difflib.get_close_matches(key, absent, n=1) or sorted(known), "key")
+    return PydanticCustomError("unknown_key", "{text}", {"key": path, "text": text})
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, values don't change."""
 
@@ -88,12 +99,8 @@ class Section(BaseModel):
             keys = ", ".join(cls.model_fields)
             raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
         for key in given:
-            if key not in cls.model_fields:
-                # Of the keys that are near, one that isn't there yet is the likelier meant.
-                absent = [known for known in cls.model_fields if known not in given]
-                near = difflib.get_close_matches(str(key), absent, n=1)
-                text = _unknown(key, near or sorted(cls.model_fields), "key")
-                raise PydanticCustomError("unknown_key", "{text}", {"key": str(key), "text": text})
+            if key not in cls.model_fields and cls.model_config["extra"] == "forbid":
+                raise _unknown_key(str(key), str(key), given, cls.model_fields)
         return given
 
 
@@ -257,12 +264,20 @@ FormOfLevels = Annotated[
 ]
 
 
-class EffectLevels(Section):
-    """The levels of one effect."""
+class EffectEntry(Section):
+    """An effect, what of it varies, and its levels. Every other key is an option of the effect."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     levels: FormOfLevels = Field(description=FORMS_OF_LEVELS)
     extra: Levels = Field([], description="further levels, each a batch of its own")
     keep_audio: Levels = Field([], description="levels to keep as WAV files, to listen to")
+    effect: str | None = Field(
+        None, description="one of the workflow's own effects (docs/effects.md); null: the key"
+    )
+    plugin: str | None = Field(
+        None, description="a plugin of pedalboard (docs/effects.md); `vary` and its options too"
+    )
     file: FilePath | None = Field(
         None,
         description="a Python file of your own that declares the effect (CONTRIBUTING.md): it is "
@@ -271,6 +286,40 @@ class EffectLevels(Section):
     environment: FilePath | None = Field(
         None, description="with `file`: a YAML of conda that it runs in; null: what it declares"
     )
+    vary: str | None = Field(
+        None,
+        description="the parameter whose values are the levels; null: the effect's first",
+    )
+    unit: str | None = Field(None, description="of levels, on axes; null: as declared")
+    scale: Literal["linear", "log"] | None = Field(
+        None, description="of an axis of levels; null: as declared"
+    )
+    neutral: float | None = Field(
+        None,
+        description="the level that returns a clip as it is, null: none does; not given: as "
+        "declared",
+    )
+    match: Literal["none", "rms", "lufs"] = Field(
+        "none", description="give each clip its own RMS or loudness (ITU-R BS.1770-4) back"
+    )
+    before: list[dict[str, Any]] = Field(
+        [],
+        description="effects with fixed parameters that come first, as in [{effect: lowpass, "
+        "cutoff_frequency: 3000}]",
+    )
+    after: list[dict[str, Any]] = Field([], description="effects that come after, likewise")
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What is given of the effect, without its levels (`effects.entries.choose`)."""
+        given = self.model_dump(exclude_unset=True, exclude={"levels", "extra", "keep_audio"})
+        return {key: value for key, value in given.items() if key == "neutral" or value is not None}
+
+    @property
+    def files(self) -> list[str | None]:
+        """The user's own Python files and environment that it names."""
+        links = [each.get("file") for each in (*self.before, *self.after)]
+        return [self.file, self.environment, *links]
 
 
 class FoundLevels(Section):
@@ -401,7 +450,7 @@ class Settings(Section):
         "Removing one embeds nothing again (of a generated split: unless it has fewest clips)",
     )
     protocol: Protocol = Protocol()
-    effects: dict[str, EffectLevels] = Field(
+    effects: dict[str, EffectEntry] = Field(
         min_length=1,
         description="an effect (docs/effects.md, or a file of your own): its levels",
     )
@@ -427,9 +476,19 @@ class Settings(Section):
         """The library's measures and the config's own."""
         return measures_of(self.measures)
 
+    @field_validator("effects", mode="before")
+    @classmethod
+    def _keys_of_effects_are_known(cls, effects: Any) -> Any:
+        for name, given in effects.items() if isinstance(effects, dict) else ():
+            for key in given if isinstance(given, dict) else ():
+                known = [*EffectEntry.model_fields, *option_names(str(name), given)]
+                if key not in known:
+                    raise _unknown_key(f"{name}.{key}", str(key), given, known)
+        return effects
+
     @field_validator("effects")
     @classmethod
-    def _effects_are_known(cls, effects: dict[str, EffectLevels]) -> dict[str, EffectLevels]:
+    def _effects_are_known(cls, effects: dict[str, EffectEntry]) -> dict[str, EffectEntry]:
         return _known_effects(effects)
 
     @model_validator(mode="after")
@@ -466,20 +525,10 @@ class Settings(Section):
 
     @cached_property
     def declared(self) -> dict[str, Effect]:
-        """What the effects declare."""
-        found = {}
-        for name, given in self.effects.items():
+        """What the effects declare, with what their entries say."""
+        for name in self.effects:
             check_name(f"effects.{name}", name)
-            effect = effect_named(name, given.file)
-            if given.environment:
-                if not given.file:
-                    raise InputError(
-                        f"effects.{name}.environment: is of an effect of your own: name its file "
-                        f"in effects.{name}.file, or remove the key"
-                    )
-                effect = replace(effect, environment=given.environment)
-            found[name] = effect
-        return found
+        return {name: choose_effect(name, given.entry) for name, given in self.effects.items()}
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -490,9 +539,9 @@ class Settings(Section):
     @property
     def user_files(self) -> list[str]:
         """The user's own files of effects, models and measures, and their environments."""
-        own = [*self.effects.values(), *self.measures.values()]
-        models = [tuple(choice.given.values()) for choice in self.choices.values()]
-        files = [*((given.file, given.environment) for given in own), *models]
+        files = [given.files for given in self.effects.values()]
+        files += [(given.file, given.environment) for given in self.measures.values()]
+        files += [tuple(choice.given.values()) for choice in self.choices.values()]
         return sorted({path for paths in files for path in paths if path})
 
     def grid(self, effect: str) -> list[str]:
@@ -593,8 +642,10 @@ class ImportSettings(Section):
 
 def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
     for name, given in effects.items():
-        if name not in EFFECTS and not getattr(given, "file", None):
-            raise ValueError(_unknown(name, EFFECTS, "effect"))
+        named = any(getattr(given, source, None) for source in SOURCES)
+        if name not in EFFECTS and not named:
+            known = _unknown(name, EFFECTS, "effect")
+            raise ValueError(f"{known}; or say what it is by effect, plugin or file")
     return effects
 
 
@@ -659,11 +710,20 @@ def schema() -> dict[str, Any]:
     """
     found = TypeAdapter(Settings | ImportSettings).json_schema()
     keys = found["$defs"]["Settings"]["properties"]
-    levels = {"$ref": "#/$defs/EffectLevels"}
+    entry = {"$ref": "#/$defs/EffectEntry"}
     keys["effects"]["properties"] = {
-        name: {**levels, "description": describe_levels(effect)} for name, effect in EFFECTS.items()
+        name: {
+            **entry,
+            "description": describe_levels(effect),
+            "properties": {key: {"default": value} for key, value in effect.options.items()},
+        }
+        for name, effect in EFFECTS.items()
     }
-    keys["effects"]["additionalProperties"] = {**levels, "required": ["file", "levels"]}
+    keys["effects"]["additionalProperties"] = {
+        **entry,
+        "anyOf": [{"required": [source]} for source in SOURCES],
+    }
+    found["$defs"]["EffectEntry"]["properties"]["plugin"]["examples"] = list(PLUGINS)
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
     keys["models"]["additionalProperties"] = {
         "type": "object",

@@ -42,6 +42,19 @@ def hash_of(path: str | os.PathLike) -> str | None:
     return None if now is None else _memory(os.getcwd()).hash_of(os.fspath(path), now)
 
 
+def content_of(path: str | os.PathLike) -> str | list[list[str]]:
+    """Return a file's SHA-256, or of a folder the path and SHA-256 of each file below it.
+
+    Raises `InputError` for a path that isn't there.
+    """
+    if found := hash_of(path):
+        return found
+    files = sorted(each for each in Path(path).rglob("*") if each.is_file())
+    if not files:
+        raise InputError(f"{path}: does not exist, or is an empty folder: put its files there")
+    return [[each.relative_to(path).as_posix(), hash_of(each)] for each in files]
+
+
 def remember(seen: Mapping[str, tuple[Stat, str]]) -> None:
     """Take note of hashes that are known, with the files' `stat_of` from before they were read."""
     memory = _memory(os.getcwd())
