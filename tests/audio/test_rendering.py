@@ -192,7 +192,7 @@ def test_no_two_threads_share_the_state_of_an_effect(tmp_path, clips, protocol):
             assert self.lock.acquire(blocking=False), "another thread is in here"
             time.sleep(0.02)
             self.lock.release()
-            return audio
+            return audio / 2
 
         def reset(self):
             assert not self.lock.locked(), "reset while another thread is in here"
@@ -265,6 +265,73 @@ def test_only_a_chunk_for_each_thread_is_in_memory(tmp_path, monkeypatch, effect
     assert 1 <= most <= threads + 1
 
 
+MADE_UP = {
+    "nan": (
+        lambda audio: audio * np.nan,
+        "at level 3.0, clip clip0: gives samples that are not fi",
+    ),
+    "infinity": (lambda audio: audio / np.float32(0), "gives samples that are not finite"),
+    "one channel": (lambda audio: audio[:, :1], r"made \(5000, 1\) of a clip of \(5000, 2\)"),
+    "nothing": (lambda audio: audio.copy(), "at level 3.0 every clip comes back as it was: leave"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("fault", MADE_UP)
+def test_what_an_effect_must_not_return_is_refused_in_one_line(tmp_path, clips, fault):
+    process, words = MADE_UP[fault]
+    effect = dataclasses.replace(EFFECTS["gain"], make=lambda level, samplerate: process)
+    assert_refused(tmp_path, words, clips, effect, ["3.0"], CLEAN)
+
+
+def test_one_clip_that_changes_is_enough_and_the_neutral_level_changes_none(tmp_path, clips):
+    first = read_clip(in_split(clips)[0])
+
+    def make(level, samplerate):
+        return lambda audio: audio / 2 if level and len(audio) == len(first) else audio
+
+    effect = dataclasses.replace(EFFECTS["gain"], make=make)
+    render_batch(clips, effect, ["0.0", "3.0"], CLEAN, tmp_path / "a.h5")
+    batch = AudioBatch(tmp_path / "a.h5")
+    np.testing.assert_array_equal(batch.clip(0, 0), first)
+    np.testing.assert_array_equal(batch.clip(1, 0), first / 2)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_effect_that_needs_another_clip_gets_one_of_another_recording(tmp_path, threads):
+    clips = [dataclasses.replace(clip, split="train") for clip in make_clips(tmp_path / "clips", 8)]
+    clips = [dataclasses.replace(clip, group=str(n // 4)) for n, clip in enumerate(clips)]
+
+    def make(level, samplerate, seed, other):
+        return lambda audio: np.full_like(audio, len(other))
+
+    effect = dataclasses.replace(EFFECTS["gain"], make=make, needs_seed=True, needs_other=True)
+    path = tmp_path / "a.h5"
+    render_batch(clips, effect, ["1.0", "2.0"], CLEAN, path, threads, samples_per_chunk=1)
+    batch = AudioBatch(path)
+    chosen = rendering.choose_others(clips)
+    for row, clip in enumerate(clips):
+        other = chosen[clip.clip]
+        assert other.group != clip.group
+        assert chosen == rendering.choose_others(clips)
+        for level in (0, 1):
+            assert (batch.clip(level, row) == other.frames).all()
+    alone = [clip for clip in clips if clip.group == "0"]
+    assert_refused(tmp_path, "all clips are of one recording", alone, effect, ["1.0"], CLEAN)
+
+
+def test_what_an_effect_says_of_a_clip_is_told_with_its_level(tmp_path, clips):
+    def make(level, samplerate):
+        def process(audio):
+            raise InputError("has no such rate")
+
+        return process
+
+    effect = dataclasses.replace(EFFECTS["gain"], make=make)
+    words = "^effects.gain: at level 3.0, clip clip0: has no such rate$"
+    assert_refused(tmp_path, words, clips, effect, ["3.0"], CLEAN)
+
+
 def assert_refused(folder, words, *arguments, **options):
     with pytest.raises(InputError, match=words):
         render_batch(*arguments, folder / "out" / "batch.h5", **options)
@@ -309,7 +376,7 @@ def test_recordings_of_different_lengths_and_formats(tmp_path, effect):
 def snakemake_for(tmp_path, clips, output, **params):
     write_clips(tmp_path / "clips.csv", clips)
     files = {"input": {"clips": tmp_path / "clips.csv"}, "output": output}
-    params = {"file": None, **params}
+    params = {"entry": {}, **params}
     return mock_snakemake("render_effect", **files, params=params, threads=2)
 
 

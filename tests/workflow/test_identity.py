@@ -26,8 +26,11 @@ TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="
 # Modules of the library that compute no sample of audio and no embedding.
 COMPUTE_NOTHING = {"files", "experiment", "downloads"} | {
     "clips/clip.py", "clips/containers.py", "clips/irmas.py", "effects/__init__.py",
-    "effects/levels.py", "embeddings/devices.py", "embeddings/store.py", "models/__init__.py",
+    "effects/entries.py", "effects/levels.py", "effects/plugin_table.py", "embeddings/devices.py",
+    "embeddings/store.py", "models/__init__.py",
 }  # fmt: skip
+# What a config puts around an effect, which only its entry's identity has.
+AROUND = {"effects/chain.py", "effects/plugin.py"}
 
 
 NOTHING = code_digest("")
@@ -180,7 +183,108 @@ def test_an_effect_names_all_modules_that_compute_with_it(name):
     named = [name.replace(".", "/") for name in declared.computes_with]
     reached = computing(library_of(SCRIPTS, "render_effect", module_of(declared), *named))
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
-    assert reached - in_identity(declared, identity.RENDERING) - others - OF_CLIPS == set()
+    left = reached - in_identity(declared, identity.RENDERING) - others - OF_CLIPS
+    assert left == AROUND
+
+
+SQUASH = {"plugin": "Compressor", "vary": "ratio", "threshold_db": -30}
+HALL = {"effect": "reverb", "damping": 0.9}
+
+
+def audio_digits(name="mine", clips="01234567", **entry) -> str:
+    entry = {"levels": [0.1, 0.5] if "reverb" in (name, entry.get("effect")) else [1, 2], **entry}
+    return identity.audio_identity(settings_of(effects={name: entry}), name, clips)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"name": "gain"}, {"effect": "gain"}),
+        ({"name": "gain"}, {"name": "gain", "match": "none", "before": [], "unit": "dBFS"}),
+        (SQUASH, {"name": "other", **SQUASH}),
+        (SQUASH, {**SQUASH, "attack_ms": 1, "release_ms": 100.0}),  # pedalboard's defaults
+        (SQUASH, {**SQUASH, "levels": {"geometric": [1, 20, 5]}, "extra": [3.5]}),
+        (SQUASH, {**SQUASH, "unit": "to 1", "scale": "linear", "neutral": None}),
+        ({"name": "reverb"}, {"name": "reverb", "damping": 0.5, "vary": "room_size"}),
+        (HALL, {"name": "reverb", "damping": 0.9}),
+    ],
+)
+def test_a_name_a_default_and_what_is_said_of_levels_are_not_in_an_identity(first, second):
+    assert audio_digits(**first) == audio_digits(**second)
+
+
+def test_all_that_an_entry_changes_is_in_its_identity():
+    low = {"effect": "lowpass", "cutoff_frequency": 3000}
+    entries = [
+        {"name": "gain"},
+        {"name": "gain", "match": "rms"},
+        {"name": "gain", "match": "lufs"},
+        {"name": "gain", "before": [low]},
+        {"name": "gain", "after": [low]},
+        {"name": "gain", "before": [{**low, "cutoff_frequency": 4000}]},
+        {"name": "gain", "before": [{**low, "passband_ripple_db": 1}]},
+        {"name": "gain", "before": [low, {"plugin": "Invert"}]},
+        {"name": "gain", "before": [{"plugin": "Invert"}, low]},
+        {"plugin": "Gain", "vary": "gain_db"},
+        SQUASH,
+        {**SQUASH, "threshold_db": -31},
+        {**SQUASH, "vary": "attack_ms"},
+        {"name": "reverb"},
+        HALL,
+        {**HALL, "damping": 0.8},
+        {"effect": "reverb", "vary": "damping", "room_size": 0.5},
+        {"effect": "reverb", "vary": "damping", "room_size": 0.6},
+    ]
+    assert len({audio_digits(**entry) for entry in entries}) == len(entries)
+
+
+def test_an_added_effect_changes_no_other():
+    both = {"gain": {"levels": [1, 2]}, "squash": {**SQUASH, "levels": [1, 2, 4]}}
+    for model in (None, "musicnn-untrained"):
+        found = [
+            identity.embedding_identity(settings_of(effects=effects), model, "gain", "01234567")
+            if model
+            else identity.audio_identity(settings_of(effects=effects), "gain", "01234567")
+            for effects in (both, {"gain": both["gain"]})
+        ]
+        assert found[0] == found[1]
+
+
+def test_the_code_around_an_effect_is_in_the_identity_of_its_entry_alone():
+    settings = settings_of(
+        effects={
+            "gain": {"levels": [1, 2], "after": [{"plugin": "Invert"}]},
+            "squash": {**SQUASH, "levels": [1, 2]},
+            "bitcrush": {"levels": [4, 5]},
+        }
+    )
+    chained, squashed, crushed = (
+        {*in_identity(effect, ()), *(path.name for path in effect.instance.files)}
+        for effect in settings.declared.values()
+    )
+    assert {"effects/gain.py", "effects/chain.py", "plugin.py"} == chained
+    assert squashed == {"effects/plugin.py"}
+    assert crushed == {"effects/bitcrush.py"}
+
+
+def test_what_a_path_names_is_in_an_identity_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "from embedding_sensitivity.effects import Effect\n"
+        "EFFECT = Effect('SNR', 'dB', None, (-10, 50), len, options={'folder': ''}, "
+        "paths=('folder',))\n"
+    )
+    Path("noisy.py").write_text(text, encoding="utf-8")
+    for name in ("a", "b"):
+        Path(name, "below").mkdir(parents=True)
+        Path(name, "below", "1.wav").write_bytes(b"noise")
+    found = [audio_digits(file="noisy.py", folder=folder) for folder in ("a", "b", "a/below")]
+    assert found[0] == found[1] != found[2]
+    Path("b", "below", "1.wav").write_bytes(b"noisy")
+    assert audio_digits(file="noisy.py", folder="b") != found[0]
+    assert audio_digits(file="noisy.py") not in found
+    with pytest.raises(InputError, match=r"effects\.mine\.folder: c does not exist: give a file or"):
+        audio_digits(file="noisy.py", folder="c")
 
 
 def test_a_module_that_counts_as_it_was_is_one_there_is():

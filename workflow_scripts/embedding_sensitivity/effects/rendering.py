@@ -1,9 +1,11 @@
 """Rendering: an effect at several levels, applied to every clip, into one file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +54,12 @@ def render_batch(
     32767, not soundfile's 32768) and the result is quantised as pedalboard writes it: the authors'
     files, bit for bit.
 
-    Raises `InputError` for a level that is not accepted, for a clip that is missing or has changed,
-    and for a disk without room; then no file is left.
+    An effect that draws is built for each clip, with the clip's seed and, where it needs another
+    clip, one of another recording: the same at all levels, whatever the order and the threads.
+
+    Raises `InputError` for a level that is not accepted, or at which all clips come back as they
+    were; for audio that isn't finite or of another shape; for a clip that is missing or has
+    changed, and for a disk without room; then no file is left.
     """
     stored = in_split(clips)
     if not stored:
@@ -66,13 +72,21 @@ def render_batch(
     played = sorted(clips, key=lambda clip: clip.path) if carried else stored
     rows = {clip.clip: row for row, clip in enumerate(stored)}
     full_scale = PEDALBOARD_FULL_SCALE if protocol["audio"] == "pcm16" else FULL_SCALE
-    # Of an effect with a seed each clip has its own.
-    shared = [
-        None if effect.needs_seed else effect.build(float(level), samplerate) for level in levels
-    ]
+    others = choose_others(stored) if effect.needs_other else {}
 
-    def decode(chunk: list[Clip]) -> list[np.ndarray]:
-        return [read_clip(clip, full_scale) for clip in chunk]
+    def build(index: int, **drawn: Any) -> Callable:
+        with _naming(effect, levels[index]):
+            return effect.build(float(levels[index]), samplerate, **drawn)
+
+    # Of an effect with a seed each clip has its own.
+    shared = [None if effect.needs_seed else build(index) for index in range(len(levels))]
+    changed = [float(level) == effect.neutral for level in levels]
+
+    def decode(chunk: list[Clip]) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        return [(read_clip(clip, full_scale), decode_other(clip)) for clip in chunk]
+
+    def decode_other(clip: Clip) -> dict[str, np.ndarray]:
+        return {"other": read_clip(others[clip.clip], full_scale)} if others else {}
 
     def apply(index: int, chunk: list[Clip], decoded: Future, before: Future | None) -> None:
         audio = decoded.result()
@@ -81,15 +95,21 @@ def render_batch(
             before.result()  # the state that this chunk starts from
         elif effect.stateful and not carried:
             # Its own, as other chunks of the level are being processed at the same time.
-            process = effect.build(float(levels[index]), samplerate)
-        for clip, samples in zip(chunk, audio, strict=True):
+            process = build(index)
+        for clip, (samples, other) in zip(chunk, audio, strict=True):
             if effect.stateful and not carried:
                 process.reset()
             if effect.needs_seed:
-                seed = int(clip.sha256[:8], 16)
-                process = effect.build(float(levels[index]), samplerate, seed=seed)
-            effected = process(samples)
+                process = build(index, seed=seed_of(clip), **other)
+            with _naming(effect, levels[index], clip):
+                effected = process(samples)
+                if not np.isfinite(effected).all():
+                    raise InputError(
+                        "gives samples that are not finite: leave the level out, or correct "
+                        f"{effect.file}"
+                    )
             if clip.split:
+                changed[index] = changed[index] or not np.array_equal(effected, samples)
                 writer.write(index, rows[clip.clip], fit_shape(effect, effected, samples.shape))
 
     with (
@@ -132,6 +152,42 @@ def render_batch(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+        if False in changed:
+            raise InputError(
+                f"effects.{effect.name}: at level {levels[changed.index(False)]} every clip comes "
+                "back as it was: leave the level out, or say that it is `neutral`"
+            )
+
+
+def seed_of(clip: Clip) -> int:
+    """Return what an effect draws a clip's random numbers with."""
+    return int(clip.sha256[:8], 16)
+
+
+def choose_others(clips: Sequence[Clip]) -> dict[str, Clip]:
+    """Return for each clip, by its id, one of another recording that its seed picks.
+
+    Raises `InputError` where all clips are of one recording.
+    """
+    if len({clip.group for clip in clips}) < 2:
+        raise InputError("all clips are of one recording, and each needs a clip of another one")
+    found = {}
+    for clip in clips:
+        position = seed_of(clip) % len(clips)
+        while clips[position].group == clip.group:
+            position = (position + 1) % len(clips)
+        found[clip.clip] = clips[position]
+    return found
+
+
+@contextmanager
+def _naming(effect: Effect, level: str, clip: Clip | None = None) -> Iterator[None]:
+    """Say where an effect's `InputError` comes from."""
+    try:
+        yield
+    except InputError as error:
+        of_clip = f", clip {clip.clip}" if clip else ""
+        raise InputError(f"effects.{effect.name}: at level {level}{of_clip}: {error}") from None
 
 
 def fit_shape(effect: Effect, effected: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
