@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from embedding_sensitivity.effects import EFFECTS, Effect
+from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED, Plugin
 from embedding_sensitivity.models import MODELS, Model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -11,9 +12,59 @@ EFFECTS_PAGE = """\
 # The effects
 
 `make schema` writes this page from the declarations, one file an effect, in
-`workflow_scripts/embedding_sensitivity/effects/`. Another effect is such a file, there or in a
-folder of your own (`effects: {tape: {file: my/tape.py, levels: [...]}}`): CONTRIBUTING.md has a
-whole one.
+`workflow_scripts/embedding_sensitivity/effects/`, and from the table of pedalboard's plugins.
+
+An entry of `effects:` in a config has a name of your own, which paths, tables and figures show,
+and says which effect it is:
+
+```yaml
+effects:
+  # A shipped effect by its own name, and under another with another option.
+  gain: {levels: [-20, -10, 0]}
+  dark_hall: {effect: reverb, damping: 0.9, levels: [0.1, 0.5, 0.9]}
+  # Another of its parameters varies.
+  damped: {effect: reverb, vary: damping, room_size: 0.5, levels: [0, 0.5, 1]}
+  # A plugin of pedalboard.
+  squash: {plugin: Compressor, vary: ratio, threshold_db: -30, levels: [1, 2, 4, 8, 16]}
+  # A file of your own (CONTRIBUTING.md).
+  tape: {file: my/tape.py, levels: [0, 12, 24]}
+```
+
+Further keys of an entry:
+
+| key | is |
+| --- | --- |
+| `levels` | `{start, stop, step}`, `{geometric: [first, last, number]}` or a list, ascending |
+| `extra` | further levels, each a batch of its own |
+| `keep_audio` | levels to keep as WAV files |
+| `vary` | the parameter whose values are the levels; by default the effect's first |
+| `match` | `rms` or `lufs`: each clip gets its own RMS, or loudness (ITU-R BS.1770-4), back |
+| `before`, `after` | lists of effects with fixed parameters around the one that varies |
+| `unit`, `scale`, `neutral` | of levels, in place of the declared ones |
+| `seed` | of an effect that draws random numbers: another realisation; by default 0 |
+| `environment` | with `file`: a YAML of conda that it runs in |
+
+`match` is for effects that change loudness too, which alone moves most embeddings. An effect in
+`before` or `after` has its parameters under their names, with `_` for blanks: `before: [{effect:
+lowpass, cutoff_frequency: 3000}, {plugin: Invert}]`; no level is then neutral. `neutral: null` says
+that no level returns the clip.
+
+Audio and embeddings are known by what an entry changes, not by its name, unit, scale or neutral
+level: adding an effect, or renaming an axis, embeds nothing of the others. A level of a shipped
+effect is named with the decimals below; of any other as it is written, geometric ones with four
+significant digits. What an effect returns is checked: samples that are not finite, another number
+of channels, or a level, other than the neutral one, at which every clip comes back as it was, end
+the run in one line.
+
+## Shipped effects
+
+"""
+PLUGINS_INTRODUCTION = """\
+## Plugins of pedalboard
+
+Each starts from silence in every clip and gives the same samples each time; none adds a lag. Ranges
+are narrower than pedalboard's own, which takes values that return NaN. Fixed parameters have the
+defaults in brackets; a frequency stays below half the sample rate. Not taken: {refused}.
 
 """
 MODELS_PAGE = """\
@@ -29,6 +80,7 @@ depends on it), and one with a download `weights` (a file on this machine in its
 checked all the same). Another value of the other options embeds the model again.
 
 """
+PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"
 EFFECT_COLUMNS = "effect", "parameter", "levels", "decimals", "scale", "no effect at", "fixed"
 MODEL_COLUMNS = "model", "dimensions", "Hz", "backend (environment)", "options", "untrained"
 FILE_COLUMNS = "download", "file", "licence", "known by"
@@ -42,18 +94,48 @@ def make_effects_page() -> str:
         + _table(EFFECT_COLUMNS, rows)
         + "\n"
         + "".join(map(_describe, EFFECTS.values()))
+        + PLUGINS_INTRODUCTION.format(refused=", ".join(f"`{name}`" for name in REFUSED))
+        + _table(PLUGIN_COLUMNS, [_plugin_row(*named) for named in PLUGINS.items()])
     )
+
+
+def _plugin_row(name: str, plugin: Plugin) -> tuple[str, ...]:
+    parameters = []
+    for key, parameter in plugin.parameters.items():
+        low, high = parameter.range
+        text = f"`{key}` {low:g} to {high:g} {parameter.unit}".rstrip()
+        text += f" ({_show(plugin.options[key])})"
+        if parameter.neutral is not None:
+            text += f", no effect at {parameter.neutral:g}"
+        parameters.append(text)
+    fixed = [
+        f"`{key}` ({_show(value)})"
+        for key, value in plugin.options.items()
+        if key not in plugin.parameters
+    ]
+    notes = [f"at most {plugin.max_channels} channels"] if plugin.max_channels else []
+    notes += ["couples channels"] if plugin.coupled else []
+    notes += ["moves onsets by up to 100 ms"] if plugin.smears else []
+    notes += [plugin.note] if plugin.note else []
+    return f"`{name}`", "; ".join(parameters), ", ".join(fixed), "; ".join(notes)
+
+
+def _show(value: float | str | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _effect_row(effect: Effect) -> tuple[str, ...]:
     low, high = effect.range
-    fixed = [f"{key} {value:g}" for key, value in effect.options.items()]
+    fixed = [f"{key} {value}" for key, value in effect.options.items()]
     fixed += [f"at most {effect.max_channels} channels"] if effect.max_channels else []
     fixed += ["goes on from clip to clip"] if effect.stateful else []
     neutral = "" if effect.neutral is None else f"{effect.neutral:g} {effect.unit}".rstrip()
     levels = f"{low:g} to {high:g} {effect.unit}".rstrip()
+    decimals = "" if effect.decimals is None else str(effect.decimals)
     return (
-        f"`{effect.name}`", effect.parameter, levels, str(effect.decimals), effect.scale, neutral,
+        f"`{effect.name}`", effect.parameter, levels, decimals, effect.scale, neutral,
         ", ".join(fixed),
     )  # fmt: skip
 

@@ -65,6 +65,12 @@ def write_measures() -> str:
     )
 
 
+def write_sides() -> str:
+    """What each measure does with a parameter that has two sides."""
+    body = ((f"`{measure.name}`", measure.two_sided) for measure in shipped())
+    return rows(("measure", "a neutral level between others"), *body)
+
+
 def write_figures() -> str:
     """The kinds of figures, with what their style may set."""
 
@@ -88,7 +94,7 @@ def write_figures() -> str:
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "results/README.md": {"columns": write_columns},
-    "docs/measures.md": {"index": write_measures},
+    "docs/measures.md": {"index": write_measures, "sides": write_sides},
     "docs/figures.md": {"kinds": write_figures},
 }
 

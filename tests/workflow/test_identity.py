@@ -283,7 +283,7 @@ def test_what_a_path_names_is_in_an_identity_by_its_content(tmp_path, monkeypatc
     Path("b", "below", "1.wav").write_bytes(b"noisy")
     assert audio_digits(file="noisy.py", folder="b") != found[0]
     assert audio_digits(file="noisy.py") not in found
-    with pytest.raises(InputError, match=r"effects\.mine\.folder: c does not exist: give a file or"):
+    with pytest.raises(InputError, match=r"effects\.mine\.folder: c does not exist: give a file"):
         audio_digits(file="noisy.py", folder="c")
 
 

@@ -166,6 +166,8 @@ class Measure:
     needs_directions : `measure` gets the label's directions
     reads : parameters of `measure` and the keys of the config that they are
     options : other parameters of `measure` with defaults, set by `measures.<name>.options`
+    two_sided : what it does where the neutral level lies between others (pitch, equaliser), for
+        docs/measures.md
     environment : YAML of the environment that computes it; None for envs/analysis.yaml
     name, file : of the declaration; known when it is loaded
     """
@@ -178,6 +180,7 @@ class Measure:
     needs_directions: bool = False
     reads: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    two_sided: str = ""
     environment: str | None = None
     name: str = ""
     file: Path = Path()

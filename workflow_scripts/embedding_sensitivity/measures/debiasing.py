@@ -13,6 +13,8 @@ from embedding_sensitivity.experiment.measures import (
 CELL = ("model", "effect", "label", "method", "threshold", "train", "test")
 MEASURE = Measure(
     title="classifiers before and after debiasing",
+    two_sided="each level by itself, without the neutral one; directions are fitted to both sides "
+    "together, and `average_displacement` is near 0 where they are opposite",
     section=DEBIASING,
     group=Group(
         "debiasing", "Classifying with {model} under {effect}", process_mb=1000, minutes=60

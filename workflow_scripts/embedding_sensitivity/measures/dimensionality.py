@@ -20,6 +20,8 @@ ENERGY = {
 }
 MEASURE = Measure(
     title="number of directions of the displacements",
+    two_sided="displacements of both sides together, without the neutral level: opposite ones are "
+    "one direction, with a mean near 0",
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     tables=(

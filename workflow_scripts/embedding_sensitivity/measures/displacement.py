@@ -21,6 +21,8 @@ QUANTILES = {
 }
 MEASURE = Measure(
     title="how far each level moves embeddings",
+    two_sided="each level by itself; `displacement_order` is over the whole grid: near 0 where "
+    "both sides move clips alike",
     section=IMPACT,
     group=SENSITIVITY,
     tables=(

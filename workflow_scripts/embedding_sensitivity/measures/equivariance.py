@@ -24,6 +24,8 @@ SHARED = {
 }
 MEASURE = Measure(
     title="whether an effect adds the same to every clip",
+    two_sided="each level has its own common part, whichever side; `predicted` leaves out the "
+    "neutral level",
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     tables=(

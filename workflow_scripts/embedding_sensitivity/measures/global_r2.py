@@ -34,6 +34,8 @@ ADJUSTED = {
 }
 MEASURE = Measure(
     title="correlation of the level with one direction",
+    two_sided="the order of all levels from end to end: high where the two sides move clips in "
+    "opposite directions, low where both move them alike",
     section=CORRELATION,
     group=SENSITIVITY,
     needs_directions=True,

@@ -11,6 +11,7 @@ from embedding_sensitivity.experiment.measures import (
 
 MEASURE = Measure(
     title="angles between labels' directions",
+    two_sided="angles of the directions of `global_r2`, so of the order from end to end",
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,

@@ -21,6 +21,7 @@ FOUND = {
 }
 MEASURE = Measure(
     title="finding a clip's original",
+    two_sided="a recall at each level, and a threshold for each side (`side`)",
     section=ANSWERS,
     group=SENSITIVITY,
     tables=(

@@ -12,6 +12,7 @@ from embedding_sensitivity.experiment.measures import (
 
 MEASURE = Measure(
     title="correlation of the level with a direction of each clip",
+    two_sided="the order of all levels from end to end, for each clip",
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,

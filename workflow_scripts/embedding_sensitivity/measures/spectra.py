@@ -11,6 +11,7 @@ from embedding_sensitivity.experiment.measures import (
 
 MEASURE = Measure(
     title="spectra of the clips' directions",
+    two_sided="of the directions of `samplewise_r2`, so of the order from end to end",
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,

@@ -11,6 +11,7 @@ from embedding_sensitivity.experiment.measures import (
 
 MEASURE = Measure(
     title="trajectories of single clips",
+    two_sided="all levels in one projection, coloured in their order; the original lies between",
     section=IMPACT,
     # All models of an effect in one process, which loads UMAP once.
     group=Group(
