@@ -7,6 +7,7 @@ import pytest
 
 import embedding_sensitivity as es
 from embedding_sensitivity import api
+from embedding_sensitivity.effects.entries import choose
 
 
 @pytest.mark.parametrize("name", ["render", "load_model", "embed"])
@@ -63,3 +64,15 @@ def test_models_are_refused_in_one_line():
         es.load_model("panns")
     with pytest.raises(es.InputError, match=r"logmel\.layer"):
         es.load_model("logmel", layer="last")
+
+
+def test_rendering_takes_the_keys_of_a_configs_entry():
+    audio = np.full((44100, 2), 0.5, np.float32)
+    entry = {"plugin": "Compressor", "vary": "ratio", "threshold_db": -20}
+    expected = choose("squash", entry).build(4.0, 44100)(audio)
+    found = es.render(audio, 44100, "squash", 4, **entry)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(es.InputError, match=r"squash: ratio 0.5 is outside 1 to 100"):
+        es.render(audio, 44100, "squash", 0.5, **entry)
+    with pytest.raises(es.InputError, match=r"treshold_db.*did you mean 'threshold_db'"):
+        es.render(audio, 44100, "squash", 4, plugin="Compressor", vary="ratio", treshold_db=-20)

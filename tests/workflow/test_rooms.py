@@ -28,7 +28,7 @@ FLOORS = (
 TOP = {"api.py", "cli.py"}
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # One file an entry, however many there are.
-COLLECTIONS = {"models", "figures", "measures"}
+COLLECTIONS = {"effects", "models", "figures", "measures"}
 MAX_FILES = 15
 # What no environment of Snakemake's own has.
 NOT_AT_PLAN_TIME = ("numpy", "scipy", "h5py", "soundfile")

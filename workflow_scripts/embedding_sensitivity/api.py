@@ -564,6 +564,8 @@ def render(
     level: float,
     file: str | None = None,
     seed: int = SEED,
+    other: ArrayLike | None = None,
+    **entry: Any,
 ) -> np.ndarray:
     """Apply an effect at a level to one clip, from silence.
 
@@ -573,9 +575,14 @@ def render(
         1 is full scale.
     samplerate : in Hz
     effect : name of one of docs/effects.md, ``reverb`` for example
+        With `file` or `entry`, any name.
     level : in the effect's unit
     file : that declares an effect of your own, as in a config (CONTRIBUTING.md)
-    seed : of an effect that draws random numbers
+    seed : of an effect that draws random numbers, the clip's
+    other : (frames,) or (frames, channels)
+        The other clip, of an effect that mixes two.
+    **entry : further keys of an entry of a config's `effects` (docs/effects.md)
+        As in ``plugin="Compressor", vary="ratio", threshold_db=-30``.
 
     Returns
     -------
@@ -591,16 +598,29 @@ def render(
     >>> render([[0.5], [-0.25]], 44100, "bitcrush", 1)
     array([[ 0.5],
            [-0. ]], dtype=float32)
+    >>> entry = {"plugin": "Clipping", "vary": "threshold_db"}
+    >>> render([[0.5], [-0.25]], 44100, "clip", -12, **entry).round(3)
+    array([[ 0.251],
+           [-0.25 ]], dtype=float32)
     """
     from embedding_sensitivity.effects import effect_named
+    from embedding_sensitivity.effects.entries import choose
     from embedding_sensitivity.effects.rendering import fit_shape
 
     audio = _as_array(audio, "audio", 1, 2).astype(np.float32)
     channels = audio[:, None] if audio.ndim == 1 else audio
-    found = effect_named(effect, file)
+    entry |= {"file": file} if file else {}
+    found = choose(effect, entry) if entry else effect_named(effect)
     if reason := found.find_fault(float(level), samplerate, channels.shape[1]):
         raise InputError(f"{effect}: {reason}")
-    process = found.build(float(level), samplerate, **({"seed": seed} if found.needs_seed else {}))
+    drawn = {"seed": seed} if found.needs_seed else {}
+    if found.needs_other:
+        if other is None:
+            raise InputError(f"{effect}: mixes two clips: give the second as other")
+        drawn["other"] = (
+            _as_array(other, "other", 1, 2).astype(np.float32).reshape(-1, channels.shape[1])
+        )
+    process = found.build(float(level), samplerate, **drawn)
     effected = fit_shape(found, process(channels), channels.shape)
     return np.asarray(effected, dtype=np.float32).reshape(audio.shape)
 

@@ -25,6 +25,8 @@ SOURCES = ("effect", "plugin", "file")
 KEYS = (
     *SOURCES, "environment", "vary", "unit", "scale", "neutral", "match", "before", "after",
 )  # fmt: skip
+# Of one core for a clip of 3 s in stereo.
+MATCH_S = {"none": 0.0, "rms": 0.001, "lufs": 0.034}
 CHAIN = "embedding_sensitivity.effects.chain"
 PLUGIN = Path(__file__).with_name("plugin.py")
 MAX_UNIT = 16
@@ -341,7 +343,7 @@ def _surround(
         low, high = effect.range
         ends = {low: "low", high: "high"}
         neutral, mild_end = None, ends.get(neutral)
-    seconds = [each.seconds for each, _ in effects]
+    seconds = [MATCH_S[match], *(each.seconds for each, _ in effects)]
     changed = {
         **effect.instance.changed,
         **({"match": match} if match != "none" else {}),
@@ -423,6 +425,12 @@ def _describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:
         if neutral is not None:
             neutral = _check_number(where, "neutral", None, given)
         effect = replace(effect, neutral=neutral)
+    if effect.scale == "log" and effect.neutral is not None and effect.neutral <= 0:
+        key = "neutral" if "neutral" in given else "scale"
+        raise InputError(
+            f"{where}.{key}: the neutral level {effect.neutral:g} has no place on a logarithmic "
+            "scale: set scale: linear, or neutral: null"
+        )
     return effect
 
 
