@@ -104,11 +104,7 @@ def test_a_plan_renders_each_entry_by_itself(project):
     after = [{"effect": "reverb", "room_size": 0.8}]
     config["effects"] = {
         "squash": {**SQUASH, "levels": [1, 4, 16], "match": "lufs"},
-        "far": {
-            "effect": "gain",
-            "levels": [-20, 0],
-            "after": [{"effect": "reverb", "room_size": 0.8}],
-        },
+        "far": {"effect": "gain", "levels": [-20, 0], "after": after},
     }
     project.write_config(config | {"figures": {"labels": []}})
     jobs = project.planned()
