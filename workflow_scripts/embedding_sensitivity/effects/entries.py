@@ -17,7 +17,7 @@ from embedding_sensitivity.effects.chain import MATCHES, make_chain, make_seeded
 from embedding_sensitivity.effects.plugin import make_plugin
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED
 from embedding_sensitivity.files.declarations import load_declaration
-from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault
 
 SOURCES = ("effect", "plugin", "file")
@@ -114,12 +114,12 @@ def _declared(where: str, source: tuple[str, str], name: str) -> Effect:
         return replace(found, instance=Instance(Path(what).stem))
     if key == "effect":
         if what not in EFFECTS:
-            raise InputError(f"{where}.effect: unknown effect {what!r}{_nearest(what, EFFECTS)}")
+            raise InputError(f"{where}.effect: {say_unknown('effect', what, EFFECTS)}")
         return replace(effect_named(what), instance=Instance(what))
     if what in REFUSED:
         raise InputError(f"{where}.plugin: {what} {REFUSED[what]}: name another plugin")
     if what not in PLUGINS:
-        raise InputError(f"{where}.plugin: unknown plugin {what!r}{_nearest(what, PLUGINS)}")
+        raise InputError(f"{where}.plugin: {say_unknown('plugin', what, PLUGINS)}")
     plugin = PLUGINS[what]
     return Effect(
         parameter="parameter",
@@ -166,7 +166,7 @@ def _vary(
         return effect
     if vary not in can_vary:
         known = can_vary if source[0] == "plugin" else [effect.level_key, *can_vary]
-        raise InputError(f"{where}.vary: unknown parameter {vary!r}{_nearest(vary, known)}")
+        raise InputError(f"{where}.vary: {say_unknown('parameter', vary, known)}")
     if vary in options:
         raise InputError(f"{where}.{vary}: is what varies: remove it")
     varied = effect.parameters[vary]
@@ -214,7 +214,7 @@ def _fix(where: str, effect: Effect, options: Mapping[str, Any]) -> Effect:
     values, seed = dict(effect.options), 0
     for key, value in options.items():
         if key not in known:
-            raise InputError(f"{where}.{key}: unknown key {str(key)!r}{_nearest(key, known)}")
+            raise InputError(f"{where}.{key}: {say_unknown('key', key, known)}")
         if key == "seed" and "seed" not in effect.options:
             if type(value) is not int or value < 0:
                 raise InputError(f"{where}.seed: is {value!r}, expected a whole number from 0 up")
@@ -310,7 +310,7 @@ def _link(where: str, entry: Mapping[str, Any]) -> tuple[Effect, float]:
     for key in options:
         known = [found.level_key, *_option_names(found)]
         if key not in known:
-            raise InputError(f"{where}.{key}: unknown key {str(key)!r}{_nearest(key, known)}")
+            raise InputError(f"{where}.{key}: {say_unknown('key', key, known)}")
     if found.level_key not in options:
         raise InputError(f"{where}.{found.level_key}: is missing: give its value")
     level = _check_number(where, found.level_key, found.level, options)
@@ -432,9 +432,3 @@ def _describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:
             "scale: set scale: linear, or neutral: null"
         )
     return effect
-
-
-def _nearest(name: Any, known: Iterable[str]) -> str:
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f": did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"

@@ -44,7 +44,7 @@ from embedding_sensitivity.experiment.measures import (
     shipped,
     style_of,
 )
-from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
@@ -79,7 +79,7 @@ def _unknown_key(
 ) -> PydanticCustomError:
     # Of the keys that are near, one that isn't there yet is the likelier meant.
     absent = [name for name in known if name not in given]
-    text = _unknown(key, difflib.get_close_matches(key, absent, n=1) or sorted(known), "key")
+    text = say_unknown("key", key, difflib.get_close_matches(key, absent, n=1) or sorted(known))
     return PydanticCustomError("unknown_key", "{text}", {"key": path, "text": text})
 
 
@@ -107,7 +107,7 @@ class Section(BaseModel):
 def _irmas_labels(labels: list[str]) -> list[str]:
     for label in labels:
         if label not in LABELS.values():
-            raise ValueError(_unknown(label, LABELS.values(), "label"))
+            raise ValueError(say_unknown("label", label, LABELS.values()))
     return labels
 
 
@@ -425,7 +425,7 @@ class Debiasing(Section):
     def _known_methods(cls, methods: list[str]) -> list[str]:
         for method in methods:
             if method not in METHODS:
-                raise ValueError(_unknown(method, METHODS, "method"))
+                raise ValueError(say_unknown("method", method, METHODS))
         return methods
 
     @field_validator("svd_thresholds")
@@ -644,7 +644,7 @@ def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
     for name, given in effects.items():
         named = any(getattr(given, source, None) for source in SOURCES)
         if name not in EFFECTS and not named:
-            known = _unknown(name, EFFECTS, "effect")
+            known = say_unknown("effect", name, EFFECTS)
             raise ValueError(f"{known}; or say what it is by effect, plugin or file")
     return effects
 
@@ -692,14 +692,14 @@ def check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None = 
         raise InputError(f"{key}: a label is repeated in {labels}: keep one")
     for label in labels:
         if known is not None and label not in known:
-            raise InputError(f"{key}: {_unknown(label, known, 'label')}")
+            raise InputError(f"{key}: {say_unknown('label', label, known)}")
 
 
 def _check_styles(settings: Settings | ImportSettings) -> None:
     kinds = collect_kinds(settings.all_measures)
     for name, style in settings.figures.style.items():
         if name not in kinds:
-            raise InputError(f"figures.style.{name}: {_unknown(name, kinds, 'kind of figure')}")
+            raise InputError(f"figures.style.{name}: {say_unknown('kind of figure', name, kinds)}")
         style_of(kinds[name], style)
 
 
@@ -843,14 +843,6 @@ def _path(location: tuple[str | int, ...]) -> list[str]:
     if len(location) > 1 and isinstance(location[-2], int):
         path.pop()  # `float` or `str` of one level
     return [part for part in path if part != "[key]"]
-
-
-def _unknown(name: object, known, kind: str) -> str:
-    """``unknown key 'x': did you mean 'y'?``"""
-    known = [str(entry) for entry in known]
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-    return f"unknown {kind} {str(name)!r}: {hint}"
 
 
 def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:
