@@ -24,7 +24,7 @@ def main(snakemake) -> None:
         device=snakemake.resources.device,
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
-        longest_s=max(clip.frames / clip.samplerate for clip in clips),
+        longest_s=audio.longest_s,
     ) as loaded:
         check_files(weights, loaded.model.weights_sha256, params.published)
         check_audio(audio, params.effect, list(params.levels), protocol)

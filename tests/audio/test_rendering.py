@@ -237,6 +237,35 @@ def test_another_length_is_cut_or_padded_where_the_effect_declares_it(tmp_path):
     assert_refused(tmp_path, "mine.py, or declare keeps_length", clips, broken, ["3.0"], CLEAN)
 
 
+@pytest.mark.parametrize("audio", ["pcm16", "float32"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_effected_clips_have_the_length_that_the_effect_says(tmp_path, threads, audio):
+    clips = make_clips(tmp_path / "clips", 5)
+
+    def make(level, samplerate):
+        return lambda audio: np.repeat(audio, int(level), axis=0) / 2
+
+    def n_frames(level, frames):
+        return int(level) * frames
+
+    longer = dataclasses.replace(EFFECTS["gain"], make=make, frames_at=n_frames)
+    path = tmp_path / "a.h5"
+    protocol = {**CLEAN, "audio": audio}
+    render_batch(clips, longer, ["1.0", "3.0"], protocol, path, threads, samples_per_chunk=1)
+    batch = AudioBatch(path)
+    full_scale = 32767 if audio == "pcm16" else 32768
+    for level, (row, clip) in itertools.product((0, 1), enumerate(in_split(clips))):
+        expected = np.repeat(read_clip(clip, full_scale), (1, 3)[level], axis=0) / 2
+        assert batch.clip(level, row).shape == expected.shape
+        np.testing.assert_allclose(batch.clip(level, row), expected, atol=2**-15)
+    assert batch.longest_s == 3 * max(clip.frames for clip in in_split(clips)) / 44100
+    wrong = dataclasses.replace(longer, frames_at=None)
+    assert_refused(tmp_path, "or declare keeps_length=False", clips, wrong, ["3.0"], CLEAN)
+    fitted = dataclasses.replace(longer, keeps_length=False, frames_at=lambda level, frames: 100)
+    render_batch(clips, fitted, ["3.0"], protocol, path)
+    assert AudioBatch(path).clip(0, 0).shape == (100, 2)
+
+
 @pytest.mark.parametrize("effect", ["gain", "reverb"])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_only_a_chunk_for_each_thread_is_in_memory(tmp_path, monkeypatch, effect, threads):
@@ -271,7 +300,7 @@ MADE_UP = {
         "at level 3.0, clip clip0: gives samples that are not fi",
     ),
     "infinity": (lambda audio: audio / np.float32(0), "gives samples that are not finite"),
-    "one channel": (lambda audio: audio[:, :1], r"made \(5000, 1\) of a clip of \(5000, 2\)"),
+    "one channel": (lambda audio: audio[:, :1], r"made \(5000, 1\), expected \(5000, 2\)"),
     "nothing": (lambda audio: audio.copy(), "at level 3.0 every clip comes back as it was: leave"),
 }
 

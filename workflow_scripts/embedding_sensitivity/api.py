@@ -586,7 +586,8 @@ def render(
 
     Returns
     -------
-    float32 of the same shape; not clipped and not quantised.
+    float32 of the same shape, but for an effect that changes the length; not clipped and not
+    quantised.
 
     Raises
     ------
@@ -621,8 +622,9 @@ def render(
             _as_array(other, "other", 1, 2).astype(np.float32).reshape(-1, channels.shape[1])
         )
     process = found.build(float(level), samplerate, **drawn)
-    effected = fit_shape(found, process(channels), channels.shape)
-    return np.asarray(effected, dtype=np.float32).reshape(audio.shape)
+    shape = found.n_frames(float(level), len(channels)), channels.shape[1]
+    effected = fit_shape(found, process(channels), shape)
+    return np.asarray(effected, dtype=np.float32).reshape(-1, *audio.shape[1:])
 
 
 def load_model(

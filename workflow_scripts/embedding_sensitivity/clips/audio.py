@@ -144,7 +144,7 @@ class AudioBatchWriter:
 
     def write(self, level_index: int, clip_index: int, audio: np.ndarray) -> None:
         """Convert and store the effected clip, (frames, channels) float32 or float64."""
-        first, last = self._offsets[clip_index : clip_index + 2]
+        first, last = self._offsets[level_index, clip_index : clip_index + 2]
         if audio.shape != (last - first, self._channels):
             raise ValueError(
                 f"clip {clip_index} has the shape {audio.shape}, "
@@ -154,8 +154,7 @@ class AudioBatchWriter:
             samples = to_pcm16(audio)
         else:
             samples = np.ascontiguousarray(audio, DTYPES["float32"])
-        frame = level_index * self._offsets[-1] + first
-        position = self._start + int(frame) * self._channels * samples.itemsize
+        position = self._start + int(first) * self._channels * samples.itemsize
         _write_at(self._descriptor, position, samples)
 
 
@@ -176,17 +175,22 @@ def write_batch(
     effect: str,
     protocol: dict,
     package_versions: dict | None = None,
+    frames: np.ndarray | None = None,
 ) -> Iterator[AudioBatchWriter]:
     """Write the file of effected audio `path`: there whole at the end, or not at all.
 
-    `clips` are those stored, in order; `package_versions` what they are made with. The whole file
-    is allocated first, so that a disk without the room for it is noticed before anything is
-    rendered; that, too, is an `InputError`. The file has a checksum (`files.hdf5`).
+    `clips` are those stored, in order; `package_versions` what they are made with; `frames` the
+    lengths of effected clips (levels, clips), by default the clips' own. The whole file is
+    allocated first, so that a disk without the room for it is noticed before anything is rendered;
+    that, too, is an `InputError`. The file has a checksum (`files.hdf5`).
     """
     samplerate, channels = clips[0].samplerate, clips[0].channels
     dtype = DTYPES[protocol["audio"]]
-    offsets = np.concatenate([[0], np.cumsum([clip.frames for clip in clips])]).astype(np.int64)
-    shape = (len(levels), int(offsets[-1]), channels)
+    if frames is None:
+        frames = np.tile([clip.frames for clip in clips], (len(levels), 1))
+    ends = np.cumsum(frames, dtype=np.int64).reshape(frames.shape)
+    offsets = np.concatenate([ends[:, :1] - frames[:, :1], ends], axis=1)
+    shape = (int(offsets[-1, -1]), channels)
     size = math.prod(shape) * dtype.itemsize
     # Not `lasting`: the file is read at once and deleted, and has a checksum.
     with replacing(path, lasting=False) as part:
@@ -248,15 +252,20 @@ class AudioBatch:
             self.package_versions = json.loads(file.attrs["package_versions"])
             self._offsets = file["offsets"][:]
             dataset = file["audio"]
-            self._layout = (dataset.dtype, dataset.shape, dataset.id.get_offset())
-        self.channels = self._layout[1][2]
+            self._layout = (dataset.dtype, dataset.id.get_offset())
+            self.channels = dataset.shape[1]
+
+    @property
+    def longest_s(self) -> float:
+        """Length of the longest clip in seconds."""
+        return float(np.diff(self._offsets, axis=1).max()) / self.samplerate
 
     def samples(self, level_index: int, clip_index: int) -> np.ndarray:
         """Read the stored samples of a clip, (frames, channels) int16 or float32."""
-        dtype, (_, n_frames, channels), start = self._layout
-        first, last = self._offsets[clip_index : clip_index + 2]
-        start += (level_index * n_frames + first) * channels * dtype.itemsize
-        size = (last - first) * channels
+        dtype, start = self._layout
+        first, last = self._offsets[level_index, clip_index : clip_index + 2]
+        start += first * self.channels * dtype.itemsize
+        size = (last - first) * self.channels
         try:
             found = np.fromfile(self.path, dtype, size, offset=start)
         except OSError as error:
@@ -265,7 +274,7 @@ class AudioBatch:
             ) from None
         if len(found) < size:
             raise InputError(f"{self.path}: ends before its audio does: delete it and run again")
-        return found.reshape(-1, channels)
+        return found.reshape(-1, self.channels)
 
     def clip(self, level_index: int, clip_index: int) -> np.ndarray:
         """Read the clip at a level, (frames, channels) float32."""

@@ -74,7 +74,8 @@ class Effect:
     stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
     needs_seed : `make` gets an integer `seed` too, the same for a clip at all levels
     needs_other : `make` gets `other` too, the samples of a clip of another recording
-    keeps_length : if not, effected clips are cut, or padded with silence, to the clip's length
+    frames_at : ``frames_at(level, frames)`` is the length of an effected clip; None: the clip's
+    keeps_length : if not, effected clips are cut, or padded with silence, to that length
     max_channels : that the effect accepts
     packages : distributions whose version can change samples
     version : raised by hand when samples change
@@ -102,6 +103,7 @@ class Effect:
     stateful: bool = False
     needs_seed: bool = False
     needs_other: bool = False
+    frames_at: Callable[[float, int], int] | None = None
     keeps_length: bool = True
     max_channels: int | None = None
     packages: tuple[str, ...] = ()
@@ -157,6 +159,10 @@ class Effect:
         `drawn` is the `seed`, and the `other` clip, of an effect that needs them.
         """
         return self.make(level, samplerate, **self.options, **drawn)
+
+    def n_frames(self, level: float, frames: int) -> int:
+        """Return the length of a clip of `frames` at a level."""
+        return self.frames_at(level, frames) if self.frames_at else frames
 
     def find_fault(
         self, level: float, samplerate: int | None = None, channels: int | None = None

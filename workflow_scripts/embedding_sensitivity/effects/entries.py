@@ -364,6 +364,7 @@ def _surround(
         needs_other=any(each.needs_other for each, _ in effects),
         # A new one a clip where something is drawn: then nothing goes on.
         stateful=any(each.stateful for each, _ in effects) and not needs_seed,
+        frames_at=functools.partial(_count_frames, effects),
         keeps_length=all(each.keeps_length for each, _ in effects),
         max_channels=min(limits, default=None),
         packages=tuple(dict.fromkeys(packages)),
@@ -397,6 +398,12 @@ def _find_chain_fault(
         for effect, fixed in effects
     )
     return next(filter(None, faults), None)
+
+
+def _count_frames(effects: Iterable[tuple[Effect, float | None]], level: float, frames: int) -> int:
+    for effect, fixed in effects:
+        frames = effect.n_frames(level if fixed is None else fixed, frames)
+    return frames
 
 
 def _describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:

@@ -81,6 +81,9 @@ def render_batch(
     # Of an effect with a seed each clip has its own.
     shared = [None if effect.needs_seed else build(index) for index in range(len(levels))]
     changed = [float(level) == effect.neutral for level in levels]
+    frames = np.array(
+        [[effect.n_frames(float(level), clip.frames) for clip in stored] for level in levels]
+    )
 
     def decode(chunk: list[Clip]) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
         return [(read_clip(clip, full_scale), decode_other(clip)) for clip in chunk]
@@ -110,7 +113,9 @@ def render_batch(
                     )
             if clip.split:
                 changed[index] = changed[index] or not np.array_equal(effected, samples)
-                writer.write(index, rows[clip.clip], fit_shape(effect, effected, samples.shape))
+                row = rows[clip.clip]
+                shape = int(frames[index, row]), channels
+                writer.write(index, row, fit_shape(effect, effected, shape))
 
     with (
         write_batch(
@@ -123,6 +128,7 @@ def render_batch(
                 package: metadata.version(package)
                 for package in sorted({*RENDERED_WITH, *effect.packages})
             },
+            frames=frames,
         ) as writer,
         ThreadPoolExecutor(threads) as pool,
         progress(
@@ -191,7 +197,7 @@ def _naming(effect: Effect, level: str, clip: Clip | None = None) -> Iterator[No
 
 
 def fit_shape(effect: Effect, effected: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bring what an effect made of a clip to the clip's shape, where the effect may change it.
+    """Bring what an effect made of a clip to the shape that it should have, where it may differ.
 
     Raises `InputError` for another shape of an effect that says that it keeps the length.
     """
@@ -200,8 +206,8 @@ def fit_shape(effect: Effect, effected: np.ndarray, shape: tuple[int, int]) -> n
     n_frames, channels = shape
     if effect.keeps_length or effected.shape[1:] != (channels,):
         raise InputError(
-            f"effects.{effect.name}: made {effected.shape} of a clip of {shape} (frames, "
-            f"channels): correct {effect.file}, or declare keeps_length=False where frames differ"
+            f"effects.{effect.name}: made {effected.shape}, expected {shape} (frames, channels): "
+            f"correct {effect.file}, or declare keeps_length=False where frames differ"
         )
     return np.pad(effected[:n_frames], ((0, max(0, n_frames - len(effected))), (0, 0)))
 
