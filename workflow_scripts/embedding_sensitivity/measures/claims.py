@@ -89,6 +89,7 @@ CLAIMS = (
 )
 MEASURE = Measure(
     title="the paper's claims",
+    two_sided="those of the measures that decide: a claim on order asks for one from end to end",
     section=ANSWERS,
     tables=(
         Table(
