@@ -14,29 +14,19 @@ from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.files.errors import InputError
+from support.effect_contract import drawn_for, level_at
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
 forms = pytest.mark.parametrize(("samplerate", "channels"), FORMS)
 
 
-def level_within(effect):
-    """A level a quarter into the range."""
-    low, high = effect.range
-    level = low**0.75 * high**0.25 if effect.scale == "log" else 0.75 * low + 0.25 * high
-    return float(f"{level:.{effect.decimals}f}")
-
-
-LEVELS = {name: level_within(effect) for name, effect in EFFECTS.items()}
+LEVELS = {name: float(level_at(effect, 0.25)) for name, effect in EFFECTS.items()}
 
 
 def noise(frames, channels, seed=0, peak=1.0):
     rng = np.random.default_rng(seed)
     return rng.uniform(-peak, peak, (frames, channels)).astype(np.float32)
-
-
-def seed_of(name):
-    return {"seed": 1} if EFFECTS[name].needs_seed else {}
 
 
 def of_pedalboard(plugin, audio, samplerate):
@@ -64,9 +54,12 @@ def test_every_effect_declares_what_a_plan_needs(name):
         assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
     assert effect.neutral is not None or effect.mild_end  # where a threshold starts
     low, high = effect.range
-    assert [f"{level:.{effect.decimals}f}" for level in (low, high)] == [
-        level_string(level, effect.decimals, name) for level in (low, high)
+    assert [float(level_string(level, effect.decimals, name)) for level in (low, high)] == [
+        low,
+        high,
     ]
+    for parameter in effect.parameters.values():
+        assert parameter.label and parameter.find_fault(parameter.range[0]) is None
 
 
 @pytest.mark.parametrize("name", EFFECTS)
@@ -74,7 +67,9 @@ def test_every_effect_declares_what_a_plan_needs(name):
 def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels):
     audio = np.asfortranarray(noise(5000, channels))
     before = audio.copy()
-    effected = EFFECTS[name].build(LEVELS[name], samplerate, **seed_of(name))(audio)
+    effected = EFFECTS[name].build(LEVELS[name], samplerate, **drawn_for(EFFECTS[name], audio))(
+        audio
+    )
     n_frames = EFFECTS[name].n_frames(LEVELS[name], len(audio))
     assert effected.shape[1] == channels
     assert not EFFECTS[name].keeps_length or len(effected) == n_frames
@@ -86,7 +81,8 @@ def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels)
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_memory_layout_changes_nothing(name):
     audio = noise(5000, 2)
-    build = functools.partial(EFFECTS[name].build, LEVELS[name], 44100, **seed_of(name))
+    drawn = drawn_for(EFFECTS[name], audio)
+    build = functools.partial(EFFECTS[name].build, LEVELS[name], 44100, **drawn)
     by_frame = build()(np.ascontiguousarray(audio))
     by_channel = build()(np.asfortranarray(audio))
     np.testing.assert_array_equal(by_frame, by_channel)
@@ -94,7 +90,7 @@ def test_the_memory_layout_changes_nothing(name):
 
 @pytest.mark.parametrize("name", [name for name, effect in EFFECTS.items() if not effect.stateful])
 def test_an_effect_that_says_it_has_no_state_has_none(name):
-    process = EFFECTS[name].build(LEVELS[name], 44100, **seed_of(name))
+    process = EFFECTS[name].build(LEVELS[name], 44100, **drawn_for(EFFECTS[name], noise(3000, 2)))
     first = process(noise(3000, 2))
     process(noise(3000, 2, seed=1))
     np.testing.assert_array_equal(process(noise(3000, 2)), first)
@@ -108,11 +104,13 @@ def test_gain_is_a_factor_and_pedalboards_to_the_bit(level):
     np.testing.assert_allclose(effected, audio * 10 ** (level / 20), rtol=4e-7)
 
 
+@pytest.mark.parametrize("name", [n for n, effect in EFFECTS.items() if effect.neutral is not None])
 @forms
-def test_gain_at_its_neutral_level_does_nothing(samplerate, channels):
-    audio = noise(4000, channels)
-    effected = EFFECTS["gain"].build(EFFECTS["gain"].neutral, samplerate)(audio)
+def test_an_effect_at_its_neutral_level_returns_its_input(name, samplerate, channels):
+    audio, effect = noise(4000, channels), EFFECTS[name]
+    effected = effect.build(effect.neutral, samplerate, **drawn_for(effect, audio))(audio)
     np.testing.assert_array_equal(effected, audio)
+    assert effect.n_frames(effect.neutral, len(audio)) == len(audio)
 
 
 @pytest.mark.parametrize("bits", range(1, 25))

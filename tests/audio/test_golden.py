@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.effects import EFFECTS
+from support.effect_contract import drawn_for, level_at
 from support.golden import check_golden, check_golden_model, read_clip
 from support.model_contract import choices_of
 
@@ -13,12 +14,7 @@ N_FRAMES = 4410
 
 def levels_of(effect, samplerate: int) -> list[str]:
     """Two levels inside the accepted range, as text."""
-    low, high = effect.range
-    if effect.scale == "log":
-        low, high = np.log(low), np.log(high)
-    levels = low + np.array([0.3, 0.6]) * (high - low)
-    levels = np.exp(levels) if effect.scale == "log" else levels
-    texts = [f"{level:.{effect.decimals}f}" for level in levels]
+    texts = [level_at(effect, share) for share in (0.3, 0.6)]
     assert not any(effect.find_fault(float(text), samplerate, 2) for text in texts)
     return texts
 
@@ -27,11 +23,12 @@ def levels_of(effect, samplerate: int) -> list[str]:
 def test_an_effect_gives_the_audio_it_gave(name):
     effect = EFFECTS[name]
     audio, samplerate = read_clip()
-    seed = {"seed": 1} if effect.needs_seed else {}
+    audio = audio[:N_FRAMES]
+    drawn = drawn_for(effect, audio)
     found = {}
     for level in levels_of(effect, samplerate):
-        process = effect.build(float(level), samplerate, **seed)
-        found[level] = np.asarray(process(audio[:N_FRAMES].copy()), np.float32)
+        process = effect.build(float(level), samplerate, **drawn)
+        found[level] = np.asarray(process(audio.copy()), np.float32)
     check_golden("effects", name, effect.version, found)
 
 

@@ -1,0 +1,26 @@
+"""What tests of every effect need: levels inside the accepted range, and what an effect draws."""
+
+import numpy as np
+
+from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects.levels import level_string
+
+
+def level_at(effect: Effect, share: float) -> str:
+    """The level at a share of the range, on the effect's scale, as text."""
+    low, high = effect.range
+    if effect.scale == "log":
+        level = low ** (1 - share) * high**share
+    else:
+        level = (1 - share) * low + share * high
+    text = f"{level:.4g}" if effect.decimals is None else f"{level:.{effect.decimals}f}"
+    return level_string(text, effect.decimals, effect.name)
+
+
+def drawn_for(effect: Effect, audio: np.ndarray) -> dict:
+    """What `Effect.build` gets for a clip besides level and sample rate."""
+    drawn = {"seed": 1} if effect.needs_seed else {}
+    if effect.needs_other:
+        rng = np.random.default_rng(2)
+        drawn["other"] = rng.uniform(-0.5, 0.5, audio.shape).astype(np.float32)
+    return drawn
