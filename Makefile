@@ -87,7 +87,7 @@ compare: .venv/.ready ## set two experiments side by side that have been run (A=
 verify: .venv/.ready ## compare all files of a finished run with its manifest (CONFIG=config/demo.yaml, or results/NAME)
 	@$(COMMAND) verify "$$CONFIG"
 
-tidy: .venv/.ready ## list what a config asks for no more, with sizes; DELETE=yes deletes exactly that
+tidy: .venv/.ready ## list files that a config no longer needs, with sizes; DELETE=yes deletes only these
 	@if [ -n "$$DELETE" ] && [ "$$DELETE" != yes ]; then \
 	    echo "error: DELETE is '$$DELETE', expected yes" >&2; exit 1; fi
 	@$(COMMAND) tidy "$$CONFIG" $(if $(DELETE),--delete)
@@ -131,10 +131,10 @@ calibrate: .venv/.ready ## write docs/calibration.md: what tables say of simulat
 fuzz: .venv/.ready ## put mutated audio files through indexing and rendering (COUNT=1000 SEED=5)
 	@$(RUN) python tools/run_benchmarks.py tests/audio/fuzz.py
 
-plan: .venv/.ready ## what a config would cost in disk and time (CONFIG=config/demo.yaml for another)
+plan: .venv/.ready ## estimate what a config costs in disk and time (CONFIG=config/demo.yaml for another)
 	@$(COMMAND) plan "$$CONFIG"
 
-missing: .venv/.ready ## what a config's run lacks, and where it goes (CONFIG=my.yaml): for machines without a network
+missing: .venv/.ready ## list what a config's run lacks, and where it belongs (CONFIG=my.yaml): for machines without a network
 	@$(COMMAND) missing "$$CONFIG"
 
 envs: .venv/.ready ## build every environment of envs/ and print where it is

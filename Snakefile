@@ -42,8 +42,8 @@ if not IS_MODULE:
 
 
 onstart:
-    checked(plan.check_writable)
-    checked(internals.refuse_jobs_left_on_slurm, workflow)
+    call_or_exit(plan.check_writable)
+    call_or_exit(internals.check_jobs_left_on_slurm, workflow)
 
 
 onsuccess:
@@ -57,7 +57,7 @@ onerror:
 rule all:
     default_target: IS_FIRST
     input:
-        checked(plan.figures),
+        call_or_exit(plan.figures),
         # All else that is kept too, what lies between as well: what was deleted is made again.
         lambda wildcards: plan.kept_outputs(),
         "<results>/manifest.json",

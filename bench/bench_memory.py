@@ -110,9 +110,9 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
 
 def find_job(name: str):
     """What the rule of a group of measures computes."""
-    from embedding_sensitivity.experiment.measures import jobs_of, shipped
+    from embedding_sensitivity.experiment.measures import group_measures, list_measures
 
-    return next(job for job in jobs_of(shipped()) if job.group.name == name)
+    return next(job for job in group_measures(list_measures()) if job.group.name == name)
 
 
 def child(*arguments: str) -> str:

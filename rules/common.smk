@@ -26,17 +26,17 @@ from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
 from embedding_sensitivity.experiment.closing import closing_lines, missing_downloads
-from embedding_sensitivity.experiment.measures import jobs_of, style_of
+from embedding_sensitivity.experiment.measures import group_measures, merge_style
 from embedding_sensitivity.experiment.plan import (
     PART,
     Plan,
-    carried,
-    code_of,
+    locate,
+    hash_code,
     conda_file,
-    unless_made,
+    skip_if_made,
 )
-from embedding_sensitivity.experiment.settings import canonical, collect_kinds
-from embedding_sensitivity.experiment.tables import declared
+from embedding_sensitivity.experiment.settings import dump_settings, collect_kinds
+from embedding_sensitivity.experiment.tables import find_declarations
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import (
     SHIELD,
@@ -50,7 +50,7 @@ from embedding_sensitivity.files.safe_names import rst_text
 find_programs_beside_python()
 
 
-def checked(function, *arguments):
+def call_or_exit(function, *arguments):
     """Call `function`; what it refuses ends the run in one line."""
     try:
         return function(*arguments)
@@ -58,21 +58,21 @@ def checked(function, *arguments):
         sys.exit(f"error: {error}")
 
 
-checked(check_encoding)
-checked(internals.check_environments_folder, workflow)
+call_or_exit(check_encoding)
+call_or_exit(internals.check_environments_folder, workflow)
 # Whether another workflow has this one as a module. Its report, handlers and configuration are its own.
 IS_MODULE = internals.is_module(workflow)
 # Of a module, the statement that gives the configuration: where that has it from is not known here.
 SOURCE = (
     f"module {__name__}: config"
     if IS_MODULE
-    else checked(internals.config_file, workflow, "config.yaml")
+    else call_or_exit(internals.config_file, workflow, "config.yaml")
 )
 if IS_MODULE:
-    checked(check_part_as_written, config, workflow.configfiles)
+    call_or_exit(check_part_as_written, config, workflow.configfiles)
 else:
-    checked(check_as_written, SOURCE)
-plan = checked(Plan, config, SOURCE)
+    call_or_exit(check_as_written, SOURCE)
+plan = call_or_exit(Plan, config, SOURCE)
 settings = plan.settings
 # A run starts from audio, or from embeddings that were made elsewhere.
 IMPORTED = plan.imported
@@ -81,7 +81,7 @@ IRMAS = not IMPORTED and settings.data.source == "irmas"
 EFFECTS, MODEL_NAMES, LABELS, RESULTS = plan.effects, plan.models, plan.labels, plan.results
 SINGLE_LABELS = settings.figures.labels
 # What each rule measure_<group> computes.
-JOBS = jobs_of(settings.all_measures)
+JOBS = group_measures(settings.all_measures)
 # Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
 # paper's size (`--set-threads measure_debiasing=11` for more); the demo's labels take less time than a
 # process takes to start.
@@ -101,7 +101,7 @@ if not IS_MODULE:
     shell.prefix(SHIELD)
 # What jobs of a machine share where the profile, or none, doesn't say.
 internals.share_resources(workflow, mem_mb=memory_mb() * 9 // 10, audio_slots=100, gpu=1)
-checked(internals.adapt, workflow)
+call_or_exit(internals.adapt, workflow)
 
 
 pathvars:
@@ -136,7 +136,7 @@ def declared_in(model: str) -> str | None:
 def inputs_of_part(wildcards) -> dict:
     """What a part of an effect's store, or of the originals', is embedded from."""
     effect = wildcards.get("effect")
-    return unless_made(
+    return skip_if_made(
         f"{RESULTS}/embeddings/{wildcards.model}/{effect or 'original'}/{wildcards.part}.h5",
         internals.is_forced(workflow, "embed_clips" if effect else "embed_original"),
         clips=f"{RESULTS}/clips.csv",
@@ -148,7 +148,7 @@ def inputs_of_part(wildcards) -> dict:
 def inputs_of_kept_audio(wildcards) -> dict:
     folder = f"{RESULTS}/audio_kept/{wildcards.effect}/{wildcards.part}"
     forced = internals.is_forced(workflow, "keep_audio")
-    return unless_made(folder, forced, clips=f"{RESULTS}/clips.csv")
+    return skip_if_made(folder, forced, clips=f"{RESULTS}/clips.csv")
 
 
 def inputs_of_index(wildcards) -> dict:
@@ -158,7 +158,7 @@ def inputs_of_index(wildcards) -> dict:
     return {"audio": given(audio), "split": given(split)}
 
 
-def in_report(path: str, caption: str, section: str, kind: str, figure=None):
+def add_to_report(path: str, caption: str, section: str, kind: str, figure=None):
     """An output, with its place and labels in the report."""
     figure = figure or targets.Figure("", "all", "all", "all")
     model = figure.model if figure.model == "all" else plan.title(figure.model)
@@ -166,47 +166,47 @@ def in_report(path: str, caption: str, section: str, kind: str, figure=None):
     return reported(path, caption=f"../report/{caption}.rst", category=section, labels=labels)
 
 
-def reported_figures(measure, kind) -> list:
+def list_report_figures(measure, kind) -> list:
     """The PNG files of one kind of a measure's figures, with their places in the report."""
     caption = "figure" if kind.caption else kind.name
     return [
-        in_report(f"<results>/figures/{f.stem}.png", caption, measure.section, kind.name, f)
-        for f in targets.figures_of(kind, settings)
+        add_to_report(f"<results>/figures/{f.stem}.png", caption, measure.section, kind.name, f)
+        for f in targets.list_figures(kind, settings)
     ]
 
 
-def reported_table(job, table):
+def place_table(job, table):
     """A table of a group; the report carries those that stay small, as downloads."""
     path = f"<results>/tables/{table.name}.csv"
     if not table.in_report:
         return path
     caption = "table" if table.caption else f"{table.name}_csv"
-    return in_report(path, caption, job.section_of(table), f"{table.name}.csv")
+    return add_to_report(path, caption, job.section_of(table), f"{table.name}.csv")
 
 
-def downloadable(table: str, section: str):
+def add_download(table: str, section: str):
     """A table of no measure that the report carries as a download."""
-    return in_report(f"<results>/tables/{table}.csv", f"{table}_csv", section, f"{table}.csv")
+    return add_to_report(f"<results>/tables/{table}.csv", f"{table}_csv", section, f"{table}.csv")
 
 
-def styled(kind) -> dict:
+def get_style(kind) -> dict:
     """The style of a kind of figure, the config's over its defaults."""
-    return style_of(kind, settings.figures.style.get(kind.name, {}))
+    return merge_style(kind, settings.figures.style.get(kind.name, {}))
 
 
-def of_the_papers_run(path: str):
+def require_papers_run(path: str):
     """An input that only the paper's own run has: another is told why it isn't."""
 
-    def path_or_refusal(wildcards) -> str:
-        checked(paper.check, settings)
+    def check_and_return(wildcards) -> str:
+        call_or_exit(paper.check, settings)
         return path
 
-    return path_or_refusal
+    return check_and_return
 
 
 def tables_of_both(wildcards) -> dict[str, list[str]]:
     """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
-    first, second = checked(comparison.tables_of_both, wildcards.a, wildcards.b)
+    first, second = call_or_exit(comparison.tables_of_both, wildcards.a, wildcards.b)
     return {
         table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first
     }
@@ -232,9 +232,9 @@ def say_what_is_missing() -> None:
 # or label that is markup must not become a link, or a piece of HTML, there.
 if not IS_MODULE:
     config["run"] = {
-        "clips": rst_text(checked(plan.source.describe)),
-        "dropped": checked(plan.describe_dropped),
-        "recordings": rst_text(checked(plan.describe_recordings)),
+        "clips": rst_text(call_or_exit(plan.source.describe)),
+        "dropped": call_or_exit(plan.describe_dropped),
+        "recordings": rst_text(call_or_exit(plan.describe_recordings)),
         "labels": [rst_text(label) for label in LABELS],
         "effects": EFFECT_WORDS,
         "models": [rst_text(plan.title(model)) for model in MODEL_NAMES],

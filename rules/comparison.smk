@@ -2,12 +2,12 @@
 # snakemake results/comparisons/A/B/auc.pdf, or `make compare A=... B=...`.
 rule tabulate_paper_comparison:
     input:
-        table1=of_the_papers_run("<results>/tables/table1.csv"),
+        table1=require_papers_run("<results>/tables/table1.csv"),
         auc="<results>/tables/auc.csv",
-        paper_table1=given(carried("data/paper/table1_global_r2.csv")),
-        paper_fig4=given(carried("data/paper/fig4_auc.csv")),
+        paper_table1=given(locate("data/paper/table1_global_r2.csv")),
+        paper_fig4=given(locate("data/paper/fig4_auc.csv")),
     output:
-        downloadable("paper_comparison", "5. The paper's numbers"),
+        add_download("paper_comparison", "5. The paper's numbers"),
     log:
         "<logs>/tables/paper_comparison.log",
     benchmark:
@@ -18,7 +18,7 @@ rule tabulate_paper_comparison:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("tabulate_paper_comparison", *declared("table1", "auc")),
+        code=hash_code("tabulate_paper_comparison", *find_declarations("table1", "auc")),
         models=paper.compared_models(settings),
         effects=paper.compared_effects(settings),
     message:
@@ -46,8 +46,8 @@ rule draw_paper_table1:
     conda:
         "../envs/analysis.yaml"
     params:
-        code=code_of("draw_paper_table1"),
-        style=styled(collect_kinds(())["paper_table1"]),
+        code=hash_code("draw_paper_table1"),
+        style=get_style(collect_kinds(())["paper_table1"]),
     message:
         "Drawing Table I beside the paper's"
     script:
@@ -81,9 +81,9 @@ rule draw_paper_auc:
     conda:
         "../envs/analysis.yaml"
     params:
-        code=code_of("draw_paper_auc", *declared("auc")),
+        code=hash_code("draw_paper_auc", *find_declarations("auc")),
         effect=lambda wildcards: plan.describe_effect(wildcards.effect),
-        style=styled(collect_kinds(())["paper_auc"]),
+        style=get_style(collect_kinds(())["paper_auc"]),
     message:
         "Drawing {wildcards.model}, {wildcards.effect} and {wildcards.label} over Fig. 4"
     script:
@@ -109,7 +109,7 @@ rule compare_experiments:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("compare_experiments", *declared("global_r2", "table1", "auc")),
+        code=hash_code("compare_experiments", *find_declarations("global_r2", "table1", "auc")),
     message:
         "Setting {wildcards.b} beside {wildcards.a}"
     script:
@@ -132,7 +132,7 @@ rule draw_comparison:
     conda:
         "../envs/analysis.yaml"
     params:
-        code=code_of("draw_comparison"),
+        code=hash_code("draw_comparison"),
     message:
         "Drawing how far {wildcards.b} lies from {wildcards.a}"
     script:

@@ -45,7 +45,7 @@ if "irmas" in plan.source.downloads:
         resources:
             mem_mb=500,
         params:
-            code=code_of("download_irmas"),
+            code=hash_code("download_irmas"),
             url=settings.mirrors.get("irmas"),
         message:
             "Fetching IRMAS (CC BY-NC-SA 3.0) and unpacking it"
@@ -69,7 +69,7 @@ if "split" in plan.source.downloads:
         resources:
             mem_mb=500,
         params:
-            code=code_of("download_split"),
+            code=hash_code("download_split"),
             url=settings.mirrors.get("split"),
         message:
             "Fetching the authors' split"
@@ -89,12 +89,12 @@ rule index_clips:
     output:
         clips=as_indexed("<results>/clips.csv"),
         report=as_indexed(
-            in_report(
+            add_to_report(
                 "<results>/clips_report.csv", "clips_report_csv", "Clips", "clips_report.csv"
             )
         ),
-        dropped=as_indexed(downloadable("dropped_clips", "Clips")),
-        recordings=as_indexed(downloadable("recordings", "Clips")),
+        dropped=as_indexed(add_download("dropped_clips", "Clips")),
+        recordings=as_indexed(add_download("recordings", "Clips")),
     log:
         "<logs>/index_clips.log",
     benchmark:

@@ -113,7 +113,7 @@ rule assemble_effect:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("assemble_effect"),
+        code=hash_code("assemble_effect"),
         levels=lambda wildcards: plan.levels(wildcards.effect),
         attributes=lambda wildcards: plan.store_attributes(wildcards.model, wildcards.effect),
     message:

@@ -9,10 +9,10 @@ for measure in settings.all_measures:
             input:
                 **targets.figure_inputs(measure, kind, MODEL_NAMES, EFFECTS),
             output:
-                png=reported_figures(measure, kind),
+                png=list_report_figures(measure, kind),
                 pdf=[
                     f"<results>/figures/{figure.stem}.pdf"
-                    for figure in targets.figures_of(kind, settings)
+                    for figure in targets.list_figures(kind, settings)
                 ],
             log:
                 f"<logs>/figures/{kind.name}.log",
@@ -22,7 +22,7 @@ for measure in settings.all_measures:
             conda:
                 "../envs/analysis.yaml"
             params:
-                code=code_of("draw", (measure.file, (kind.draw,))),
+                code=hash_code("draw", (measure.file, (kind.draw,))),
                 measure=measure.address,
                 kind=kind.name,
                 models=MODEL_NAMES,
@@ -30,7 +30,7 @@ for measure in settings.all_measures:
                 labels=LABELS,
                 single_labels=SINGLE_LABELS,
                 effects=EFFECT_WORDS,
-                style=styled(kind),
+                style=get_style(kind),
                 caption=kind.caption,
             message:
                 f"Drawing {kind.name}"

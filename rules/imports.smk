@@ -12,7 +12,7 @@ rule index_embeddings:
     output:
         clips="<results>/clips.csv",
         report="<results>/clips_report.csv",
-        recordings=downloadable("recordings", "Clips"),
+        recordings=add_download("recordings", "Clips"),
     log:
         "<logs>/index_embeddings.log",
     benchmark:
@@ -23,7 +23,7 @@ rule index_embeddings:
     resources:
         mem_mb=500,
     params:
-        code=code_of("index_embeddings"),
+        code=hash_code("index_embeddings"),
         labels=LABELS,
     message:
         "Indexing the clips of the split"
@@ -46,7 +46,7 @@ rule import_original:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("import_original"),
+        code=hash_code("import_original"),
     message:
         "Importing {wildcards.model}'s embeddings of the original clips"
     script:
@@ -71,7 +71,7 @@ rule import_effect:
     resources:
         mem_mb=4000,
     params:
-        code=code_of("import_effect"),
+        code=hash_code("import_effect"),
         levels=lambda wildcards: plan.levels(wildcards.effect),
         unit=lambda wildcards: settings.declared[wildcards.effect].unit,
     message:

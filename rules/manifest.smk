@@ -8,7 +8,7 @@ rule write_manifest:
         audio=ancient(plan.source.audio) if IRMAS else given(plan.source.audio),
         split=given(plan.source.split),
         weights=given(plan.all_weights()),
-        embeddings=given(plan.given_embeddings()),
+        embeddings=given(plan.list_imported_files()),
         published_numbers=given(plan.published_numbers()),
     output:
         "<results>/manifest.json",
@@ -26,7 +26,7 @@ rule write_manifest:
         code=lambda wildcards: plan.code_version(),
         user_files=settings.user_files,
         # As text, so that the order of its keys is no change.
-        config=json.dumps(canonical(settings), sort_keys=True),
+        config=json.dumps(dump_settings(settings), sort_keys=True),
         stacks=plan.stacks(),
         downloads=plan.downloads(),
         pinned=plan.pinned_weights(),

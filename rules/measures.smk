@@ -22,13 +22,13 @@ for job in (job for job in JOBS if job.tables):
             mem_mb=targets.memory_of(job.group),
             runtime=targets.minutes_of(job.group),
         params:
-            code=code_of("measure", *job.computed_by()),
+            code=hash_code("measure", *job.list_code()),
             models=targets.models_of(job, MODEL_NAMES),
             labels=LABELS,
             neutral=lambda wildcards: settings.declared[wildcards.effect].neutral,
             log_scale=lambda wildcards: settings.declared[wildcards.effect].scale == "log",
             mild_end=lambda wildcards: settings.declared[wildcards.effect].mild_end,
-            measures=job.chosen(settings),
+            measures=job.list_calls(settings),
         message:
             targets.message_of(job.group)
         script:

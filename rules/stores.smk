@@ -17,7 +17,7 @@ rule assemble_model:
     resources:
         mem_mb=1000,
     params:
-        code=code_of("assemble_model"),
+        code=hash_code("assemble_model"),
     message:
         "Assembling {wildcards.model}'s store"
     script:

@@ -9,7 +9,7 @@ for job in JOBS:
                 **targets.parts_of_tables(job.results, MODEL_NAMES, EFFECTS),
                 **{name: f"<results>/tables/{name}.csv" for name in job.sources},
             output:
-                **{table.name: reported_table(job, table) for table in job.results},
+                **{table.name: place_table(job, table) for table in job.results},
             log:
                 f"<logs>/tables/{job.group.name}.log",
             benchmark:
@@ -20,8 +20,8 @@ for job in JOBS:
             resources:
                 mem_mb=2000,
             params:
-                code=code_of("tabulate_measures", *job.called(*job.derivations)),
-                measures=[chosen[:2] for chosen in job.chosen(settings)],
+                code=hash_code("tabulate_measures", *job.list_files(*job.derivations)),
+                measures=[chosen[:2] for chosen in job.list_calls(settings)],
                 captions=[table.caption for table in job.results if table.caption],
             message:
                 f"Writing the tables of {job.group.name}"
@@ -44,7 +44,7 @@ rule tabulate_provenance:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("tabulate_provenance"),
+        code=hash_code("tabulate_provenance"),
     message:
         "Writing down what the embeddings were made of"
     script:

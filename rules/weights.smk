@@ -3,9 +3,9 @@ import re
 
 from embedding_sensitivity.downloads import published_files
 
-checked(published_files.check_mirrors, settings.mirrors, SOURCE, settings.sources)
-checked(published_files.check_local_weights, settings.choices, SOURCE)
-checked(plan.check_weights)
+call_or_exit(published_files.check_mirrors, settings.mirrors, SOURCE, settings.sources)
+call_or_exit(published_files.check_local_weights, settings.choices, SOURCE)
+call_or_exit(plan.check_weights)
 
 
 # On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept

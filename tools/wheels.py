@@ -16,7 +16,7 @@ REQUIREMENTS = re.compile(r"<<'EOR'\n(.*?)^EOR$", re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-def normalised(name: str) -> str:
+def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -24,11 +24,11 @@ def fetch(python: str | Path, post_deploy: Path, folder: Path) -> None:
     """Fetch what an environment has, with its pip: wheels, and what its post-deploy script pins."""
     text = post_deploy.read_text(encoding="utf-8") if post_deploy.exists() else ""
     pinned = "".join(REQUIREMENTS.findall(text))
-    own = {normalised(NAME.match(line)[0]) for line in pinned.splitlines()}
+    own = {normalise(NAME.match(line)[0]) for line in pinned.splitlines()}
     frozen = subprocess.check_output(
         [python, "-I", "-m", "pip", "list", "--format=freeze", "--exclude-editable"], text=True
     )
-    listed = [line for line in frozen.splitlines() if normalised(NAME.match(line)[0]) not in own]
+    listed = [line for line in frozen.splitlines() if normalise(NAME.match(line)[0]) not in own]
     _pip(python, "wheel", "\n".join(listed), "--wheel-dir", folder)
     if pinned:
         # Files of these hashes, source archives too; pip looks into those as the script does.

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 from embedding_sensitivity.experiment.measures import (  # noqa: E402  (needs the path set above)
     COMMON,
     Table,
-    shipped,
+    list_measures,
 )
 from embedding_sensitivity.experiment.settings import collect_kinds  # noqa: E402
 from embedding_sensitivity.experiment.tables import OTHERS  # noqa: E402
@@ -23,7 +23,7 @@ from embedding_sensitivity.experiment.tables import OTHERS  # noqa: E402
 
 def all_tables() -> list[Table]:
     """The tables of the results folder, in the order of the report's sections."""
-    measured = [table for m in shipped() for table in m.tables if table.is_result]
+    measured = [table for m in list_measures() for table in m.tables if table.is_result]
     others = ("dropped_clips", "recordings", "paper_comparison")
     return [*measured, *(OTHERS[name] for name in others)]
 
@@ -60,7 +60,7 @@ def write_measures() -> str:
                 ", ".join(f"`{table.name}`" for table in measure.tables if table.is_result),
                 ", ".join(f"`{kind.name}`" for kind in measure.figures),
             )
-            for measure in shipped()
+            for measure in list_measures()
         ),
     )
 
@@ -87,7 +87,7 @@ def write_figures() -> str:
                 kind.shows,
                 ", ".join(f"`{key}` ({shown(value)})" for key, value in kind.defaults.items()),
             )
-            for kind in collect_kinds(shipped()).values()
+            for kind in collect_kinds(list_measures()).values()
         ),
     )
 

@@ -3,8 +3,8 @@
 import json
 
 from embedding_sensitivity.analysis.comparison import (
+    describe_differences,
     differing,
-    in_words,
     join,
     read_provenance,
     summarise,
@@ -25,7 +25,7 @@ def main(snakemake) -> None:
     write_table(made.summary, "comparison_summary", summarise(joined["global_r2"], joined["auc"]))
     stores = [read_provenance(path) for path in given.provenance]
     differences = differing(*stores)
-    log.info("%s against %s: %s", names.a, names.b, in_words(differences))
+    log.info("%s against %s: %s", names.a, names.b, describe_differences(differences))
     if "data_sha256" in differences:
         log.warning(
             "%s and %s are of different clips: a move is not the protocol's alone", names.a, names.b

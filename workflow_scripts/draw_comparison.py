@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib
 
-from embedding_sensitivity.analysis.comparison import in_words
+from embedding_sensitivity.analysis.comparison import describe_differences
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
 from embedding_sensitivity.figures.style import rc_of, save_figure
@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     configure_logging(snakemake, packages=("matplotlib",))
     given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
     found = json.loads(Path(given.provenance).read_text(encoding="utf-8"))
-    subject = (names.a, names.b), in_words(found["differing"])
+    subject = (names.a, names.b), describe_differences(found["differing"])
     with matplotlib.rc_context(rc_of({"font_size": 7.0})):
         rows = read_table(given.global_r2, "comparison_global_r2")
         save_figure(comparison_r2_figure(*subject, rows), made.r2)

@@ -5,7 +5,7 @@ from pathlib import Path
 from embedding_sensitivity.downloads.fetch import fetch, gunzip, pin_unpacked, place
 from embedding_sensitivity.downloads.published_files import source_of, sources_of
 from embedding_sensitivity.files.logs import configure_logging
-from embedding_sensitivity.models import model_named
+from embedding_sensitivity.models import find_model
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 # OpenL3's unpacked weights have 19 MB.
@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake)
     output = Path(snakemake.output[0])
     resources = output.parents[1]
-    model = model_named(snakemake.params.model, snakemake.params.declared_in)
+    model = find_model(snakemake.params.model, snakemake.params.declared_in)
     source, lock = source_of(output.name, sources_of([model])), resources / "weights.lock"
     path = fetch(
         source,

@@ -3,10 +3,10 @@
 from embedding_sensitivity.experiment.paper import (
     compare_fig4,
     compare_table1,
+    list_unmatched,
     read_fig4,
     read_table1,
-    summary,
-    without_counterpart,
+    summarise,
 )
 from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.files.logs import configure_logging
@@ -21,9 +21,9 @@ def main(snakemake) -> None:
         read_table1(given.paper_table1), read_table(given.table1, "table1"), *covered
     ) + compare_fig4(read_fig4(given.paper_fig4), read_table(given.auc, "auc"), *covered)
     write_table(snakemake.output[0], "paper_comparison", rows)
-    for line in summary(rows):
+    for line in summarise(rows):
         log.info("%s", line)
-    for line in without_counterpart(rows):
+    for line in list_unmatched(rows):
         log.warning("%s", line)
 
 

@@ -33,7 +33,7 @@ def main(snakemake) -> None:
         "protocol": config.get("protocol"),
         "config": {"sha256": manifest.hash_text(config), "settings": config},
         "code": manifest.code_version(code, params.root) | manifest.commit_of(params.root),
-        "environments": manifest.environments(params.stacks, params.root, sys.prefix),
+        "environments": manifest.describe_environments(params.stacks, params.root, sys.prefix),
         "inputs": inputs,
         "folders": params.folders,
         "pinned": params.pinned,

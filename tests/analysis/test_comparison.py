@@ -117,12 +117,12 @@ def test_what_differs_is_named():
         "protocol.audio": [["pcm16"], ["float32"]],
         "protocol.reverb_state": [["carried"], ["reset"]],
     }
-    words = comparison.in_words(found)
+    words = comparison.describe_differences(found)
     assert words == "audio pcm16 to float32; reverb_state carried to reset"
     assert comparison.differing(first, first) == {}
-    assert comparison.in_words({}) == "same protocol and clips"
+    assert comparison.describe_differences({}) == "same protocol and clips"
     other = [{**entry, "data_sha256": "2e"} for entry in first]
-    assert comparison.in_words(comparison.differing(first, other)) == "other clips"
+    assert comparison.describe_differences(comparison.differing(first, other)) == "other clips"
     assert comparison.differing(first, [store("gain", "pcm16")]) == {}
     with pytest.raises(InputError, match="no model and effect is in both experiments"):
         comparison.differing(first, [store("bitcrush", "pcm16")])

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from test_figures import IRMAS, LONG, as_read, check_texts, effect_params, words
 
-from embedding_sensitivity.experiment.measures import style_of
+from embedding_sensitivity.experiment.measures import merge_style
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 
@@ -60,7 +60,7 @@ def made_up(models, labels) -> dict[str, list[dict]]:
 
 def draw(kind, models, labels, rows=None):
     rows = as_read(made_up(models, labels)[KINDS[kind]]) if rows is None else rows
-    style = style_of(FIGURES[kind], {})
+    style = merge_style(FIGURES[kind], {})
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
         make = getattr(module, f"{kind}_figure")

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from embedding_sensitivity.experiment.measures import style_of
+from embedding_sensitivity.experiment.measures import merge_style
 from embedding_sensitivity.experiment.tables import format_value, write_table
 from embedding_sensitivity.figures import drawing
 from embedding_sensitivity.figures.fonts import choose_fonts
@@ -147,7 +147,7 @@ def as_read(rows) -> list[dict[str, str]]:
 
 def draw(kind, labels, effect, model="musicnn", style=(), rows=None, **how):
     """One figure, not saved; of `rows` of each of its tables, if they are given."""
-    style = style_of(KINDS[kind], dict(style))
+    style = merge_style(KINDS[kind], dict(style))
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
         make = getattr(module, f"{kind}_figure")
@@ -576,7 +576,7 @@ def draw_table1(models, effects, rows, saturated=()):
          "saturated": "1" if (model, effect, label) in saturated else "0"}
         for model in models for effect in effects for label in ("cello", "flute")
     ]  # fmt: skip
-    style = style_of(KINDS["table1"], {})
+    style = merge_style(KINDS["table1"], {})
     with matplotlib.rc_context(rc_of(style)):
         return table1_figure(models, effects, style, rows, r2)
 
@@ -650,12 +650,12 @@ def test_texts_of_table1_are_legible_in_any_size(models, effects):
 )
 def test_a_style_that_cannot_be_taken_is_named(kind, style, named):
     with pytest.raises(InputError, match=f"figures.style.{kind}.{named}: .*expected"):
-        style_of(KINDS[kind], style)
+        merge_style(KINDS[kind], style)
 
 
 def test_styles_default_to_what_they_accept():
     for kind in KINDS.values():
-        assert style_of(kind, kind.defaults) == kind.defaults
+        assert merge_style(kind, kind.defaults) == kind.defaults
 
 
 @pytest.mark.parametrize(

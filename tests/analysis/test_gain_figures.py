@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_figures import IRMAS, LONG, VARIANTS, as_read, check_texts, effect_params, words
 
 from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
-from embedding_sensitivity.experiment.measures import style_of
+from embedding_sensitivity.experiment.measures import merge_style
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.figures.auc_gain import auc_gain_figure
 from embedding_sensitivity.figures.displacement import displacement_figure
@@ -68,7 +68,7 @@ def orders(model, labels, effect):
 
 
 def draw(kind, labels, effect, rows=None, **given):
-    style = style_of(FIGURES[kind], given)
+    style = merge_style(FIGURES[kind], given)
     axis = EffectAxis.of(effect)
     with matplotlib.rc_context(rc_of(style)):
         if kind == "auc_gain":
@@ -184,7 +184,7 @@ def test_displacement_lines_are_means_and_bands_ranges_over_labels():
 def test_frechet_and_relative_displacement_need_a_distance_between_labels():
     effect = effect_params("lowpass", 6)
     rows = as_read({**row, "relative": None} for row in displacements("clap", ["cello"], effect))
-    style = style_of(FIGURES["displacement"], {})
+    style = merge_style(FIGURES["displacement"], {})
     with matplotlib.rc_context(rc_of(style)):
         figure = displacement_figure(["clap"], EffectAxis.of(effect), style, rows, [])
     assert [len(panel.lines) for panel in figure.axes[:5]] == [1, 0, 0, 1, 1]

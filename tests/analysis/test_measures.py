@@ -7,7 +7,7 @@ from test_figures import effect_params
 
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import write_store
-from embedding_sensitivity.experiment.measures import jobs_of, shipped
+from embedding_sensitivity.experiment.measures import group_measures, list_measures
 from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.figures.drawing import list_subjects
 from embedding_sensitivity.figures.style import EffectAxis
@@ -44,7 +44,7 @@ def measured(tmp_path_factory):
     write_clips(folder / "clips.csv", clips)
     given = {"stores": [folder / "gain.h5"], "originals": [folder / "original.h5"]}
     directions = {"directions": [folder / "directions.h5"]}
-    jobs = [job for job in jobs_of(shipped()) if job.tables]
+    jobs = [job for job in jobs_of(list_measures()) if job.tables]
     for job in sorted(jobs, key=lambda job: not job.group.fits_directions):
         made = tables_in(folder, job.group.name)
         read = given | {"clips": folder / "clips.csv"}
@@ -53,7 +53,7 @@ def measured(tmp_path_factory):
         elif job.needs_directions:
             read |= directions
         run_group(job.group.name, read, made, LABELS, effect="gain", **OPTIONS)
-    derived = [(measure, table) for measure in shipped() for table in measure.tables]
+    derived = [(measure, table) for measure in list_measures() for table in measure.tables]
     # Those of other jobs' tables after what those jobs derive.
     for measure, table in sorted(derived, key=lambda each: bool(jobs_of(each[:1])[0].sources)):
         if table.derived_from:
@@ -63,7 +63,7 @@ def measured(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("measure", shipped(), ids=lambda measure: measure.name)
+@pytest.mark.parametrize("measure", list_measures(), ids=lambda measure: measure.name)
 def test_it_fills_its_tables_and_draws_its_figures(measured, tmp_path, measure):
     for table in measure.tables:
         rows = read_table(measured / f"{table.name}.csv", table)

@@ -16,7 +16,7 @@ import draw_paper_auc
 import draw_paper_table1
 import tabulate_paper_comparison
 from embedding_sensitivity.experiment import paper
-from embedding_sensitivity.experiment.measures import style_of
+from embedding_sensitivity.experiment.measures import merge_style
 from embedding_sensitivity.experiment.tables import find_table, read_table, write_table
 from embedding_sensitivity.figures import comparison as comparison_figures
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
@@ -191,8 +191,8 @@ def test_what_the_run_lacks_stays_with_nothing_beside_it(auc, table1, capsys):
     ]
     assert [row["train"] for row in without] == [row["train"] for row in expected]
     said = capsys.readouterr().err
-    assert "nothing of this run beside 63 x roc_auc panns gain organ pca_absolute\n" in said
-    assert "nothing of this run beside 2 x roc_auc clap lowpass guitar_acc pca_absolute\n" in said
+    assert "not in this run: 63 x roc_auc panns gain organ pca_absolute\n" in said
+    assert "not in this run: 2 x roc_auc clap lowpass guitar_acc pca_absolute\n" in said
     assert f"Fig. 4: {1127 - len(without)} of 1127" in said
 
 
@@ -256,7 +256,7 @@ def test_a_file_that_is_not_the_papers_is_refused(tmp_path, text, said):
 
 
 def drawn(make, kind: str, *arguments):
-    style = style_of(KINDS[kind], {})
+    style = merge_style(KINDS[kind], {})
     with matplotlib.rc_context(rc_of(style)):
         figure = make(*arguments[:-1], style, *arguments[-1])
         FigureCanvasAgg(figure).draw()

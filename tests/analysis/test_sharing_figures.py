@@ -7,7 +7,7 @@ from jobs import KINDS as FIGURES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_figures import IRMAS, LONG, as_read, check_texts, effect_params, words
 
-from embedding_sensitivity.experiment.measures import load, style_of
+from embedding_sensitivity.experiment.measures import load, merge_style
 from embedding_sensitivity.figures.drawing import Subject
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 
@@ -64,7 +64,7 @@ def draw(kind, models, labels, effects, change=lambda tables: None):
     tables = {name: [row for of in found for row in of[name]] for name in found[0]}
     change(tables)
     tables = {name: as_read(rows) for name, rows in tables.items()}
-    style = style_of(FIGURES[kind], {})
+    style = merge_style(FIGURES[kind], {})
     measure = load(MEASURES[kind])
     with matplotlib.rc_context(rc_of(style)):
         subject = Subject(kind, models, labels, [EffectAxis.of(effect) for effect in effects])

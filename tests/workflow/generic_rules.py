@@ -1,16 +1,18 @@
 """The rules that the measures' declarations make: names, and where their benchmarks are."""
 
-from embedding_sensitivity.experiment.measures import jobs_of, shipped
+from embedding_sensitivity.experiment.measures import group_measures, list_measures
 from embedding_sensitivity.experiment.targets import folder_of
 
-JOBS = jobs_of(shipped())
+JOBS = jobs_of(list_measures())
 MEASURE = {
     f"measure_{job.group.name}": f"analysis/{folder_of(job)}.tsv" for job in JOBS if job.tables
 }
 TABULATE = {
     f"tabulate_{job.group.name}": f"tables/{job.group.name}.tsv" for job in JOBS if job.results
 }
-DRAW = {f"draw_{kind.name}": f"figures/{kind.name}.tsv" for m in shipped() for kind in m.figures}
+DRAW = {
+    f"draw_{kind.name}": f"figures/{kind.name}.tsv" for m in list_measures() for kind in m.figures
+}
 # Those that run where Snakemake does.
 LOCAL = TABULATE | DRAW
 ALL = MEASURE | LOCAL

@@ -85,10 +85,10 @@ def replace_by(make):
 
 UNREADABLE = {
     "empty": (replace_by(lambda path: path.touch()), "the file is empty"),
-    "text": (replace_by(lambda path: path.write_text("no audio" * 99)), "nothing is recognised"),
+    "text": (replace_by(lambda path: path.write_text("no audio" * 99)), "not a known kind of audio file"),
     "dangling link": (replace_by(lambda path: path.symlink_to("none")), "cannot be read: it is no"),
     "folder": (replace_by(lambda path: path.mkdir()), None),
-    "pipe": (replace_by(os.mkfifo), "cannot be read: it is no plain file"),
+    "pipe": (replace_by(os.mkfifo), "cannot be read: it is not a regular file"),
     "cut": (cut, "is cut short: its header tells of 8820 bytes of audio, 4388 are there"),
     "joined": (lambda path: path.write_bytes(2 * path.read_bytes()), "is joined to its end"),
     "rate": (lambda path: write_clip(path, rate=500), "has a sample rate of 500 Hz, expected"),

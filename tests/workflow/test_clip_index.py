@@ -189,7 +189,7 @@ def test_of_what_it_made_before_only_another_index_tells(rendered):
 
 def test_an_index_made_again_by_force_refuses_other_clips(indexed):
     again = plan()
-    with pytest.raises(InputError, match="the clips are others than those of the index before"):
+    with pytest.raises(InputError, match="the clips changed since they were indexed before"):
         index(again, clips()[1:])
     # The next plan calls them by another name.
     assert plan().identity != indexed

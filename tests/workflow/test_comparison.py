@@ -120,9 +120,12 @@ def test_a_comparison_computes_nothing_of_the_experiments(both):
         ("results/comparisons/tiny/tiny/r2.png", "error: tiny against itself: name two"),
         (
             "results/tiny/tables/paper_comparison.csv",
-            "error: no comparison with the paper, which is for its own run: data.source is demo",
+            "error: this run cannot be compared with the paper: data.source is demo",
         ),
-        ("results/tiny/figures/paper_table1.png", "error: no comparison with the paper"),
+        (
+            "results/tiny/figures/paper_table1.png",
+            "error: this run cannot be compared with the paper",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_line(finished, target, said):

@@ -17,11 +17,11 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/cas
 
 # What YAML reads otherwise than it is written: line, key, and what the message says of it.
 MISREAD = {
-    "key twice": ("a: 1\nb: 2\na: 3\n", 3, "a: is there twice, first in line 1"),
-    "key twice below": ("effects:\n  gain: {}\n  gain: {}\n", 3, "effects.gain: is there twice"),
-    "key twice in braces": ("a: {b: 1,\n c: 2, b: 3}\n", 2, "a.b: is there twice"),
-    "key twice, quoted": ("a: 1\n'a': 2\n", 2, "a: is there twice"),
-    "JSON": ('{"a": 1,\n\t"a": 2}\n', 2, "a: is there twice, first in line 1"),
+    "key twice": ("a: 1\nb: 2\na: 3\n", 3, "a: is repeated, first in line 1"),
+    "key twice below": ("effects:\n  gain: {}\n  gain: {}\n", 3, "effects.gain: is repeated"),
+    "key twice in braces": ("a: {b: 1,\n c: 2, b: 3}\n", 2, "a.b: is repeated"),
+    "key twice, quoted": ("a: 1\n'a': 2\n", 2, "a: is repeated"),
+    "JSON": ('{"a": 1,\n\t"a": 2}\n', 2, "a: is repeated, first in line 1"),
     "octal": ("a: [-10,\n  -040]\n", 2, "a.1: -040 is read as octal, -32: drop the zero"),
     "octal number": ("a: 0500\n", 1, "a: 0500 is read as octal, 320"),
     "base 60": ("a: 1:30\n", 1, "a: 1:30 is read in base 60, as 90: write the number"),
@@ -46,7 +46,7 @@ merged: {<<: *base, a: 3}
 again: *base
 """
 UNREADABLE = {
-    "tab": (b"a: 1\ndata:\n\tb: 2\n", "line 3: a tab where YAML allows blanks alone"),
+    "tab": (b"a: 1\ndata:\n\tb: 2\n", "line 3: a tab where YAML allows only spaces"),
     "bracket": (b"a: [1, 2\nb: {c: 3}\n", "line 2: while parsing a flow sequence, expected"),
     "quote": (b"a: 'b\n", "line 2: while scanning a quoted scalar, found unexpected end"),
     "Latin-1": ("a: 1\nb: Flöte\n".encode("latin-1"), "line 2: byte 0xf6 is not UTF-8: save the"),
@@ -112,7 +112,7 @@ def test_a_text_with_a_mark_of_its_encoding_is_read(tmp_path, encoding, monkeypa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("dupkey.yaml", "line 9: effects: is there twice, first in line 4"),
+        ("dupkey.yaml", "line 9: effects: is repeated, first in line 4"),
         ("octal.yaml", "line 5: effects.gain.levels.0: -040 is read as octal, -32"),
         ("braces.yaml", "experiment: is missing"),
         ("latin1.yaml", "line 1: byte 0xf6 is not UTF-8"),
@@ -163,7 +163,7 @@ def test_a_module_is_told_the_same_of_its_outer_workflows_file(project, tmp_path
     said = [line for line in done.output.splitlines() if line.startswith("error: ")]
     where = f"{key}.effects" if key else "effects"
     assert said == [
-        f"error: outer.yaml: line {second}: {where}: is there twice, first in line {first}: remove "
+        f"error: outer.yaml: line {second}: {where}: is repeated, first in line {first}: remove "
         "one of them"
     ]
     assert "Traceback" not in done.output

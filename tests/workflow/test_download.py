@@ -189,7 +189,7 @@ def test_a_server_that_goes_on_elsewhere_is_asked_again(get):
 def test_ever_the_same_cut_ends(get, server):
     """A server without ranges that never gets further must not be asked for ever."""
     message = refused(get, UNSIZED, cut_without_ranges(1000))
-    assert "cut short after 1,000 of 300,000 bytes; 5 retries did not help" in message
+    assert "cut short after 1,000 of 300,000 bytes; 5 retries failed" in message
     assert len(server.requests) == 6
 
 
@@ -272,7 +272,7 @@ def test_a_refusal_is_not_asked_again(get, server, code):
 )
 def test_an_html_page_is_not_the_file(get, server, folder, kind, page):
     message = refused(get, UNSIZED, whole(page, kind=kind))
-    assert "the server sent an HTML page in place of the file" in message
+    assert "the server sent an HTML page instead of the file" in message
     assert len(server.requests) == 1
     assert not any(left_behind(folder).values())
 
@@ -313,7 +313,7 @@ def test_a_missing_chunk_is_a_cut(get):
 
 def test_a_silent_server(get, server):
     message = refused(get, SOURCE, server.hang, timeout_s=0.05)
-    assert "the server was silent for 0.05 s; 5 retries did not help" in message
+    assert "the server was silent for 0.05 s; 5 retries failed" in message
 
 
 def test_a_server_that_falls_silent_keeps_what_it_sent(get, server):
@@ -335,7 +335,7 @@ def test_no_name(get, monkeypatch):
 
     monkeypatch.setattr(download.socket, "getaddrinfo", unresolved)
     message = refused(get, SOURCE, url=None)
-    assert "https://example.invalid/thing.bin: the server's name can't be resolved" in message
+    assert "https://example.invalid/thing.bin: the server's name is unknown" in message
 
 
 def test_a_server_without_tls(get, server):
@@ -372,7 +372,7 @@ def test_a_full_disk(get, server, folder):
         ("http://example.invalid/thing.bin", "is plain HTTP"),
         ("http://127.0.0.1.example.invalid/thing.bin", "is plain HTTP"),
         ("http://10.0.0.1/thing.bin", "is plain HTTP"),
-        ("ftp://127.0.0.1/thing.bin", "is no address of a file, expected https://"),
+        ("ftp://127.0.0.1/thing.bin", "is not an address of a file, expected https://"),
         ("http://me:secret@127.0.0.1/thing.bin", "has a user name or password in it"),
     ],
 )
@@ -380,7 +380,7 @@ def test_no_other_address_is_asked(get, server, folder, address, reason):
     assert f"thing.bin: {address}: {reason}" in refused(get, SOURCE, status(200), url=address)
     assert server.requests == []
     message = refused(get, SOURCE, status(302, Location=address))
-    assert f"the server sends on to {address}, which {reason}" in message
+    assert f"the server redirects to {address}, which {reason}" in message
     assert len(server.requests) == 1
     assert left_behind(folder) == {}
 
@@ -393,7 +393,7 @@ def test_who_asked_by_https_is_not_sent_on_to_plain_http():
         return handler.redirect_request(Request(start), None, 302, "Found", Message(), end)
 
     for end in ("http://127.0.0.1/f", "http://localhost/f", "http://[::1]/f"):
-        with pytest.raises(download._Unfit, match=f"sends on to {re.escape(end)}, which is plain"):
+        with pytest.raises(download._Unfit, match=f"redirects to {re.escape(end)}, which is plain"):
             sent("https://example.invalid/f", end)
         assert sent("http://127.0.0.1/g", end).full_url == end
     end = "https://other.invalid/f"
@@ -418,7 +418,7 @@ def test_what_a_file_is_called_is_not_the_servers_to_say(get, server, folder, na
 
 def test_no_file_is_read_for_a_server(get):
     refused(get, SOURCE, status(302, Location="file:///etc/passwd"))
-    assert "is no address of a file" in refused(get, SOURCE, url="file:///etc/passwd")
+    assert "is not an address of a file" in refused(get, SOURCE, url="file:///etc/passwd")
 
 
 def test_a_redirect_is_followed_with_its_range(get, server):
@@ -466,10 +466,10 @@ def test_a_local_file_is_verified_where_it_is(get, tmp_path, server):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, "is no file"),
+        (None, "is not a file"),
         (CONTENT[:-1], "has 299,999 bytes, expected 300,000"),
         (OTHER, "its SHA-256 is"),
-        (PAGE, "is an HTML page in place of the file"),
+        (PAGE, "is an HTML page instead of the file"),
     ],
     ids=["missing", "cut short", "wrong", "page"],
 )
@@ -607,10 +607,10 @@ def test_gunzip(tmp_path):
 @pytest.mark.parametrize(
     ("packed", "limit", "fault"),
     [
-        (gzip.compress(CONTENT)[:-100], 10**6, "can't be unpacked"),
-        (CONTENT, 10**6, "can't be unpacked"),
-        (gzip.compress(b""), 10**6, "holds nothing"),
-        (gzip.compress(OTHER), 10**6, "holds another kind of file"),
+        (gzip.compress(CONTENT)[:-100], 10**6, "cannot be unpacked"),
+        (CONTENT, 10**6, "cannot be unpacked"),
+        (gzip.compress(b""), 10**6, "is empty inside"),
+        (gzip.compress(OTHER), 10**6, "contains another kind of file"),
         (gzip.compress(CONTENT[:4] + bytes(10**7)), 10**6, "unpacks to more than 1,000,000 bytes"),
     ],
     ids=["cut", "not gzip", "empty", "another", "bomb"],

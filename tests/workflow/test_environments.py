@@ -39,7 +39,7 @@ NOT_IMPORTABLE = {
 OF_CUDA = re.compile(r"(nvidia|cuda)-|triton$")
 
 
-def normalised(name: str) -> str:
+def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -47,7 +47,7 @@ def pins_of(lines: list[str]) -> dict[str, str]:
     """The pins of some requirements by normalised name; a requirement without `==` fails."""
     pins = [PIN.match(line) for line in lines]
     assert all(pins), f"not pinned with ==: {lines[pins.index(None)]}"
-    return {normalised(pin[1]): pin[2] for pin in pins}
+    return {normalise(pin[1]): pin[2] for pin in pins}
 
 
 def read_yaml(stack: str) -> dict:
@@ -72,7 +72,7 @@ def test_conda_brings_python_and_pip_alone(stack):
 def test_environment_holds_its_pins_and_nothing_else(stack, pythons):
     pins = pins_of([*read_yaml(stack)["dependencies"][-1]["pip"], *post_deployed(stack)])
     said = subprocess.check_output([pythons[stack], "-I", "-c", INSTALLED], text=True)
-    installed = {normalised(name): version for name, version in json.loads(said).items()}
+    installed = {normalise(name): version for name, version in json.loads(said).items()}
     # A real conda's Python brings these unpinned.
     for name in {"pip", "setuptools", "wheel"} - set(pins):
         installed.pop(name, None)
@@ -112,8 +112,8 @@ def test_every_package_imports_in_its_own_environment(stack, pythons):
     prefix = str(Path(pythons[stack]).parents[1])
     assert not {name: file for name, file in found.items() if not file.startswith(prefix)}
     listed = pins_of([*read_yaml(stack)["dependencies"][-1]["pip"], *post_deployed(stack)])
-    assert set(listed) - set(map(normalised, found)) == set(
-        map(normalised, NOT_IMPORTABLE.get(stack, []))
+    assert set(listed) - set(map(normalise, found)) == set(
+        map(normalise, NOT_IMPORTABLE.get(stack, []))
     )
 
 
@@ -151,7 +151,7 @@ def requirements(name: str) -> dict[str, str]:
 
 def installed_here() -> dict[str, str]:
     said = subprocess.check_output([sys.executable, "-I", "-c", INSTALLED], text=True)
-    return {normalised(name): version for name, version in json.loads(said).items()}
+    return {normalise(name): version for name, version in json.loads(said).items()}
 
 
 def test_workflows_own_environment_is_its_lock():

@@ -212,4 +212,4 @@ def test_figures_of_two_models_never_share_a_name(project):
     (folder / "split.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
     embeddings = {"directory": "embeddings", "split": "embeddings/split.csv"}
     project.write_config({"experiment": "x", "embeddings": embeddings, "models": ["m", "gain_m"]})
-    refused(project, "--dry-run", message="error: tiny.yaml: two figures would be auc_gain_m_gain")
+    refused(project, "--dry-run", message="tiny.yaml: two figures would be named auc_gain_m_gain")

@@ -14,7 +14,7 @@ from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.source_code import (
     SAME_NUMBERS,
     code_digest,
-    library_of,
+    find_code_files,
     numeric_digest,
 )
 from embedding_sensitivity.files.errors import InputError
@@ -167,7 +167,7 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
     """What it imports, wherever, less what computes nothing, is in its identity."""
     declared = MODELS[name]
     named = [name.replace(".", "/") for name in declared.computes_with]
-    reached = computing(library_of(SCRIPTS, "embed_clips", module_of(declared), *named))
+    reached = computing(find_code_files(SCRIPTS, "embed_clips", module_of(declared), *named))
     # What writes effected audio is part of that audio's identity; other models are imported by the
     # folder's discovery alone.
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in MODELS.values()}
@@ -181,7 +181,7 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
 def test_an_effect_names_all_modules_that_compute_with_it(name):
     declared = EFFECTS[name]
     named = [name.replace(".", "/") for name in declared.computes_with]
-    reached = computing(library_of(SCRIPTS, "render_effect", module_of(declared), *named))
+    reached = computing(find_code_files(SCRIPTS, "render_effect", module_of(declared), *named))
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
     left = reached - in_identity(declared, identity.RENDERING) - others - OF_CLIPS
     assert left == AROUND

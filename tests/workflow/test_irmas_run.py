@@ -257,7 +257,7 @@ def test_a_clip_that_is_replaced_is_refused_when_it_is_read_next(downloaded, tmp
     # An index that is made again by force was planned to be of the clips there were.
     forced = again.snakemake("--forcerun", "index_clips", "--", INDEX)
     assert forced.returncode != 0
-    assert "the clips are others than those of the index before: run again" in forced.output
+    assert "the clips changed since they were indexed before: run again" in forced.output
     again.run(INDEX)
     assert kept(again) != folder
     assert sha256(tone(99)) in {row["sha256"] for row in read_table(again.path(INDEX))}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedding_sensitivity.clips.clip import Clip
-from embedding_sensitivity.commands.verify import GIVEN, WITHOUT, remedy
+from embedding_sensitivity.commands.verify import GIVEN, WITHOUT, advise
 from embedding_sensitivity.downloads.published_files import SOURCES
 from embedding_sensitivity.experiment import manifest
 from support import mock_snakemake
@@ -215,7 +215,7 @@ def test_all_that_verify_advises_makes_the_same_bytes(again):
     assert read(again) == original
 
 
-TAKE_IN = "move it away, or run again to take it in"
+TAKE_IN = "move it elsewhere, or run again to add it"
 FETCHED = "delete it: it is fetched again when it is needed"
 ADVICE = [
     ("folder", "clips", "mine/a.wav", "changed", GIVEN),
@@ -226,7 +226,7 @@ ADVICE = [
     ("demo", "clips", "results/x/clips/a.wav", "changed", "delete it and run again"),
     ("demo", "clips", "results/x/clips/a.wav", "missing", "run again"),
     ("irmas", "clips", "elsewhere/cel/a.wav", "changed", "restore it"),
-    ("irmas", "other_audio", "elsewhere/cel/b.wav", "not in the manifest", "move it away"),
+    ("irmas", "other_audio", "elsewhere/cel/b.wav", "not in the manifest", "move it elsewhere"),
     (
         *("irmas", "clips", "resources/IRMAS-TrainingData/cel/a.wav", "changed"),
         "delete resources/IRMAS-TrainingData and run: snakemake --configfile my.yaml -- "
@@ -251,7 +251,7 @@ ADVICE = [
 @pytest.mark.parametrize(("source", "role", "path", "kind", "advice"), ADVICE)
 def test_what_to_do_about_each_kind_of_file(source, role, path, kind, advice):
     found = {"config": {"settings": {"data": {"source": source} if source else None}}}
-    assert remedy(manifest.Difference(path, kind, role), found, "my.yaml") == advice
+    assert advise(manifest.Difference(path, kind, role), found, "my.yaml") == advice
 
 
 def test_other_code_and_another_config_are_notes(again):

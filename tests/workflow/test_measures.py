@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from embedding_sensitivity.experiment.measures import options_of, shipped
+from embedding_sensitivity.experiment.measures import list_measures, read_options
 from embedding_sensitivity.experiment.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,13 +17,13 @@ SETTINGS = load_settings(TINY, "tiny.yaml")
 CONTRACT = "embedding_sensitivity.experiment.measures"
 
 
-@pytest.fixture(params=shipped(), ids=lambda measure: measure.name)
+@pytest.fixture(params=list_measures(), ids=lambda measure: measure.name)
 def measure(request):
     return request.param
 
 
 def test_the_library_has_its_eight():
-    assert {measure.name for measure in shipped()} >= {
+    assert {measure.name for measure in list_measures()} >= {
         *("displacement", "trajectories", "global_r2", "samplewise_r2"),
         *("spectra", "dimensionality", "principal_angles", "debiasing"),
     }
@@ -64,4 +64,4 @@ def test_its_options_are_the_parameters_of_its_function(measure):
 
 
 def test_every_measure_says_what_it_does_with_a_parameter_of_two_sides():
-    assert all(measure.two_sided for measure in shipped())
+    assert all(measure.two_sided for measure in list_measures())

@@ -31,7 +31,7 @@ def test_a_rules_job_is_what_a_run_would_give_its_script(project, monkeypatch):
 
 def test_a_rule_that_there_is_not_is_one_line(project, monkeypatch):
     monkeypatch.chdir(project.folder)
-    message = r"rule classifi with .* of tiny\.yaml makes no job: .*named classifi"
+    message = r"rule classifi with .* of tiny\.yaml has no job: .*named classifi"
     with pytest.raises(InputError, match=message):
         mock_snakemake("classifi", config="tiny.yaml")
 

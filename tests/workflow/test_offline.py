@@ -113,7 +113,7 @@ def test_where_nothing_is_each_missing_file_is_one_line_and_where_it_goes(papers
     assert status == 1 and len(lines) == len(FILES)
     for (name, file), line in zip(FILES.items(), lines, strict=True):
         source = SOURCES[name]
-        assert line.startswith(f"{file}: is not there: fetch {source.url} by hand (")
+        assert line.startswith(f"{file}: is missing: fetch {source.url} by hand (")
         assert f" and put it at {DOWNLOADS}/{file}, or set {source.key} in the config" in line
 
     # A run says the same, last on the screen and before anything else has run, of each that is

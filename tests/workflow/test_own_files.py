@@ -157,11 +157,11 @@ def test_a_file_that_declares_no_effect_is_refused_in_one_line(own, text, messag
         ),
         (
             {"effects": {"gain": {"environment": "my/x.yaml", "levels": [0, 1]}}},
-            "effects.gain.environment: is of an effect of your own: name its file",
+            "effects.gain.environment: is only for an effect of your own: name its file",
         ),
         (
             {"effects": {"a/b": {"file": "my/tape.py", "levels": [0, 1]}}},
-            "effects.a/b: a name has letters, digits",
+            "effects.a/b: expected at most 64 letters, digits",
         ),
         (
             {"effects": {"original": {"file": "my/tape.py", "levels": [0, 1]}}},
@@ -187,7 +187,7 @@ def test_a_file_that_declares_no_effect_is_refused_in_one_line(own, text, messag
             "models.bands-untrained: bands has no weights to train",
         ),
         ({"models": {"panns": {"environment": "x.yaml"}}}, "panns.environment: is of a model of"),
-        ({"models": {"a.b": {"file": "my/bands.py"}}}, "models.a.b: a name has letters"),
+        ({"models": {"a.b": {"file": "my/bands.py"}}}, "models.a.b: expected at most 64 letters"),
     ],
 )
 def test_what_a_config_says_of_own_files_is_checked(own, sections, message):

@@ -58,7 +58,7 @@ def test_the_config_in_the_repository_is_it_as_it_is():
 def test_any_other_run_is_told_why_it_is_not(name, changes, why):
     settings = settings_of(name, **changes)
     assert paper.find_fault(settings).startswith(why)
-    with pytest.raises(InputError, match="no comparison with the paper"):
+    with pytest.raises(InputError, match="cannot be compared with the paper"):
         paper.check(settings)
 
 

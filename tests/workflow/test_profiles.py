@@ -9,7 +9,7 @@ import yaml
 from generic_rules import JOBS
 from snakemake.profiles import ProfileConfigFileParser
 
-from embedding_sensitivity.experiment.snakemake_internals import refuse_jobs_left
+from embedding_sensitivity.experiment.snakemake_internals import check_jobs_left
 from embedding_sensitivity.experiment.targets import memory_of, minutes_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import memory_mb
@@ -170,14 +170,14 @@ def test_jobs_of_an_earlier_run_in_this_folder_are_refused(squeue, tmp_path):
     ]
     squeue(*lines)
     with pytest.raises(InputError, match=r"^2 Slurm jobs .* scancel 11 14$"):
-        refuse_jobs_left(str(here))
+        check_jobs_left(str(here))
     squeue(lines[1], lines[2])
-    refuse_jobs_left(str(here))
+    check_jobs_left(str(here))
     squeue()
-    refuse_jobs_left(str(here))
+    check_jobs_left(str(here))
 
 
 def test_a_squeue_that_fails_stops_the_run(squeue, tmp_path):
     squeue("squeue: error: no controller", status=1)
-    with pytest.raises(InputError, match=r"says: squeue: error: no controller$"):
-        refuse_jobs_left(str(tmp_path))
+    with pytest.raises(InputError, match=r"fails: squeue: error: no controller$"):
+        check_jobs_left(str(tmp_path))

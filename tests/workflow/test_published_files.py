@@ -145,7 +145,7 @@ def test_mirrors():
     [
         (
             {"opnl3": "https://host/f"},
-            "my.yaml: mirrors.opnl3: nothing of that name is downloaded, ",
+            "my.yaml: mirrors.opnl3: no download has that name, ",
         ),
         ({"opnl3": "https://host/f"}, "did you mean openl3?"),
         ({"x": "https://host/f"}, "there are irmas, split, clap, clap_2022, openl3, panns"),
@@ -167,6 +167,6 @@ def test_local_weights(tmp_path):
         assert local_weights(choices, SOURCES[name]) == []
     check_local_weights(choices, "my.yaml")
     path.unlink()
-    message = rf"^my.yaml: models.panns.weights: {path} is no file: name Cnn14_mAP=0.431.pth"
+    message = rf"^my.yaml: models.panns.weights: {path} is not a file: name Cnn14_mAP=0.431.pth"
     with pytest.raises(InputError, match=message):
         check_local_weights(choices, "my.yaml")

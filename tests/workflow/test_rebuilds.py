@@ -19,7 +19,7 @@ import pytest
 import yaml
 from test_source_code import imported_modules
 
-from embedding_sensitivity.experiment.measures import shipped
+from embedding_sensitivity.experiment.measures import list_measures
 from support.project import first_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -322,7 +322,7 @@ def test_weights_made_again_embed_nothing_again(again):
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
-@pytest.mark.parametrize("kind", first_of(kind.name for m in shipped() for kind in m.figures))
+@pytest.mark.parametrize("kind", first_of(kind.name for m in list_measures() for kind in m.figures))
 def test_a_figures_style_redraws_that_figure_alone(again, kind):
     change(again, figures__style={kind: {"font_size": 9}})
     planned = again.planned()
@@ -507,12 +507,12 @@ def test_every_rule_declares_the_modules_its_script_imports(project):
         "sys.path.insert(0, os.path.join(workflow.basedir, 'workflow_scripts'))\n"
         "from embedding_sensitivity.experiment import plan as planned, source_code\n"
         "listed = {}\n"
-        "def list_modules(*names, hash_of=planned.code_of):\n"
+        "def list_modules(*names, hash_of=planned.hash_code):\n"
         "    found = hash_of(*names)\n"
-        "    modules = source_code.library_of(planned.SCRIPTS, *names)\n"
+        "    modules = source_code.find_code_files(planned.SCRIPTS, *names)\n"
         "    listed[found] = sorted(os.path.relpath(path) for path in modules)\n"
         "    return found\n"
-        "planned.code_of = list_modules\n"
+        "planned.hash_code = list_modules\n"
     )
     after = (
         "import json\n"
@@ -562,7 +562,7 @@ def chosen_modules(rule: str) -> list[tuple[str, tuple[str, ...] | None]]:
     measures = {
         "measure": lambda: jobs[name].measures,
         "tabulate": lambda: jobs[name].measures,
-        "draw": lambda: [m for m in shipped() if name in {kind.name for kind in m.figures}],
+        "draw": lambda: [m for m in list_measures() if name in {kind.name for kind in m.figures}],
     }
     found = []
     if rule in generic_rules.ALL:

@@ -159,7 +159,7 @@ def test_start_page_says_what_was_run(page):
 
 
 def test_start_page_tells_of_dropped_clips(again, report):
-    told = "2 files were no valid clips and left out, 27 clips are embedded"
+    told = "2 files were not valid clips and were left out, 27 clips are embedded"
     again.path("results/tiny/tables/dropped_clips.csv").write_text(
         "clip,path,reason\na,x/a.wav,is silent\nb,x/b.wav,the file is empty\n", encoding="utf-8"
     )

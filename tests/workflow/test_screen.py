@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "screen"))
 
 from snakemake_logger_plugin_sensitivity import LogHandler  # noqa: E402
-from snakemake_logger_plugin_sensitivity.run import Run, duration, in_short, stage_of  # noqa: E402
+from snakemake_logger_plugin_sensitivity.run import Run, duration, shorten, stage_of  # noqa: E402
 
 RULES = {"index_clips": 1, "measure": 2, "my_own_rule": 1, "all": 1, "total": 5}
 
@@ -330,11 +330,11 @@ def test_durations_are_for_people(seconds, text):
 
 
 def test_short_reasons_stay_whole_and_long_ones_are_cut():
-    assert in_short("Missing output files: a, b") == "Missing output files: a, b"
-    assert len(in_short("Missing output files: " + "x" * 500)) == 160
+    assert shorten("Missing output files: a, b") == "Missing output files: a, b"
+    assert len(shorten("Missing output files: " + "x" * 500)) == 160
     follows = "Input files updated by another job: " + ", ".join(map(str, range(160)))
-    assert in_short(f"Missing output files: a; {follows}") == "Missing output files: a"
-    assert in_short(follows) == "follows from other jobs"
+    assert shorten(f"Missing output files: a; {follows}") == "Missing output files: a"
+    assert shorten(follows) == "follows from other jobs"
 
 
 def test_every_rule_of_the_workflow_has_a_stage():

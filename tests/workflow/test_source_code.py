@@ -10,8 +10,8 @@ import pytest
 from embedding_sensitivity.experiment import source_code
 from embedding_sensitivity.experiment.source_code import (
     code_digest,
-    imported_by,
-    library_of,
+    find_code_files,
+    find_imports,
     numeric_digest,
 )
 
@@ -66,13 +66,15 @@ def as_paths(names: set[str]) -> set[Path]:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_depends_on_the_modules_that_it_imports(script):
     expected = as_paths(imported_modules(FOLDER / f"{script}.py"))
-    assert library_of(FOLDER, script) == {FOLDER / f"{script}.py"} | expected
+    assert find_code_files(FOLDER, script) == {FOLDER / f"{script}.py"} | expected
 
 
 def test_what_a_script_chooses_is_added_with_what_that_imports():
     module = "embedding_sensitivity/models/logmel"
     expected = as_paths(imported_modules(FOLDER / f"{module}.py")) | {FOLDER / f"{module}.py"}
-    assert library_of(FOLDER, "measure", module) == library_of(FOLDER, "measure") | expected
+    assert (
+        find_code_files(FOLDER, "measure", module) == find_code_files(FOLDER, "measure") | expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,14 +97,14 @@ def test_an_import_is_found_wherever_it_stands(tmp_path, code):
     (tmp_path / "embedding_sensitivity" / "x.py").touch()
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf-8")
-    assert imported_by(tmp_path, script) == {tmp_path / "embedding_sensitivity" / "x.py"}
+    assert find_imports(tmp_path, script) == {tmp_path / "embedding_sensitivity" / "x.py"}
 
 
 def test_modules_of_others_are_none_of_the_librarys(tmp_path):
     (tmp_path / "numpy.py").touch()
     script = tmp_path / "script.py"
     script.write_text("import numpy\nfrom embedding_sensitivity import gone\nfrom . import near\n")
-    assert imported_by(tmp_path, script) == set()
+    assert find_imports(tmp_path, script) == set()
 
 
 CODE = """
@@ -230,7 +232,7 @@ def test_of_a_file_the_functions_called_count_and_what_they_call(tmp_path):
     )
 
     def found(*functions):
-        paths = library_of(tmp_path, "script", (mine, functions)) - {script, mine}
+        paths = find_code_files(tmp_path, "script", (mine, functions)) - {script, mine}
         return sorted(path.stem for path in paths)
 
     assert found("measure", "conclude") == ["a", "b", "top"]
@@ -245,11 +247,13 @@ def test_a_scripts_digest_is_read_anew_where_a_file_is_another(tmp_path, monkeyp
     script.write_text(f"from {source_code.LIBRARY} import module\n", encoding="utf-8")
     module.write_text("NUMBER = 1\n", encoding="utf-8")
     read = []
-    before = source_code.library_of
-    monkeypatch.setattr(source_code, "library_of", lambda *names: read.append(1) or before(*names))
+    before = source_code.find_code_files
+    monkeypatch.setattr(
+        source_code, "find_code_files", lambda *names: read.append(1) or before(*names)
+    )
 
     def digest() -> str:
-        for found in (source_code._state_of, source_code._digest, source_code.imported_by):
+        for found in (source_code._state_of, source_code._digest, source_code.find_imports):
             found.cache_clear()
         return source_code.script_digest(tmp_path, "script")
 

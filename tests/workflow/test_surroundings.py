@@ -111,7 +111,7 @@ def test_a_jobs_command_is_shielded_from_the_users_settings():
 def test_a_folder_below_which_environments_cannot_be_activated_is_refused(project, tmp_path):
     for sign in (" ", "'", "$"):
         folder = tmp_path / f"environments{sign}here"
-        said = f"error: {folder}: has {sign!r} in it, and environments can't be built below it"
+        said = f"error: {folder}: environments cannot be built below a path with {sign!r}"
         refused(project, "--dry-run", "--conda-prefix", str(folder), message=said)
 
 

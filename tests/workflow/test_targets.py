@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from embedding_sensitivity.experiment import paper, targets
-from embedding_sensitivity.experiment.measures import shipped
+from embedding_sensitivity.experiment.measures import list_measures
 from embedding_sensitivity.experiment.settings import collect_kinds, load_settings
 from embedding_sensitivity.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
 SETTINGS = load_settings(TINY, "tiny.yaml")
-KINDS = collect_kinds(shipped())
+KINDS = collect_kinds(list_measures())
 
 
 def imported(**keys):
@@ -30,14 +30,14 @@ def imported(**keys):
 
 
 def test_every_table_but_for_what_a_run_on_embeddings_cannot_have():
-    results = [table.name for m in shipped() for table in m.tables if table.is_result]
+    results = [table.name for m in list_measures() for table in m.tables if table.is_result]
     assert len(results) == 24 and {"auc", "table1", "displacement_order"} <= set(results)
     assert targets.tables(SETTINGS) == [*results, "dropped_clips", "recordings"]
     assert targets.tables(imported()) == [*results, "recordings"]
 
 
 def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one():
-    found = list(targets.figures_of(KINDS["auc"], SETTINGS))
+    found = list(targets.list_figures(KINDS["auc"], SETTINGS))
     assert len(found) == 3 * 2 * 2
     assert ("auc_logmel_gain", "logmel", "gain", "all") in found
     assert ("auc_musicnn-untrained_reverb_cello", "musicnn-untrained", "reverb", "cello") in found
@@ -46,7 +46,7 @@ def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one()
 def test_every_kind_of_figure_has_a_style():
     assert all(kind.defaults["font_size"] > 0 for kind in KINDS.values())
     assert {"paper_table1", "paper_auc"} == set(KINDS) - {
-        kind.name for m in shipped() for kind in m.figures
+        kind.name for m in list_measures() for kind in m.figures
     }
 
 
@@ -58,7 +58,7 @@ def test_each_figure_is_named_once():
 
 def test_two_figures_of_one_name_are_refused():
     """`auc` of the model `gain_m` and `auc_gain` of `m`."""
-    with pytest.raises(InputError, match=r"^my\.yaml: two figures would be auc_gain_m_gain, of"):
+    with pytest.raises(InputError, match=r"^my\.yaml: two figures would be named auc_gain_m_gain"):
         targets.figures(imported(models=["m", "gain_m"]), "my.yaml")
 
 

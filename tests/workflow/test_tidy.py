@@ -83,7 +83,7 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     ]
     reasons = {name.split("/")[3]: ours[name] for name in parts}
     # musicnn has other options now; of the untrained one nothing is asked for; of logmel one level.
-    assert "reused if these are set back" in reasons["musicnn"]
+    assert "used again if these are restored" in reasons["musicnn"]
     assert [name for name in parts if "/logmel/" in name] == [
         name for name in parts if "/logmel/gain/5.0." in name
     ]
@@ -105,7 +105,7 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     assert not any(name.startswith("resources/") for name in ours)
 
     total = re.search(
-        r"^tiny.yaml: (\d+) files that it asks for no more, ([0-9.]+ MB)", done.stdout, re.M
+        r"^tiny.yaml: (\d+) files that it no longer needs, ([0-9.]+ MB)", done.stdout, re.M
     )
     deleted = tidy(again, "--delete")
     assert listed(deleted) == (ours, others)

@@ -117,10 +117,10 @@ def test_what_goes_wrong_is_said_in_one_line_each(project, config):
         targets = [f"resources/weights/{file}" for file in files.values()]
         failed(project, *targets, "--keep-going", "--cores", "4")
     faults = {
-        "panns": "the server sent an HTML page in place of the file",
+        "panns": "the server sent an HTML page instead of the file",
         "openl3": "its git blob id is",
-        "clap": "retries did not help",
-        "clap_2022": "Connection refused; 5 retries did not help",
+        "clap": "retries failed",
+        "clap_2022": "Connection refused; 5 retries failed",
     }
     for name, fault in faults.items():
         log = project.path(f"logs/tiny/weights/{files[name]}.log").read_text(encoding="utf-8")
@@ -150,11 +150,11 @@ def test_models_that_need_weights_have_them_fetched(project, config):
     [
         (
             {"models": {"panns": {"weights": "/nowhere/panns.pth"}}},
-            "error: tiny.yaml: models.panns.weights: /nowhere/panns.pth is no file",
+            "error: tiny.yaml: models.panns.weights: /nowhere/panns.pth is not a file",
         ),
         (
             {"mirrors": {"pans": "https://host/f"}},
-            "error: tiny.yaml: mirrors.pans: nothing of that name is downloaded, did you mean",
+            "error: tiny.yaml: mirrors.pans: no download has that name, did you mean",
         ),
     ],
     ids=["weights", "mirrors"],
@@ -210,7 +210,7 @@ def test_what_openl3_unpacks_to_is_pinned(monkeypatch, tmp_path):
 
 
 def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
-    with pytest.raises(InputError, match="holds another kind of file"):
+    with pytest.raises(InputError, match="contains another kind of file"):
         fetch_made_up(monkeypatch, tmp_path, gzip.compress(b"another"))
 
 
@@ -270,7 +270,7 @@ def test_other_weights_than_the_run_was_planned_with_are_refused(tmp_path):
     (tmp_path / "weights.lock").write_text(f"clap.pth {first} 3\n", encoding="utf-8")
     clap = {"file_name": "clap.pth", "sha256": ""}
     check_weights(tmp_path / "weights/clap.pth", first, **clap, planned=first)
-    with pytest.raises(InputError, match=f"embeddings were planned of {second}: run again"):
+    with pytest.raises(InputError, match=f"the run was planned with {second}: run again"):
         check_weights(tmp_path / "weights/clap.pth", first, **clap, planned=second)
 
 

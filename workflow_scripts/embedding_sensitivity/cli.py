@@ -1,7 +1,7 @@
-"""The console command ``embedding-sensitivity``; its errors are one line, its exit status then 1.
+"""The console command ``embedding-sensitivity``; errors are one line, with exit status 1.
 
-Each subcommand imports what it needs when it is called: `export` runs where there is no Snakemake,
-the others where there is no NumPy.
+Each subcommand imports what it needs when it is called: `export` runs without Snakemake, the others
+without NumPy.
 """
 
 import argparse
@@ -17,19 +17,19 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import use_writable_cache
 
 CONFIG = "config.yaml"
-# What the extra `workflow` brings.
+# Modules of the extra `workflow`.
 FROM_EXTRA = ("pydantic", "pydantic_core", "snakemake", "yaml")
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses arguments in one line, as everything else is refused."""
+    """Raises `InputError` for bad arguments."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}: {self.prog} --help lists what there is")
 
 
 def print_plan(arguments: argparse.Namespace) -> int:
-    """What a config would cost in disk and time."""
+    """Estimate what a config costs in disk and time."""
     from embedding_sensitivity.commands.plan import estimate
 
     print("\n".join(estimate(arguments.config)))
@@ -37,7 +37,7 @@ def print_plan(arguments: argparse.Namespace) -> int:
 
 
 def print_missing(arguments: argparse.Namespace) -> int:
-    """What a config's run lacks (downloads, environments) and where it goes."""
+    """List downloads and environments that a config's run lacks, and where they belong."""
     from embedding_sensitivity.commands.missing import list_missing
 
     lines = list_missing(arguments.config)
@@ -53,7 +53,7 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 def tidy(arguments: argparse.Namespace) -> int:
-    """List what a config asks for no more, with sizes; --delete deletes exactly that."""
+    """List files that a config no longer needs, with sizes; --delete deletes only these."""
     from embedding_sensitivity.commands.tidy import tidy
 
     tidy(arguments.config, arguments.delete)
@@ -61,7 +61,7 @@ def tidy(arguments: argparse.Namespace) -> int:
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Copy a model's store and all it refers to into one self-contained file."""
+    """Copy a model's store, with the data it refers to, into one file."""
     if not importlib.util.find_spec("h5py"):
         return export_elsewhere(arguments)
     from embedding_sensitivity.embeddings.store import export_store
@@ -71,7 +71,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def export_elsewhere(arguments: argparse.Namespace) -> int:
-    """Export with the Python of the analysis stack, which has h5py where this one lacks it."""
+    """Export with the Python of the analysis stack, which has h5py."""
     from embedding_sensitivity.commands.checkout import find_environments, is_built
 
     has_snakemake = importlib.util.find_spec("snakemake")
@@ -89,7 +89,7 @@ def export_elsewhere(arguments: argparse.Namespace) -> int:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Set two experiments that have been run side by side: tables and figures."""
+    """Compare two finished experiments in tables and figures."""
     folder = f"results/comparisons/{arguments.a}/{arguments.b}"
     files = [f"{folder}/{name}" for name in ("summary.csv", "r2.pdf", "auc.pdf")]
     given = ["--cores", arguments.cores, "--configfile", arguments.config, "--", *files]
@@ -107,11 +107,11 @@ def write_schema(arguments: argparse.Namespace) -> int:
 
 
 def run_snakemake(given: Sequence[str]) -> NoReturn:
-    """Become Snakemake, with this checkout's Snakefile and, unless one is given, its profile."""
+    """Replace this process by Snakemake, with this checkout's Snakefile and default profile."""
     from embedding_sensitivity.commands.checkout import find_root
     from embedding_sensitivity.files.machine_limits import make_environment
 
-    root = find_root()  # first: where there is no checkout, nothing else may be installed
+    root = find_root()  # first: without a checkout, nothing else may be installed
     from embedding_sensitivity.commands.config_file import give_all_to_snakemake
 
     given = give_all_to_snakemake(given)
@@ -148,7 +148,7 @@ def make_parser() -> Parser:
     command.add_argument("--config", default=CONFIG, help="any config of the checkout")
     command.add_argument("--cores", default="all")
     add("schema", write_schema).add_argument("file", help="the file to write")
-    text = "Run Snakemake with this checkout's Snakefile and profile; it gets all arguments."
+    text = "Run Snakemake with this checkout's Snakefile and profile, and all arguments."
     commands.add_parser("run", help=text, add_help=False)
     return parser
 

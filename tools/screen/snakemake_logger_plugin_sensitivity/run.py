@@ -58,7 +58,7 @@ def n_jobs(number: int) -> str:
     return f"{number} job" if number == 1 else f"{number} jobs"
 
 
-def in_short(reason: str) -> str:
+def shorten(reason: str) -> str:
     """A reason that names files: how many, and the first; cut to one line.
 
     That it follows from other jobs is said of a job that has no reason of its own.
@@ -115,7 +115,7 @@ class Job:
         found = [LINE.match(line) for path in self._own_logs() for line in _read(path)]
         return [match[2] for match in found if match and match[1] in levels]
 
-    def why_it_failed(self) -> list[str]:
+    def explain_failure(self) -> list[str]:
         """The errors that its logs have; else how they end, and what was printed last.
 
         A job that died before it logged anything leaves the log of an earlier run, if any.
@@ -256,7 +256,7 @@ class Run:
             return self._dry()
         n_done, n_spared = self.done.total(), self.spared.total()
         if not self.made and n_done + n_spared < self.total.total():
-            return [self._kept(), *self.errors]  # it was stopped
+            return [self._describe_kept(), *self.errors]  # it was stopped
         elapsed = duration(time.monotonic() - self.started)
         spared = f"; {n_spared} more were not needed: their inputs came out the same"
         return [f"Done: {n_jobs(n_done)} in {elapsed}{spared if n_spared else ''}.", *self.made]
@@ -271,22 +271,22 @@ class Run:
         rules = sorted(by_rule, key=lambda rule: (rank.get(stage_of(rule), len(order)), rule))
         width = max(map(len, rules), default=0)
         lines = [
-            f"{rule:{width}} {len(by_rule[rule]):5}  {in_short(by_rule[rule][0].reason)}"
+            f"{rule:{width}} {len(by_rule[rule]):5}  {shorten(by_rule[rule][0].reason)}"
             for rule in rules
         ]
         total = sum(map(len, by_rule.values()))
         return [*lines, f"{'total':{width}} {total:5}  dry run: nothing was done (-n)"]
 
-    def _kept(self) -> str:
+    def _describe_kept(self) -> str:
         n_done, total = self.done.total(), self.total.total()
         return f"{n_done} of {n_jobs(total)} done and kept: run again to go on from there."
 
     def _failures(self) -> Iterator[str]:
-        yield self._kept()
+        yield self._describe_kept()
         for job in self.failed.values():
             yield f"Failed: {job}"
             if job.logs:
                 yield f"  log: {', '.join(job.logs)}"
             if job.printed:
                 yield f"  printed: {os.path.relpath(self.printed)}"
-            yield from (f"  {line}" for line in job.why_it_failed())
+            yield from (f"  {line}" for line in job.explain_failure())

@@ -143,7 +143,7 @@ def read_provenance(path: str | Path) -> list[dict]:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def in_words(differences: Mapping[str, Sequence[Sequence]]) -> str:
+def describe_differences(differences: Mapping[str, Sequence[Sequence]]) -> str:
     """What differs in the protocol, ``audio pcm16 to float32``, and whether the clips do."""
     words = []
     for attribute, sides in differences.items():

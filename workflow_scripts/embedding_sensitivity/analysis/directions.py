@@ -14,7 +14,7 @@ from embedding_sensitivity.analysis.ridge import fit_ridge
 
 EPS = np.finfo(np.float64).eps
 # A mean displacement shorter than this is no direction but rounding.
-SHORTEST_DISPLACEMENT = 1e-10
+MIN_DISPLACEMENT = 1e-10
 # Largest error in a principal component taken from the eigenvectors of a Gram matrix; where the
 # bound is worse, a singular value decomposition is taken.
 COMPONENT_ERROR = 1e-9
@@ -127,7 +127,7 @@ def average_displacement(displacements: np.ndarray) -> np.ndarray:
     """The mean of displacements (n, d) scaled to length 1; zero if it is shorter than 1e-10."""
     mean = displacements.mean(axis=0)
     length = np.linalg.norm(mean)
-    return np.zeros_like(mean) if length < SHORTEST_DISPLACEMENT else mean / length
+    return np.zeros_like(mean) if length < MIN_DISPLACEMENT else mean / length
 
 
 def principal_displacements(
@@ -217,7 +217,7 @@ def lda(originals: np.ndarray, effected: np.ndarray) -> np.ndarray:
         spans.append(centred * np.sqrt(prior * (1 - shrinkage) / len(points)))
         means.append(mean)
     displacement = means[1] - means[0]
-    if np.linalg.norm(displacement) < SHORTEST_DISPLACEMENT:
+    if np.linalg.norm(displacement) < MIN_DISPLACEMENT:
         return np.zeros_like(displacement)
     normal = _solve(diagonal, np.concatenate(spans), displacement)
     return normal / np.linalg.norm(normal)

@@ -22,12 +22,12 @@ from embedding_sensitivity.analysis.correlation import ordered_r2, project, spea
 
 N_FOLDS = 3
 # Below it a fold leaves less than two levels to fit to.
-FEWEST_LEVELS = 4
+MIN_LEVELS = 4
 
 
 def level_folds(n_levels: int) -> list[np.ndarray]:
     """Masks (P,) of the levels that each fold holds out; none for fewer than four levels."""
-    if n_levels < FEWEST_LEVELS:
+    if n_levels < MIN_LEVELS:
         return []
     level = np.arange(n_levels)
     fold = np.minimum(level, n_levels - 1 - level) % N_FOLDS

@@ -1,1 +1,1 @@
-"""What the console command does: one module for each subcommand that is more than a few lines."""
+"""The console command's longer subcommands, one module each."""

@@ -1,4 +1,4 @@
-"""What the bytes of a folder's audio files say before anything runs: nothing is decoded."""
+"""Check the headers of a folder's audio files before anything runs; nothing is decoded."""
 
 import mmap
 import os
@@ -11,22 +11,18 @@ from embedding_sensitivity.experiment.data import Folder
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
 
-REMEDY = "replace the file or take it out of the folder, or set data.on_bad_clip: drop"
+REMEDY = "replace or remove the file, or set data.on_bad_clip: drop"
 
 
 def check_files(settings: Settings, source: Folder) -> list[str]:
-    """Return notes on the audio files that the index will look at.
+    """Return notes on the audio files that will be indexed.
 
-    Raises
-    ------
-    InputError
-        naming the first file that can't be read whole or has another sample rate or number of
-        channels than the others, unless such files are dropped; or an effect of which a level is
-        not for clips of this rate and number of channels
+    Raises `InputError` for the first file that is incomplete or differs in sample rate or number of
+    channels, unless such files are dropped; or for a level that does not fit the clips.
     """
     data, bad = settings.data, []
     form, setter = (data.samplerate, data.channels), "data.samplerate"
-    for path in _looked_at(settings, source):
+    for path in _list_indexed(settings, source):
         found = _look_at(path)
         reason, remedy = found.fault, REMEDY
         known = found.samplerate, found.channels
@@ -54,7 +50,7 @@ def check_files(settings: Settings, source: Folder) -> list[str]:
     return [f"{len(bad)} bad clips would be left out, the first: {bad[0]}"] if bad else []
 
 
-def _looked_at(settings: Settings, source: Folder) -> Iterator[str]:
+def _list_indexed(settings: Settings, source: Folder) -> Iterator[str]:
     """Yield the files that the index inspects, in the order of their paths."""
     labels = settings.data.labels
     if settings.protocol.reverb_state == "carried":
@@ -69,11 +65,11 @@ def _looked_at(settings: Settings, source: Folder) -> Iterator[str]:
 
 def _look_at(path: str) -> Container:
     if not is_plain_file(path):
-        return Container(None, fault="cannot be read: it is no plain file, or not permitted")
+        return Container(None, fault="cannot be read: it is not a regular file, or not permitted")
     if not os.path.getsize(path):
         return Container(None, fault="the file is empty, expected audio")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         found = recognise(content)
     if found.kind is None and not found.fault:
-        return Container(None, fault="not an audio file that can be read (nothing is recognised)")
+        return Container(None, fault="not a known kind of audio file")
     return found

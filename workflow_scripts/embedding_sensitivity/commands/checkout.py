@@ -7,26 +7,26 @@ from pathlib import Path
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import make_environment
 
-# Made after a run, of its results: no rule's output.
+# Made after a run from its results, so not outputs of rules.
 MADE_LATER = ("report.html", ".report.html", ".audio.json")
 
 
 def find_root() -> Path:
-    """The folder of the Snakefile: above this library, or the current one for an installed library.
+    """Return the folder of the Snakefile: above this library, or else the current one.
 
-    Raises `InputError` where neither is a checkout.
+    Raises `InputError` if neither is a checkout.
     """
     for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
         if (folder / "rules" / "common.smk").is_file():
             return folder
     raise InputError(
-        "the current folder is not a checkout of the workflow: change into one, as this library "
-        "was installed without"
+        "the current folder is not a checkout of the workflow: change into one (this library was "
+        "installed without it)"
     )
 
 
 def start_snakemake(*arguments: str | Path, **options) -> subprocess.Popen:
-    """Start Snakemake in the current folder; the text it prints is to be read from `stdout`."""
+    """Start Snakemake in the current folder; its output is read from `stdout`."""
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", *arguments],
         env=make_environment(),
@@ -42,32 +42,29 @@ def ask_environments(*arguments: str) -> str:
     with start_snakemake(*given, stderr=subprocess.PIPE) as process:
         said, errors = process.communicate()
     if process.returncode:
-        sys.exit(errors)  # what Snakemake says of it
+        sys.exit(errors)
     return said
 
 
 def read_environments(said: str) -> dict[str, Path]:
-    """The folder of each environment by its file, of what `--list-conda-envs` prints."""
+    """Return the folder of each environment by its file, from the output of `--list-conda-envs`."""
     _, *rows = [line.split("\t") for line in said.splitlines() if line.count("\t") == 2]
     return {file: Path(folder).absolute() for file, _, folder in sorted(rows)}
 
 
 def find_environments() -> dict[str, Path]:
-    """The folder of each environment by its stack, built or not.
-
-    They follow from the current folder too: below it is where Snakemake builds them.
-    """
+    """Return the folder of each stack's environment, built or not, below the current folder."""
     folders = read_environments(ask_environments("--list-conda-envs", "--quiet"))
     return {Path(file).stem: folder for file, folder in folders.items()}
 
 
 def is_built(folder: Path) -> bool:
-    """Whether an environment is complete, by the file that Snakemake makes last."""
+    """Whether an environment is complete: Snakemake makes this file last."""
     return Path(f"{folder}.env_setup_done").exists()
 
 
 def format_size(n_bytes: float) -> str:
-    """A size for people: ``4 kB``, ``15.2 GB``."""
+    """Format a size for people: ``4 kB``, ``15.2 GB``."""
     for unit in ("bytes", "kB", "MB"):
         if n_bytes < 1000:
             return f"{n_bytes:.0f} {unit}"

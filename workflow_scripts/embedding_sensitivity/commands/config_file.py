@@ -1,7 +1,7 @@
-"""Read a config file, and refuse what YAML reads otherwise than it is written.
+"""Read a config file, and reject text that YAML silently takes for something else.
 
-YAML 1.1, which Snakemake reads too, takes the last of two equal keys, `0500` for an octal number,
-`1:30` for one in base 60 and `no` for false, without a word.
+YAML 1.1, which Snakemake uses too, takes the last of two equal keys, reads `0500` as an octal
+number, `1:30` in base 60, and `no` as false.
 """
 
 import codecs
@@ -18,10 +18,10 @@ from embedding_sensitivity.experiment.settings import Settings, load_settings
 from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.errors import InputError
 
-# Of files that Snakemake can't read, the copies that it can.
+# UTF-8 copies of files that Snakemake cannot read.
 COPIES = Path(".snakemake", "configs")
 OPTIONS = ("--configfile", "--configfiles")
-# The longer mark first: the shorter is its beginning.
+# Longer marks first: a shorter one may be their beginning.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -29,7 +29,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-# What YAML takes plain text for, by the end of its tag.
+# What YAML reads unquoted text as, by the end of its tag.
 KINDS = {
     "bool": "true or false",
     "null": "nothing",
@@ -40,7 +40,7 @@ KINDS = {
 
 
 def read_config(path: str) -> dict:
-    """A config file's keys, unchecked but for `experiment`, which is the name of a folder."""
+    """Return a config file's keys; only `experiment`, the name of a folder, is checked."""
     config = parse(read_text(path), path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: the file: found {config!r}, expected keys with their values")
@@ -55,12 +55,12 @@ def read_config(path: str) -> dict:
 
 
 def read_settings(path: str) -> Settings:
-    """A config file's settings, every key checked."""
+    """Return a config file's settings, every key checked."""
     return load_settings(read_config(path), path)
 
 
 def give_to_snakemake(path: str) -> str:
-    """Check a config file, and return it or, where it isn't UTF-8, a copy that is."""
+    """Check a config file; return its path, or that of a UTF-8 copy if it has another encoding."""
     text = read_text(path)
     parse(text, path)
     if find_encoding(Path(path).read_bytes()) in ("utf-8", "utf-8-sig"):
@@ -73,7 +73,7 @@ def give_to_snakemake(path: str) -> str:
 
 
 def give_all_to_snakemake(arguments: Sequence[str]) -> list[str]:
-    """Return Snakemake's arguments, the config files among them checked, and all in UTF-8."""
+    """Return Snakemake's arguments, with each config file checked and in UTF-8."""
     found, before = [], ""
     for argument in arguments:
         option, equals, value = argument.partition("=")
@@ -86,8 +86,8 @@ def give_all_to_snakemake(arguments: Sequence[str]) -> list[str]:
             before = "a config file"
         elif before == "a config file":
             raise InputError(
-                f"--configfile takes {argument} for a config file too: write -- before what is to "
-                "be made (a config file is complete in itself: one is enough)"
+                f"--configfile takes {argument} for a second config file: write -- before the "
+                "targets (one config file is enough, it is complete in itself)"
             )
         else:
             found.append(argument)
@@ -95,13 +95,13 @@ def give_all_to_snakemake(arguments: Sequence[str]) -> list[str]:
 
 
 def check_as_written(path: str) -> None:
-    """Refuse a file that YAML reads otherwise than it is written, where it can be read twice."""
+    """Check a file with `parse`; not a pipe, which can be read only once."""
     if Path(path).is_file():
         parse(read_text(path), path)
 
 
 def check_part_as_written(config: dict, files: Iterable[str]) -> None:
-    """The same of a configuration that another workflow has, whole or below a key, in a file."""
+    """Check a configuration that another workflow's files have, at the top or below a key."""
     for path in filter(os.path.isfile, files):
         tree = compose(read_text(path), path)
         values = load(tree, path)
@@ -114,12 +114,12 @@ def check_part_as_written(config: dict, files: Iterable[str]) -> None:
 
 
 def find_encoding(content: bytes) -> str:
-    """The encoding of a text by its first bytes, UTF-8 where they don't say."""
+    """Return a text's encoding by its byte order mark; without one, UTF-8."""
     return next((encoding for mark, encoding in MARKS if content.startswith(mark)), "utf-8")
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """The text of a config file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark."""
+    """Read a config file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -138,21 +138,21 @@ def read_text(path: str | os.PathLike) -> str:
 
 
 def parse(text: str, path: str | os.PathLike) -> Any:
-    """The values of a text in YAML or JSON; `InputError` names the line that is no good."""
+    """Return the values of a text in YAML or JSON; `InputError` names a bad line."""
     tree = compose(text, path)
     check_tree(tree, path)
     return load(tree, path)
 
 
 def compose(text: str, path: str | os.PathLike) -> yaml.Node | None:
-    """The tree of a text; None of an empty one."""
+    """Return the tree of a text; None for an empty text."""
     with _in_one_line(text, path):
-        # JSON, which Snakemake reads too, may have tabs where YAML may not.
+        # Unlike YAML, JSON may be indented by tabs.
         return yaml.compose(text.expandtabs() if _is_json(text) else text, yaml.SafeLoader)
 
 
 def load(tree: yaml.Node | None, path: str | os.PathLike) -> Any:
-    """The values of a tree."""
+    """Return the values of a tree."""
     with _in_one_line("", path):
         return None if tree is None else yaml.SafeLoader("").construct_document(tree)
 
@@ -167,7 +167,7 @@ def _is_json(text: str) -> bool:
 
 @contextmanager
 def _in_one_line(text: str, path: str | os.PathLike) -> Iterator[None]:
-    """Have what PyYAML refuses in a text said with the file and the line."""
+    """Turn PyYAML's errors into an `InputError` with file and line."""
     try:
         yield
     except yaml.reader.ReaderError as error:
@@ -177,16 +177,16 @@ def _in_one_line(text: str, path: str | os.PathLike) -> Iterator[None]:
         line = (error.problem_mark or error.context_mark).line + 1
         reason = ", ".join(filter(None, (error.context, error.problem)))
         if "'\\t'" in reason:
-            reason = "a tab where YAML allows blanks alone: replace it by blanks"
+            reason = "a tab where YAML allows only spaces: replace it by spaces"
         else:
-            reason += ": correct it (a quote, bracket or blank may be missing above)"
+            reason += ": correct it (a quote, bracket or space may be missing above)"
     else:
         return
     raise InputError(f"{path}: line {line}: {reason}")
 
 
 def check_tree(tree: yaml.Node | None, path: str | os.PathLike, keys: tuple[str, ...] = ()) -> None:
-    """Refuse the first key or value of a tree that is read otherwise than it is written.
+    """Raise `InputError` for the first key or value that YAML takes for something else.
 
     `keys` are those that lead to the tree.
     """
@@ -198,7 +198,7 @@ def check_tree(tree: yaml.Node | None, path: str | os.PathLike, keys: tuple[str,
 def _find_faults(
     node: yaml.Node | None, keys: tuple[str, ...], seen: set[int]
 ) -> Iterator[tuple[yaml.Node, tuple[str, ...], str]]:
-    """Yield what is wrong below a node, each with its node and the keys that lead to it."""
+    """Yield faults below a node, each with its node and the keys that lead to it."""
     if node is None or id(node) in seen:  # an alias
         return
     seen.add(id(node))
@@ -211,7 +211,7 @@ def _find_faults(
             own = (*keys, str(key.value))
             if (first := lines.setdefault(own, key)) is not key:
                 line = first.start_mark.line + 1
-                yield key, own, f"is there twice, first in line {line}: remove one of them"
+                yield key, own, f"is repeated, first in line {line}: remove one of them"
             if isinstance(key, yaml.ScalarNode) and (reason := _find_fault(key, own, True)):
                 yield key, own, reason
             yield from _find_faults(value, own, seen)
@@ -220,7 +220,7 @@ def _find_faults(
 
 
 def _find_fault(node: yaml.ScalarNode, keys: tuple[str, ...], is_key: bool) -> str:
-    """What is wrong with a key or value; empty if it is read as it is written."""
+    """Return what YAML wrongly takes a key or value for; empty if it is right."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if node.style is not None or kind not in KINDS:  # quoted, or text
         return ""

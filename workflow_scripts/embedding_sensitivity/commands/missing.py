@@ -1,4 +1,4 @@
-"""What a run of a config lacks: downloads and environments, one line each, and where they go."""
+"""List the downloads and environments that a config's run lacks, and where they belong."""
 
 import subprocess
 import sys
@@ -14,14 +14,14 @@ from embedding_sensitivity.experiment.closing import missing_downloads
 
 
 def read_planned(summary: str) -> list[str]:
-    """The files and folders that a run would make, of what `snakemake --summary` prints."""
+    """Return what a run would make, from the output of `snakemake --summary`."""
     header, *rows = [line.split("\t") for line in summary.splitlines()]
     output, plan = header.index("output_file"), header.index("plan")
     return [row[output] for row in rows if row[plan] == "update pending"]
 
 
 def list_missing(config: str) -> list[str]:
-    """One line for each thing that a run of a config file lacks; no network is asked."""
+    """Return a line for each download or environment that a run lacks; needs no network."""
     settings = read_settings(config)
     given = ("--snakefile", find_root() / "Snakefile", "--configfile", give_to_snakemake(config))
     questions = [

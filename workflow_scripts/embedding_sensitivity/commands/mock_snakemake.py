@@ -1,4 +1,4 @@
-"""What Snakemake gives a script, to run one in an editor, a notebook or a test.
+"""The object that Snakemake gives a script, to run it in an editor, a notebook or a test.
 
 In a checkout, with the Python of the script's environment and workflow_scripts/ on its path::
 
@@ -8,7 +8,7 @@ In a checkout, with the Python of the script's environment and workflow_scripts/
     wildcards = {"model": "logmel", "effect": "gain"}
     measure.main(mock_snakemake("measure_sensitivity", wildcards, config="config/demo.yaml"))
 
-Snakemake itself is only needed in the checkout's .venv.
+Only the checkout's .venv needs Snakemake.
 """
 
 import os
@@ -29,7 +29,7 @@ VALUES = ("params", "wildcards", "resources")
 
 
 class Items(list):
-    """Files or values of a job by position, and those that have a name by their name too."""
+    """Files or values of a job, by position or by name."""
 
     def __init__(self, items: Iterable = (), named: Mapping[str, Any] | None = None) -> None:
         super().__init__(items)
@@ -63,7 +63,7 @@ def mock_snakemake(
     ----------
     rule : the rule's name
     wildcards : its wildcards' values
-    config : a config file; then the rules say all else, for a run in the current folder
+    config : a config file: then all else comes from the rules, for a run in the current folder
     threads : cores to use
     given : without `config`: `input`, `output`, `log` (a file, a list, or names with files),
         `params` and `resources` (names with values)
@@ -71,7 +71,7 @@ def mock_snakemake(
     Raises
     ------
     InputError
-        if the workflow has no such rule or job, in one line
+        if the workflow has no such rule or job
     """
     wildcards = dict(wildcards or {})
     if config is not None:
@@ -79,7 +79,7 @@ def mock_snakemake(
     else:
         if unknown := set(given) - {*FILES, *VALUES}:
             raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
-        fields = {name: _files(given.get(name, ())) for name in FILES}
+        fields = {name: _split_files(given.get(name, ())) for name in FILES}
         given["wildcards"] = wildcards
         fields |= {name: _values(given.get(name, {})) for name in VALUES}
         fields["threads"] = threads
@@ -87,14 +87,14 @@ def mock_snakemake(
     return SimpleNamespace(rule=rule, threads=fields["threads"], **items)
 
 
-def _files(given) -> tuple[list[str], dict]:
-    """Paths by position and by name, as text; a list below one name follows in its place."""
+def _split_files(given) -> tuple[list[str], dict]:
+    """Return paths as text, by position and by name; a list with a name takes several positions."""
     if isinstance(given, str | os.PathLike):
         given = [given]
     if not isinstance(given, Mapping):
         return [str(path) for path in given], {}
     named = {
-        name: str(value) if isinstance(value, str | os.PathLike) else _files(value)[0]
+        name: str(value) if isinstance(value, str | os.PathLike) else _split_files(value)[0]
         for name, value in given.items()
     }
     items = []
@@ -108,7 +108,7 @@ def _values(given: Mapping[str, Any]) -> tuple[list, dict]:
 
 
 def _ask_workflow(rule: str, wildcards: dict[str, str], config: Path, threads: int) -> dict:
-    """Have the checkout's Snakemake work out a job, in a process of its own."""
+    """Have the checkout's Snakemake plan a job, in a separate process."""
     root = find_root()
     with tempfile.NamedTemporaryFile(suffix=".pickle") as answer:
         request = repr(
@@ -123,24 +123,24 @@ def _ask_workflow(rule: str, wildcards: dict[str, str], config: Path, threads: i
         )
         if done.returncode:
             *_, reason = [rule, *filter(None, map(str.strip, done.stdout.splitlines()))]
-            raise InputError(f"rule {rule} with {wildcards} of {config} makes no job: {reason}")
+            raise InputError(f"rule {rule} with {wildcards} of {config} has no job: {reason}")
         return pickle.load(answer)
 
 
-def _work_out(
+def _write_job(
     snakefile: str, rule: str, wildcards: dict[str, str], config: str, threads: int, answer: str
 ) -> None:
-    """Write what a job has, plain, to the file `answer`."""
+    """Write a job's fields as plain values to the file `answer`."""
     from embedding_sensitivity.experiment.snakemake_internals import make_job
 
     job = make_job(Path(snakefile), config, rule, wildcards, threads)
     fields: dict[str, Any] = {"threads": job.threads}
     for name in FILES:
         files = getattr(job, name)
-        fields[name] = _files(list(files))[0], _files(dict(files.items()))[1]
+        fields[name] = _split_files(list(files))[0], _split_files(dict(files.items()))[1]
     for name in VALUES:
         values = dict(getattr(job, name).items())
-        # Among the resources are functions that Snakemake has still to call.
+        # Snakemake has not called the functions among the resources yet.
         fields[name] = _values({k: v for k, v in values.items() if not callable(v)})
     with open(answer, "wb") as file:
         pickle.dump(fields, file)
@@ -149,4 +149,4 @@ def _work_out(
 if __name__ == "__main__":
     import ast
 
-    _work_out(*ast.literal_eval(sys.argv[1]))
+    _write_job(*ast.literal_eval(sys.argv[1]))

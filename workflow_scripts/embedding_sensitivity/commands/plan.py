@@ -1,7 +1,7 @@
-"""What a config would cost in disk and time, before it starts.
+"""Estimate what a config costs in disk and time, before it runs.
 
-The rates are CPU seconds of one core of the machine that docs/cost.md describes; expect a factor of
-two on another. Nothing is run and nothing is written.
+The rates are CPU seconds of one core of the machine in docs/cost.md; another may differ by a factor
+of two. Nothing is run or written.
 """
 
 import os
@@ -17,16 +17,16 @@ from embedding_sensitivity.files.errors import InputError
 
 # A classifier with its cross-validation: measured at 48 and 568 training rows.
 CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.0057, 48, 0.9
-# All else of the analysis: a label and level, by the dimension (288 training clips a label).
+# The rest of the analysis for a label and level, by the dimension (288 training clips a label).
 STATISTICS_S, STATISTICS_POWER = 7e-6, 1.65
-# Start-up of Python and its imports, which is most of a small job.
+# Starting Python and importing, most of the time of a small job.
 JOB_S = 2.0
 FIGURE_S = 4.0
 CLIP_S, SAMPLERATE, CHANNELS = 3.0, 44100, 2
 
 
 def count_clips(settings: Settings) -> tuple[int, int, float, str]:
-    """Clips, clips of the smallest label that train, bytes of a 16-bit clip, where from."""
+    """Return numbers of clips and of the smallest label's training clips, bytes a clip, source."""
     index = Path("results", settings.experiment, "clips.csv")
     if index.exists():
         clips = in_split(read_clips(index))
@@ -39,7 +39,7 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
     if data.source == "demo":
         return len(data.labels) * (data.train + data.test), data.train, size, "the config"
     if data.source == "irmas" and data.split in ("published", "generated"):
-        # A generated one is of about the same size: it is cut to the smallest label too.
+        # A generated one has about the same size: the smallest label limits it too.
         return 4834, 288, size, "the authors' split of IRMAS"
     if data.split == "generated":
         paths = dataset.find_audio(data.folder)
@@ -65,7 +65,7 @@ def format_mb(size: float) -> str:
 
 
 def estimate(path: str) -> list[str]:
-    """Lines on what the run of a config file would cost; `InputError` for one on embeddings."""
+    """Return lines on the cost of a config's run; `InputError` if it starts from embeddings."""
     settings = read_settings(path)
     if settings.data is None:
         raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")

@@ -1,10 +1,9 @@
-"""List what an experiment's config asks for no more, with sizes; delete it on request.
+"""List files that an experiment's config no longer needs, with sizes; delete them on request.
 
-What is asked for are the outputs, logs and benchmarks of Snakemake's own plan of the config. A file
-that isn't among them is the workflow's where Snakemake has a record of making it, or where it is
-named as a rule's log or benchmark is, or as a file that a killed job left half-written. All others
-are listed apart and never deleted. Deleting removes exactly the files listed, and folders that are
-empty then.
+Needed are the outputs, logs and benchmarks of Snakemake's own plan of the config. Another file is
+the workflow's if Snakemake has a record of making it, or if its name is that of a rule's log or
+benchmark, or of a file that a killed job left. All others are listed apart and never deleted.
+Deleting removes only the listed files, and folders that are then empty.
 """
 
 import contextlib
@@ -43,9 +42,9 @@ class Plan:
 
     Attributes
     ----------
-    wanted : every output, log and benchmark; of an output that is a folder, the folder
-    logs : what the names of logs and benchmarks look like, whatever the config has
-    rule_of : the name of the rule that made a file, by Snakemake's records; None for no record
+    wanted : all outputs (files or folders), logs and benchmarks
+    logs : patterns of the names of logs and benchmarks, for any wildcards
+    rule_of : returns the name of the rule that made a file; None if Snakemake has no record
     """
 
     wanted: frozenset[str]
@@ -55,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list: a file, or a folder of which `files` are the workflow's."""
+    """A line of the list: a file, or a folder in which `files` are the workflow's."""
 
     path: str
     why: str
@@ -67,7 +66,7 @@ class Entry:
 
 
 def make_plan(config: str) -> Plan:
-    """Have Snakemake plan a config, up-to-date jobs included; nothing is run."""
+    """Have Snakemake plan all jobs of a config; nothing is run."""
     workflow = plan_everything(find_root() / "Snakefile", give_to_snakemake(config))
     wanted = set()
     for job in workflow.dag.jobs:
@@ -84,12 +83,12 @@ def make_plan(config: str) -> Plan:
 
 
 def _any_wildcards(name: str) -> str:
-    """A regular expression of a file name's wildcards with any value."""
+    """Return a regular expression of a file name with any values of its wildcards."""
     return re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(strip_wildcard_constraints(name)))
 
 
 def find_leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry]]:
-    """Entries of the experiment's folders: the workflow's own, and others."""
+    """Return leftovers in the experiment's folders: the workflow's own, and others."""
     ours, others = [], []
     current = {
         (os.path.dirname(path), match[1])
@@ -110,7 +109,7 @@ def find_leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry
             elif top != "results" and any(name.fullmatch(path) for name in plan.logs):
                 ours.append(Entry(path, "of a job that is no longer planned", (path,)))
             elif rule := plan.rule_of(path):
-                ours.append(Entry(path, _why(path, rule, current), (path,)))
+                ours.append(Entry(path, _explain(path, rule, current), (path,)))
             elif made and path.endswith(".wav"):
                 folders.setdefault(made, []).append(path)
             else:
@@ -123,24 +122,24 @@ def find_leftovers(experiment: str, plan: Plan) -> tuple[list[Entry], list[Entry
 
 
 def list_files(folder: str) -> list[str]:
-    """Every file below a folder, none where there is no such folder."""
+    """Return all files below a folder; none if there is no such folder."""
     return manifest.files_below(folder) if os.path.isdir(folder) else []
 
 
-def _why(path: str, rule: str, current: set[tuple[str, str]]) -> str:
+def _explain(path: str, rule: str, current: set[tuple[str, str]]) -> str:
     match = BATCH.fullmatch(os.path.basename(path))
     if rule != "embed_clips" or not match:
         return f"of {rule}"
     if (os.path.dirname(path), match[1]) in current:
-        return "levels that the config has no more, or another batch has"
-    return "other options, weights, protocol or code: reused if these are set back"
+        return "levels no longer in the config, or in another batch"
+    return "other options, weights, protocol or code: used again if these are restored"
 
 
 def find_unused_weights(plan: Plan) -> Iterator[Entry]:
-    """Untrained weights that neither this config nor any experiment's manifest names.
+    """Yield untrained weights that neither this config nor any experiment's manifest names.
 
-    Experiments share them, and one whose weights are gone is embedded again. So where an experiment
-    has no manifest that says which it uses, nothing is listed.
+    Experiments share them; without its weights, an experiment would be embedded again. So if an
+    experiment has no manifest, nothing is listed.
     """
     used = set()
     for folder in Path("results").glob("*/"):
@@ -148,7 +147,7 @@ def find_unused_weights(plan: Plan) -> Iterator[Entry]:
             try:
                 used |= set(manifest.read(folder / manifest.NAME)["inputs"]["weights"])
             except (InputError, KeyError):
-                print(f"weights are left out: {folder} has no manifest that says which it uses")
+                print(f"weights are not listed: {folder} has no manifest that names those it uses")
                 return
     for path in list_files(WEIGHTS):
         if PART.fullmatch(os.path.basename(path)):
@@ -158,7 +157,7 @@ def find_unused_weights(plan: Plan) -> Iterator[Entry]:
 
 
 def find_unused_environments() -> Iterator[Entry]:
-    """Environments of this checkout that no file of envs/ describes any more."""
+    """Yield environments of this checkout that no file of envs/ describes any more."""
     if not os.path.isdir(CONDA):
         return
     used = {folder.name for folder in find_environments().values()}
@@ -173,14 +172,14 @@ def find_unused_environments() -> Iterator[Entry]:
 
 
 def delete(entries: Iterable[Entry]) -> None:
-    """Delete the files of some entries, and the folders that are empty then."""
+    """Delete the files of entries, and folders that are then empty."""
     for entry in entries:
         if entry.path.startswith(f"{CONDA}/"):
             shutil.rmtree(entry.path, ignore_errors=True)  # links to folders in it, not their files
         for file in entry.files:
             Path(file).unlink(missing_ok=True)
         for folder in {os.path.dirname(file) for file in entry.files} - {CONDA, WEIGHTS}:
-            with contextlib.suppress(OSError):  # not empty: what is in it stays
+            with contextlib.suppress(OSError):  # not empty
                 os.removedirs(folder)
 
 
@@ -191,7 +190,7 @@ def show(entries: Iterable[Entry]) -> None:
 
 
 def tidy(config: str, deleting: bool) -> None:
-    """List what is left over of a config's experiment, and delete it if that is asked for."""
+    """List what a config's experiment no longer needs, and delete it if `deleting`."""
     experiment = read_config(config)["experiment"]
     if any(Path(".snakemake/locks").glob("*.lock")):
         raise InputError(
@@ -204,11 +203,11 @@ def tidy(config: str, deleting: bool) -> None:
     total = format_size(sum(entry.n_bytes for entry in ours))
     n_files = sum(len(entry.files) for entry in ours)
     if others:
-        print("Not the workflow's, or without a record that it made them; never deleted here:")
+        print("Not made by the workflow, as far as is recorded; never deleted here:")
         show(others)
     if deleting:
         delete(ours)
         print(f"{config}: deleted {n_files} files, {total}")
     else:
         hint = f": `make tidy CONFIG={config} DELETE=yes` deletes them" if ours else ""
-        print(f"{config}: {n_files} files that it asks for no more, {total}{hint}")
+        print(f"{config}: {n_files} files that it no longer needs, {total}{hint}")

@@ -1,7 +1,7 @@
-"""Compare an experiment's files, what it was made from included, with its manifest.
+"""Compare an experiment's files, and those it was made from, with its manifest.
 
-That the code or the config have changed since is a note, not a difference:
-the results are still what they were. Nothing is planned or run, and no environment is needed.
+A change of code or config is a note, not a difference: the results are still the same. Nothing is
+planned or run, and no environment is needed.
 """
 
 import os
@@ -13,19 +13,19 @@ from embedding_sensitivity.commands.checkout import MADE_LATER, find_root, forma
 from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.experiment.data import ARCHIVE_FOLDER, PUBLISHED_SPLIT, source_of
-from embedding_sensitivity.experiment.settings import canonical, load_settings
+from embedding_sensitivity.experiment.settings import dump_settings, load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.safe_names import printable
 
 LOCK = "resources/weights.lock"
 DOWNLOADS = "resources/downloads/"
-# Touched, as it may have the size, times and inode that it had before.
-GIVEN = "restore it, or touch it and run again to take it as it is"
+# Touching makes sure that a plan reads the file again.
+GIVEN = "restore it, or touch it and run again to use it as it is"
 WITHOUT = "restore it, or run again without it"
 
 
 class Progress:
-    """On a terminal, how much has been read."""
+    """Shows on a terminal how much has been read."""
 
     def __init__(self, total: int) -> None:
         self.total, self.read = total, 0
@@ -41,28 +41,28 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr)
 
 
-def bytes_to_read(found: dict, folder: str) -> int:
-    """How much of what a manifest names is there."""
+def count_bytes(found: dict, folder: str) -> int:
+    """Return the bytes of all existing files that a manifest names."""
     paths = [f"{folder}/{name}" for name in found["outputs"]]
     paths += [path for section in found["inputs"].values() for path in section]
     return sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
 
 
-def remedy(difference: manifest.Difference, found: dict, config: str) -> str:
-    """What to do about a difference; `config` is the file that a run is given."""
+def advise(difference: manifest.Difference, found: dict, config: str) -> str:
+    """Say what to do about a difference; `config` is the experiment's config file."""
     path, role = difference.path, difference.role
     source = ((found["config"].get("settings") or {}).get("data") or {}).get("source")
     if difference.kind == "not in the manifest":
         if role == "outputs":
             return "left by an earlier config (see `make tidy`), or not the workflow's"
-        return f"move it away{', or run again to take it in' if source == 'folder' else ''}"
+        return f"move it elsewhere{', or run again to add it' if source == 'folder' else ''}"
     if role == "pins":
         return f"{difference.entry}: restore the line or the file that this run was made with"
     if role == "published_numbers":
         return "restore it from git"
     if role == "downloads" and path.startswith(DOWNLOADS):
         return "delete it: it is fetched again when it is needed"
-    # Folders that are one output: Snakemake makes all of it or nothing.
+    # Folders that are a single output: Snakemake makes all of it or nothing.
     is_clip_of_irmas = source == "irmas" and path.startswith(f"{ARCHIVE_FOLDER}{os.sep}")
     is_kept_audio = path.split(os.sep)[2:3] == ["audio_kept"]
     folder = (is_clip_of_irmas and ARCHIVE_FOLDER) or (is_kept_audio and os.path.dirname(path))
@@ -71,16 +71,16 @@ def remedy(difference: manifest.Difference, found: dict, config: str) -> str:
     if role == "outputs" or (source == "demo" and role in ("clips", "other_audio", "split")):
         return f"{delete}run again"
     if role == "weights" or is_clip_of_irmas or path == PUBLISHED_SPLIT:
-        # What was made of it is there, so that a run of everything doesn't ask for it.
+        # A run of everything does not need it again, since what was made from it exists.
         return f"{delete}run: snakemake --configfile {config} -- {printable(folder or path)}"
-    # IRMAS's audio is known by its archive: what is in a folder isn't looked at again.
+    # IRMAS's audio is known by its archive: its files are not compared by a run.
     if role == "downloads" or (source == "irmas" and role != "split"):
         return "restore it"
     return WITHOUT if difference.kind == "missing" else GIVEN
 
 
-def notes(found: dict, config: dict | None, source: str) -> list[str]:
-    """What is not as it was when the results were made, but is none of their files."""
+def list_notes(found: dict, config: dict | None, source: str) -> list[str]:
+    """Return notes on code and config that have changed since the results were made."""
     lines = []
     root = find_root()
     before, code = found["code"]["files"], manifest.code_version(manifest.code_files(root), root)
@@ -89,15 +89,15 @@ def notes(found: dict, config: dict | None, source: str) -> list[str]:
     if changed:
         some = ", ".join(map(printable, changed[:5])) + (", ..." if len(changed) > 5 else "")
         lines.append(
-            f"the code is another version now, {len(changed)} files differ ({some}): what a run "
-            "would compute now may differ from these results"
+            f"the code has changed since, {len(changed)} files differ ({some}): a run may compute "
+            "other results now"
         )
     if config is not None:
         try:
             settings = source_of(load_settings(config, source), source).complete()
-            same = canonical(settings) == found["config"].get("settings")
+            same = dump_settings(settings) == found["config"].get("settings")
         except InputError as error:
-            lines.append(f"the config can't be compared: {error}")
+            lines.append(f"the config cannot be compared: {error}")
         else:
             if not same:
                 lines.append(f"{source} is not the config that these results were made from")
@@ -108,22 +108,22 @@ def verify(given: str) -> int:
     """Verify the experiment of a config file, or of a folder results/EXPERIMENT.
 
     Prints a line for each difference, with what to do, and a line of counts. Returns the exit
-    status: 1 where there is a difference.
+    status: 1 if there is a difference.
     """
     config = None if os.path.isdir(given) else read_config(given)
-    # As the manifest and Snakemake name it: from the folder above `results`.
+    # Relative to the folder above `results`, as in the manifest.
     folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
     if not config and os.path.dirname(folder) != "results":
-        raise InputError(f"{given}: expected results/EXPERIMENT, from the folder of `results`")
+        raise InputError(f"{given}: expected results/EXPERIMENT, from the folder above `results`")
     found = manifest.read(Path(folder, manifest.NAME))
-    progress = Progress(bytes_to_read(found, folder))
+    progress = Progress(count_bytes(found, folder))
     threads = min(8, os.cpu_count() or 1)
     differences = list(manifest.compare(found, folder, LOCK, MADE_LATER, threads, progress))
     progress.close()
     for each in differences:
-        advice = remedy(each, found, printable(given) if config else "CONFIG")
+        advice = advise(each, found, printable(given) if config else "CONFIG")
         print(f"{each.kind}: {printable(each.path)}: {advice}")
-    for line in notes(found, config, given):
+    for line in list_notes(found, config, given):
         print(f"note: {printable(line)}")
     counts = Counter(each.kind for each in differences)
     total = len(found["outputs"]) + sum(map(len, found["inputs"].values()))

@@ -1,1 +1,1 @@
-"""Files from elsewhere: their addresses and hashes, fetching and unpacking them."""
+"""Downloads: their addresses and hashes, fetching and unpacking them."""

@@ -1,5 +1,6 @@
-"""What downloaded weights have to be: the SHA-256 that their authors publish, or the one that
-fetching pinned in ``resources/weights.lock``. Reading it is here, writing it in `download`.
+"""Check downloaded weights against the published SHA-256, or that in ``resources/weights.lock``.
+
+`fetch` writes the lock file.
 """
 
 import os
@@ -12,7 +13,7 @@ from embedding_sensitivity.files.errors import InputError
 
 
 def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
-    """File names to SHA-256 of the content `text` of a lock file; the file is named in errors."""
+    """Return the SHA-256 by file name from the `text` of a lock file."""
     pins = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("#") or not line.strip():
@@ -22,7 +23,7 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
             raise InputError(f"{lock}, line {number}: expected a file and its SHA-256: delete it")
         if pins.get(fields[0], fields[1]) != fields[1]:
             raise InputError(
-                f"{lock}, line {number}: pins {fields[0]} to another SHA-256 than a line before: "
+                f"{lock}, line {number}: pins {fields[0]} to another SHA-256 than an earlier line: "
                 "delete the wrong one"
             )
         pins[fields[0]] = fields[1]
@@ -30,7 +31,7 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
 
 
 def known_sha256(path: str | os.PathLike, published: str) -> str:
-    """Return the SHA-256 that a file of weights has to have, published or pinned; empty of none."""
+    """Return the published or pinned SHA-256 of a file of weights; empty if there is none."""
     lock = _lock_of(path)
     if published or not lock.exists():
         return published
@@ -38,7 +39,7 @@ def known_sha256(path: str | os.PathLike, published: str) -> str:
 
 
 def check_files(paths: Sequence[str], found: str, published: Sequence[Mapping[str, str]]) -> None:
-    """Check each published file that a model was loaded from; of the first the SHA-256 is known."""
+    """Check the published files of a loaded model; `found` is the SHA-256 of the first."""
     for path, file in zip(paths, published, strict=True) if published else ():
         check_weights(path, found if path == paths[0] else sha256_of(path), **file)
 
@@ -46,18 +47,18 @@ def check_files(paths: Sequence[str], found: str, published: Sequence[Mapping[st
 def check_weights(
     path: str | os.PathLike, found: str, file_name: str, sha256: str, planned: str = ""
 ) -> None:
-    """Refuse weights that are not those published, or not those that were fetched.
+    """Raise `InputError` if weights are not those that were published or fetched.
 
-    A file that is there is not fetched: whoever put it there by hand, or whatever became of it
-    since it was verified, only its use can tell.
+    They are checked when they are used, since an existing file is not fetched: it may have been
+    copied there by hand, or changed after it was verified.
 
     Parameters
     ----------
-    path : ``<resources>/weights/<file>``, beside which are the lock file and the downloads
-    found : SHA-256 of what was loaded from it
-    file_name : under which the authors publish it, perhaps packed
-    sha256 : that they publish of this very file; empty: the lock file has it
-    planned : that the names of embeddings were planned with, where it was not known yet
+    path : ``<resources>/weights/<file>``; the lock file and the downloads are in ``<resources>``
+    found : SHA-256 of the loaded file
+    file_name : of the published file, which may be compressed
+    sha256 : published for this very file; empty if the lock file has it
+    planned : SHA-256 that the names of embeddings assume; empty if it was known
     """
     path, lock = Path(path), _lock_of(path)
     downloads = lock.parent / "downloads"
@@ -65,20 +66,20 @@ def check_weights(
     if known == found:
         if planned and planned != found:
             raise InputError(
-                f"{path}: its SHA-256 is {found}, embeddings were planned of {planned}: run again, "
-                "which names them by these weights"
+                f"{path}: its SHA-256 is {found}, but the run was planned with {planned}: run "
+                "again, to name embeddings by these weights"
             )
         return
     if known:
         by = "published" if sha256 else f"pinned in {lock}"
         raise InputError(
-            f"{path}: its SHA-256 is {found}, expected {known} ({by}): delete it and run again, "
-            f"which takes {file_name} from {downloads} or fetches it"
+            f"{path}: its SHA-256 is {found}, expected {known} ({by}): delete it and run again, to "
+            f"take {file_name} from {downloads} or fetch it"
         )
     remedy = f"move it to {downloads}" if file_name == path.name else "delete it"
     raise InputError(
-        f"{path}: was never verified, expected its SHA-256 in {lock}: {remedy} and run again, "
-        f"which verifies {file_name} in {downloads} or fetches it"
+        f"{path}: was never verified, expected its SHA-256 in {lock}: {remedy} and run again, to "
+        f"verify {file_name} in {downloads} or fetch it"
     )
 
 

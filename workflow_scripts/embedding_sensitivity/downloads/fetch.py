@@ -1,7 +1,7 @@
 """Download files: resume, retry, verify; on failure say in one line what to do by hand.
 
-A download is kept in a folder that is no rule's output: a rule that runs again downloads nothing
-twice, and a file fetched by hand can be put there.
+Downloads are kept in a folder that is not a rule's output, so that nothing is downloaded twice. A
+file fetched by hand can be put there.
 """
 
 import fcntl
@@ -38,16 +38,14 @@ MAX_PAUSE_S = 60
 RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 PROGRESS_S = 10
 USER_AGENT = "embedding-sensitivity"
-# `git hash-object FILE` prints the last.
+# `git hash-object FILE` prints a git blob id.
 HASH_NAMES = {"sha256": "SHA-256", "md5": "MD5", "git_blob": "git blob id"}
 HTML = (b"<!doctype html", b"<html")
-LOCK_HEADER = (
-    "# What has no published hash, as it was first seen: file, SHA-256, bytes, date, origin."
-)
+LOCK_HEADER = "# Files without a published hash, as first seen: file, SHA-256, bytes, date, origin."
 
 
 class _Unfit(Exception):
-    """The file is not available or not the right one; a retry would not help."""
+    """The file is not available or is wrong; a retry would not help."""
 
 
 class _Interrupted(Exception):
@@ -71,17 +69,18 @@ def fetch(
 
     Parameters
     ----------
-    folder : keeps the download, ``folder/source.file_name``; what lies there is verified and used
-    url : a mirror's address in place of the source's
-    local : a file on this machine in place of the download; it is verified where it is
-    lock : the file that pins what has no published hash; needed for ``hash_kind`` ``lock``
+    folder : keeps the download, ``folder/source.file_name``; a file there is verified and used
+    url : a mirror's address, used instead of the source's
+    local : a file on this machine that is verified and used instead of a download
+    lock : the file that pins files without a published hash; needed for ``hash_kind`` ``lock``
     timeout_s : how long the server may be silent
-    pause_s : before the first of up to 5 retries in a row that bring less than 1 MiB; then doubled
+    pause_s : pause before the first retry, then doubled; up to 5 retries in a row may bring less
+        than 1 MiB each
 
     Raises
     ------
     InputError
-        one line: what is wrong, what to fetch by hand, its hash, and where to put it
+        saying what is wrong, what to fetch by hand, its hash, and where to put it
     """
     kept = Path(folder, source.file_name)
     try:
@@ -89,7 +88,7 @@ def fetch(
             subject = f"{source.file_name}: {url or source.url}"
             _download(source, url or source.url, kept, lock, timeout_s, pause_s)
             return kept
-        path, subject = _in_place(source, kept, local)
+        path, subject = _choose_file(source, kept, local)
         log.info("verifying %s", path)
         _verify(path, source)
         _pin(source, path, "given as a file", lock)
@@ -98,32 +97,32 @@ def fetch(
     return path
 
 
-def lack(
+def find_fetch_fault(
     source: Source,
     folder: str | os.PathLike,
     local: str | os.PathLike | None = None,
     lock: str | os.PathLike | None = None,
 ) -> str:
-    """Return one line on what `fetch` would download or refuse; empty if the file is there.
+    """Return what is missing or wrong before `fetch`, with the remedy; empty if nothing is.
 
-    It downloads, writes and pins nothing. Arguments as of `fetch`.
+    Nothing is downloaded or written. Arguments are as in `fetch`.
     """
     kept = Path(folder, source.file_name)
-    path, subject = _in_place(source, kept, local)
+    path, subject = _choose_file(source, kept, local)
     if local is None and not kept.exists():
-        return f"{source.file_name}: is not there: {_say_how_by_hand(source, kept, lock)}"
+        return f"{source.file_name}: is missing: {_say_how_by_hand(source, kept, lock)}"
     try:
         _verify(path, source)
-        pinned = _pinned(source, lock)
+        pinned = _read_pin(source, lock)
         if pinned and pinned != digest_of(path, "sha256"):
-            raise _Unfit("is not the file whose SHA-256 is pinned")
+            raise _Unfit("its SHA-256 is not the pinned one")
     except (_Unfit, OSError) as error:
         return f"{subject}: {error}: {_say_how_by_hand(source, kept, lock)}"
     return ""
 
 
-def _in_place(source: Source, kept: Path, local: str | os.PathLike | None) -> tuple[Path, str]:
-    """Return the file used in place of a download, and its name in error messages."""
+def _choose_file(source: Source, kept: Path, local: str | os.PathLike | None) -> tuple[Path, str]:
+    """Return the file used instead of a download, and its name in error messages."""
     if local is None:
         return kept, f"{kept}, kept from before"
     return Path(local), f"{source.key}: {local}"
@@ -132,8 +131,7 @@ def _in_place(source: Source, kept: Path, local: str | os.PathLike | None) -> tu
 def place(path: str | os.PathLike, target: str | os.PathLike) -> None:
     """Copy a verified file to a rule's output.
 
-    A copy and no link: what becomes of a file of the user's, or of the kept download, must not
-    change the output of a rule behind Snakemake's back.
+    A link would let changes of the original change the output without Snakemake's knowledge.
     """
     with replacing(target) as part:
         shutil.copyfile(path, part)
@@ -142,9 +140,9 @@ def place(path: str | os.PathLike, target: str | os.PathLike) -> None:
 def gunzip(
     path: str | os.PathLike, target: str | os.PathLike, start: bytes, max_bytes: int
 ) -> None:
-    """Unpack a gzip file that holds a file beginning with `start`, of at most `max_bytes`.
+    """Unpack a gzip file whose content begins with `start` and has at most `max_bytes`.
 
-    Raises `InputError` for anything else, and leaves no `target` then.
+    Raises `InputError` for anything else, without leaving a `target`.
     """
     size = 0
     with replacing(target) as part, open(part, "wb") as output:
@@ -152,15 +150,15 @@ def gunzip(
             with gzip.open(path) as packed:
                 while chunk := packed.read(CHUNK):
                     if not size and not chunk.startswith(start):
-                        raise InputError(f"{path}: holds another kind of file: fetch it anew")
+                        raise InputError(f"{path}: contains another kind of file: fetch it again")
                     size += len(chunk)
                     if size > max_bytes:
                         raise InputError(f"{path}: unpacks to more than {max_bytes:,} bytes")
                     output.write(chunk)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{path}: can't be unpacked ({error}): fetch it anew") from None
+            raise InputError(f"{path}: cannot be unpacked ({error}): fetch it again") from None
         if not size:
-            raise InputError(f"{path}: holds nothing: fetch it anew")
+            raise InputError(f"{path}: is empty inside: fetch it again")
 
 
 def _download(
@@ -188,7 +186,7 @@ def _download(
             tag.unlink(missing_ok=True)
             if not resumed:
                 raise
-            log.warning("what an earlier run had received is not of this file: starting again")
+            log.warning("an earlier run received part of another file: starting again")
     os.replace(part, path)
     tag.unlink(missing_ok=True)
     log.info("%s is complete and verified", path)
@@ -197,7 +195,7 @@ def _download(
 def _complete(
     source: Source, url: str, part: Path, tag: Path, timeout_s: float, pause_s: float
 ) -> None:
-    """Download the rest of `part`, with retries as long as they make progress."""
+    """Download the rest of `part`, and retry as long as that makes progress."""
     opener = urllib.request.build_opener(_Redirects, _Proxies)
     failures, furthest = 0, _size(part)
     while True:
@@ -211,9 +209,9 @@ def _complete(
                 failures, furthest = 0, received
             failures += 1
             if failures > RETRIES:
-                raise _Unfit(f"{error}; {RETRIES} retries did not help") from None
+                raise _Unfit(f"{error}; {RETRIES} retries failed") from None
             pause = max(pause_s * 2 ** (failures - 1), error.pause_s)
-            log.warning("%s; %d bytes are there, retrying in %g s", error, received, pause)
+            log.warning("%s; %d bytes received, retrying in %g s", error, received, pause)
             time.sleep(pause)
 
 
@@ -227,8 +225,8 @@ def _receive(
 ) -> None:
     """Request the rest of `part` once, and append it.
 
-    `tag` keeps the version (ETag) of what `part` has, so that two versions don't get mixed. Without
-    one, only what has a published hash is resumed: the hash of the whole would tell.
+    `tag` keeps the version (ETag) of `part`, so that two versions are never mixed. Without one,
+    only a file with a published hash is resumed, which shows a mixture.
     """
     offset = _size(part)
     if offset and offset == source.size:
@@ -246,9 +244,9 @@ def _receive(
             raise
         with error:
             if error.headers.get("Content-Range") == f"bytes */{offset}":
-                return  # all of it is there
+                return  # it is complete
         part.unlink()
-        raise _Interrupted("what was received before is longer than the file") from None
+        raise _Interrupted("more was received before than the file has") from None
 
     with response:
         offset = _offset(response, offset, part)
@@ -273,19 +271,19 @@ def _offset(response: http.client.HTTPResponse, asked: int, part: Path) -> int:
         raise _Unfit(f"the server answers with status {response.status}")
     if not response.headers.get("Content-Range", "").startswith(f"bytes {asked}-"):
         part.unlink()
-        raise _Interrupted("the server went on at another place than asked")
+        raise _Interrupted("the server sent another part of the file than requested")
     return asked
 
 
 def _length(response: http.client.HTTPResponse, offset: int, source: Source) -> int | None:
-    """Return the response's size, or None if the server gives none. Refuses another file."""
+    """Return the response's size, or None if unknown. Raises `_Unfit` for another file."""
     if response.headers.get_content_type() == "text/html":
-        raise _Unfit("the server sent an HTML page in place of the file")
+        raise _Unfit("the server sent an HTML page instead of the file")
     length = response.length
     if length is None:
-        # A chunked response without its end is noticed.
+        # If a chunked response is cut, `http.client` raises an error.
         if source.hash_kind == "lock" and not response.chunked:
-            raise _Unfit("the server does not say how long the file is: a cut would go unseen")
+            raise _Unfit("the server does not say how long the file is, so it may be incomplete")
     elif source.size is not None and offset + length != source.size:
         raise _Unfit(f"the server's file has {offset + length:,} bytes, expected {source.size:,}")
     return length
@@ -302,7 +300,7 @@ def _copy(
         if not chunk:
             break
         if not offset and not received and _is_html(chunk):
-            raise _Unfit("the server sent an HTML page in place of the file")
+            raise _Unfit("the server sent an HTML page instead of the file")
         with _disk(part):
             view = memoryview(chunk)
             while view:
@@ -321,8 +319,8 @@ def _disk(part: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _Unfit(
-            f"{part} can't be written ({error.strerror}): what was received is kept, "
-            "make room and run again"
+            f"{part} cannot be written ({error.strerror}): what was received is kept, free disk "
+            "and run again"
         ) from None
 
 
@@ -346,7 +344,7 @@ def _translate_errors(timeout_s: float) -> Iterator[None]:
                 f"the server's certificate is not accepted ({reason.verify_message})"
             ) from None
         if isinstance(reason, socket.gaierror):
-            raise _Interrupted("the server's name can't be resolved, is there a network?") from None
+            raise _Interrupted("the server's name is unknown, is there a network?") from None
         if isinstance(reason, TimeoutError):
             raise _Interrupted(f"the server was silent for {timeout_s:g} s") from None
         raise _Interrupted(getattr(reason, "strerror", None) or repr(reason)) from None
@@ -361,7 +359,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             # Plain HTTP is for requests that start on this machine, not for redirects to it.
             reason = "is plain HTTP, expected https://... as before"
         if reason:
-            raise _Unfit(f"the server sends on to {newurl}, which {reason}")
+            raise _Unfit(f"the server redirects to {newurl}, which {reason}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -395,14 +393,14 @@ def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
 
 
 def _verify(path: Path, source: Source) -> None:
-    """Refuse a file whose hash is not the source's."""
+    """Raise `_Unfit` for a file that is not the source's."""
     if not path.is_file():
-        raise _Unfit("is no file")
+        raise _Unfit("is not a file")
     with open(path, "rb") as file:
         start = file.read(64)
     size = path.stat().st_size
     if _is_html(start):
-        raise _Unfit("is an HTML page in place of the file")
+        raise _Unfit("is an HTML page instead of the file")
     if source.size is not None and size != source.size:
         raise _Unfit(f"has {size:,} bytes, expected {source.size:,}")
     if source.starts and not start.startswith(source.starts):
@@ -412,21 +410,20 @@ def _verify(path: Path, source: Source) -> None:
 
 
 def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None) -> None:
-    """Pin the SHA-256 of a file without a published hash, or refuse one that is not the pinned one.
+    """Pin the SHA-256 of a file without a published hash; raise `_Unfit` if another is pinned.
 
-    The first file is trusted for where it came from (HTTPS, or the user's hand); from then on it is
-    the file. No rule's output: it must outlast whatever is made again. The kernel's lock on it
-    lets jobs of several runs pin at the same time.
+    The first file is trusted for its origin: HTTPS, or the user. The lock file is not a rule's
+    output, so that nothing deletes it; a kernel lock lets several jobs pin at the same time.
     """
     if source.hash_kind == "lock":
         _pin_as(source.file_name, path, origin, lock, source.reported)
 
 
 def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLike) -> None:
-    """Pin the SHA-256 of what a source's verified file was unpacked to, under its own name.
+    """Pin the SHA-256 of the file unpacked from a source's verified file, under its own name.
 
-    The published hash is of the packed file, so nothing else could tell what becomes of this one.
-    Raises `InputError` where another is pinned.
+    The published hash is of the packed file, so only this pin detects later changes. Raises
+    `InputError` if another is pinned.
     """
     path = Path(path)
     try:
@@ -439,7 +436,7 @@ def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLik
 def _pin_as(
     name: str, path: Path, origin: str, lock: str | os.PathLike, reported: str = ""
 ) -> None:
-    """Pin a file under a name; `reported` is the SHA-256 that others have published."""
+    """Pin a file under a name; `reported` is the SHA-256 that other users report."""
     found, size = digest_of(path, "sha256"), path.stat().st_size
     lock = Path(lock)
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -456,16 +453,18 @@ def _pin_as(
             log.info("%s: no published hash, pinned SHA-256 %s in %s", path, found, lock)
             if reported and found != reported:
                 log.warning(
-                    "%s is not the file that others have: they report SHA-256 %s", name, reported
+                    "%s is not the file that other users have: they report SHA-256 %s",
+                    name,
+                    reported,
                 )
         elif pinned != found:
             raise _Unfit(
-                f"has changed: its SHA-256 is {found}, {lock} has {pinned}; if the change is "
-                f"meant, delete the line of {name} there, else"
+                f"has changed: its SHA-256 is {found}, {lock} has {pinned}; if this is the right "
+                f"file, delete the line of {name} there, else"
             )
 
 
-def _pinned(source: Source, lock: str | os.PathLike | None) -> str:
+def _read_pin(source: Source, lock: str | os.PathLike | None) -> str:
     """Return the pinned SHA-256 of a source without a published hash; empty if there is none."""
     if source.digest or not lock or not Path(lock).exists():
         return ""
@@ -477,12 +476,12 @@ def _say_how_by_hand(source: Source, kept: Path, lock: str | os.PathLike | None)
     facts = [] if source.size is None else [f"{source.size:,} bytes"]
     if source.digest:
         facts.append(f"{HASH_NAMES[source.hash_kind]} {source.digest}")
-    elif pinned := _pinned(source, lock):
+    elif pinned := _read_pin(source, lock):
         facts.append(f"pinned SHA-256 {pinned}")
     if not facts:
-        reported = f"; others report SHA-256 {source.reported}" if source.reported else ""
+        reported = f"; other users report SHA-256 {source.reported}" if source.reported else ""
         facts.append(f"no hash is published{reported}")
     return (
         f"fetch {source.url} by hand ({', '.join(facts)}) and put it at {kept}, "
-        f"or set {source.key} in the config to where it is"
+        f"or set {source.key} in the config to its path"
     )

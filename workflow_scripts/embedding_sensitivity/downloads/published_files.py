@@ -1,7 +1,7 @@
-"""The files that the workflow downloads, their addresses and their hashes.
+"""The files that the workflow downloads, with addresses and hashes.
 
-The addresses are those of the publishers or their packages. They are untested: no machine used for
-development could reach them.
+The addresses are those of the publishers or their packages. They are untested: no development
+machine could reach them.
 """
 
 import difflib
@@ -21,9 +21,9 @@ class Source(File):
 
     Attributes
     ----------
-    name : key in ``mirrors``; of a model's weights the model's name
-    key : of the config, for a file on this machine that takes the download's place
-    model : whose weights it holds
+    name : key in ``mirrors``; for weights the model's name
+    key : of the config, which names a file on this machine to use instead
+    model : whose weights it has; else empty
     """
 
     name: str
@@ -64,25 +64,25 @@ def sources_of(models: Iterable[Model]) -> dict[str, Source]:
     return found
 
 
-# Of the workflow's own models; `Settings.sources` has those of a config's besides.
+# For the workflow's own models; `Settings.sources` adds those of a config.
 SOURCES = sources_of(MODELS.values())
 
 
 def weights_files(sources: Mapping[str, Source] = SOURCES) -> list[str]:
-    """Names of the models' weights that are downloaded, unpacked."""
+    """Return the names of all models' downloaded weights, unpacked."""
     return sorted({source.unpacked for source in sources.values() if source.model})
 
 
 def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | None:
-    """What a file or folder below ``resources`` is downloaded as: itself, or packed."""
+    """Return the source of a file or folder below ``resources``, by its name or packed."""
     names = (made, f"{made}.gz", f"{made}.zip")
     return next((source for source in sources.values() if source.file_name in names), None)
 
 
 def published_weights(model: Model) -> list[dict[str, str]]:
-    """How each file that a model reads is published.
+    """Return the published ``file_name`` and ``sha256`` of each file that a model reads.
 
-    ``file_name``, and ``sha256`` of the file that the model reads, empty where none is published.
+    ``sha256`` is of the file that the model reads; empty if none is published.
     """
     found = []
     for file in model.published:
@@ -93,22 +93,19 @@ def published_weights(model: Model) -> list[dict[str, str]]:
 
 
 def local_weights(choices: Mapping[str, Choice], source: Source) -> list[str]:
-    """Return the file that a config names in place of a download of weights, if any.
-
-    It is in the place of a model's first file.
-    """
+    """Return the file that a config names instead of a download, if any: of a model's first."""
     path = choices[source.model].local_weights if source.name in choices else None
     return [path] if path else []
 
 
 def check_local_weights(choices: Mapping[str, Choice], config: str) -> None:
-    """Refuse a config file (`config`) that names a file of weights that isn't there."""
+    """Raise `InputError` if a config file (`config`) names weights that do not exist."""
     for choice in choices.values():
         path = choice.local_weights
         if path and not Path(path).is_file():
             raise InputError(
-                f"{config}: models.{choice.name}.weights: {path} is no file: name "
-                f"{choice.model.files[0].file_name}, or leave the key out to have it downloaded"
+                f"{config}: models.{choice.name}.weights: {path} is not a file: name "
+                f"{choice.model.files[0].file_name}, or leave the key out to download it"
             )
 
 
@@ -123,21 +120,21 @@ def is_loopback(host: str | None) -> bool:
 
 
 def find_url_fault(url: str) -> str:
-    """Return why nothing is downloaded from an address; empty if it is accepted.
+    """Return why an address is not accepted for downloads; empty if it is.
 
-    HTTPS only: what has no published hash is trusted for the server it came from. Plain HTTP is for
-    tests and mirrors on this machine.
+    HTTPS only: files without a published hash are trusted for their server. Plain HTTP is for tests
+    and mirrors on this machine.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "is no address, expected https://..."
-    # The others belong to no address (RFC 3986), and braces are Snakemake's.
+        return "is not an address, expected https://..."
+    # RFC 3986 allows none of these, and Snakemake replaces what is in braces.
     if not url.isascii() or any(character <= " " or character in '"<>\\^`{|}' for character in url):
-        return "has a character that addresses do not have: write it as %XX"
+        return "has a character that addresses cannot have: write it as %XX"
     if parts.scheme not in ("http", "https") or not host:
-        return "is no address of a file, expected https://..."
+        return "is not an address of a file, expected https://..."
     if parts.username is not None or parts.password is not None:
         return "has a user name or password in it: give an address that needs none"
     if parts.scheme == "http" and not is_loopback(host):
@@ -148,13 +145,13 @@ def find_url_fault(url: str) -> str:
 def check_mirrors(
     mirrors: Mapping[str, str], source: str, sources: Mapping[str, Source] = SOURCES
 ) -> None:
-    """Refuse `mirrors` of a config file (`source`) that name no download or are no address."""
+    """Raise `InputError` if `mirrors` of a config (`source`) has an unknown name or bad address."""
     for name, url in mirrors.items():
         if name not in sources:
             close = difflib.get_close_matches(name, sources, n=1)
             meant = f", did you mean {close[0]}?" if close else ":"
             raise InputError(
-                f"{source}: mirrors.{name}: nothing of that name is downloaded{meant} "
+                f"{source}: mirrors.{name}: no download has that name{meant} "
                 f"there are {', '.join(sources)}"
             )
         if reason := find_url_fault(url):

@@ -1,4 +1,4 @@
-"""Unpack a zip archive whose checksum was verified: whole, or not at all."""
+"""Unpack a zip archive whose checksum was verified."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ BLOCK = 2**20
 def extract(
     archive: str | Path, folder: str | Path, target_of: Callable[[str], str | None]
 ) -> list[str]:
-    """Unpack `archive` into `folder`, which is there whole at the end or not at all.
+    """Unpack `archive` into `folder`, completely or not at all.
 
     Parameters
     ----------
-    target_of : path below `folder` for a member's name, or None to leave the member out. Nothing
-        else decides where a member is written: no returned path may lead out of the folder.
+    target_of : returns the path below `folder` for a member's name, or None to leave it out. It
+        must not return a path outside the folder.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def extract(
     Raises
     ------
     InputError
-        if the file is not a whole zip archive, two members have the same target, or the disk has
-        no room
+        if the file is not a complete zip archive, two members have the same target, or the disk is
+        full
     """
     archive, folder = Path(archive), Path(folder)
     part = folder.with_name(f".{folder.name}.part")
@@ -46,12 +46,12 @@ def extract(
             size = sum(member.file_size for _, member in wanted)
             if size > room:
                 raise InputError(
-                    f"{folder}: {archive.name} unpacks to {size / 1e9:.3g} GB, the disk has "
+                    f"{folder}: {archive.name} unpacks to {size / 1e9:.3g} GB, the disk has only "
                     f"{room / 1e9:.3g} GB: free that much"
                 )
             for target, member in progress(wanted, desc="files", unit="file"):
                 _write(members, member, part / target)
-        # An earlier run may have left the files of another copy of the archive.
+        # An earlier run may have unpacked another copy of the archive.
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     except FileNotFoundError as error:
@@ -64,7 +64,7 @@ def extract(
         UnicodeDecodeError,
     ) as error:
         raise InputError(
-            f"{archive}: not a whole zip archive ({error}): truncated or damaged, fetch it again"
+            f"{archive}: truncated or corrupt zip archive ({error}): fetch it again"
         ) from None
     except OSError as error:
         raise InputError(

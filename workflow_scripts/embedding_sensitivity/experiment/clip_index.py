@@ -1,8 +1,7 @@
-"""Whether the clip index is still that of its audio, by content, and what its clips are called.
+"""Find out, by content, whether the clip index still matches the audio.
 
-The job that indexes leaves a record beside the index: each file and its hash. A plan compares the
-hashes, for which it reads those files alone that were touched or replaced (`files.content`).
-Standard library only.
+The job that indexes the clips leaves a record beside the index: the hash of each file. A plan
+compares the hashes; it reads only files that were touched or replaced (`files.content`).
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from embedding_sensitivity.files.atomic import replacing
 from embedding_sensitivity.files.content import Stat, hash_of, keep, remember, stat_of
 from embedding_sensitivity.files.errors import InputError
 
-# What moves samples of clips that libsndfile alone doesn't decode.
+# Decodes clips that libsndfile alone cannot decode.
 DECODING = "embedding_sensitivity.clips.decoding"
 NAME = ".audio.json"
 DIGITS = 8
@@ -27,11 +26,11 @@ DIGITS = 8
 
 @dataclass(frozen=True)
 class Seen:
-    """A file that an index was made of, or will be.
+    """An audio file that is indexed.
 
     Attributes
     ----------
-    sha256 : of its bytes; None of what can't be read, or wasn't there before
+    sha256 : of its bytes; None if it cannot be read, or is new
     embedded : whether it is a clip of the split
     """
 
@@ -41,15 +40,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Record:
-    """What an index was made of.
+    """What an index was made from.
 
     Attributes
     ----------
-    made_by : fingerprint of how it was made: code, settings, split
+    made_by : fingerprint of the code, settings and split
     clips : digest of its clips, `clips_digest`
-    identity : what embeddings of these clips are named by
-    rendered_by : fingerprint of how the workflow made the audio itself; empty where it didn't
-    files : path to what was there; empty where the audio is known by its source
+    identity : part of the names of these clips' embeddings
+    rendered_by : fingerprint of how the workflow rendered the audio; empty for other audio
+    files : each audio file; empty if the source fixes the audio
     """
 
     made_by: str
@@ -63,16 +62,15 @@ NO_RECORD = Record("", "", "")
 
 
 def fingerprint(what: object) -> str:
-    """Return eight digits that change with what JSON can hold, whatever the order of keys."""
+    """Return eight digits of the hash of a value as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def clips_digest(clips: Sequence[Clip]) -> str:
-    """Return a hash of what is embedded and rendered: audio and order of the index's clips.
+    """Return a hash of the audio and order of the clips that are embedded and rendered.
 
-    Clips outside the split count, in the order of their paths: a carried reverb goes through them.
-    Of audio that libsndfile alone decoded no more is known than its hash: an experiment without
-    other clips keeps its embeddings when PyAV, the resampler or the code around them changes.
+    Clips outside the split count too, in the order of their paths: a carried reverb passes through
+    them. The code and version of PyAV and the resampler count only if some clip needs them.
     """
     embedded = [(clip.clip, clip.sha256) for clip in in_split(clips)]
     played = [clip.sha256 for clip in sorted(clips, key=lambda clip: clip.path)]
@@ -94,7 +92,7 @@ def write_record(path: str | os.PathLike, record: Record) -> None:
 
 
 def read_record(path: str | os.PathLike) -> Record | None:
-    """Read a record; None where there is none that can be read: the index is then made anew."""
+    """Read a record; None if it is missing or damaged: then the index is made again."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         files = {
@@ -115,23 +113,23 @@ def record_index(
     found: Mapping[str, Stat | None] | None = None,
     rendered_by: str = "",
 ) -> None:
-    """Write the record of an index just made.
+    """Write the record of an index that was just made.
 
-    Raises `InputError` where the plan took other clips for those there were.
+    Raises `InputError` if the clips changed but the run was planned as if they had not.
 
     Parameters
     ----------
-    identity : what the plan calls embeddings of other clips than before
-    decided : the plan calls those of these clips so already, whatever they are
-    found : audio files that the index was made of, where they are not known by their source, to
-        their `stat_of` from before they were read
-    rendered_by : as of a `Record`
+    identity : for the names of embeddings if the clips changed
+    decided : the plan used `identity` already, whether or not the clips changed
+    found : each indexed audio file with its `stat_of` from before it was read; None if the source
+        fixes the audio
+    rendered_by : as in `Record`
     """
     digest, before = clips_digest(clips), read_record(path) or NO_RECORD
     same = before.clips == digest
     if same and not decided:
         identity = before.identity
-    # Planned as the clips they were, as where the index alone was made again by force.
+    # For example, only the index was made again, with --forcerun.
     misnamed = not same and identity == before.identity
     if misnamed:
         identity = fingerprint([made_by, digest])
@@ -143,16 +141,15 @@ def record_index(
     write_record(path, Record(made_by, digest, identity, rendered_by, files))
     if misnamed:
         raise InputError(
-            "the clips are others than those of the index before: run again, and what depends on "
-            "them is made anew"
+            "the clips changed since they were indexed before: run again, to make anew what "
+            "depends on them"
         )
 
 
 def look_again(record: Record, paths: Iterable[str], remade: bool) -> Record:
-    """Return the record as it would be of the files there are now.
+    """Return the record of the files as they are now; new files are not read.
 
-    One that is gone is left out, unless files are `remade`: it will be made again as it was. One
-    that is new isn't read.
+    A missing file is left out, unless it will be `remade` as it was.
     """
     files = {}
     for name in paths:
@@ -169,7 +166,7 @@ def _hash(path: str) -> str | None:
 
 
 def clips_differ(before: Record, now: Record) -> bool:
-    """Whether a clip that was embedded is gone or has other content."""
+    """Whether a clip that was embedded is gone or has changed."""
     return any(
         seen.embedded and (name not in now.files or now.files[name].sha256 != seen.sha256)
         for name, seen in before.files.items()
@@ -178,15 +175,15 @@ def clips_differ(before: Record, now: Record) -> bool:
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """What a plan knows of an experiment's clip index.
+    """What a plan knows about an experiment's clip index.
 
     Attributes
     ----------
-    finished : the index is there, and of the audio there is now
-    identity : what embeddings of its clips are named by; None where only the index will tell
-    new_identity : what they are named by if they are other clips than before
-    made_by : fingerprint of how the index is made now
-    content : fingerprint of the audio there is now
+    finished : the index exists and matches the audio
+    identity : part of the names of embeddings; None until the clips are indexed again
+    new_identity : the same if the clips changed
+    made_by : fingerprint of the code, settings and split now
+    content : fingerprint of the audio now
     """
 
     finished: bool
@@ -205,21 +202,21 @@ def plan_index(
 ) -> ClipIndex:
     """Find out whether an experiment's index has to be made, and what is known of its clips.
 
-    A cluster's job plans again, when more is there: it has to find the names that were planned.
+    A job on a cluster plans again, when more files exist: it must find the names planned before.
 
     Parameters
     ----------
     folder : the experiment's results
-    outputs : the files of a whole index
-    made_by : fingerprint of how it is made: of code, settings, split, and a source that fixes audio
-    paths : audio files that are known by what is in them alone
-    rendered_by : as of a `Record`, by how the workflow makes those files now
+    outputs : the files of a complete index
+    made_by : fingerprint of the code, settings, split, and of a source that fixes the audio
+    paths : audio files that only their content identifies
+    rendered_by : as in `Record`, for the workflow as it is now
     """
     place = Path(folder, NAME)
     record = read_record(place) or NO_RECORD
     rendered_anew = record.rendered_by != rendered_by
     now = look_again(record, paths, remade=bool(rendered_by))
-    # What is rendered anew is known by how: it may be there or not.
+    # Audio to be rendered anew is known by how it is made, whether or not it exists.
     files = {} if rendered_anew else now.files
     content = fingerprint(
         sorted((name, seen.sha256 or (stat_of(name) or ())[:2]) for name, seen in files.items())

@@ -1,4 +1,4 @@
-"""What a run made, in a few lines: where things are, and its largest effects; or what it lacks."""
+"""The lines after a run: where its results are and its largest effects, or what is missing."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from embedding_sensitivity.downloads.fetch import lack
+from embedding_sensitivity.downloads.fetch import find_fetch_fault
 from embedding_sensitivity.downloads.published_files import local_weights, source_of
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.measures import VERDICTS
@@ -26,7 +26,7 @@ def closing_lines(
     ----------
     results, logs : the experiment's folders
     config : its config file, for the command that makes the report
-    controls : names of its models that are controls
+    controls : names of the models that are controls
     """
     tables, figures = Path(results, "tables"), Path(results, "figures")
     lines = []
@@ -62,26 +62,26 @@ def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
     return found
 
 
-def _largest(rows: Iterable[Mapping], value: Callable[[Mapping], float]) -> Mapping | None:
-    """The row of the largest value, the first of equal ones; None of no row."""
+def _find_largest(rows: Iterable[Mapping], value: Callable[[Mapping], float]) -> Mapping | None:
+    """Return the first row with the largest value; None if there are no rows."""
     return max(rows, key=value, default=None)
 
 
-def _place(table: str, row: Mapping, *keys: str) -> str:
+def _cite_row(table: str, row: Mapping, *keys: str) -> str:
     return f"({table}.csv: {', '.join(f'{key} {row[key]}' for key in keys if row[key])})"
 
 
-def _displacement(rows: Rows) -> str | None:
+def _describe_displacement(rows: Rows) -> str | None:
     known = [row for row in rows if row["relative"] not in ("", "nan", "inf")]
-    row = _largest(known, lambda row: float(row["relative"]))
+    row = _find_largest(known, lambda row: float(row["relative"]))
     return row and (
         f"{row['effect']} at {row['level']} moves {row['model']} most: "
         f"{float(row['relative']):.2g} times the distance between labels "
-        f"{_place('displacement', row, 'label')}"
+        f"{_cite_row('displacement', row, 'label')}"
     )
 
 
-def _auc_drop(rows: Rows) -> str | None:
+def _describe_auc_drop(rows: Rows) -> str | None:
     rows = [row for row in rows if row["method"] == "none" and row["train"] == ORIGINAL]
     keys = ("model", "effect", "label")
     plain = {
@@ -94,22 +94,22 @@ def _auc_drop(rows: Rows) -> str | None:
     def drop(row: Mapping) -> float:
         return plain[tuple(row[key] for key in keys)] - float(row["roc_auc"])
 
-    row = _largest(known, drop)
+    row = _find_largest(known, drop)
     if row is None or drop(row) <= 0:
         return None
     return (
         f"{row['effect']} at {row['test']} costs {row['model']} most: ROC AUC of {row['label']} "
         f"falls from {drop(row) + float(row['roc_auc']):.3f} to {float(row['roc_auc']):.3f} "
-        f"{_place('auc', row, 'method', 'train', 'test')}"
+        f"{_cite_row('auc', row, 'method', 'train', 'test')}"
     )
 
 
-def _order(rows: Rows) -> str | None:
+def _describe_order(rows: Rows) -> str | None:
     known = [row for row in rows if row["rho_ridge"] not in ("", "nan")]
-    row = _largest(known, lambda row: float(row["rho_ridge"]))
+    row = _find_largest(known, lambda row: float(row["rho_ridge"]))
     return row and (
         f"{row['effect']} is read best from {row['model']}: correlation of test clips with its "
-        f"level {float(row['rho_ridge']):.3f} {_place('regularised', row, 'label')}"
+        f"level {float(row['rho_ridge']):.3f} {_cite_row('regularised', row, 'label')}"
     )
 
 
@@ -137,17 +137,19 @@ FINDINGS = (
 
 
 def missing_downloads(outputs: Iterable[str | os.PathLike], settings: Settings) -> list[str]:
-    """One line on each download that isn't there, or isn't the right file, and what to do.
+    """Return one line for each download that is missing or wrong, saying what to do.
 
-    `outputs` are the files and folders that are to be made, whatever they are;
-    ``<resources>/downloads`` and ``<resources>/weights.lock`` are found beside them.
+    `outputs` are all files and folders that a run has left to make; ``<resources>/downloads`` and
+    ``<resources>/weights.lock`` are found beside them.
     """
     lines = {}
     for output in map(Path, outputs):
         if source := source_of(output.name, settings.sources):
             above = output.parents[1] if output.parent.name == "weights" else output.parent
-            # Of the split none: where `data.split` names a file, the published one isn't made.
+            # The split has no local file: `data.split` replaces the published one altogether.
             local = settings.data.local if source.name == "irmas" else None
             local = next(iter(local_weights(settings.choices, source)), local)
-            lines[source.name] = lack(source, above / "downloads", local, above / "weights.lock")
+            lines[source.name] = find_fetch_fault(
+                source, above / "downloads", local, above / "weights.lock"
+            )
     return [lines[name] for name in settings.sources if lines.get(name)]

@@ -1,7 +1,4 @@
-"""What a plan must know of where an experiment's clips come from: a class a source.
-
-Standard library only.
-"""
+"""The sources of clips, one class each, as far as a plan needs to know them."""
 
 import os
 from abc import ABC, abstractmethod
@@ -36,14 +33,14 @@ class Source(ABC):
 
     Attributes
     ----------
-    audio : files that the index is made of, or the folder that has them
-    split : file of the split; empty where it is generated
-    folders : where audio that no manifest has would be part of the next run
-    unreadable : audio files that Snakemake would stop at: the index says what is wrong with them
+    audio : files that are indexed, or the folder that has them
+    split : file of the split; empty if it is generated
+    folders : where new audio files would be part of the next run
+    unreadable : audio files that Snakemake cannot take as inputs: the index reports what is wrong
     made_here : audio is rendered by the workflow itself
     downloads : names of the downloads that the clips need, of `downloads.published_files`
-    notes : lines on the files that there are, for whoever plans a run
-    fixed_by : what fixes the content of the audio, where that isn't known from the files alone
+    notes : lines about the files, for whoever plans a run
+    fixed_by : what fixes the content of the audio, if not the files alone
     """
 
     made_here = False
@@ -61,11 +58,11 @@ class Source(ABC):
 
     @property
     def files(self) -> Sequence[str]:
-        """Audio files whose content is known from reading them alone."""
+        """Audio files whose content is known only by reading them."""
         return self.audio
 
     def split_digest(self) -> str | None:
-        """Return a hash of the split file; None where it is generated, or is not there."""
+        """Return a hash of the split file; None if it is generated or does not exist."""
         file = next(iter(self.split), None)
         return sha256_of(file) if file and os.path.isfile(file) else None
 
@@ -80,23 +77,20 @@ class Source(ABC):
 
     @cached_property
     def rows(self) -> list[dataset.SplitRow] | None:
-        """The rows of the split; None where it is generated, or not there before it is needed."""
+        """The rows of the split; None if it is generated or downloaded."""
         data = self.settings.data
         given = data.split not in ("generated", "published")
         return dataset.read_split(data.split, getattr(data, "group", None)) if given else None
 
     def known_labels(self) -> list[str]:
-        """Return the labels that clips have, by the split's rows where they are known."""
+        """Return the labels of the clips, from the split if its rows are known."""
         return dataset.labels_of(self.audio, self.rows)
 
     def complete(self) -> Settings:
         """Return the settings with the labels that are analysed.
 
-        Raises
-        ------
-        InputError
-            for a label that the data hasn't got, or too little of. How many training clips a
-            generated split gives a label is known only to the index.
+        Raises `InputError` for a label without clips, or with too few. For a generated split only
+        the index counts the training clips of a label.
         """
         settings, known = self.settings, self.known_labels()
         labels = settings.labels or settings.data.labels or known
@@ -125,7 +119,7 @@ class Source(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """Say where the clips come from, for the report."""
+        """Describe where the clips come from, for the report."""
 
 
 class Demo(Source):
@@ -144,11 +138,11 @@ class Demo(Source):
         self.mark = f"{self.folder}/.identity"
 
     def split_digest(self) -> None:
-        """None: the split is part of what is rendered."""
+        """Return None: the split is rendered with the clips."""
 
     @property
     def rendered(self) -> bool:
-        """Whether all clips are there, of the settings and code there are now."""
+        """Whether all clips exist, rendered with the current settings and code."""
         mark = Path(self.mark)
         made = mark.is_file() and mark.read_text(encoding="utf-8") == self.fixed_by
         return made and all(map(os.path.exists, (*self.audio, *self.split)))
@@ -168,7 +162,7 @@ class Demo(Source):
 
 
 class Irmas(Source):
-    """IRMAS's training set, of which archive and split are pinned by their hashes."""
+    """IRMAS's training set; the hashes of archive and split are known."""
 
     def __init__(self, settings: Settings, config: str) -> None:
         super().__init__(settings, config)
@@ -179,7 +173,7 @@ class Irmas(Source):
                 f"{config}: data.local: {local} does not exist: give IRMAS-TrainingData.zip or "
                 "the folder it unpacks to, or null to download it"
             )
-        # Which files the folder has is not known before it is there.
+        # The archive's files are not known before it is unpacked.
         self.audio = self.folders = [local if self.local_folder else ARCHIVE_FOLDER]
         self.published_split = settings.data.split == "published"
         if self.published_split:
@@ -197,7 +191,7 @@ class Irmas(Source):
         return ()
 
     def split_digest(self) -> str | None:
-        # Of another file in its place, the job that indexes says so.
+        # The job that indexes the clips reports another file in its place.
         published = SOURCES["split"].digest if self.published_split else None
         return super().split_digest() or published
 
@@ -273,7 +267,7 @@ class Embeddings(Source):
         self.split = [settings.embeddings.split]
 
     def complete(self) -> ImportSettings:
-        """The settings as they are: effects, levels and labels are found first of all."""
+        """Return the settings, which are complete: `__init__` found effects, levels and labels."""
         return self.settings
 
     def describe(self) -> str:
@@ -285,31 +279,28 @@ class Embeddings(Source):
 
 
 def source_of(settings: Settings | ImportSettings, config: str) -> Source:
-    """Return the source that a configuration names; `config` is its file, to be blamed."""
+    """Return the source that a configuration names; `config` is its file, for error messages."""
     if settings.data is None:
         return Embeddings(settings, config)
     return {"demo": Demo, "irmas": Irmas, "folder": Folder}[settings.data.source](settings, config)
 
 
 def complete(settings: ImportSettings) -> ImportSettings:
-    """The settings with what they leave open filled in: effects, levels and labels.
+    """Return the settings with effects, levels and labels that they leave open.
 
-    Raises
-    ------
-    InputError
-        naming key or file: no such folder or split, a level without a file, fewer than two levels,
-        a label that the split lacks or has too little of
+    Raises `InputError` for a missing folder or split, a level without a file, fewer than two
+    levels, or a label without enough clips in the split.
     """
     folder = embedding_files.folder_of(settings.embeddings.directory)
     return settings.model_copy(
         update={
-            "effects": _found_effects(settings, folder),
-            "labels": _found_labels(settings),
+            "effects": _complete_effects(settings, folder),
+            "labels": _complete_labels(settings),
         }
     )
 
 
-def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLevels]:
+def _complete_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLevels]:
     files = embedding_files.level_files(folder, settings.effects)
     if settings.effects is None and not files:
         raise InputError(
@@ -321,7 +312,7 @@ def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLev
         there = list(files.get(effect, ()))
         if given is None or given.levels is None:
             wanted = there
-            missing = _lost_levels(effect, there)
+            missing = _find_lost_levels(effect, there)
             remedy = f"or give those to analyse in effects.{effect}.levels"
         else:
             wanted = settings.levels(effect)
@@ -334,22 +325,22 @@ def _found_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLev
             )
         if len(wanted) < 2:
             raise InputError(
-                f"effects.{effect}: {folder} has files of {len(wanted)} level(s), at least two are "
-                f"needed: add {PREFIX}<effect>_<level>.h5, or leave the effect out"
+                f"effects.{effect}: {folder} has files of {len(wanted)} level(s), expected two or "
+                f"more: add {PREFIX}<effect>_<level>.h5, or leave the effect out"
             )
         effects[effect] = FoundLevels(levels=wanted)
     return effects
 
 
-def _lost_levels(effect: str, there: Sequence[str]) -> list[str]:
-    """What most of the paper's levels, and none but those, lack of them: files that got lost."""
+def _find_lost_levels(effect: str, there: Sequence[str]) -> list[str]:
+    """Return the paper's levels that are missing, if most are there and no others: lost files."""
     grid = LEVELS.get(effect, ())  # the paper has four effects
     missing = [level for level in grid if level not in there]
     return missing if set(there) <= set(grid) and len(missing) < len(there) else []
 
 
-def _found_labels(settings: ImportSettings) -> list[str]:
-    rows = split_rows(settings)
+def _complete_labels(settings: ImportSettings) -> list[str]:
+    rows = read_split_rows(settings)
     known = sorted({row.label for row in rows})
     labels = settings.labels or known
     check_labels("labels", labels, known)
@@ -361,8 +352,8 @@ def _found_labels(settings: ImportSettings) -> list[str]:
     return labels
 
 
-def split_rows(settings: ImportSettings) -> list[dataset.SplitRow]:
-    """The rows of the split."""
+def read_split_rows(settings: ImportSettings) -> list[dataset.SplitRow]:
+    """Read the rows of the split."""
     split = settings.embeddings.split
     if not os.path.isfile(split):
         raise InputError(f"embeddings.split: {split} does not exist: give the split's CSV file")

@@ -1,7 +1,7 @@
-"""Embeddings made elsewhere, in the layout of the authors' code: which there are, and of what.
+"""Find embeddings made elsewhere, in the layout of the authors' code.
 
-Standard library only: the Snakefile knows effects and levels by the names of the files. What is in
-them is checked where it is read (`embedding_sensitivity.embeddings.imported`).
+The plan knows effects and levels by the names of the files. `embeddings.imported` checks what is
+in them.
 """
 
 import os
@@ -16,16 +16,16 @@ from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.experiment.paper import EFFECT_NAMES
 from embedding_sensitivity.files.errors import InputError
 
-# What the authors call their data set: the group of every file that holds the models' groups.
+# The group in every file that holds the models' groups.
 DATASET = "irmas"
 ORIGINALS = "embeddings.h5"
 PREFIX = "embeddings_"
 
 
 def folder_of(directory: str) -> Path:
-    """The folder of `ORIGINALS`: `directory`, or the folder ``embeddings`` in it.
+    """Return the folder of `ORIGINALS`: `directory`, or ``embeddings`` in it.
 
-    Raises `InputError` where neither has that file.
+    Raises `InputError` if neither has that file.
     """
     for folder in (Path(directory), Path(directory, "embeddings")):
         if os.path.isfile(folder / ORIGINALS):
@@ -37,12 +37,10 @@ def folder_of(directory: str) -> Path:
 
 
 def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict[str, str]]:
-    """Path of the file of each level of each effect, levels ascending; of `effects` or of all.
+    """Return the path of the file of each level of `effects` or all effects, levels ascending.
 
-    Raises
-    ------
-    InputError
-        naming the file: of an unknown effect, a level that is none, or one that another file has
+    Raises `InputError` naming a file of an unknown effect or invalid level, or of a level that
+    another file has too.
     """
     found: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob(f"{PREFIX}*.h5")):
@@ -52,8 +50,8 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
             continue
         if effect not in EFFECTS:
             raise InputError(
-                f"{path}: of no known effect, expected {PREFIX}<effect>_<level>.h5 of "
-                f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move the file away"
+                f"{path}: unknown effect, expected {PREFIX}<effect>_<level>.h5 of "
+                f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move it elsewhere"
             )
         if not path.is_file():
             raise InputError(
@@ -64,7 +62,7 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
             raise InputError(f"{path}: {reason}")
         levels = found.setdefault(effect, {})
         if level in levels:
-            raise InputError(f"{path}: {levels[level]} is of level {level} too: keep one")
+            raise InputError(f"{path}: {levels[level]} has level {level} too: keep one")
         levels[level] = str(path)
     return {
         effect: dict(sorted(levels.items(), key=lambda item: float(item[0])))
@@ -73,7 +71,7 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
 
 
 def clips_of(rows: Iterable[SplitRow], labels: Sequence[str]) -> list[Clip]:
-    """The index of the clips of `labels`: of their audio, which isn't there, it says nothing."""
+    """Return the clips of `labels`; without audio, its fields are empty."""
     clips = []
     for number, row in enumerate(row for row in rows if row.label in labels):
         name = parse_name(row.clip)

@@ -1,9 +1,9 @@
-"""What audio and embeddings depend on, as eight digits that their files are named by.
+"""Eight digits in the name of a file of audio or embeddings: a hash of all that it depends on.
 
-A finished file is named by all that made it, so no rule needs to make it again to be sure. What
-counts: the clips; the code of model and effect that touches samples (`source_code`) and the
-versions they declare; the pinned versions of the packages they name; options, weights, protocol.
-Not: logging, progress, error texts, registries, other models, the rest of an environment's file.
+So a file that exists is up to date. What counts: the clips; the code of model and effect that
+touches samples (`source_code`) and the versions they declare; the pinned versions of the packages
+they name; options, weights, protocol. What does not: logging, progress, error messages, other
+models and effects, the rest of an environment's file.
 """
 
 import re
@@ -20,7 +20,7 @@ from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
-# The library's modules that touch samples, whatever the effect or model.
+# Modules that touch samples for every effect, model or index.
 RENDERING = (
     "embedding_sensitivity.clips.audio",
     "embedding_sensitivity.clips.compiled_loops",
@@ -49,11 +49,9 @@ _PIN = re.compile(r"^\s*(?:-\s*)?([A-Za-z0-9][\w.-]*)(?:\[[\w,]*\])?==?([0-9][\w
 
 
 def audio_identity(settings: Settings, effect: str, clips: str) -> str:
-    """Return eight digits that change with all that the effected audio depends on but its levels.
+    """Return the eight digits of an effect's audio: of all that it depends on but its levels.
 
-    Parameters
-    ----------
-    clips : the same of the clips, `clip_index.ClipIndex.identity`
+    `clips` are the digits of the clips, `clip_index.ClipIndex.identity`.
     """
     declared = settings.declared[effect]
     made = declared.instance
@@ -73,12 +71,9 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
 
 
 def embedding_identity(settings: Settings, model: str, effect: str | None, clips: str) -> str:
-    """Return eight digits that change with all that a model's embeddings of some audio depend on.
+    """Return the eight digits of a model's embeddings of an effect; of the originals for None.
 
-    Parameters
-    ----------
-    effect : the effect that is embedded, None of the original clips
-    clips : as of `audio_identity`
+    `clips` are as in `audio_identity`.
     """
     choice = settings.choices[model]
     return fingerprint(
@@ -95,7 +90,7 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
 
 
 def weights_files(choice: Choice) -> list[str]:
-    """Return the files that a model reads; none where a package has them, or there are none.
+    """Return the files of weights that a model reads; none if they come with a package.
 
     Those of an untrained model are named by its seed and by what makes them.
     """
@@ -115,10 +110,9 @@ def weights_files(choice: Choice) -> list[str]:
 
 
 def weights_digests(choice: Choice) -> list[str]:
-    """Return what names the content of each published file that a model reads.
+    """Return the hash of each published file that a model reads.
 
-    It is the published hash. Of a file that has none, the one in `find_unpublished`, but nothing as
-    long as that is what others report.
+    Without a published hash it is that of `find_unpublished`; empty if users report the same.
     """
     found = find_unpublished(choice)
     return [
@@ -128,10 +122,10 @@ def weights_digests(choice: Choice) -> list[str]:
 
 
 def find_unpublished(choice: Choice) -> dict[str, str]:
-    """Return the SHA-256 of the files that a model reads of which none is published, by name.
+    """Return the SHA-256, by name, of a model's files that have no published one.
 
-    It is the pinned one, else that of the file which will be taken, else what others report; empty
-    where only fetching will tell.
+    In this order: the pinned one, that of the file which will be used, the one that users report;
+    else empty until the file is fetched.
     """
     found = {}
     for number, file in enumerate(choice.model.published):
@@ -146,7 +140,7 @@ def find_unpublished(choice: Choice) -> dict[str, str]:
 
 
 def demo_identity(data: dict[str, Any]) -> str:
-    """Return eight digits that change with what the demo's clips depend on."""
+    """Return the eight digits of the demo's clips."""
     return fingerprint(
         {
             "data": data,
@@ -157,12 +151,12 @@ def demo_identity(data: dict[str, Any]) -> str:
 
 
 def index_identity(settings: Settings, split: str | None, audio: str) -> str:
-    """Return eight digits that change with how a clip index is made, but for its files.
+    """Return eight digits of how a clip index is made: of all but the audio files.
 
     Parameters
     ----------
-    split : hash of the split file; None where it is generated
-    audio : what fixes the files' content, where their source does
+    split : hash of the split file; None if it is generated
+    audio : what fixes the audio, if its source does
     """
     data = settings.data
     generated = getattr(data, "split", None) == "generated"
@@ -170,7 +164,7 @@ def index_identity(settings: Settings, split: str | None, audio: str) -> str:
         {
             "source": data.source,
             "labels": data.labels,
-            # A split is generated for them: others limit nothing.
+            # Only a generated split depends on the labels.
             "analysed": sorted(settings.labels) if generated else None,
             "group": getattr(data, "group", None),
             "samplerate": data.samplerate,
@@ -197,16 +191,10 @@ def code_digest(declared: Any, shared: Iterable[str], more: Iterable[Path] = ())
 
 
 def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions that an environment pins of some packages.
+    """Return the versions of some packages that an environment pins.
 
-    Parameters
-    ----------
-    environment : stem of a file in ``envs/``, or the path of a YAML file
-
-    Raises
-    ------
-    InputError
-        naming a package that isn't pinned: its numbers could change without notice
+    `environment` is the stem of a file in ``envs/``, or the path of a YAML file. Raises
+    `InputError` for a package that is not pinned: its numbers could change without notice.
     """
     file = environment_file(environment, FOLDER.parents[1])
     script = file.with_name(f"{file.stem}.post-deploy.sh")
@@ -228,7 +216,7 @@ def _plain(name: str) -> str:
 
 
 def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
-    """Return the switches of the protocol that the effected audio depends on."""
+    """Return the protocol's switches that an effect's audio depends on."""
     protocol = {"audio": settings.protocol.audio}
     if settings.declared[effect].stateful:
         protocol["reverb_state"] = settings.protocol.reverb_state
@@ -236,6 +224,6 @@ def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
 
 
 def model_protocol(settings: Settings, model: str, effect: str | None) -> dict[str, Any]:
-    """Return the switches that a model's embeddings of an effect depend on, or of the originals."""
+    """Return the protocol's switches that a model's embeddings depend on."""
     switches = settings.protocol.model_dump(include=set(settings.choices[model].model.switches))
     return {**(audio_protocol(settings, effect) if effect else {}), **switches}

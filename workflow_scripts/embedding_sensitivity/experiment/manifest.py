@@ -1,8 +1,7 @@
-"""A run's manifest: hashes of what went into it, of what made it, and of what came out.
+"""A run's manifest: hashes of its inputs, code and outputs.
 
-It says which numbers belong together, and lets anyone find out later whether the files are still
-those. Nothing in it depends on when or where the run was: no times, no names of machines. Standard
-library only, so that it can be read where no environment is built.
+It shows which numbers belong together, and whether files have changed since. It has no times and no
+names of machines. Standard library only, so that it can be read before any environment is built.
 """
 
 import json
@@ -27,22 +26,22 @@ NAME = "manifest.json"
 SCHEMA_VERSION = 1
 _PARTS = {"config": dict, "experiment": str, "folders": list, "pinned": list}
 KINDS = ("changed", "missing", "not in the manifest")
-# Files of a checkout that say what a run does.
+# Files of a checkout that decide what a run does.
 CODE = ("Snakefile", "rules/*.smk", "workflow_scripts/**/*.py", "envs/*.yaml", "envs/*.sh")
-# Snakemake's own, in a folder that is an output.
+# Snakemake writes it into a folder that is an output.
 TIMESTAMP = ".snakemake_timestamp"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not as a manifest has it.
+    """A file that differs from the manifest.
 
     Attributes
     ----------
-    path : of the file, from the folder that Snakemake runs in
+    path : from the folder that Snakemake runs in
     kind : one of `KINDS`
-    role : of the file: ``outputs``, or a key of the manifest's ``inputs``
-    entry : of the lock file, which is not compared as a whole: the weights' name; else empty
+    role : ``outputs``, or a key of the manifest's ``inputs``
+    entry : for the lock file: the name of the weights whose line differs; else empty
     """
 
     path: str
@@ -52,12 +51,12 @@ class Difference:
 
 
 def hash_text(value) -> str:
-    """SHA-256 of a value as JSON with its keys sorted."""
+    """Return the SHA-256 of a value as JSON with sorted keys."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def files_below(path: str | os.PathLike) -> list[str]:
-    """A file; or every file below a folder, hidden ones and links too, without Snakemake's own."""
+    """Return a file, or all files below a folder but Snakemake's: hidden ones and links too."""
     if not os.path.isdir(path):
         return [str(path)]
     return sorted(
@@ -71,7 +70,7 @@ def files_below(path: str | os.PathLike) -> list[str]:
 def hash_files(
     paths: Iterable[str], n_threads: int, hashed: Callable[[int], object] = lambda size: None
 ) -> dict[str, dict]:
-    """``bytes`` and ``sha256`` of each file that there is; `hashed` is called with each size."""
+    """Return ``bytes`` and ``sha256`` of each existing file; `hashed` is called with each size."""
 
     def describe(path: str) -> dict | None:
         # A pipe or a device may never end.
@@ -88,9 +87,9 @@ def hash_files(
 
 
 def commit_of(root: str | os.PathLike) -> dict:
-    """The git commit of a checkout, and whether its tracked files are as committed.
+    """Return a checkout's git commit, and whether its tracked files are unchanged.
 
-    None for both where `root` is not the top of a checkout, or there is no git.
+    Both are None if `root` is not the top of a checkout, or git is not installed.
     """
 
     def git(*arguments: str) -> str:
@@ -107,27 +106,27 @@ def commit_of(root: str | os.PathLike) -> dict:
 
 
 def code_files(root: str | os.PathLike) -> list[str]:
-    """Paths of all that says what a run of a checkout does."""
+    """Return the files of a checkout that decide what a run does."""
     return sorted(str(path) for pattern in CODE for path in Path(root).glob(pattern))
 
 
 def code_version(files: Iterable[str], root: str | os.PathLike) -> dict:
-    """``files``, paths from `root` to SHA-256, and ``sha256`` over all of them."""
+    """Return ``files``, the SHA-256 by path from `root`, and ``sha256`` of all together."""
     hashes = {os.path.relpath(path, root): sha256_of(path) for path in files}
     hashes = dict(sorted(hashes.items()))
     return {"sha256": hash_text(hashes), "files": hashes}
 
 
-def environments(
+def describe_environments(
     stacks: Iterable[str], root: str | os.PathLike, prefix: str | os.PathLike
 ) -> dict[str, dict]:
-    """Of each stack what it is built from (``files``) and what was installed (``packages``).
+    """Return for each stack its ``files`` and the ``packages`` that were installed.
 
     Parameters
     ----------
     stacks : stems of the files in ``root/envs``, or paths of a user's own
-    prefix : the folder of one environment: the others lie beside it, each with a copy of its YAML
-        and script. ``packages`` is None of one that isn't there.
+    prefix : the folder of one environment: the others are beside it, each with a copy of its YAML
+        and script. ``packages`` is None for one that does not exist.
     """
     described = {}
     for stack in sorted(stacks):
@@ -141,13 +140,13 @@ def environments(
             copies = [copy, copy.with_suffix(".post-deploy.sh")][: len(parts)]
             there = all(path.is_file() for path in copies) and folder.is_dir()
             if there and [sha256_of(path) for path in copies] == list(hashes.values()):
-                packages = _installed(folder)
+                packages = _list_packages(folder)
         described[stack] = {"files": hashes, "packages": packages}
     return described
 
 
-def _installed(folder: Path) -> dict[str, str]:
-    """Names and versions of the Python packages of an environment."""
+def _list_packages(folder: Path) -> dict[str, str]:
+    """Return names and versions of an environment's Python packages."""
     found = metadata.distributions(path=map(str, folder.glob("lib/python3*/site-packages")))
     return dict(sorted((each.name, each.version) for each in found if each.name))
 
@@ -155,7 +154,7 @@ def _installed(folder: Path) -> dict[str, str]:
 def describe_audio(
     audio: Iterable[str], clips: Iterable[Clip], n_threads: int
 ) -> dict[str, dict[str, dict]]:
-    """The ``clips`` of the index, with the hashes that it has of them, and ``other_audio``.
+    """Return the ``clips`` with their hashes from the index, and those of ``other_audio``.
 
     `audio` are files, or a folder that has them.
     """
@@ -165,17 +164,14 @@ def describe_audio(
 
 
 def write(path: str | os.PathLike, manifest: Mapping) -> None:
-    """Write a manifest as JSON with its keys sorted."""
+    """Write a manifest as JSON with sorted keys."""
     text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=1, sort_keys=True)
     with replacing(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
 
 def read(path: str | os.PathLike) -> dict:
-    """Read a manifest.
-
-    Raises `InputError` for one that is absent, damaged, or of another schema version.
-    """
+    """Read a manifest; raise `InputError` if it is missing, damaged or of another version."""
     path = Path(path)
     if not path.is_file():
         raise InputError(
@@ -193,7 +189,7 @@ def read(path: str | os.PathLike) -> dict:
     except (ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
-        raise InputError(f"{path}: is damaged, no manifest: delete it and run again")
+        raise InputError(f"{path}: is damaged: delete it and run again")
     if version != SCHEMA_VERSION:
         raise InputError(
             f"{path}: has schema version {version}, expected {SCHEMA_VERSION}: run again with this "
@@ -210,14 +206,14 @@ def compare(
     n_threads: int = 1,
     hashed: Callable[[int], object] = lambda size: None,
 ) -> Iterator[Difference]:
-    """What is not as a manifest has it, by role and path.
+    """Yield what differs from a manifest, by role and path.
 
     Parameters
     ----------
-    folder : the experiment's; paths of inputs are taken from the current folder
+    folder : the experiment's; paths of inputs are relative to the current folder
     lock : the file that pins weights
-    made_later : names of files in `folder` that no manifest has
-    n_threads, hashed : as of `hash_files`
+    made_later : names of files in `folder` that are never in a manifest
+    n_threads, hashed : as in `hash_files`
     """
     outputs = {os.path.join(folder, name): entry for name, entry in manifest["outputs"].items()}
     roles = {"outputs": outputs, **manifest["inputs"]}
@@ -231,12 +227,12 @@ def compare(
             elif found[path]["sha256"] != entry["sha256"]:
                 yield Difference(path, "changed", role)
     for path, entry in sorted(downloads.items()):
-        # What was unpacked or copied may have been deleted since.
+        # A download may be deleted once it is unpacked or copied.
         if os.path.isfile(path):
             if digest_of(path, entry["hash_kind"]) != entry["sha256"]:
                 yield Difference(path, "changed", "downloads")
             hashed(os.path.getsize(path))
-    yield from _other_pins(manifest, lock)
+    yield from _compare_pins(manifest, lock)
     ignored = {os.path.join(folder, name) for name in (NAME, *made_later)}
     for path in sorted({*files_below(folder)} - {*expected} - ignored):
         yield Difference(path, "not in the manifest", "outputs")
@@ -248,12 +244,12 @@ def compare(
 def _audio_below(folder: str) -> list[str]:
     try:
         return find_audio(folder)
-    except InputError:  # there is none: each of its files is missing
+    except InputError:  # no such folder: each of its files is missing
         return []
 
 
-def _other_pins(manifest: Mapping, lock: str | os.PathLike) -> Iterator[Difference]:
-    """What the lock file doesn't say any more of the weights that it pinned."""
+def _compare_pins(manifest: Mapping, lock: str | os.PathLike) -> Iterator[Difference]:
+    """Yield the weights whose lines in the lock file have changed."""
     if not manifest["pinned"]:
         return
     if not os.path.isfile(lock):

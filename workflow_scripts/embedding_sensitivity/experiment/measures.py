@@ -6,13 +6,13 @@ The plan reads the declarations, so a file imports at its top this module and th
 alone; NumPy, the analysis and the figures are imported inside the functions:
 
 ``measure(data, **options)``
-    from the arrays of one label (`effect_data.LabelData`), the rows of each table
+    return the rows of each table, from the arrays of one label (`effect_data.LabelData`)
 ``conclude(found)``, optional
-    from what `measure` returned for each label, the rows of each table of a model and effect
-``draw(tables, subject, style)``, a function for each kind of figure
-    from rows of its tables, as text, a matplotlib figure of `subject` (`drawing.Subject`)
+    return the rows of each table of a model and effect, from what `measure` returned for each label
+``draw(tables, subject, style)``, one for each kind of figure
+    return a matplotlib figure of `subject` (`drawing.Subject`), from rows of its tables as text
 a function for each derived table
-    from rows of other tables, as text, its rows
+    return its rows, from rows of other tables as text
 """
 
 import functools
@@ -47,11 +47,11 @@ METHODS = (
     "average_displacement",
     "lda",
 )
-# The one method that is a family: how many directions it removes depends on a threshold.
+# The only method with a threshold, which decides how many directions it removes.
 THRESHOLD_METHOD = "samplewise_cca_svd"
 # Sequential, even to the eye, and readable with every common colour vision deficiency.
 COLOUR_MAPS = ("viridis", "cividis", "plasma", "magma", "inferno")
-# What columns mean that several tables have.
+# Meanings of columns that several tables have.
 COMMON = {
     "model": "model, as the config names it",
     "effect": "effect",
@@ -66,7 +66,7 @@ COMMON = {
 
 
 def describe(common: str, **own: str) -> dict[str, str]:
-    """Columns and their meanings: names of `COMMON`, then a table's own."""
+    """Return columns with their meanings: those named in `COMMON`, then a table's own."""
     return {**{name: COMMON[name] for name in common.split()}, **own}
 
 
@@ -78,7 +78,7 @@ class Table:
     ----------
     columns : each with a line of meaning
     keys : the columns that identify a row; rows are sorted by them, in this order
-    is_result : it is put together of all models and effects in ``tables/``; else it stays in
+    is_result : its rows of all models and effects are joined in ``tables/``; else it stays in
         ``analysis/<model>/<effect>/``, for figures
     in_report : the report carries it, with `caption`, or ``report/<name>_csv.rst`` where that is
         empty
@@ -104,11 +104,11 @@ class FigureKind:
     ----------
     shows : a line for docs/figures.md
     tables : of the same measure, whose rows it is drawn from
-    per : ``model`` (a figure of each model and effect, and one for each of `figures.labels`),
-        ``effect`` (one with all models) or ``run`` (one in all)
-    style : what `figures.style` may set, with defaults; `font_size` is always there
+    per : ``model`` (a figure for each model and effect, and one for each of `figures.labels`),
+        ``effect`` (one with all models) or ``run`` (only one)
+    style : what `figures.style` may set, with defaults; every kind has `font_size`
     paper : the paper's figure or section
-    caption : in the report; where it is empty, ``report/<name>.rst``
+    caption : in the report; if it is empty, ``report/<name>.rst``
     draw : name of the function that draws it
     """
 
@@ -128,16 +128,15 @@ class FigureKind:
 
 @dataclass(frozen=True)
 class Group:
-    """Measures that one job computes, since they need the same.
+    """Measures that one job computes, since they need the same data.
 
     Attributes
     ----------
     title : what a job does, with {model} and {effect}
     per : ``model``, a job for each model and effect; or ``effect``, one for all models of an effect
     fits_directions : its jobs fit the directions and write them
-    shares_labels : labels are shared out among processes
-    base_mb, process_mb, minutes : what a job may take at the paper's size: memory, that of each
-        process, run time
+    shares_labels : labels are computed in several processes
+    base_mb, process_mb, minutes : limits at the paper's size: memory, memory of each process, time
     """
 
     name: str
@@ -150,13 +149,13 @@ class Group:
     minutes: int = 60
 
 
-# What takes little beside reading the stores and importing: all of it in one job.
+# Measures that take less time than reading the stores: all of them in one job.
 SENSITIVITY = Group("sensitivity", "Measuring how {effect} moves {model}", fits_directions=True)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a file says of its measure.
+    """The declaration of a measure.
 
     Attributes
     ----------
@@ -164,12 +163,12 @@ class Measure:
     section : of the report
     group : None for a job of its own
     needs_directions : `measure` gets the label's directions
-    reads : parameters of `measure` and the keys of the config that they are
+    reads : parameters of `measure`, each with the key of the config that sets it
     options : other parameters of `measure` with defaults, set by `measures.<name>.options`
     two_sided : what it does where the neutral level lies between others (pitch, equaliser), for
         docs/measures.md
     environment : YAML of the environment that computes it; None for envs/analysis.yaml
-    name, file : of the declaration; known when it is loaded
+    name, file : set when the declaration is loaded
     """
 
     title: str
@@ -187,24 +186,24 @@ class Measure:
 
     @property
     def address(self) -> tuple[str, str | None]:
-        """What `load` finds it by."""
+        """The arguments that `load` finds it by."""
         return self.name, None if self.file.parent == FOLDER else str(self.file)
 
     def function(self, name: str) -> Callable | None:
-        """A function of the measure's file."""
+        """Return a function of the measure's file; None if there is none of that name."""
         file = self.address[1]
         module = load_module(file) if file else importlib.import_module(f"{PACKAGE}.{self.name}")
         return getattr(module, name, None)
 
     def measured_tables(self) -> list[Table]:
-        """The tables that are not derived from others."""
+        """Return the tables that are not derived from others."""
         return [table for table in self.tables if not table.derived_from]
 
 
 def combine(found: Mapping[str, Mapping[str, Any]], *tables: str) -> dict[str, list[dict]]:
-    """Rows of each table, of all labels, from what `measure` returned for each label.
+    """Join the rows that `measure` returned for each label, by table.
 
-    `tables` names them where it returned more than tables.
+    `tables` names the tables if `measure` returned other things too.
     """
     combined: dict[str, list[dict]] = {}
     for label, of_label in found.items():
@@ -221,7 +220,7 @@ def load(name: str, file: str | None = None) -> Measure:
     Raises
     ------
     InputError
-        in one line: a file that is not there, cannot be imported or does not keep the contract
+        if the file is missing, cannot be imported or breaks the contract
     """
     if file is None:
         module = importlib.import_module(f"{PACKAGE}.{name}")
@@ -236,7 +235,7 @@ def load(name: str, file: str | None = None) -> Measure:
 
 
 def _find_faults(measure: Measure) -> Iterator[str]:
-    """What a declaration says that does not hold together."""
+    """Yield what is wrong with a declaration."""
     tables = {table.name for table in measure.tables}
     for what, name in sorted(_names(measure)):
         if not name.isidentifier():
@@ -262,21 +261,18 @@ def _find_faults(measure: Measure) -> Iterator[str]:
 
 
 @functools.cache
-def shipped() -> tuple[Measure, ...]:
-    """The measures of the library's folder, in the order of the report's sections."""
+def list_measures() -> tuple[Measure, ...]:
+    """Return the library's measures, in the order of the report's sections."""
     names = [path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__"]
     return tuple(sorted(map(load, names), key=lambda measure: (measure.section, measure.name)))
 
 
-def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
-    """The library's measures and those of `own` files, the config's `measures`.
+def load_measures(own: Mapping[str, Any]) -> tuple[Measure, ...]:
+    """Return the library's measures and the user's `own`, from `measures` of the config.
 
-    Raises
-    ------
-    InputError
-        in one line: besides the reasons of `load`, a name that is taken, an unknown option
+    Raises `InputError` as `load` does, and for a name that is taken or an unknown option.
     """
-    found = list(shipped())
+    found = list(list_measures())
     for name, entry in own.items():
         key = f"measures.{name}"
         measure = load(name, entry.file)
@@ -286,7 +282,7 @@ def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
                 f"{key}.options: unknown option {unknown[0]!r}, {entry.file} has {known}: correct "
                 "or remove it"
             )
-        # A job of its own: a file that is added or edited computes nothing else again.
+        # In a job of its own, so that adding or editing the file reruns nothing else.
         measure = replace(measure, group=replace(measure.group, name=name, fits_directions=False))
         taken = TAKEN | {each for other in found for each in _names(other)}
         if taken := sorted(_names(measure) & taken, reverse=True):
@@ -296,7 +292,7 @@ def measures_of(own: Mapping[str, Any]) -> tuple[Measure, ...]:
             )
         options = {**measure.options, **entry.options}
         found.append(replace(measure, options=options, environment=entry.environment))
-    shared = _results(*shipped())
+    shared = _results(*list_measures())
     for measure in found:
         for table in measure.tables:
             if unknown := set(table.derived_from) - shared - _results(measure):
@@ -320,7 +316,7 @@ TAKEN = {
 
 
 def _names(measure: Measure) -> set[tuple[str, str]]:
-    """What no two measures may both have; those of the library share groups."""
+    """Return the names that no other measure may have (the library's share groups)."""
     return {
         ("measure", measure.name),
         ("group", measure.group.name),
@@ -331,7 +327,7 @@ def _names(measure: Measure) -> set[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Job:
-    """What one rule `measure_<group>` computes."""
+    """What a rule `measure_<group>` computes."""
 
     group: Group
     measures: tuple[Measure, ...]
@@ -342,7 +338,7 @@ class Job:
 
     @property
     def results(self) -> list[Table]:
-        """Those of ``tables/``, derived ones after what they are derived from."""
+        """The tables in ``tables/``, derived ones last."""
         tables = [table for measure in self.measures for table in measure.tables if table.is_result]
         return sorted(tables, key=lambda table: bool(table.derived_from))
 
@@ -366,37 +362,37 @@ class Job:
         """The functions that derive tables."""
         return [table.derive for table in self.results if table.derived_from]
 
-    def called(self, *functions: str) -> list[tuple[Path, tuple[str, ...]]]:
-        """The measures' files with `functions` that a job calls, for `source_code.library_of`."""
+    def list_files(self, *functions: str) -> list[tuple[Path, tuple[str, ...]]]:
+        """Return the measures' files, each with the `functions` in it that a job calls."""
         return [(measure.file, functions) for measure in self.measures]
 
-    def computed_by(self) -> list:
-        """What a job runs besides its script, for `source_code.library_of`."""
+    def list_code(self) -> list:
+        """Return what a job runs besides its script, for `source_code.find_code_files`."""
         directions = ["embedding_sensitivity/analysis/direction_store"]
         return [
             *(directions if self.needs_directions else ()),
-            *self.called("measure", "conclude"),
+            *self.list_files("measure", "conclude"),
         ]
 
-    def chosen(self, settings: Any) -> list[tuple[str, str | None, dict[str, Any]]]:
-        """Each measure's address and the parameters of its function `measure`."""
-        return [(*measure.address, options_of(measure, settings)) for measure in self.measures]
+    def list_calls(self, settings: Any) -> list[tuple[str, str | None, dict[str, Any]]]:
+        """Return each measure's address and the parameters of its function `measure`."""
+        return [(*measure.address, read_options(measure, settings)) for measure in self.measures]
 
     def section_of(self, table: Table) -> str:
-        """The report's section that a table is in."""
+        """Return the report's section that a table is in."""
         return next(measure.section for measure in self.measures if table in measure.tables)
 
 
-def jobs_of(measures: Iterable[Measure]) -> list[Job]:
-    """Measures by group, in the order of each group's first one."""
+def group_measures(measures: Iterable[Measure]) -> list[Job]:
+    """Group measures into jobs, in the order of each group's first one."""
     groups: dict[Group, list[Measure]] = {}
     for measure in measures:
         groups.setdefault(measure.group, []).append(measure)
     return [Job(group, tuple(members)) for group, members in groups.items()]
 
 
-def options_of(measure: Measure, settings: Any) -> dict[str, Any]:
-    """The parameters of `measure` other than its data, of a config's settings."""
+def read_options(measure: Measure, settings: Any) -> dict[str, Any]:
+    """Return the parameters of `measure` other than its data."""
     read = {
         name: functools.reduce(getattr, key.split("."), settings)
         for name, key in measure.reads.items()
@@ -404,10 +400,10 @@ def options_of(measure: Measure, settings: Any) -> dict[str, Any]:
     return {**read, **measure.options}
 
 
-def style_of(kind: FigureKind, given: Mapping) -> dict:
-    """The style of a kind of figure: its defaults, and over them what the config gives.
+def merge_style(kind: FigureKind, given: Mapping) -> dict:
+    """Return a kind's style: its defaults, overridden by the config's `given`.
 
-    font_size, point_size (diameter; of trajectories the area) and line_width are in points;
+    font_size, point_size (diameter; for trajectories the area) and line_width are in points;
     colour_map is one of `COLOUR_MAPS`; log_y makes the axis logarithmic; hide lists methods not
     to draw. Raises `InputError` for anything else.
     """
@@ -418,13 +414,13 @@ def style_of(kind: FigureKind, given: Mapping) -> dict:
                 f"{where}: unknown key, expected one of {', '.join(kind.defaults)}: correct or "
                 "remove it"
             )
-        if expected := _expected(key, value, kind.defaults[key]):
+        if expected := _describe_expected(key, value, kind.defaults[key]):
             raise InputError(f"{where}: {value!r}, expected {expected}: correct or remove it")
     return {**kind.defaults, **given}
 
 
-def _expected(key: str, value, default) -> str:
-    """What is expected of a value that can't be taken; empty if it can."""
+def _describe_expected(key: str, value, default) -> str:
+    """Describe what is expected instead of a value; empty if the value is valid."""
     if key == "colour_map":
         return "" if value in COLOUR_MAPS else f"one of {', '.join(COLOUR_MAPS)}"
     if key == "hide":

@@ -1,7 +1,6 @@
-"""The paper's published numbers (Deng et al., ICASSP 2025), and a run's own beside them.
+"""Compare a run with the paper's published numbers (Deng et al., ICASSP 2025).
 
-Standard library only: the Snakefile asks here whether a run is the paper's own. The numbers are in
-``data/paper/``, whose README says where each was read.
+The numbers are in ``data/paper/``; its README says where each was read.
 """
 
 import csv
@@ -36,16 +35,16 @@ CASES = (
     ("panns", "gain", "organ"),
     ("clap", "lowpass", "guitar_acc"),
 )
-# Where Fig. 4 draws what was trained and tested on clips without the effect. No level: 22500 Hz is
-# above the Nyquist frequency.
+# Where Fig. 4 draws what was trained and tested on clips without the effect. Not all are levels:
+# 22500 Hz is above the Nyquist frequency.
 NEUTRAL = {"gain": 0.0, "lowpass": 22500.0, "reverb": 0.0}
 EFFECT_NAMES = {"lowpass_cheby": "lowpass"}
 DIRECTIONS = ("train_original", "train_effected")
-# A published level is one of the run's within a thousandth of itself, or within 0.005: rounding of
-# the printed number. Neighbouring levels are 8 % apart, or 0.03 (reverb).
+# Tolerances for matching a published level, which is rounded. Neighbouring levels are 8 % apart, or
+# 0.03 (reverb).
 RELATIVE, ABSOLUTE = 1e-3, 5e-3
 
-# Beside them, of the paper's own run.
+# Of the paper's own run.
 FIGURES = (
     FigureKind(
         "paper_table1",
@@ -67,10 +66,10 @@ R2_MEAN, R2_STD, ROC_AUC = "r2_mean", "r2_std", "roc_auc"
 
 
 def find_fault(settings: "Settings") -> str:
-    """Why a run's numbers can't be set beside the paper's, or empty where they can.
+    """Return why a run cannot be compared with the paper; empty if it can.
 
-    The paper's own run has its clips (IRMAS, the published split), its labels, its protocol, and
-    at least one of its models and of its effects at all of the paper's levels.
+    It needs the paper's clips (IRMAS, the published split), labels and protocol, and at least one
+    of its models and one of its effects at all of the paper's levels.
     """
     if settings.data is None:
         return "its embeddings were made elsewhere"
@@ -94,18 +93,18 @@ def find_fault(settings: "Settings") -> str:
 
 
 def check(settings: "Settings") -> None:
-    """Raise `InputError` with the reason of a run that isn't the paper's own."""
+    """Raise `InputError` if a run cannot be compared with the paper."""
     if reason := find_fault(settings):
-        raise InputError(f"no comparison with the paper, which is for its own run: {reason}")
+        raise InputError(f"this run cannot be compared with the paper: {reason}")
 
 
 def compared_models(settings: "Settings") -> list[str]:
-    """The run's models that the paper has too."""
+    """Return the run's models that the paper has too."""
     return [model for model in MODELS if model in settings.models]
 
 
 def compared_effects(settings: "Settings") -> list[str]:
-    """The run's effects with all of the paper's levels: R2 and directions depend on the grid."""
+    """Return the run's effects with all of the paper's levels: R2 depends on the grid."""
     return [
         effect
         for effect in sorted(settings.effects)
@@ -115,13 +114,13 @@ def compared_effects(settings: "Settings") -> list[str]:
 
 
 def compared_cases(settings: "Settings") -> list[tuple[str, str, str]]:
-    """The rows (model, effect, label) of Fig. 4 that the run has."""
+    """Return the rows (model, effect, label) of Fig. 4 that the run has."""
     models, effects = compared_models(settings), compared_effects(settings)
     return [case for case in CASES if case[0] in models and case[1] in effects]
 
 
 class Point(NamedTuple):
-    """A point of Fig. 4. `level` is the printed parameter; `forwards`: trained on originals."""
+    """A point of Fig. 4: `level` is the printed parameter, `forwards`: trained on originals."""
 
     model: str
     effect: str
@@ -134,7 +133,7 @@ class Point(NamedTuple):
 
     @property
     def neutral(self) -> bool:
-        """Whether it is the one trained and tested on clips without the effect."""
+        """Whether it was trained and tested on clips without the effect."""
         return math.isclose(float(self.level), NEUTRAL[self.effect], abs_tol=1e-9)
 
 
@@ -150,7 +149,7 @@ def _read(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def read_table1(path: str | Path) -> dict[tuple[str, str], tuple[float, float]]:
-    """Table I: mean and standard deviation over labels of the global R2, by model and effect."""
+    """Read Table I: mean and standard deviation over labels of global R2 by model and effect."""
     return {
         (row["model"], row["effect"]): (float(row["mean"]), float(row["std"]))
         for row in _read(path, ("model", "effect", "mean", "std"))
@@ -158,7 +157,7 @@ def read_table1(path: str | Path) -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def read_fig4(path: str | Path) -> list[Point]:
-    """Fig. 4's points, under the workflow's names of effects."""
+    """Read the points of Fig. 4, with the workflow's names of effects."""
     columns = ("model", "effect", "instrument", "direction", "method", "threshold", "parameter")
     points = []
     for row in _read(path, (*columns, "roc_auc")):
@@ -175,7 +174,7 @@ def read_fig4(path: str | Path) -> list[Point]:
 
 
 def nearest_level(published: str, levels: Iterable[str]) -> str | None:
-    """The level string that a published number is the rounded value of; None if there is none."""
+    """Return the level string that a published number is rounded from; None if there is none."""
     number = float(published)
     nearest = min(levels, key=lambda level: abs(float(level) - number), default=None)
     if nearest is None or not math.isclose(
@@ -185,8 +184,8 @@ def nearest_level(published: str, levels: Iterable[str]) -> str | None:
     return nearest
 
 
-def _number(cell: str) -> float | None:
-    return float(cell) if cell else None
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _row(quantity: str, paper: float, ours: float | None, paper_std=None, **keys) -> dict:
@@ -208,9 +207,9 @@ def compare_table1(
     models: Collection[str],
     effects: Collection[str],
 ) -> list[dict]:
-    """Rows of the table paper_comparison for Table I: a mean and a deviation a model and effect.
+    """Return rows of the table paper_comparison for Table I: mean and standard deviation.
 
-    `ours` are rows of table1. The difference of the means is also given in units of the paper's
+    `ours` are rows of table1. The difference of means is also given in units of the paper's
     standard deviation over labels.
     """
     own = {(row["model"], row["effect"]): row for row in ours}
@@ -230,11 +229,11 @@ def compare_fig4(
     models: Collection[str],
     effects: Collection[str],
 ) -> list[dict]:
-    """Rows of the table paper_comparison for Fig. 4: its points of the models and effects.
+    """Return rows of the table paper_comparison for the points of Fig. 4.
 
-    `ours` are rows of auc, joined on numbers: published levels and thresholds are rounded. A point
-    that the run has nothing for stays in the table, with nothing beside it. The two directions'
-    common point, without the effect, is one row.
+    `ours` are rows of auc, joined by number: published levels and thresholds are rounded. A point
+    that the run does not have stays in the table, without a number of the run. The point without
+    the effect, which both directions share, is one row.
     """
     own, levels = {}, {}
     for row in ours:
@@ -269,15 +268,15 @@ def compare_fig4(
 
 
 def _curve(row: Mapping[str, str]) -> tuple:
-    """What a row of auc or a point of Fig. 4 belongs to; thresholds are joined as numbers too."""
+    """Return the key of a curve that a row of auc or a point of Fig. 4 belongs to."""
     return (
         *(row[key] for key in ("model", "effect", "label", "method")),
         _number(row["threshold"]),
     )
 
 
-def summary(rows: Sequence[Mapping]) -> list[str]:
-    """A few lines on how the run compares, of rows of the table paper_comparison."""
+def summarise(rows: Sequence[Mapping]) -> list[str]:
+    """Summarise rows of the table paper_comparison in a few lines."""
     lines = []
     for name, quantity, column, unit in (
         ("Table I", R2_MEAN, "difference_in_std", " of the paper's standard deviations"),
@@ -286,7 +285,7 @@ def summary(rows: Sequence[Mapping]) -> list[str]:
         published = [row for row in rows if row["quantity"] == quantity]
         found = [abs(row[column]) for row in published if row[column] is not None]
         if published:
-            line = f"{name}: {len(found)} of {len(published)} numbers have one of this run beside"
+            line = f"{name}: this run has {len(found)} of {len(published)} numbers"
             if found:
                 mean = math.fsum(found) / len(found)
                 line += f", mean absolute difference {mean:.4f}, largest {max(found):.4f}{unit}"
@@ -294,12 +293,12 @@ def summary(rows: Sequence[Mapping]) -> list[str]:
     return lines
 
 
-def without_counterpart(rows: Iterable[Mapping]) -> list[str]:
-    """A line for each published curve or number with points that the run has nothing for."""
+def list_unmatched(rows: Iterable[Mapping]) -> list[str]:
+    """Return a line for each published curve or number that the run lacks points of."""
     missing = {}
     for row in rows:
         if row["ours"] is None:
             keys = ("quantity", "model", "effect", "label", "method", "threshold")
             what = " ".join(row[key] for key in keys if row.get(key))
             missing[what] = missing.get(what, 0) + 1
-    return [f"nothing of this run beside {n} x {what}" for what, n in missing.items()]
+    return [f"not in this run: {n} x {what}" for what, n in missing.items()]

@@ -1,8 +1,7 @@
-"""What a run makes, and from what: the lists and functions that the rules are written with.
+"""What a run makes, and from what: the lists and functions that the rules use.
 
-A part, of embeddings or of audio to listen to, is named by its identity. One that is there has no
-inputs (`unless_made`), and its name is all that is asked of it (`snakemake_internals`): no script,
-environment or time of an input is a reason to make it again.
+A part of embeddings or kept audio is named by its identity. If it exists it has no inputs
+(`skip_if_made`), and no script, environment or time makes it again (`snakemake_internals`).
 """
 
 import os
@@ -44,16 +43,16 @@ class Plan:
     Attributes
     ----------
     settings : checked, complete
-    config : the file that they are from
+    config : their file
     source : where clips come from, `data.Source`
-    index : what is known of the clip index, `clip_index.ClipIndex`; None of a run from embeddings
-    imported : whether a run starts from embeddings that were made elsewhere
+    index : the clip index, `clip_index.ClipIndex`; None for a run from embeddings
+    imported : whether the run starts from embeddings made elsewhere
     effects, models, labels : names
     results : the experiment's folder
     """
 
     def __init__(self, given: dict[str, Any], config: str) -> None:
-        """Check a configuration; raises `InputError` in one line that names file and key."""
+        """Check a configuration; raises `InputError` naming file and key."""
         self.config = config
         settings = load_settings(given, config)
         self.imported = settings.data is None
@@ -64,8 +63,8 @@ class Plan:
         self.labels = self.settings.labels
         self.results = f"results/{self.settings.experiment}"
         self.index = None if self.imported else self.source.plan_index()
-        # Called where only a new index tells what clips are named by, or only fetching what weights
-        # are; they raise until that is done.
+        # Called if an identity depends on clips to be indexed or weights to be fetched. Each raises
+        # until that is done.
         self.wait_for_index: Callable[[], None] = lambda: None
         self.wait_for_weights: Callable[[str], None] = lambda name: None
         self._audio: dict[str, str] = {}
@@ -74,7 +73,7 @@ class Plan:
     # Clips
 
     def clips(self) -> str:
-        """Return what embeddings of the clips are named by, as far as that is theirs."""
+        """Return the eight digits of the clips, which identities of embeddings depend on."""
         if self.index.identity:
             return self.index.identity
         self.wait_for_index()
@@ -90,12 +89,12 @@ class Plan:
         return self._audio[effect]
 
     def audio(self, effect: str, part: str) -> str:
-        """Return the file of effected audio that a part of an effect's store is embedded from."""
+        """Return the file of effected audio that a part is embedded from."""
         batch = part.rpartition(".")[0]
         return f"{self.results}/audio/{effect}/{batch}.{self.audio_identity(effect)}.h5"
 
     def kept_audio(self) -> list[str]:
-        """Return the folders of effected audio to listen to."""
+        """Return the folders of effected audio kept for listening."""
         return [
             f"{self.results}/audio_kept/{effect}/{level}.{self.audio_identity(effect)}"
             for effect, level in targets.kept_audio(self.settings)
@@ -104,7 +103,7 @@ class Plan:
     # Embeddings
 
     def identity(self, model: str, effect: str | None = None) -> str:
-        """Return the eight digits of a model's embeddings of an effect, or of the originals."""
+        """Return the eight digits of embeddings of an effect; of the originals for None."""
         if (model, effect) not in self._embeddings:
             for file in self.unknown_weights(model):
                 self.wait_for_weights(file)
@@ -113,7 +112,7 @@ class Plan:
         return self._embeddings[model, effect]
 
     def parts(self, model: str, effect: str) -> list[str]:
-        """Return the files that together hold a model's embeddings at an effect's levels."""
+        """Return the parts that together hold a model's embeddings at all levels of an effect."""
         folder = f"{self.results}/embeddings/{model}/{effect}"
         digits = self.identity(model, effect)
         there = [path.name.removesuffix(f".{digits}.h5") for path in _parts(folder, digits)]
@@ -126,14 +125,14 @@ class Plan:
         return [f"{folder}/{batch}.{digits}.h5" for batch in batches]
 
     def original(self, model: str) -> str:
-        """Return the store of a model's embeddings of the clips as they are."""
+        """Return the store of a model's embeddings of the original clips."""
         folder = f"{self.results}/embeddings/{model}"
         if self.imported:
             return f"{folder}/original.h5"
         return f"{folder}/original/{self.identity(model)}.h5"
 
     def check_part(self, model: str, effect: str | None, part: str) -> str:
-        """Return the identity of a part; refuse one that was planned of other code or options."""
+        """Return a part's identity; raise `InputError` if it changed since the run was planned."""
         planned, now = part.rpartition(".")[2], self.identity(model, effect)
         if planned != now:
             raise InputError(
@@ -143,23 +142,23 @@ class Plan:
         return now
 
     def weights(self, model: str) -> list[str]:
-        """Return the files that a model reads, its weights first; none where a package has them."""
+        """Return the files of a model's weights; none if they come with a package."""
         return identity.weights_files(self.settings.choices[model])
 
     def unknown_weights(self, *models: str) -> list[str]:
-        """Return the files of models, by default all, that are unknown before they are fetched."""
+        """Return names of files of models, by default all, whose hash is unknown until fetched."""
         found = map(identity.find_unpublished, map(self.choice, models or self.models))
         return [name for files in found for name, sha256 in files.items() if not sha256]
 
     def check_weights(self) -> None:
-        """Refuse weights that are there and are no more what they were when they were fetched."""
+        """Raise `InputError` if downloaded weights have changed since they were fetched."""
         for model in self.downloaded_models():
             for path, file in zip(self.weights(model), self.published(model), strict=True):
                 if known_sha256(path, file["sha256"]) and (found := hash_of(path)):
                     check_weights(path, found, file["file_name"], file["sha256"])
 
     def all_weights(self) -> list[str]:
-        """Return the files of weights that the run's models read."""
+        """Return the files of weights of all models."""
         found = () if self.imported else map(self.weights, self.models)
         return sorted({file for files in found for file in files})
 
@@ -168,7 +167,7 @@ class Plan:
         return self.settings.choices[model]
 
     def title(self, model: str) -> str:
-        """Return a model's name for people: controls say that they are."""
+        """Return a model's name for people, which says if it is a control."""
         return models.title(model) if self.imported else self.choice(model).title
 
     def n_threads(self, model: str) -> int:
@@ -179,7 +178,7 @@ class Plan:
         return int(self.choice(model).backend.gpu and self.settings.device != "cpu")
 
     def store_attributes(self, model: str, effect: str) -> dict:
-        """Return what the parts of an effect's store have to say of themselves."""
+        """Return the attributes that the parts of an effect's store must have."""
         return {
             **self.choice(model).identity,
             "protocol": self.model_protocol(model, effect),
@@ -196,7 +195,7 @@ class Plan:
     # All of a run
 
     def check_writable(self) -> None:
-        """Refuse folders that may not be written: Snakemake's own word for that is a traceback."""
+        """Raise `InputError` for a read-only folder: Snakemake would print a traceback."""
         experiment = self.settings.experiment
         for folder in (self.results, f"logs/{experiment}", f"benchmarks/{experiment}"):
             there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
@@ -207,7 +206,7 @@ class Plan:
                 )
 
     def describe_effect(self, effect: str) -> dict:
-        """Return what a figure or caption needs to know of an effect."""
+        """Return what figures and captions need to know about an effect."""
         declared = self.settings.declared[effect]
         return {
             "name": effect,
@@ -219,7 +218,7 @@ class Plan:
         }
 
     def describe_dropped(self) -> str:
-        """Say what a finished run was made without; nothing where no clip was dropped."""
+        """Say how many clips a finished run dropped; empty if none."""
         clips, dropped = (
             Path(self.results, name) for name in ("clips.csv", "tables/dropped_clips.csv")
         )
@@ -230,12 +229,12 @@ class Plan:
             return ""
         n_embedded = len(in_split(read_clips(clips)))
         return (
-            f"{n_dropped} files were no valid clips and left out, {n_embedded} clips are embedded; "
-            "which and why is in dropped_clips.csv, under *Clips* on the left"
+            f"{n_dropped} files were not valid clips and were left out, {n_embedded} clips are "
+            "embedded; dropped_clips.csv, under *Clips* on the left, has the reasons"
         )
 
     def describe_recordings(self) -> str:
-        """Say what a finished run's reader must know of recordings; nothing where all is well."""
+        """Describe faults of a finished run's recordings; empty if there are none."""
         table = Path(self.results, "tables/recordings.csv")
         if not table.exists():
             return ""
@@ -246,24 +245,24 @@ class Plan:
         return "; ".join(describe_faults([LabelRecordings(**row) for row in rows], self.labels))
 
     def published(self, model: str) -> list[dict[str, str]]:
-        """Return name and hash of each file that a model reads; empty where there are none."""
+        """Return name and published hash of each file that a model reads."""
         return published_files.published_weights(self.choice(model).model)
 
     def planned_weights(self, model: str) -> list[dict[str, str]]:
-        """Return the same, with what is planned of those without a published hash."""
+        """Return the same, with the planned hash of files without a published one."""
         planned = identity.find_unpublished(self.choice(model))
-        # What is published without a hash is read as it is: none of them is packed.
+        # Files without a published hash are never packed.
         return [
             {**file, "planned": planned.get(file["file_name"], "")}
             for file in self.published(model)
         ]
 
     def downloaded_models(self) -> list[str]:
-        """Return the models whose weights are published, and not made here."""
+        """Return the models with published weights."""
         return [] if self.imported else [name for name in self.models if self.published(name)]
 
     def pinned_weights(self) -> list[str]:
-        """Return the files of weights of which no hash is published: the lock file has it."""
+        """Return the files of weights without a published hash: the lock file has it."""
         found = set()
         for name in self.downloaded_models():
             files = zip(self.weights(name), self.published(name), strict=True)
@@ -271,7 +270,7 @@ class Plan:
         return sorted(found)
 
     def downloads(self) -> dict[str, list[str]]:
-        """Return the files that a run downloads, or has in their place: name, kind and hash."""
+        """Return files that are downloaded, or used instead, with name, kind of hash and hash."""
         local = getattr(self.settings.data, "local", None)
         given = dict.fromkeys(self.source.downloads)
         if "irmas" in given:
@@ -290,18 +289,18 @@ class Plan:
         return found
 
     def controls(self) -> list[str]:
-        """Return the models that are controls: untrained, or handcrafted."""
+        """Return the models that are controls: untrained or handcrafted."""
         if self.imported:
             return [name for name in self.models if models.control(name)]
         return [name for name in self.models if self.settings.choices[name].control]
 
     def code_version(self) -> str:
-        """Return a hash of the checkout's code and of the user's own that the config names."""
+        """Return a hash of the checkout's code and of the user's own files in the config."""
         files = (*manifest.code_files(ROOT), *self.settings.user_files)
         return manifest.code_version(files, ROOT)["sha256"]
 
-    def given_embeddings(self) -> list[str]:
-        """Return the files of embeddings made elsewhere that a run reads."""
+    def list_imported_files(self) -> list[str]:
+        """Return the files of embeddings made elsewhere that the run reads."""
         if not self.imported:
             return []
         folder = embedding_files.folder_of(self.settings.embeddings.directory)
@@ -313,7 +312,7 @@ class Plan:
         return self.settings.levels(effect)
 
     def stacks(self) -> list[str]:
-        """Return the environments that the run's results were made in."""
+        """Return the environments that the run's jobs use."""
         if self.imported:
             return ["analysis"]
         stacks = {"analysis", "audio"}
@@ -324,7 +323,7 @@ class Plan:
         return sorted(stacks)
 
     def stores(self) -> list[str]:
-        """Return all stores of embeddings but the ones put together for people."""
+        """Return all stores of embeddings but those of `model_stores`."""
         found = [self.original(model) for model in self.models]
         for model in self.models:
             for effect in self.effects:
@@ -333,36 +332,36 @@ class Plan:
         return found
 
     def model_stores(self) -> list[str]:
-        """Return each model's store that is put together for people."""
+        """Return each model's store that joins its other stores, for people."""
         return [f"{self.results}/embeddings/{model}.h5" for model in self.models]
 
     def tables(self) -> list[str]:
-        """Return all tables but the one beside the paper's, with what made the embeddings."""
+        """Return all tables but the comparison with the paper, and provenance.json."""
         names = [f"{name}.csv" for name in targets.tables(self.settings)]
         return [f"{self.results}/tables/{name}" for name in (*names, "provenance.json")]
 
     def figures(self) -> list[str]:
-        """Return all figures but those beside the paper's; two of one name are refused."""
-        return self._drawn(targets.figures(self.settings, self.config))
+        """Return all figures but those of the comparison with the paper."""
+        return self._list_figure_files(targets.figures(self.settings, self.config))
 
     def comparisons(self) -> list[str]:
-        """Return what sets the paper's own run beside the paper; nothing of any other run."""
+        """Return table and figures that compare the paper's own run with the paper."""
         stems = targets.comparisons(self.settings)
         tables = [f"{self.results}/tables/paper_comparison.csv"] if stems else []
-        return tables + self._drawn(stems)
+        return tables + self._list_figure_files(stems)
 
     def published_numbers(self) -> list[str]:
-        """Return the files of the paper's numbers, where the run is set beside them."""
+        """Return the files of the paper's numbers, if the run is compared with them."""
         names = ("table1_global_r2", "fig4_auc")
-        return [carried(f"data/paper/{name}.csv") for name in names] if self.comparisons() else []
+        return [locate(f"data/paper/{name}.csv") for name in names] if self.comparisons() else []
 
-    def _drawn(self, stems: Iterable[str]) -> list[str]:
+    def _list_figure_files(self, stems: Iterable[str]) -> list[str]:
         return [
             f"{self.results}/figures/{stem}.{kind}" for stem in stems for kind in ("pdf", "png")
         ]
 
     def kept_outputs(self) -> list[str]:
-        """Return all that a run makes and keeps in its folder, but for the manifest."""
+        """Return all files that a run keeps in its folder, except the manifest."""
         pairs = list(product(self.models, self.effects))
         tables = targets.analysis_tables(self.settings)
         return [
@@ -383,10 +382,10 @@ class Plan:
         ]
 
 
-def unless_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
-    """Return the inputs of a file that is named by its identity: none where it is there.
+def skip_if_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
+    """Return the inputs of a file named by its identity: none if it exists.
 
-    As an input of a finished part, audio that is rendered for another model would embed it again.
+    Otherwise audio rendered for another model would make a finished part again.
     """
     return {} if os.path.exists(path) and not forced else inputs
 
@@ -396,20 +395,20 @@ def _parts(folder: str, digits: str = "*") -> list[Path]:
 
 
 def conda_file(environment: str) -> str:
-    """Return the YAML of an environment as a rule's `conda:` takes it, relative to `rules/`."""
+    """Return an environment's YAML file as `conda:` of a rule expects it, relative to `rules/`."""
     file = environment_file(environment, ROOT)
     return f"../envs/{file.name}" if file.parent == ROOT / "envs" else str(file.absolute())
 
 
-def carried(name: str) -> str:
-    """Return the path of a file of the checkout, in whichever folder Snakemake runs."""
+def locate(name: str) -> str:
+    """Return the path of a file of the checkout from the folder that Snakemake runs in."""
     return os.path.relpath(ROOT / name)
 
 
-def code_of(script: str, *chosen: str | source_code.Called) -> str:
+def hash_code(script: str, *chosen: str | source_code.Called) -> str:
     """Return a hash of what a script computes with the library modules that it imports.
 
-    `chosen` are those it picks by name when it runs. As a parameter of analysis and figures, it
-    makes them again after a change of their own code, and of no other.
+    `chosen` are modules that it picks by name when it runs. As a parameter of a rule, the hash
+    makes tables and figures again after a change of their own code, and of no other.
     """
     return source_code.script_digest(SCRIPTS, script, *chosen)

@@ -1,7 +1,7 @@
-"""The configuration: every key, its default, and what is refused.
+"""The configuration: every key, its default, and the values it may have.
 
-Read by the Snakefile alone; the rules get slices of it as params. `schemas/config.schema.json` is
-generated from here (``make schema``).
+Each rule gets only the values it uses, as params. ``make schema`` generates
+`schemas/config.schema.json` from this file.
 """
 
 import difflib
@@ -40,35 +40,35 @@ from embedding_sensitivity.experiment.measures import (
     METHODS,
     FigureKind,
     Measure,
-    measures_of,
-    shipped,
-    style_of,
+    list_measures,
+    load_measures,
+    merge_style,
 )
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
 
-# Of what becomes part of a path.
+# Names that become part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 MAX_NAME = 64
 Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
 
 
-def _usable(path: str) -> str:
+def _check_path(path: str) -> str:
     if reason := find_text_fault(path):
         raise ValueError(f"{path!r} {reason}: rename it or move it elsewhere")
     return path
 
 
-FilePath = Annotated[str, Field(min_length=1), AfterValidator(_usable)]
-# Compared with folders' names, which macOS writes in another Unicode form.
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(_check_path)]
+# Normalised, since macOS writes folder names in another Unicode form.
 Label = Annotated[str, AfterValidator(normalize)]
 Levels = list[float | str]
 OnBadClip = Annotated[
     Literal["fail", "drop"],
     Field(
-        description="a file that is no valid clip: stop and say which, or leave it out, listed "
-        "in tables/dropped_clips.csv"
+        description="for a file that is not a valid clip: `fail` stops the run and names it, "
+        "`drop` leaves it out and lists it in tables/dropped_clips.csv"
     ),
 ]
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
@@ -84,15 +84,15 @@ def _unknown_key(
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, values don't change."""
+    """A part of the configuration: immutable, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_are_known(cls, given: Any) -> Any:
-        # Before pydantic looks: a misspelt key is both unknown and missing, and the unknown one
-        # is what the user can see.
+    def _check_keys(cls, given: Any) -> Any:
+        # A misspelt key is both unknown and missing. Pydantic would report the missing one, but the
+        # user's file has only the unknown one.
         if isinstance(given, cls):
             return given
         if not isinstance(given, dict):
@@ -104,7 +104,7 @@ class Section(BaseModel):
         return given
 
 
-def _irmas_labels(labels: list[str]) -> list[str]:
+def _check_irmas_labels(labels: list[str]) -> list[str]:
     for label in labels:
         if label not in LABELS.values():
             raise ValueError(say_unknown("label", label, LABELS.values()))
@@ -136,8 +136,8 @@ class DemoData(Section):
 
     @field_validator("labels")
     @classmethod
-    def _known_labels(cls, labels: list[str]) -> list[str]:
-        return _irmas_labels(labels)
+    def _check_labels(cls, labels: list[str]) -> list[str]:
+        return _check_irmas_labels(labels)
 
 
 class FolderData(Section):
@@ -180,10 +180,10 @@ class FolderData(Section):
     on_bad_clip: OnBadClip = "fail"
 
     @model_validator(mode="after")
-    def _conversion_is_to_something(self) -> "FolderData":
+    def _check_conversion(self) -> "FolderData":
         missing = [key for key in ("samplerate", "channels") if getattr(self, key) is None]
         if self.convert and missing:
-            raise ValueError(f"convert: true needs {' and '.join(missing)} too: what to convert to")
+            raise ValueError(f"convert: true needs {' and '.join(missing)} too: add them")
         return self
 
 
@@ -209,12 +209,12 @@ class IrmasData(Section):
 
     @field_validator("labels")
     @classmethod
-    def _known_labels(cls, labels: list[str] | None) -> list[str] | None:
-        return _irmas_labels(labels) if labels else labels
+    def _check_labels(cls, labels: list[str] | None) -> list[str] | None:
+        return _check_irmas_labels(labels) if labels else labels
 
 
 class Protocol(Section):
-    """Where the authors' code and a clean protocol differ (the defaults are the authors')."""
+    """Switches between the authors' protocol (the defaults) and a clean one."""
 
     reverb_state: Literal["carried", "reset"] = Field(
         "carried", description="does a clip start with the reverb tail of the one before it"
@@ -242,14 +242,14 @@ class Geometric(Section):
 
     @field_validator("geometric", mode="before")
     @classmethod
-    def _three_numbers(cls, given: Any) -> Any:
+    def _check_length(cls, given: Any) -> Any:
         if not isinstance(given, list | tuple) or len(given) != 3:
             raise ValueError(f"found {given!r}, expected [first, last, number of levels]")
         return given
 
 
 def _form_of(levels: Any) -> str | None:
-    """Which of the forms levels are meant in, so that only that form's faults are told."""
+    """Return the form that levels are meant in, so that only its faults are reported."""
     if isinstance(levels, dict):
         near = difflib.get_close_matches("geometric", map(str, levels))
         return "geometric" if near else "steps"
@@ -352,13 +352,13 @@ class Umap(Section):
 
 
 def collect_kinds(measures: Iterable[Measure]) -> dict[str, FigureKind]:
-    """The kinds of figures of measures, and those of a comparison with the paper."""
+    """Return the kinds of figures of measures and of the comparison with the paper."""
     kinds = [kind for measure in measures for kind in measure.figures]
     return {kind.name: kind for kind in (*kinds, *paper.FIGURES)}
 
 
 def style_schema() -> dict[str, Any]:
-    """The JSON schema of `figures.style`: each kind with its keys and their defaults."""
+    """Return the JSON schema of `figures.style`: each kind with its keys and defaults."""
     return {
         "properties": {
             name: {
@@ -367,13 +367,13 @@ def style_schema() -> dict[str, Any]:
                 "properties": {key: {"default": value} for key, value in kind.defaults.items()},
                 "additionalProperties": False,
             }
-            for name, kind in collect_kinds(shipped()).items()
+            for name, kind in collect_kinds(list_measures()).items()
         }
     }
 
 
 class Figures(Section):
-    """What is drawn, and how; no key here recomputes anything but the figures themselves."""
+    """What is drawn, and how. Changing a key here only draws figures again."""
 
     labels: list[Label] = Field([], description="labels that also get single-label figures")
     umap: Umap = Umap()
@@ -422,7 +422,7 @@ class Debiasing(Section):
 
     @field_validator("methods")
     @classmethod
-    def _known_methods(cls, methods: list[str]) -> list[str]:
+    def _check_methods(cls, methods: list[str]) -> list[str]:
         for method in methods:
             if method not in METHODS:
                 raise ValueError(say_unknown("method", method, METHODS))
@@ -430,11 +430,11 @@ class Debiasing(Section):
 
     @field_validator("svd_thresholds")
     @classmethod
-    def _thresholds_ascend(cls, thresholds: list[float]) -> list[float]:
+    def _check_thresholds(cls, thresholds: list[float]) -> list[float]:
         if any(not 0 < threshold <= 1 for threshold in thresholds):
             raise ValueError(f"thresholds are {thresholds}, expected numbers above 0, at most 1")
         if sorted(set(thresholds)) != thresholds:
-            raise ValueError(f"thresholds are {thresholds}: ascending, none repeated, expected")
+            raise ValueError(f"thresholds are {thresholds}, expected ascending numbers")
         return thresholds
 
 
@@ -474,7 +474,7 @@ class Settings(Section):
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
         """The library's measures and the config's own."""
-        return measures_of(self.measures)
+        return load_measures(self.measures)
 
     @field_validator("effects", mode="before")
     @classmethod
@@ -492,14 +492,14 @@ class Settings(Section):
         return _known_effects(effects)
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "Settings":
-        _ = self.choices  # refuses those that there aren't
+    def _check_consistency(self) -> "Settings":
+        _ = self.choices  # checks them
         check_labels("data.labels", self.data.labels or [])
         check_labels("labels", self.labels or [], self.data.labels)
         check_labels("figures.labels", self.figures.labels, self.labels or self.data.labels)
         if isinstance(self.data, DemoData):
-            # Both: the number needed doesn't grow evenly with that of labels (three need more
-            # clips each than four), and the index checks the one, the analysis the other.
+            # Check both: the index uses the one, the analysis the other, and fewer labels may need
+            # more clips each (three need more than four).
             for labels in filter(None, (self.data.labels, self.labels)):
                 try:
                     check_label_counts(dict.fromkeys(labels, self.data.train))
@@ -532,7 +532,7 @@ class Settings(Section):
 
     @cached_property
     def sources(self) -> dict[str, Source]:
-        """What can be downloaded, by name: for the data, the workflow's models and the user's."""
+        """What can be downloaded, by name: data and all models' weights."""
         chosen = [choice.model for choice in self.choices.values()]
         return sources_of([*MODELS.values(), *chosen])
 
@@ -571,7 +571,7 @@ class Settings(Section):
 
 
 class ImportSettings(Section):
-    """A whole experiment on embeddings made elsewhere: it starts from them instead of audio."""
+    """A whole experiment that starts from embeddings made elsewhere instead of audio."""
 
     experiment: Name = Field(description="name of the folder under results/")
     embeddings: EmbeddingFiles = Field(description="the embeddings, and which clip is what")
@@ -600,24 +600,24 @@ class ImportSettings(Section):
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
         """The library's measures and the config's own."""
-        return measures_of(self.measures)
+        return load_measures(self.measures)
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_are_of_embeddings(cls, given: Any) -> Any:
+    def _check_audio_keys(cls, given: Any) -> Any:
         for key in given if isinstance(given, dict) else ():
             if key in Settings.model_fields and key not in cls.model_fields:
-                text = "is of a run that starts from audio, and embeddings are given: remove one"
+                text = "is only for runs from audio, but embeddings are given: remove one of them"
                 raise PydanticCustomError("unknown_key", "{text}", {"key": key, "text": text})
         return given
 
     @field_validator("effects")
     @classmethod
-    def _effects_are_known(cls, effects: dict[str, Any] | None) -> dict[str, Any] | None:
-        return effects and _known_effects(effects)
+    def _check_effects(cls, effects: dict[str, Any] | None) -> dict[str, Any] | None:
+        return effects and _check_known_effects(effects)
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "ImportSettings":
+    def _check_consistency(self) -> "ImportSettings":
         if len(set(self.models)) != len(self.models):
             raise InputError(f"models: a model is repeated in {self.models}: keep one")
         check_labels("labels", self.labels or [])
@@ -630,7 +630,7 @@ class ImportSettings(Section):
 
     @property
     def declared(self) -> dict[str, Effect]:
-        """What the effects declare."""
+        """The declarations of the effects."""
         return {name: effect_named(name) for name in self.effects or ()}
 
     def levels(self, effect: str) -> list[str]:
@@ -640,7 +640,7 @@ class ImportSettings(Section):
         return levels
 
 
-def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
+def _check_known_effects(effects: dict[str, Any]) -> dict[str, Any]:
     for name, given in effects.items():
         named = any(getattr(given, source, None) for source in SOURCES)
         if name not in EFFECTS and not named:
@@ -650,16 +650,16 @@ def _known_effects(effects: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_name(key: str, name: str) -> None:
-    """Refuse a name that could not be part of a path; `key` is to blame."""
+    """Raise `InputError` naming `key` for a name that cannot be part of a path."""
     if not re.fullmatch(NAME, name) or len(name) > MAX_NAME or name == ORIGINAL:
         raise InputError(
-            f"{key}: a name has letters, digits, - and _, the first a letter or digit, at most "
-            f"{MAX_NAME} of them, and is not {ORIGINAL}: choose another"
+            f"{key}: expected at most {MAX_NAME} letters, digits, - and _, the first a letter or "
+            f"digit, and not the name {ORIGINAL}: choose another name"
         )
 
 
 def _grid(effect: Effect, levels: Steps | Geometric | Levels) -> list[str]:
-    """Level strings of a grid in any of its forms."""
+    """Return the level strings of a grid in any of its forms."""
     key, decimals = f"effects.{effect.name}.levels", effect.decimals
     if isinstance(levels, Steps):
         grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
@@ -682,12 +682,12 @@ def _check_levels(
             raise InputError(f"effects.{effect.name}: {reason}")
     if len(levels) < 2:
         raise InputError(
-            f"effects.{effect.name}: {len(levels)} level, at least two are needed: add levels"
+            f"effects.{effect.name}: has {len(levels)} level, expected at least two: add levels"
         )
 
 
 def check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None = None) -> None:
-    """Refuse a label that is repeated, or is none of the `known` ones; `key` is to blame."""
+    """Raise `InputError` naming `key` for a label that is repeated, or not `known`."""
     if len(set(labels)) != len(labels):
         raise InputError(f"{key}: a label is repeated in {labels}: keep one")
     for label in labels:
@@ -700,14 +700,11 @@ def _check_styles(settings: Settings | ImportSettings) -> None:
     for name, style in settings.figures.style.items():
         if name not in kinds:
             raise InputError(f"figures.style.{name}: {say_unknown('kind of figure', name, kinds)}")
-        style_of(kinds[name], style)
+        merge_style(kinds[name], style)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a configuration: of a run that starts from audio, or from embeddings.
-
-    Its effects and models are described by their declarations.
-    """
+    """Return the JSON schema of configurations of both kinds: from audio and from embeddings."""
     found = TypeAdapter(Settings | ImportSettings).json_schema()
     keys = found["$defs"]["Settings"]["properties"]
     entry = {"$ref": "#/$defs/EffectEntry"}
@@ -760,12 +757,9 @@ def _options_schema(model: Model) -> dict[str, Any]:
 
 
 def load_settings(config: dict, source: str) -> Settings | ImportSettings:
-    """Check a configuration; one with the key `embeddings` starts from these instead of audio.
+    """Check a configuration and return its settings; `source` is its file.
 
-    Raises
-    ------
-    InputError
-        in one line: the file (`source`), the key, what is wrong with it, what was expected
+    Raises `InputError` naming the file, the key, what is wrong with it and what was expected.
     """
     imports = isinstance(config, dict) and "embeddings" in config
     try:
@@ -778,9 +772,9 @@ def load_settings(config: dict, source: str) -> Settings | ImportSettings:
         raise InputError(f"{source}: {fault}") from None
 
 
-# Of a value that is no good; what YAML's aliases refer to is as long as one likes.
-LONGEST_SHOWN = 200
-# What pydantic's faults mean, by their type; the fields are those of the fault's context.
+# Characters of an invalid value in an error; with YAML's aliases it can be very long.
+MAX_SHOWN = 200
+# What is expected, by the type of pydantic's error; fields are from the error's context.
 EXPECTED = {
     "section": "{keys}",
     "dict_type": "keys with their values below it",
@@ -808,7 +802,7 @@ EXPECTED = {
 
 
 def _describe(fault: dict, example: str) -> str:
-    """One of pydantic's faults as words: key, what is wrong, what would be right.
+    """Describe an error of pydantic: key, what is wrong, what is expected.
 
     `example` is a config file that has every key.
     """
@@ -829,12 +823,12 @@ def _describe(fault: dict, example: str) -> str:
         return f"{key}: {context['error']}"
     expected = EXPECTED.get(kind, "what schemas/config.schema.json allows").format(**context)
     shown = repr(found)
-    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
     return f"{key}: found {shown}, expected {expected}"
 
 
 def _path(location: tuple[str | int, ...]) -> list[str]:
-    """The keys that lead to a fault: pydantic's path without the branches of unions in it."""
+    """Return the keys that lead to a fault: pydantic's path without branches of unions."""
     path = [str(part) for part in location]
     if path[:1] == ["data"]:
         del path[1:2]

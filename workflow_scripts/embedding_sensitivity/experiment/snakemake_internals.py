@@ -1,11 +1,10 @@
-"""All that reaches into Snakemake beyond its documented language (written for 9.27).
+"""All code that uses undocumented parts of Snakemake (written for 9.27).
 
-Three things it can't be told. A file that is `named_by_identity` needs nothing but to be there:
-Snakemake would make it again for a comment in its rule's script or environment. What was made
-again with the same content makes nothing after it again: Snakemake runs whatever follows a job.
-And a file that is `known_by_content` counts by its content alone: Snakemake looks at the content of
-those alone that are newer than what was made of them, and fails after a job that reads one from the
-future.
+It changes three things. A file that is `named_by_identity` is up to date if it exists: Snakemake
+would make it again after a comment in its rule's script or environment. A file made again with the
+same content does not make later files again: Snakemake runs whatever follows a job. An input that
+is `known_by_content` counts by its content: Snakemake only compares inputs that are newer than the
+outputs, and fails after a job that reads a file with a time in the future.
 """
 
 import contextlib
@@ -42,17 +41,17 @@ from embedding_sensitivity.files.machine_limits import ODD_SIGN
 IDENTITY, CONTENT = "named_by_identity", "known_by_content"
 ADAPTED = "adapted_for_embedding_sensitivity"
 SCRIPT_IS_NEWER = "outputs_older_than_script_or_notebook"
-# What Snakemake's Slurm plugin names the jobs of a run: a UUID, after a prefix where one is set.
+# How Snakemake's Slurm plugin names the jobs of a run: a UUID, after an optional prefix.
 RUN = re.compile(r"(.*_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# How a path without wildcards matches itself.
+# The match of a path without wildcards.
 NO_WILDCARDS = re.match("", "")
-# Snakemake compares the times alone of larger files. Hashing this many bytes takes 0.05 s.
+# Snakemake only compares the times of larger files. Hashing this many bytes takes 0.05 s.
 MAX_CHECKSUM_BYTES = 50_000_000
 
 
 @contextlib.contextmanager
 def open_workflow(snakefile: Path, config: str | Path, cores: int = 1) -> Iterator[Any]:
-    """Have Snakemake read a workflow outside a run of it; yields what makes its plans."""
+    """Have Snakemake read a workflow without running it; yields Snakemake's workflow API."""
     with snakemake.api.SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         yield api.workflow(
             resource_settings=ResourceSettings(cores=cores),
@@ -62,17 +61,17 @@ def open_workflow(snakefile: Path, config: str | Path, cores: int = 1) -> Iterat
 
 
 def plan_everything(snakefile: Path, config: str | Path) -> Any:
-    """Have Snakemake plan a config, up-to-date jobs included; nothing is run.
+    """Have Snakemake plan all jobs of a config, up-to-date ones too; nothing is run.
 
-    Raises `InputError` with what Snakemake says where it can't.
+    Raises `InputError` with Snakemake's own message if it cannot.
     """
     with open_workflow(snakefile, config) as opened:
-        # No other public call builds the plan and runs nothing.
+        # The only public call that builds the plan and runs nothing.
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 opened.dag(DAGSettings(forceall=True)).summary()
         except WorkflowError as error:
-            raise InputError(f"{config}: Snakemake can't plan it: {error}") from None
+            raise InputError(f"{config}: Snakemake cannot plan it: {error}") from None
         return opened._workflow
 
 
@@ -88,14 +87,14 @@ def make_job(
 
 
 def is_module(workflow: Any) -> bool:
-    """Whether another workflow has the one that is being read as a module."""
+    """Whether another workflow uses this one as a module."""
     return not workflow.modifier.is_main_snakefile()
 
 
 def config_file(workflow: Any, default: str) -> str:
-    """Return the file that the configuration comes from; one, since a config is complete in itself.
+    """Return the file of the configuration.
 
-    Raises `InputError` for several, or for --config without a file.
+    Raises `InputError` for several files, or for --config without a file.
     """
     files = workflow.overwrite_configfiles
     if len(files) > 1:
@@ -111,23 +110,23 @@ def config_file(workflow: Any, default: str) -> str:
 
 
 def check_environments_folder(workflow: Any) -> None:
-    """Refuse a folder of environments at whose path bash ends a command of Snakemake's.
+    """Raise `InputError` if the path of the environments' folder breaks Snakemake's commands.
 
-    It stands there without quotes where an environment is built.
+    Snakemake does not quote it when it builds an environment.
     """
     settings = workflow.deployment_settings
     folder = str(settings.conda_prefix or Path(workflow.workdir_init, ".snakemake", "conda"))
     found = ODD_SIGN.search(folder)
     if found and DeploymentMethod.CONDA in settings.deployment_method:
         raise InputError(
-            f"{folder}: has {found[0]!r} in it, and environments can't be built below it: run in a "
-            "folder with a path of letters, digits and . _ - + = @ ~, or name one for the "
+            f"{folder}: environments cannot be built below a path with {found[0]!r}: run in a "
+            "folder whose path has only letters, digits and . _ - + = @ ~, or name a folder for "
             "environments with --conda-prefix"
         )
 
 
 def share_resources(workflow: Any, **amounts: int) -> None:
-    """Have jobs share what this machine has; a cluster, which has nodes, looks after its own."""
+    """Set the resources that jobs on this machine share; a cluster manages its own."""
     if workflow.is_main_process and workflow.resource_settings.nodes is None:
         for name, amount in amounts.items():
             if name not in workflow.global_resources:
@@ -135,37 +134,37 @@ def share_resources(workflow: Any, **amounts: int) -> None:
 
 
 def is_forced(workflow: Any, rule: str) -> bool:
-    """Whether a run is asked to make a rule's files again even if they are there.
+    """Whether a run is asked to make a rule's existing files again.
 
-    Not known while the Snakefile is read: ask in a function of a rule.
+    Not known while the Snakefile is read: call it in a function of a rule.
     """
     settings = workflow.dag_settings
     return settings.forceall or any(name.endswith(rule) for name in settings.forcerun)
 
 
 def list_unmade(workflow: Any) -> list[str]:
-    """List the outputs of the jobs that a run has left to do."""
+    """List the outputs of jobs that a run has not finished."""
     return [output for job in workflow.dag.needrun_jobs() for output in job.output]
 
 
 def named_by_identity(path: Any) -> Any:
-    """Mark an output that is what it should be wherever it is there."""
+    """Mark an output that is up to date if it exists."""
     return flag(path, IDENTITY)
 
 
 def known_by_content(paths: Any) -> Any:
-    """Mark inputs that no job makes as changed where their content has, whatever their time."""
+    """Mark inputs that no job makes: they change with their content, whatever their time."""
     return flag(paths, CONTENT)
 
 
 def make_checkpoint(workflow: Any, checkpoints: Any, path: str, name: str) -> None:
-    """Make the rule of an output a checkpoint: what depends on it is planned anew when it is there.
+    """Make the rule of an output a checkpoint: when it is made, jobs are planned anew.
 
     Parameters
     ----------
     checkpoints : the Snakefile's object of that name
     path : the output
-    name : of the rule here, whatever a workflow calls it that has this one as a module
+    name : of the rule in this workflow; one that uses it as a module may rename the rule
     """
     (rule,) = (rule for rule in workflow.rules if any(made.match(path) for made in rule.output))
     rule.is_checkpoint = True
@@ -173,9 +172,9 @@ def make_checkpoint(workflow: Any, checkpoints: Any, path: str, name: str) -> No
 
 
 def adapt(workflow: Any) -> None:
-    """Have Snakemake trust names and look at content, once a process.
+    """Change Snakemake as the module's docstring says, once in a process.
 
-    Raises `InputError` where this version of Snakemake isn't built as this file expects.
+    Raises `InputError` if this version of Snakemake lacks what is changed.
     """
     expected = (
         *((DAG, "finish"), (DAG, "check_output_mtime"), (Job, SCRIPT_IS_NEWER)),
@@ -186,8 +185,8 @@ def adapt(workflow: Any) -> None:
     for owner, name in expected:
         if not hasattr(owner, name):
             raise InputError(
-                f"Snakemake {snakemake.__version__} is another than this workflow knows "
-                f"({owner.__name__}.{name} is gone): use 9.27, as .venv has it"
+                f"Snakemake {snakemake.__version__} does not fit this workflow (it has no "
+                f"{owner.__name__}.{name}): use 9.27, as in .venv"
             )
     if hasattr(DAG, ADAPTED):
         return
@@ -201,17 +200,17 @@ def adapt(workflow: Any) -> None:
     def start_with_limit(dag: DAG, *arguments: Any, **options: Any) -> None:
         start(dag, *arguments, **options)
         limit = max(dag.max_checksum_file_size, MAX_CHECKSUM_BYTES)
-        # The second is what Snakemake's notes are made by.
+        # Snakemake records checksums by the second.
         dag.max_checksum_file_size = dag.workflow.dag_settings.max_checksum_file_size = limit
 
     async def finish_and_drop(dag: DAG, job: Any, **options: Any) -> Any:
         if not job.is_group() and job.is_checkpoint:
-            # All is planned anew now; reasons given before its output was known would stay.
+            # Jobs are planned anew now, but would keep the reasons they had before.
             for waiting in dag.needrun_jobs():
                 if not dag.is_running(waiting):
                     dag._reason.pop(waiting, None)
         found = await finish(dag, job, **options)
-        if dag.workflow.dryrun:  # nothing was made, and so nothing is new
+        if dag.workflow.dryrun:  # nothing was made
             return found
         return await _drop_after(dag, [job]) or found
 
@@ -219,30 +218,30 @@ def adapt(workflow: Any) -> None:
         return not _is_named(job) and has_metadata(persistence, job)
 
     async def incomplete_that_count(persistence: Any, job: Any) -> list:
-        # Absent or whole: also where Snakemake was killed before it could take note of that.
+        # Outputs are absent or whole, even if Snakemake was killed before it recorded that.
         return [] if _is_named(job) else await incomplete(persistence, job)
 
     async def older_than_script_that_counts(job: Any) -> Any:
-        # Of others the parameter `code` has what the script computes, whatever its time.
+        # In other rules the parameter `code` is a hash of what the script computes.
         if not _is_named(job) and not hasattr(job.rule.params, "code"):
             async for file in older_than_script(job):
                 yield file
 
     def match_producers_once(index: OutputIndex, path: str) -> set:
-        # Of a figure, Snakemake asks for `all`, and again for the manifest.
+        # Snakemake looks up each figure for `all`, and again for the manifest.
         known = vars(index).setdefault("known", {})
         if path not in known:
             known[path] = match_producers(index, path)
         return known[path]
 
     def match_quickly(file: Any, path: str) -> re.Match | None:
-        # Snakemake compiles a pattern for each of a rule's hundreds of figures, wildcards or none.
+        # Snakemake compiles a pattern for each of hundreds of figures, even without wildcards.
         if "{" in file.file:
             return match(file, path)
         return NO_WILDCARDS if file.file == path else None
 
     def process_script_once(processor: ScriptProcessor, job: Any) -> None:
-        # Snakemake reads a rule's script for each of its jobs, only to see whether it is there.
+        # Snakemake reads a rule's script for each job, only to check that it exists.
         path = Path(job.rule.basedir.get_path_or_uri(secret_free=True), job.rule.script or "")
         if not path.is_file():
             process_script(processor, job)
@@ -258,7 +257,7 @@ def adapt(workflow: Any) -> None:
 
 
 def _know_by_content() -> None:
-    """Have Snakemake compare the content of inputs that are known by it, at any size and time."""
+    """Have Snakemake compare inputs that are known by content, at any size and time."""
     is_newer, checksum = _IOFile.is_newer, _IOFile.checksum
     is_eligible = _IOFile.is_checksum_eligible
 
@@ -281,10 +280,10 @@ def _know_by_content() -> None:
 
 
 async def _keep_in_order(dag: DAG, job: Any, outputs: list) -> None:
-    """After a job, where Snakemake fails if an input is newer than an output just made.
+    """Replaces Snakemake's check that no input of a finished job is newer than its outputs.
 
-    That is a file from the future, of a clock that is or was wrong. What people give is known by
-    its content. What another job made gets the time at which it was used.
+    Such a file comes from a wrong clock. Users' files are known by their content. A file that a job
+    made is set to the time of the outputs.
     """
     made = {file for files in dag.dependencies[job].values() for file in files}
     times = [os.stat(file).st_mtime_ns for file in outputs if os.path.isfile(file)]
@@ -299,7 +298,7 @@ def _is_named(job: Any) -> bool:
 
 
 async def _drop_after(dag: DAG, ended: list) -> bool:
-    """Drop jobs that only waited for jobs that made nothing new; whether other jobs are ready."""
+    """Drop jobs that need not run after all; return whether other jobs became ready."""
     ready = False
     while ended:
         job = ended.pop()
@@ -323,12 +322,12 @@ async def _drop_after(dag: DAG, ended: list) -> bool:
 
 
 async def _is_up_to_date(dag: DAG, job: Any) -> bool:
-    """Whether a planned job, all of whose inputs are made, would make again what is there."""
+    """Whether a planned job whose inputs are all made would only repeat its outputs."""
     reason, known = dag.reason(job), dag.workflow.persistence
     waits = any(dag.needrun(each) and not dag.finished(each) for each in dag.dependencies[job])
     if waits or dag.is_running(job) or job.rule.norun or job.is_checkpoint or job.group:
         return False
-    # Names of Snakemake's reasons; `updated_input_run` is the one that this is about.
+    # Only the reason `updated_input_run` may be dropped.
     if reason.forced or reason.missing_output or reason.incomplete_output or not job.output:
         return False
     if any([file async for file in job.missing_output(job.output)]):
@@ -348,7 +347,7 @@ async def _is_up_to_date(dag: DAG, job: Any) -> bool:
 
 
 async def _is_same(dag: DAG, job: Any, file: Any) -> bool:
-    """Whether an input has the content that a job's outputs were made from."""
+    """Whether an input has the same content as when a job's outputs were made."""
     limit = dag.max_checksum_file_size
     sums = dag.workflow.persistence.input_checksums(job, file)
     if len(sums) != 1 or None in sums or not await file.is_checksum_eligible(limit):
@@ -356,28 +355,23 @@ async def _is_same(dag: DAG, job: Any, file: Any) -> bool:
     return await file.is_same_checksum(sums.pop(), limit)
 
 
-def refuse_jobs_left_on_slurm(workflow: Any) -> None:
-    """Refuse to start while jobs of another run from this folder are in Slurm's queue."""
+def check_jobs_left_on_slurm(workflow: Any) -> None:
+    """Call `check_jobs_left` if jobs run on Slurm."""
     if workflow.executor_plugin.name == "slurm":
-        refuse_jobs_left(workflow.workdir_init)
+        check_jobs_left(workflow.workdir_init)
 
 
-def refuse_jobs_left(folder: str) -> None:
-    """Refuse to start while jobs of another run from `folder` are in the queue.
+def check_jobs_left(folder: str) -> None:
+    """Raise `InputError` while jobs of another run from `folder` are in Slurm's queue.
 
-    A run that is killed leaves its jobs behind. They would write the files that the next run
-    writes, at the same time and by way of the same temporary names.
-
-    Raises
-    ------
-    InputError
-        Naming the jobs; or what squeue says, where it fails.
+    A run that is killed leaves its jobs behind. They would write the same temporary files as the
+    next run, at the same time.
     """
     command = ["squeue", "--me", "--noheader", "--format=%i|%j|%Z"]
     asked = subprocess.run(command, capture_output=True, text=True)
     if asked.returncode:
         said = " ".join(asked.stderr.split())
-        raise InputError(f"squeue, asked for what an earlier run left, says: {said}")
+        raise InputError(f"squeue, which should list jobs of an earlier run, fails: {said}")
     jobs = [line.split("|", 2) for line in asked.stdout.splitlines()]
     here = Path(folder).resolve()
     left = [
@@ -387,7 +381,6 @@ def refuse_jobs_left(folder: str) -> None:
     ]
     if left:
         raise InputError(
-            f"{len(left)} Slurm jobs of another run are in the queue that started in this folder: "
-            "they would write what this one writes. If that run is dead, wait for them or "
-            f"cancel them: scancel {' '.join(left)}"
+            f"{len(left)} Slurm jobs of another run in this folder would write the same files: "
+            f"wait for them, or cancel them: scancel {' '.join(left)}"
         )

@@ -1,4 +1,4 @@
-"""What a script imports of the library, and a hash of what a module computes."""
+"""Find what a script imports from the library, and hash what a module computes."""
 
 import ast
 import atexit
@@ -15,22 +15,22 @@ from embedding_sensitivity.files.errors import InputError
 
 LIBRARY = "embedding_sensitivity"
 FOLDER = Path(__file__).resolve().parents[1]
-# Of a tree, what differs between versions of Python or says only how a name is used.
+# Fields of a syntax tree that differ between versions of Python, or compute nothing.
 _SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation"}
 # Of a declaration, what computes. An identity has its version, packages and a choice's options
 # besides; its parameter, range, cost or licence change no sample.
 _COMPUTING = {"Effect": {"make", "options", "frames_at"}, "Model": {"load", "initial"}}
 _LOGGERS = {"log", "logging", "logger", "warnings"}
-# Modules whose code has changed and not one number with it, by what tests of bits and golden files
-# say: digest of the code now, and the former one, by which it counts. So nothing is embedded again.
+# Modules whose code changed but not one number, as golden files and tests of bits show. The digest
+# now is replaced by the former one, so that nothing is embedded again.
 SAME_NUMBERS = {
     # effects.rendering, since it checks what effects return and lets them differ in length
     "fb3b6d0f759ba596faf21d70a66434631c48914ee76a3f318fcc88eae14ce754": "6c7453d468125c94b39170a3201a6f39ab2876171be0a319e97517c9225d9802",  # noqa: E501
     # clips.audio, since PyAV decodes what libsndfile doesn't and effects may change lengths
     "df96fa4fdc6b132e9104ff22c8bcc00239c9c050bcd6102874995eab9acce720": "45dc75bac2fa0dea1de6c812d63cedf12831a9488bb7c54239e9c4b3fb869fba",  # noqa: E501
 }
-# Parsing takes a third of a second of each plan, so what was found is kept where Python keeps its
-# bytecode: by the text that it was found in, and the text of this module.
+# Parsing takes a third of a second of each plan, so digests and imports are cached beside Python's
+# bytecode, under the hash of the parsed text.
 _KEPT = FOLDER / "__pycache__" / "source_code.json"
 
 
@@ -58,7 +58,7 @@ def _hash(text: str) -> str:
 
 @functools.cache
 def _memory() -> dict[str, dict]:
-    """What earlier plans found, by kind and hash of the text; kept when this process ends."""
+    """Return the cache of earlier plans; it is written when this process ends."""
     of_this = _hash(Path(__file__).read_text(encoding="utf-8"))
     memory = {"of": of_this, "digest": {}, "imports": {}, "files": "", "scripts": {}}
     with suppress(OSError, ValueError):
@@ -68,7 +68,7 @@ def _memory() -> dict[str, dict]:
 
     def keep() -> None:
         text = json.dumps(memory)
-        # A checkout may be read-only: then each plan parses.
+        # In a read-only checkout each plan parses again.
         if text != before:
             with suppress(OSError, InputError), replacing(_KEPT, lasting=False) as part:
                 part.write_text(text, encoding="utf-8")
@@ -88,9 +88,9 @@ def _remember(kind: str, text: str, find: Callable) -> str | list[str]:
 def code_digest(code: str) -> str:
     """Return a SHA-256 of what a module's code computes.
 
-    Comments, docstrings, annotations, imports of the library, what is raised or logged, and what a
-    declaration says for people don't count; a progress bar counts as what it runs over. Equal in
-    all versions of Python from 3.11.
+    Comments, docstrings, annotations, imports from the library, error and log messages, and what a
+    declaration says for people do not count; a progress bar counts as what it iterates over. The
+    hash is the same under Python 3.11 and later.
     """
     tree = ast.parse(code)
     tree = _Numeric(_imported_modules(tree)).visit(tree)
@@ -98,7 +98,7 @@ def code_digest(code: str) -> str:
 
 
 def _imported_modules(tree: ast.AST) -> set[str]:
-    """Return the names that a module gives to modules of the library."""
+    """Return the names under which a module imports modules of the library."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and _of_library(node.module or ""):
@@ -113,7 +113,7 @@ def _of_library(name: str) -> bool:
 
 
 class _Numeric(ast.NodeTransformer):
-    """Removes from a tree what no number depends on."""
+    """Removes from a syntax tree what no number depends on."""
 
     def __init__(self, modules: set[str]) -> None:
         self.modules = modules
@@ -156,14 +156,14 @@ class _Numeric(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        # As if the module's own names had been imported: it may be called otherwise tomorrow.
+        # `module.name` counts as `name`, so that a module can be renamed.
         if isinstance(node.value, ast.Name) and node.value.id in self.modules:
             return ast.Name(id=node.attr, ctx=node.ctx)
         return self.generic_visit(node)
 
 
 def _plain(node: object) -> object:
-    """Return a tree as tuples, without empty fields: versions of Python differ in them."""
+    """Return a syntax tree as tuples, without empty fields: Python versions differ in these."""
     if isinstance(node, ast.Constant):
         return "Constant", type(node.value).__name__, repr(node.value)
     if isinstance(node, ast.AST):
@@ -178,37 +178,38 @@ def _plain(node: object) -> object:
     return node
 
 
-# A file of which functions are called by name: its path, and those functions.
+# The path of a file, and the names of its functions that are called.
 Called = tuple[Path, tuple[str, ...]]
 
 
-def library_of(folder: Path, script: str, *chosen: str | Called) -> set[Path]:
+def find_code_files(folder: Path, script: str, *chosen: str | Called) -> set[Path]:
     """Return a script and all library modules that it depends on.
 
     Parameters
     ----------
     folder : folder of the scripts, with the library below it
-    script, chosen : files below `folder`, without ending; `chosen` are the modules that the script
-        picks by name when it runs (``embedding_sensitivity/models/logmel``), or a file and those of
-        its functions that the script calls: what its other functions import is left out
+    script : a file in `folder`, without ending
+    chosen : modules that the script picks by name when it runs, as
+        ``embedding_sensitivity/models/logmel``; or a file and the functions in it that the script
+        calls: what only its other functions import is left out
     """
     called = [name for name in chosen if isinstance(name, tuple)]
     found = {folder / f"{name}.py" for name in (script, *chosen) if isinstance(name, str)}
     waiting = list(found)
     for path, functions in called:
-        waiting += imported_by(folder, path, functions) - found
+        waiting += find_imports(folder, path, functions) - found
         found |= {path, *waiting}
     while waiting:
-        new = imported_by(folder, waiting.pop()) - found
+        new = find_imports(folder, waiting.pop()) - found
         found |= new
         waiting += new
     return found
 
 
 def script_digest(folder: Path, script: str, *chosen: str | Called) -> str:
-    """Return a SHA-256 of what a script computes with what `library_of` says it depends on.
+    """Return a SHA-256 of what a script computes with all modules of `find_code_files`.
 
-    Nothing is read while no file of the library is another than at the plan before.
+    The cached hash is used as long as no file of the library has changed.
     """
     memory, files = _memory(), _state_of(folder)
     if memory["files"] != files:
@@ -216,7 +217,7 @@ def script_digest(folder: Path, script: str, *chosen: str | Called) -> str:
     named = [(*each, stat_of(each[0])) if isinstance(each, tuple) else each for each in chosen]
     key = _hash(repr((script, named)))
     if key not in memory["scripts"]:
-        memory["scripts"][key] = numeric_digest(library_of(folder, script, *chosen))
+        memory["scripts"][key] = numeric_digest(find_code_files(folder, script, *chosen))
     return memory["scripts"][key]
 
 
@@ -227,12 +228,12 @@ def _state_of(folder: Path) -> str:
 
 
 @functools.cache
-def imported_by(
+def find_imports(
     folder: Path, path: Path, functions: tuple[str, ...] | None = None
 ) -> frozenset[Path]:
-    """Return the library modules below `folder` that a Python file names in its imports.
+    """Return the library modules below `folder` that a Python file imports.
 
-    With `functions`, those outside functions, and inside the ones named and what these call.
+    With `functions`, leave out what only other functions import.
     """
     code = path.read_text(encoding="utf-8")
     if functions is None:
@@ -245,19 +246,19 @@ def imported_by(
 
 @functools.cache
 def _files_of(folder: Path, name: str) -> frozenset[Path]:
-    """Return the files that run where a dotted name is imported: a module's, and its packages'."""
+    """Return the files that run when a dotted name is imported: its module and packages."""
     target = folder.joinpath(*name.split("."))
-    # But for the library's own, which imports nothing before it is asked to.
+    # Without the library's own package, which imports lazily.
     packages = {above for above in (target, *target.parents) if folder / LIBRARY in above.parents}
     files = {target.with_suffix(".py"), *(package / "__init__.py" for package in packages)}
     return frozenset(file for file in files if file.exists())
 
 
 def _imported_names(code: str, functions: tuple[str, ...] | None = None) -> list[str]:
-    """Return dotted names in the library that code imports, and attributes of modules."""
+    """Return the dotted names of modules or their attributes that code imports from the library."""
     names = set()
     body = ast.parse(code).body
-    for node in _statements(body if functions is None else _reached(body, functions)):
+    for node in _statements(body if functions is None else _find_reached(body, functions)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
@@ -265,8 +266,8 @@ def _imported_names(code: str, functions: tuple[str, ...] | None = None) -> list
     return sorted(name for name in names if name.startswith(f"{LIBRARY}."))
 
 
-def _reached(body: list[ast.AST], functions: tuple[str, ...]) -> list[ast.AST]:
-    """The statements of a module without the functions that `functions` don't lead to."""
+def _find_reached(body: list[ast.AST], functions: tuple[str, ...]) -> list[ast.AST]:
+    """Return a module's statements without functions that `functions` never call."""
     defined = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     kept = [node for node in body if not isinstance(node, ast.FunctionDef)]
     waiting = [name for name in functions if name in defined]
@@ -283,7 +284,7 @@ def _reached(body: list[ast.AST], functions: tuple[str, ...]) -> list[ast.AST]:
 
 
 def _statements(body: list[ast.AST]) -> Iterator[ast.AST]:
-    """Yield statements with those inside them; expressions, most of a module, hold no import."""
+    """Yield statements and those inside them, but no expressions, which hold no import."""
     for node in body:
         yield node
         for block in ("body", "orelse", "finalbody", "handlers", "cases"):

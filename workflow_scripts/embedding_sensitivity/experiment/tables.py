@@ -1,14 +1,14 @@
-"""The tables: CSV that has the same bytes for the same rows."""
+"""Read and write tables: the same rows give the same bytes of CSV."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from embedding_sensitivity.experiment.measures import Table, describe, shipped
+from embedding_sensitivity.experiment.measures import Table, describe, list_measures
 from embedding_sensitivity.files.csv_files import read_rows, write_rows
 
 
-def _beside(common: str, numbers: str, as_it_is: str = "") -> dict[str, str]:
-    """Columns of two experiments, a and b: numbers with their difference, and what has none."""
+def _describe_both(common: str, numbers: str, as_it_is: str = "") -> dict[str, str]:
+    """Describe columns of experiments a and b, and for `numbers` also their difference."""
     columns = describe(common)
     for number in numbers.split():
         columns[f"{number}_a"] = f"{number} of experiment a"
@@ -19,7 +19,7 @@ def _beside(common: str, numbers: str, as_it_is: str = "") -> dict[str, str]:
     return columns
 
 
-# Tables that are no measure's: of the clips, of a comparison with the paper or of two experiments.
+# Tables that belong to no measure: of clips and of comparisons.
 OTHERS = {
     table.name: table
     for table in (
@@ -60,17 +60,17 @@ OTHERS = {
         ),
         Table(
             "comparison_global_r2",
-            _beside("model effect label", "r2 r2_test", "saturated"),
+            _describe_both("model effect label", "r2 r2_test", "saturated"),
             ("model", "effect", "label"),
         ),
         Table(
             "comparison_table1",
-            _beside("model effect", "mean std mean_test std_test", "n_labels"),
+            _describe_both("model effect", "mean std mean_test std_test", "n_labels"),
             ("model", "effect"),
         ),
         Table(
             "comparison_auc",
-            _beside("model effect label method threshold train test", "roc_auc"),
+            _describe_both("model effect label method threshold train test", "roc_auc"),
             ("model", "effect", "label", "method", "threshold", "train", "test"),
         ),
         Table(
@@ -93,22 +93,24 @@ OTHERS = {
 
 
 def find_table(table: Table | str) -> Table:
-    """A table by its name, of a measure of the library or of `OTHERS`."""
+    """Find a table by name: of a measure of the library, or of `OTHERS`."""
     if isinstance(table, Table):
         return table
     if table in OTHERS:
         return OTHERS[table]
-    return next(found for measure in shipped() for found in measure.tables if found.name == table)
+    return next(
+        found for measure in list_measures() for found in measure.tables if found.name == table
+    )
 
 
-def declared(*tables: str) -> list[tuple[Path, tuple[str, ...]]]:
-    """The files that declare tables of measures, for `source_code.library_of`."""
+def find_declarations(*tables: str) -> list[tuple[Path, tuple[str, ...]]]:
+    """Find the files that declare tables of measures, for `source_code.find_code_files`."""
     wanted = set(tables)
-    return [(m.file, ()) for m in shipped() if wanted & {table.name for table in m.tables}]
+    return [(m.file, ()) for m in list_measures() if wanted & {table.name for table in m.tables}]
 
 
 def format_value(value) -> str:
-    """A cell: empty for None and NaN, the shortest text that reads back exactly for a float."""
+    """Format a value: None and NaN as empty text, a float so that it reads back exactly."""
     if value is None or value != value:
         return ""
     if isinstance(value, bool):
@@ -119,7 +121,7 @@ def format_value(value) -> str:
 
 
 def sort_key(value) -> tuple:
-    """Order for one key cell: numbers by value, before text by code point."""
+    """Sort numbers by value, and before text, which is sorted by code point."""
     try:
         return (0, float(value), "")
     except (TypeError, ValueError):
@@ -129,7 +131,7 @@ def sort_key(value) -> tuple:
 def write_table(path: str | Path, table: Table | str, rows: Iterable[Mapping]) -> None:
     """Write `rows` (mappings from column to value; a missing column is empty) as CSV.
 
-    Raises `ValueError` for a column that the table doesn't have: a fault of the caller.
+    Raises `ValueError` for a column that the table does not have.
     """
     table = find_table(table)
     rows = [dict(row) for row in rows]
@@ -137,15 +139,15 @@ def write_table(path: str | Path, table: Table | str, rows: Iterable[Mapping]) -
         if unknown := set(row) - set(table.columns):
             raise ValueError(f"table {table.name} has no column {sorted(unknown)}")
     rows.sort(key=lambda row: [sort_key(row.get(column)) for column in table.keys])
-    cells = ({column: format_value(row.get(column)) for column in table.columns} for row in rows)
-    write_rows(path, table.columns, cells)
+    texts = ({column: format_value(row.get(column)) for column in table.columns} for row in rows)
+    write_rows(path, table.columns, texts)
 
 
 def read_table(path: str | Path, table: Table | str) -> list[dict[str, str]]:
-    """Read a table written by `write_table`; cells stay text. Raises `InputError` if damaged."""
+    """Read a table; values stay text. Raises `InputError` if the file is damaged."""
     return read_rows(path, find_table(table).columns)
 
 
 def concatenate(parts: Iterable[str | Path], path: str | Path, table: Table | str) -> None:
-    """Write one table with the rows of all `parts`."""
+    """Write the rows of all `parts` into one table."""
     write_table(path, table, (row for part in parts for row in read_table(part, table)))

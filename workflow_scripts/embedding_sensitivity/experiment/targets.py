@@ -14,19 +14,19 @@ Run = Settings | ImportSettings
 
 
 def tables(settings: Run) -> list[str]:
-    """Return names of a run's tables, but for that which sets it beside the paper."""
+    """Return names of a run's tables, without the comparison with the paper."""
     results = [table.name for measure in settings.all_measures for table in measure.tables
                if table.is_result]  # fmt: skip
     return [*results, *(["dropped_clips"] if settings.data else []), "recordings"]
 
 
 def analysis_tables(settings: Run) -> list[str]:
-    """Return names of the tables in an effect's folder of a model's analysis."""
+    """Return names of the tables in ``analysis/<model>/<effect>/``."""
     return [t.name for measure in settings.all_measures for t in measure.measured_tables()]
 
 
 class Figure(NamedTuple):
-    """A figure of a kind: its name without ending, and what it shows ("all" of what it has all)."""
+    """A figure: its file's stem, and the model, effect and label it shows, each one or "all"."""
 
     stem: str
     model: str
@@ -34,7 +34,7 @@ class Figure(NamedTuple):
     label: str
 
 
-def figures_of(kind: FigureKind, settings: Run) -> Iterator[Figure]:
+def list_figures(kind: FigureKind, settings: Run) -> Iterator[Figure]:
     """Yield the figures of a kind."""
     every = kind.per == "model"
     models = sorted(settings.models) if every else [None]
@@ -46,28 +46,27 @@ def figures_of(kind: FigureKind, settings: Run) -> Iterator[Figure]:
 
 
 def figures(settings: Run, source: str) -> list[str]:
-    """Return names without ending of a run's figures, but for those beside the paper's.
+    """Return stems of a run's figures, without those of the comparison with the paper.
 
-    Raises InputError, which names the config file `source`, where two would be one file.
+    Raises `InputError` naming the config file `source` if two figures would have the same stem.
     """
     kinds = [kind for measure in settings.all_measures for kind in measure.figures]
-    stems = [figure.stem for kind in kinds for figure in figures_of(kind, settings)]
+    stems = [figure.stem for kind in kinds for figure in list_figures(kind, settings)]
     for stem, count in Counter(stems).items():
         if count > 1:
             raise InputError(
-                f"{source}: two figures would be {stem}, of different models or labels: rename one "
-                "of them"
+                f"{source}: two figures would be named {stem}: rename a model or label of one"
             )
     return stems
 
 
 def models_of(job: Job, models: Sequence[str]) -> list[str]:
-    """The models that one job of a group measures: a wildcard, or all of them."""
+    """Return the models that one job of a group measures: a wildcard, or all."""
     return ["{model}"] if job.group.per == "model" else list(models)
 
 
 def folder_of(job: Job) -> str:
-    """Where the log of a group's job is, below the logs of analysis."""
+    """Return the path of a job's log below ``<logs>/analysis``, without ending."""
     return (
         f"{{model}}/{{effect}}/{job.group.name}"
         if job.group.per == "model"
@@ -78,9 +77,9 @@ def folder_of(job: Job) -> str:
 def measure_inputs(
     job: Job, models: Sequence[str], original: Callable[[str], str]
 ) -> dict[str, list[str] | Callable]:
-    """The stores, and the directions if it needs them, that a group's job reads.
+    """Return the stores that a group's job reads, and the directions if it needs them.
 
-    `original` gives a model's store of originals.
+    `original` returns a model's store of originals.
     """
     models = models_of(job, models)
 
@@ -97,7 +96,7 @@ def measure_inputs(
 
 
 def measure_outputs(job: Job, models: Sequence[str]) -> dict[str, list[str]]:
-    """The tables, and the directions if it fits them, that a group's job writes."""
+    """Return the tables that a group's job writes, and the directions if it fits them."""
     models = models_of(job, models)
     found = parts_of_tables(job.tables, models, ["{effect}"])
     if job.group.fits_directions:
@@ -112,7 +111,7 @@ def _directions(model: str) -> str:
 def parts_of_tables(
     tables: Iterable[Table], models: Sequence[str], effects: Sequence[str]
 ) -> dict[str, list[str]]:
-    """The files of each table that isn't derived, one a model and effect."""
+    """Return the files of each measured table: one for each model and effect."""
     return {
         table.name: [
             f"<results>/analysis/{model}/{effect}/{table.name}.csv"
@@ -126,7 +125,7 @@ def parts_of_tables(
 def figure_inputs(
     measure: Measure, kind: FigureKind, models: Sequence[str], effects: Sequence[str]
 ) -> dict[str, list[str]]:
-    """The files of the tables that a kind of figure is drawn from."""
+    """Return the files of tables that a kind of figure is drawn from."""
     used = [table for table in measure.tables if table.name in kind.tables]
     derived = [table.name for table in used if table.derived_from]
     parts = parts_of_tables(used, models, effects)
@@ -134,24 +133,24 @@ def figure_inputs(
 
 
 def memory_of(group: Group) -> Callable:
-    """What a job of a group may take, in MB: more where an attempt failed."""
+    """Return a function of a rule: the memory of a group's job in MB, more at each attempt."""
     return lambda wildcards, threads, attempt: (
         (group.base_mb + group.process_mb * threads) * attempt
     )
 
 
 def minutes_of(group: Group) -> Callable:
-    """How long a job of a group may run."""
+    """Return a function of a rule: how many minutes a group's job may run."""
     return lambda wildcards, attempt: group.minutes * attempt
 
 
 def message_of(group: Group) -> str:
-    """What a job of a group does."""
+    """Return the message of a group's rule."""
     return group.title.format(model="{wildcards.model}", effect="{wildcards.effect}")
 
 
 def comparisons(settings: Run) -> list[str]:
-    """Return names without ending of the figures that set the paper's own run beside the paper."""
+    """Return stems of the figures that compare the paper's own run with the paper."""
     if paper.find_fault(settings):
         return []
     cases = ["_".join(("paper_auc", *case)) for case in paper.compared_cases(settings)]
@@ -159,7 +158,7 @@ def comparisons(settings: Run) -> list[str]:
 
 
 def kept_audio(settings: Run) -> list[tuple[str, str]]:
-    """Return effects and levels whose audio is kept to listen to."""
+    """Return the effects and levels whose audio is kept for listening."""
     if not settings.data:
         return []
     return [

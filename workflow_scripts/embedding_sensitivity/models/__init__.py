@@ -341,7 +341,7 @@ def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
 MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=("shared",)))
 
 
-def model_named(name: str, file: str | None = None) -> Model:
+def find_model(name: str, file: str | None = None) -> Model:
     """The model called `name`, which a user's `file` may declare.
 
     Raises `InputError`: for an unknown name one that says the nearest.
@@ -378,7 +378,7 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
             f"models.{name}.{ENVIRONMENT}: is of a model of your own: name its file in "
             f"models.{name}.{FILE}, or remove the key"
         )
-    model = model_named(name, given.get(FILE))
+    model = find_model(name, given.get(FILE))
     defaults, choices, integers = model.defaults, model.choices, model.integers
     for key, value in options.items():
         where = f"models.{name}.{key}"
