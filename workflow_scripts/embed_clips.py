@@ -3,7 +3,7 @@
 from embedding_sensitivity.clips.audio import AudioBatch
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads.expected_hashes import check_files
-from embedding_sensitivity.embeddings.embedding import check_audio, embedder, store_attributes
+from embedding_sensitivity.embeddings.embedding import check_audio, load_embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.models import choose
@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     choice, protocol = choose(params.model, params.options), dict(params.protocol)
     weights = list(snakemake.input.weights)
     audio = AudioBatch(snakemake.input.audio)
-    with embedder(
+    with load_embedder(
         choice,
         protocol,
         weights,

@@ -2,7 +2,7 @@
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads.expected_hashes import check_files
-from embedding_sensitivity.embeddings.embedding import embedder, store_attributes
+from embedding_sensitivity.embeddings.embedding import load_embedder, store_attributes
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.models import choose
@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     clips = in_split(read_clips(snakemake.input.clips))
     choice, protocol = choose(params.model, params.options), dict(params.protocol)
     weights = list(snakemake.input.weights)
-    with embedder(
+    with load_embedder(
         choice,
         protocol,
         weights,

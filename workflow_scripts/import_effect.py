@@ -1,7 +1,7 @@
 """Bring a model's embeddings of the clips at all levels of an effect into a store."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.embeddings.imported import attributes, read_levels
+from embedding_sensitivity.embeddings.imported import make_attributes, read_levels
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     clips = [clip.clip for clip in in_split(read_clips(snakemake.input.clips))]
     originals, embeddings = read_levels(snakemake.input.originals, files, model, clips)
     log.info("%d levels of %d clips, %d dimensions", *embeddings.shape)
-    found = attributes(model, clips, originals, files, effect, params.unit)
+    found = make_attributes(model, clips, originals, files, effect, params.unit)
     write_store(snakemake.output[0], embeddings, clips, list(params.levels), found)
 
 

@@ -1,7 +1,7 @@
 """Bring a model's embeddings of the clips without an effect into a store."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.embeddings.imported import attributes, read_embeddings
+from embedding_sensitivity.embeddings.imported import make_attributes, read_embeddings
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -13,7 +13,7 @@ def main(snakemake) -> None:
     clips = [clip.clip for clip in in_split(read_clips(snakemake.input.clips))]
     embeddings, frames = read_embeddings(file, model, clips)
     log.info("%d clips of %d to %d frames", len(clips), frames.min(), frames.max())
-    found = attributes(model, clips, embeddings, [file])
+    found = make_attributes(model, clips, embeddings, [file])
     write_store(snakemake.output[0], embeddings, clips, attributes=found)
 
 

@@ -11,7 +11,7 @@ import import_effect
 import import_original
 import index_embeddings
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.embeddings.imported import attributes, read_embeddings, read_levels
+from embedding_sensitivity.embeddings.imported import make_attributes, read_embeddings, read_levels
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
 from support import mock_snakemake
@@ -127,14 +127,14 @@ def test_shapes_that_do_not_fit(tmp_path, shape):
 
 
 def test_a_model_or_dataset_that_is_missing(file, tmp_path):
-    message = r"no group irmas/clap \(models there: openl3\): add .* `models`"
+    message = r"no group irmas/clap \(models in it: openl3\): add .* `models`"
     refused(message, read_embeddings, file, "clap", CLIPS)
     with h5py.File(file, "a") as opened:
         del opened["irmas/openl3/keys"]
     refused(r"no dataset irmas/openl3/keys", read_embeddings, file, MODEL, CLIPS)
     with h5py.File(tmp_path / "other.h5", "w") as opened:
         opened["nsynth/x"] = 1
-    refused(r"models there: none", read_embeddings, tmp_path / "other.h5", MODEL, CLIPS)
+    refused(r"models in it: none", read_embeddings, tmp_path / "other.h5", MODEL, CLIPS)
 
 
 def test_no_hdf5_file_is_never_unpickled(tmp_path):
@@ -206,13 +206,13 @@ def test_clips_of_different_lengths_are_fine_where_every_level_agrees(tmp_path):
 
 
 def test_attributes_change_with_clips_and_embeddings(file):
-    found = attributes(MODEL, CLIPS, np.ones((3, 2), np.float32), [file], "gain", "dB")
+    found = make_attributes(MODEL, CLIPS, np.ones((3, 2), np.float32), [file], "gain", "dB")
     assert (found["backend"], found["effect"], found["unit"]) == ("imported", "gain", "dB")
     assert list(found["files_sha256"]) == [file.name]
-    other = attributes(MODEL, CLIPS, np.zeros((3, 2), np.float32), [file])
-    renamed = attributes(MODEL, CLIPS[::-1], np.ones((3, 2), np.float32), [file])
+    other = make_attributes(MODEL, CLIPS, np.zeros((3, 2), np.float32), [file])
+    renamed = make_attributes(MODEL, CLIPS[::-1], np.ones((3, 2), np.float32), [file])
     assert len({entry["data_sha256"] for entry in (found, other, renamed)}) == 3
-    assert attributes("x-untrained", CLIPS, np.ones((3, 2)), [])["control"] == "untrained"
+    assert make_attributes("x-untrained", CLIPS, np.ones((3, 2)), [])["control"] == "untrained"
 
 
 def run(script, tmp_path, inputs, output, params=None, **wildcards):

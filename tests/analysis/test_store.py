@@ -179,9 +179,9 @@ def test_an_effect_is_assembled_in_the_wanted_order_from_the_wanted_levels(tmp_p
 
 def test_parts_that_do_not_belong_together_are_refused(tmp_path):
     path, parts = tmp_path / "gain.h5", write_parts(tmp_path)
-    with pytest.raises(InputError, match=r"no part holds level 5\.0"):
+    with pytest.raises(InputError, match=r"no part has level 5\.0"):
         assemble_effect(path, parts, ["5.0"])
-    with pytest.raises(InputError, match=r"0\.h5: attribute backend is numpy, wanted fast"):
+    with pytest.raises(InputError, match=r"0\.h5: attribute backend is numpy, expected fast"):
         assemble_effect(path, parts, LEVELS, {"backend": "fast"})
     write_store(parts[1], embeddings(1), CLIPS, ["-39.0"], {**ATTRIBUTES, "weights_sha256": "w"})
     with pytest.raises(InputError, match=r"1\.h5: attribute weights_sha256 is w"):

@@ -124,8 +124,8 @@ def test_an_effect_is_assembled_from_its_parts(folder):
     ("changes", "message"),
     [
         ({"levels": ["-6.0"]}, r"0\.h5: levels is"),
-        ({"effect": "reverb"}, r"0\.h5: effect is gain, wanted reverb"),
-        ({"protocol": {"audio": "float32"}}, r"protocol audio is pcm16, wanted float32"),
+        ({"effect": "reverb"}, r"0\.h5: effect is gain, expected reverb"),
+        ({"protocol": {"audio": "float32"}}, r"protocol audio is pcm16, expected float32"),
         ({"options": {"layer": "mean_pool"}}, r"models\.logmel\.layer"),
         ({"model": "musicn"}, r"did you mean musicnn"),
     ],
@@ -139,7 +139,7 @@ def test_audio_or_options_that_were_not_asked_for_are_refused(folder, changes, m
 def test_audio_of_other_clips_is_refused(folder):
     clip = Clip("a", "a.wav", "cello", "", "a", "train", 0.5, SAMPLERATE, 2, "", 4000, 0)
     write_clips(folder / "clips.csv", [clip])
-    with pytest.raises(InputError, match=r"0\.h5: holds 2 clips that are not the 1"):
+    with pytest.raises(InputError, match=r"0\.h5: has 2 clips that are not the 1"):
         embed_clips.main(job(folder, "part.h5"))
 
 

@@ -14,7 +14,7 @@ import pytest
 from embedding_sensitivity.embeddings import devices
 from embedding_sensitivity.embeddings.embedding import Embedder, Preparation, embed_each
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.files.workers import in_order
+from embedding_sensitivity.files.workers import run_in_order
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow_scripts"
 
@@ -112,13 +112,13 @@ def test_other_errors_of_a_model_are_not_taken_for_a_full_gpu():
     ],
 )
 def test_a_full_gpu_is_known_by_whichever_library_says_so(error, full):
-    assert devices.out_of_memory(error) == full
+    assert devices.is_out_of_memory(error) == full
 
 
 @pytest.mark.parametrize("n_processes", [0, 1, 3])
 def test_workers_do_not_show(n_processes):
     found = list(
-        in_order(Preparation(audio_of, prepare, 10), [(i,) for i in range(8)], n_processes, 5)
+        run_in_order(Preparation(audio_of, prepare, 10), [(i,) for i in range(8)], n_processes, 5)
     )
     np.testing.assert_array_equal(np.concatenate(found)[::2, 0], 10 * np.arange(8))
     embedder = Embedder(SimpleNamespace(prepare=prepare, embed=Model().embed), 3, n_processes)
@@ -135,20 +135,20 @@ def test_what_is_ahead_is_bounded(n_processes):
             asked.append(index)
             yield (index,)
 
-    for done, _ in enumerate(in_order(read, items(), n_processes, 6)):
+    for done, _ in enumerate(run_in_order(read, items(), n_processes, 6)):
         assert len(asked) <= done + 6
 
 
 def test_an_error_in_a_worker_is_the_one_line():
     items = [(1,), (99,), (2,)]
     with pytest.raises(InputError, match=r"^clip\.wav: has gone$"):
-        list(in_order(Preparation(read, prepare, 1), items, 2, 4))
+        list(run_in_order(Preparation(read, prepare, 1), items, 2, 4))
 
 
 def test_a_killed_worker_is_an_error_and_no_hang():
     items = [(1,), (98,), *((index,) for index in range(20))]
     with pytest.raises(InputError, match=r"one of 2 worker processes was killed"):
-        list(in_order(Preparation(read, prepare, 1), items, 2, 4))
+        list(run_in_order(Preparation(read, prepare, 1), items, 2, 4))
 
 
 def test_workers_end_with_a_job_that_is_killed(tmp_path):
@@ -157,13 +157,13 @@ def test_workers_end_with_a_job_that_is_killed(tmp_path):
         textwrap.dedent(
             """
             import os, sys, time
-            from embedding_sensitivity.files.workers import in_order
+            from embedding_sensitivity.files.workers import run_in_order
 
             def who(index):
                 return os.getpid()
 
             if __name__ == "__main__":
-                for pid in in_order(who, [(1,), (2,)], 1, 1):
+                for pid in run_in_order(who, [(1,), (2,)], 1, 1):
                     print(pid, flush=True)
                     time.sleep(60)
             """
@@ -187,14 +187,14 @@ def test_workers_end_with_a_job_that_is_killed(tmp_path):
 
 
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr(devices, "gpu_names", lambda: [])
+    monkeypatch.setattr(devices, "list_gpus", lambda: [])
     monkeypatch.setattr(devices, "DRIVER", tmp_path / "absent")
     for wanted, uses_gpu in (("auto", True), ("cpu", True), ("cuda", False)):
-        with devices.chosen(wanted, uses_gpu) as device:
+        with devices.choose_device(wanted, uses_gpu) as device:
             assert device == "cpu"
     assert not caplog.records
     refused = pytest.raises(InputError, match=r"^device: is cuda, but PyTorch sees no GPU")
-    with refused, devices.chosen("cuda", True):
+    with refused, devices.choose_device("cuda", True):
         pass
 
 
@@ -205,29 +205,29 @@ def test_a_gpu_that_pytorch_does_not_see_is_warned_of(monkeypatch, tmp_path, cap
     monkeypatch.setattr(devices, "DRIVER", tmp_path / "version")
     (tmp_path / "version").touch()
     for wanted, uses_gpu in (("cpu", True), ("auto", False)):
-        with devices.chosen(wanted, uses_gpu):
+        with devices.choose_device(wanted, uses_gpu):
             assert not caplog.records
-    with devices.chosen("auto", True) as device:
+    with devices.choose_device("auto", True) as device:
         assert device == "cpu"
     (warning,) = caplog.messages
     assert "PyTorch 2.13.0+cpu sees no GPU" in warning and "`device: cuda` refuses" in warning
 
 
 def test_each_job_has_a_gpu_of_its_own_and_waits_for_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(devices, "gpu_names", lambda: ["first", "second"])
+    monkeypatch.setattr(devices, "list_gpus", lambda: ["first", "second"])
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
-    with devices.chosen("auto", True) as one, devices.chosen("cuda", True) as other:
+    with devices.choose_device("auto", True) as one, devices.choose_device("cuda", True) as other:
         assert (one, other) == ("cuda:0", "cuda:1")
 
         def wait(seconds: float) -> None:
             raise TimeoutError
 
         monkeypatch.setattr(devices.time, "sleep", wait)
-        with pytest.raises(TimeoutError), devices.chosen("auto", True):
+        with pytest.raises(TimeoutError), devices.choose_device("auto", True):
             pass
-        with devices.chosen("cpu", True) as device:
+        with devices.choose_device("cpu", True) as device:
             assert device == "cpu"
-    with devices.chosen("auto", True) as again:
+    with devices.choose_device("auto", True) as again:
         assert again == "cuda:0"
 
 
@@ -235,9 +235,9 @@ def test_batches_are_sized_to_the_gpu(monkeypatch):
     for free, size in ((100, 1), (10_000, 7), (10**9, devices.MAX_BATCH_SIZE)):
         cuda = SimpleNamespace(mem_get_info=lambda device, free=free: (free, 2 * free))
         monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
-        assert devices.batch_size("auto", Model(), "cuda:0") == size
-    assert devices.batch_size("auto", Model(), "cpu") == Model.batch_size
-    assert devices.batch_size(5, Model(), "cuda:0") == 5
+        assert devices.choose_batch_size("auto", Model(), "cuda:0") == size
+    assert devices.choose_batch_size("auto", Model(), "cpu") == Model.batch_size
+    assert devices.choose_batch_size(5, Model(), "cuda:0") == 5
 
 
 def test_batches_of_long_clips_are_smaller(monkeypatch):
@@ -250,9 +250,9 @@ def test_batches_of_long_clips_are_smaller(monkeypatch):
         (30, 25, 1),
         (9e3, 1, 1),
     ):
-        assert devices.batch_size("auto", Model(), "cuda:0", seconds) == on_gpu
-        assert devices.batch_size("auto", Model(), "cpu", seconds) == on_cpu
-    assert devices.batch_size(5, Model(), "cuda:0", 30) == 5
+        assert devices.choose_batch_size("auto", Model(), "cuda:0", seconds) == on_gpu
+        assert devices.choose_batch_size("auto", Model(), "cpu", seconds) == on_cpu
+    assert devices.choose_batch_size(5, Model(), "cuda:0", 30) == 5
 
 
 def test_another_users_folder_of_locks_is_not_used(tmp_path, monkeypatch):
@@ -263,8 +263,8 @@ def test_another_users_folder_of_locks_is_not_used(tmp_path, monkeypatch):
     assert folder.stat().st_mode & 0o777 == 0o700
 
     def refused() -> None:
-        message = rf"{folder}: is not this user's own folder, .* set TMPDIR"
-        with pytest.raises(InputError, match=message), devices._locked(["gpu"]):
+        message = rf"{folder}: only this user may write .* set TMPDIR"
+        with pytest.raises(InputError, match=message), devices._lock_gpu(["gpu"]):
             pass
 
     folder.chmod(0o777)

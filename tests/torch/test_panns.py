@@ -159,7 +159,7 @@ def test_a_wrong_shape_is_refused(tmp_path):
 
 
 def test_no_weights_are_refused():
-    with pytest.raises(InputError, match="weights: none given"):
+    with pytest.raises(InputError, match="weights: are missing"):
         choose("panns").load()
 
 

@@ -106,7 +106,7 @@ def test_unreadable_checkpoints_are_refused_in_one_line(tmp_path):
     older = path.read_bytes()
     for damaged in (content[:100000], older[:100000], content[:3], b"", b"\x80\x02}q", b"weights"):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"weights\.pth: .*cut short or damaged.*delete it"):
+        with pytest.raises(InputError, match=r"weights\.pth: .*truncated or corrupt.*delete it"):
             read_checkpoint(path)
     for page in (b"<!DOCTYPE html><html>rate limited", b"\n <html lang='en'>", b"<?xml ?><Error>"):
         path.write_bytes(page)
@@ -120,7 +120,7 @@ def test_unreadable_checkpoints_are_refused_in_one_line(tmp_path):
 def test_code_in_a_checkpoint_is_not_run(tmp_path, zipped):
     path = tmp_path / "weights.pth"
     torch.save({"model": Runs()}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(InputError, match=r"holds code to run \(.*exec\)"):
+    with pytest.raises(InputError, match=r"has code to run \(.*exec\)"):
         read_checkpoint(path)
 
 

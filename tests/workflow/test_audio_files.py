@@ -85,7 +85,10 @@ def replace_by(make):
 
 UNREADABLE = {
     "empty": (replace_by(lambda path: path.touch()), "the file is empty"),
-    "text": (replace_by(lambda path: path.write_text("no audio" * 99)), "not a known kind of audio file"),
+    "text": (
+        replace_by(lambda path: path.write_text("no audio" * 99)),
+        "not a known kind of audio",
+    ),
     "dangling link": (replace_by(lambda path: path.symlink_to("none")), "cannot be read: it is no"),
     "folder": (replace_by(lambda path: path.mkdir()), None),
     "pipe": (replace_by(os.mkfifo), "cannot be read: it is not a regular file"),

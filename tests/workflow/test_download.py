@@ -362,7 +362,7 @@ def test_a_full_disk(get, server, folder):
     folder.mkdir()
     (folder / ".thing.bin.part").symlink_to("/dev/full")
     message = refused(get, SOURCE, whole(CONTENT))
-    assert "can't be written (No space left on device)" in message
+    assert "cannot be written (No space left on device)" in message
     assert len(server.requests) == 1
 
 

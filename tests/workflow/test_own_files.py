@@ -177,14 +177,14 @@ def test_a_file_that_declares_no_effect_is_refused_in_one_line(own, text, messag
         ),
         (
             {"models": {"panns": {"file": "my/bands.py"}}},
-            "models.panns: panns is one of the workflow's own models: give that of my/bands.py",
+            "models.panns: panns is one of the workflow's own models: give the model of",
         ),
         ({"models": {"bands": {"file": "my/no.py"}}}, "models.bands.file: my/no.py does not exist"),
         ({"models": {"bands": {"file": 3}}}, "models.bands.file: is 3, expected the path"),
         ({"models": {"bands": {"file": "my/bands.py", "layr": 1}}}, "bands.layr: no such option"),
         (
             {"models": {"bands-untrained": {"file": "my/bands.py"}}},
-            "models.bands-untrained: bands has no weights to train",
+            "models.bands-untrained: bands has no untrained control",
         ),
         ({"models": {"panns": {"environment": "x.yaml"}}}, "panns.environment: is of a model of"),
         ({"models": {"a.b": {"file": "my/bands.py"}}}, "models.a.b: expected at most 64 letters"),

@@ -11,7 +11,7 @@ import numpy as np
 from embedding_sensitivity.embeddings.effect_data import EffectData, LabelData
 from embedding_sensitivity.experiment.measures import load
 from embedding_sensitivity.files.progress import progress
-from embedding_sensitivity.files.workers import in_order
+from embedding_sensitivity.files.workers import run_in_order
 
 # Imported by name, where directions are fitted: other jobs don't depend on how.
 DIRECTIONS = "embedding_sensitivity.analysis.directions"
@@ -40,7 +40,7 @@ def measure_labels(
     job = partial(measure_label, measures=measures, data=data, reference=reference)
     items = [(label, directions and directions[label]) for label in data.labels]
     processes = min(n_processes, len(items)) if n_processes > 1 else 0
-    found = in_order(job, items, processes, 2 * processes)
+    found = run_in_order(job, items, processes, 2 * processes)
     labels = progress(data.labels, desc="labels")
     return [(label, *results) for label, results in zip(labels, found, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Where a model runs: the CPU, or one of the machine's GPUs for one job at a time."""
+"""Choose where a model runs: the CPU, or a GPU that no other job uses."""
 
 import fcntl
 import logging
@@ -14,33 +14,32 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import AUTO, EmbeddingModel
 
 CPU = "cpu"
-# Of a GPU's free memory; the rest is for what a batch's estimate leaves out.
+# The part of a GPU's free memory for a batch; the estimate of a batch leaves some things out.
 MEMORY_SHARE = 0.7
-# No network gets faster by more clips at once, and each prepared clip is in memory.
+# Larger batches are not faster, and each prepared clip takes memory.
 MAX_BATCH_SIZE = 256
-# Batches are sized for clips of this length; longer ones take more memory in proportion.
+# Models give batch sizes for clips of this length.
 USUAL_S = 3.0
-# There where NVIDIA's driver is loaded, whatever PyTorch was built for.
+# Exists if NVIDIA's driver is loaded, whether or not PyTorch is built for CUDA.
 DRIVER = Path("/proc/driver/nvidia/version")
-# What CUDA and its libraries (cuBLAS, cuDNN, cuFFT) say of memory that PyTorch didn't allocate.
+# Errors of CUDA, cuBLAS, cuDNN and cuFFT for memory that PyTorch did not allocate.
 MEMORY_FULL = ("CUDA error: out of memory", "ALLOC_FAILED")
 WAIT_S = 1.0
 
 
 @contextmanager
-def chosen(wanted: str, uses_gpu: bool) -> Iterator[str]:
-    """The device a job runs on while the context lasts: ``cpu``, ``cuda:0``, ...
+def choose_device(wanted: str, uses_gpu: bool) -> Iterator[str]:
+    """Yield the device for a job until the context ends: ``cpu``, ``cuda:0``, ...
 
     Parameters
     ----------
-    wanted : ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``
+    wanted : ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``
     uses_gpu : whether the model can run on a GPU
 
-    A GPU is this job's alone among the jobs of this user; where all are taken, waits for one.
-    `auto` on the CPU of a machine with NVIDIA's driver is warned of: it was hardly meant.
-    Raises `InputError` where a GPU is wanted and there is none.
+    No other job of this user gets the same GPU; if all are in use, wait for one. Warns if ``auto``
+    means the CPU of a machine with NVIDIA's driver. Raises `InputError` for ``cuda`` without a GPU.
     """
-    names = gpu_names() if uses_gpu and wanted != CPU else []
+    names = list_gpus() if uses_gpu and wanted != CPU else []
     if not names:
         if uses_gpu and wanted == "cuda":
             raise InputError(
@@ -53,18 +52,18 @@ def chosen(wanted: str, uses_gpu: bool) -> Iterator[str]:
             logging.warning(
                 "on the CPU: this machine has NVIDIA's driver (%s), but PyTorch %s sees no GPU: "
                 "nvidia-smi should list one, CUDA_VISIBLE_DEVICES must not hide it, and PyTorch "
-                "must be built for CUDA; `device: cuda` refuses to run instead",
+                "must be built for CUDA; with `device: cuda` this is an error",
                 DRIVER,
                 torch.__version__,
             )
         yield CPU
         return
-    with _locked(names) as index:
+    with _lock_gpu(names) as index:
         yield f"cuda:{index}"
 
 
-def gpu_names() -> list[str]:
-    """A name for each GPU that PyTorch sees, by which every job knows it."""
+def list_gpus() -> list[str]:
+    """List the GPUs that PyTorch sees, by names that are the same in all jobs."""
     import torch
 
     if not torch.cuda.is_available():
@@ -74,15 +73,15 @@ def gpu_names() -> list[str]:
 
 
 @contextmanager
-def _locked(names: Sequence[str]) -> Iterator[int]:
-    """Hold the lock of the first of the GPUs that is free; its index."""
+def _lock_gpu(names: Sequence[str]) -> Iterator[int]:
+    """Lock the first free GPU until the context ends; yield its index."""
     folder = _lock_folder()
     waiting = False
     while True:
         for index, name in enumerate(names):
             with open(folder / f"{name}.lock", "w") as file:
                 try:
-                    # Let go of by the system when the job ends, however it ends.
+                    # The system releases it when the job ends in any way.
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
@@ -95,7 +94,7 @@ def _locked(names: Sequence[str]) -> Iterator[int]:
 
 
 def _lock_folder() -> Path:
-    """This user's folder of locks on this machine, which anyone else could have made before."""
+    """Return this user's folder of locks on this machine; another user may have made it."""
     folder = Path(tempfile.gettempdir(), f"embedding-sensitivity-{os.getuid()}")
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -103,14 +102,14 @@ def _lock_folder() -> Path:
     mine = found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not (stat.S_ISDIR(found.st_mode) and mine):
         raise InputError(
-            f"{folder}: is not this user's own folder, in which jobs lock GPUs: remove it or have "
-            "it removed, or set TMPDIR to a folder of your own"
+            f"{folder}: only this user may write the folder in which jobs lock GPUs: remove it or "
+            "have it removed, or set TMPDIR to a folder of your own"
         )
     return folder
 
 
-def description(device: str) -> str:
-    """The device in words, for the log."""
+def describe_device(device: str) -> str:
+    """Describe the device, for the log."""
     if device == CPU:
         return "the CPU"
     import torch
@@ -118,13 +117,13 @@ def description(device: str) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})"
 
 
-def batch_size(
+def choose_batch_size(
     wanted: int | str, model: EmbeddingModel, device: str, longest_s: float = USUAL_S
 ) -> int:
-    """Clips in a batch: as `wanted`, or for ``auto`` the best on a CPU, what fits on a GPU.
+    """Return the clips in a batch: `wanted`, or for ``auto`` the best for a CPU, or as fit a GPU.
 
-    Of ``auto`` fewer, in proportion, where the longest clip has more than 3 s: this machine's
-    memory holds a batch and the one that is prepared meanwhile.
+    For clips longer than 3 s ``auto`` takes fewer in proportion, since the machine's memory holds
+    this batch and the next.
     """
     if wanted != AUTO:
         return wanted
@@ -137,15 +136,15 @@ def batch_size(
     return max(1, int(size * USUAL_S / max(USUAL_S, longest_s)))
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether this is PyTorch's word that a GPU's memory is full; PyTorch need not be there."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether PyTorch's error means that a GPU's memory is full; works without PyTorch."""
     if type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in MEMORY_FULL)
 
 
 def free_memory() -> None:
-    """Give back the GPU memory that PyTorch keeps for later, after `out_of_memory`."""
+    """Free the GPU memory that PyTorch keeps for later."""
     with suppress(ImportError):
         import torch
 

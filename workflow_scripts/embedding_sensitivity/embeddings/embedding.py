@@ -1,4 +1,4 @@
-"""From audio to embeddings, in batches, and to the attributes that say what made them."""
+"""Embed clips in batches, and describe what made the embeddings."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ from embedding_sensitivity.files import kernels
 from embedding_sensitivity.files.declarations import load_module
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.progress import progress
-from embedding_sensitivity.files.workers import in_order
+from embedding_sensitivity.files.workers import run_in_order
 from embedding_sensitivity.models import FILE, Choice, EmbeddingModel
 
 
 def data_sha256(clips: Sequence[Clip]) -> str:
-    """Hash of the clips' names and audio, in the order given."""
+    """Return a hash of the clips' names and audio, in this order."""
     digest = hashlib.sha256()
     for clip in clips:
         digest.update(f"{clip.clip} {clip.sha256}\n".encode())
@@ -42,10 +42,10 @@ def store_attributes(
     unit: str = "",
     audio_package_versions: dict | None = None,
 ) -> dict:
-    """All attributes of a store but those `store.write_store` adds; see spec section 8.
+    """Return a store's attributes, except those that `store.write_store` adds.
 
-    ``config_sha256`` covers what of the configuration the embeddings depend on, and no more:
-    model, options and protocol.
+    ``config_sha256`` covers the part of the configuration that embeddings depend on: model, options
+    and protocol.
     """
     configured = {**choice.identity, "protocol": protocol}
     text = json.dumps(configured, sort_keys=True)
@@ -63,10 +63,10 @@ def store_attributes(
 
 
 class Preparation:
-    """Reads a clip and makes of it what a model's ``embed`` wants; picklable if its parts are.
+    """Reads a clip and prepares it for a model's ``embed``; picklable if its parts are.
 
-    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz. Where `prepare` is
-    of a user's `file`, a process that unpickles it imports that file first.
+    `read` returns the audio, (frames, channels) float32, at `samplerate` in Hz. If `prepare` is
+    from a user's `file`, a process that unpickles it imports that file first.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ def embed_each(
 ) -> dict[str, np.ndarray]:
     """Embed prepared clips in their order: (n, d) float32 of each view.
 
-    At most `batch_size` of them are taken at a time, and no row depends on the batch it was in.
-    Where a GPU's memory is too small for a batch, this and all that follow are half as large.
+    At most `batch_size` clips are embedded at a time; no row depends on its batch. If a GPU's
+    memory is too small for a batch, this and all later batches are halved.
     """
     clips, batch, rows = iter(prepared), [], []
     while True:
@@ -104,30 +104,30 @@ def embed_each(
         try:
             rows.append(model.embed(batch[:batch_size]))
         except Exception as error:
-            if not devices.out_of_memory(error):
+            if not devices.is_out_of_memory(error):
                 raise
             if batch_size == 1:
                 raise InputError(
-                    "the GPU's memory is too small for one clip at a time: end what else uses the "
-                    "GPU, or set device: cpu"
+                    "the GPU's memory is too small for one clip at a time: end other programs on "
+                    "the GPU, or set device: cpu"
                 ) from None
         else:
             del batch[:batch_size]
             continue
-        # Here, where the error no longer holds on to the batch that failed.
+        # Outside of `except`: there the error still refers to the failed batch.
         devices.free_memory()
         batch_size //= 2
-        logging.warning("the GPU's memory is full: going on with %d clips at a time", batch_size)
+        logging.warning("the GPU's memory is full: continuing with %d clips at a time", batch_size)
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A loaded model and how it is run; none of it shows in an embedding.
+    """A loaded model and how it is run; embeddings depend only on the model and its view.
 
     batch_size : clips in a batch
-    n_processes : that read and prepare clips while the model works; 0: it waits for them itself
+    n_processes : processes that read and prepare clips while the model works; 0 for none
     view : the layer that is embedded
-    file : of a model that a user's file declares
+    file : the user's file that declares the model, if any
     """
 
     model: EmbeddingModel
@@ -138,11 +138,11 @@ class Embedder:
 
     def embed(self, read: Callable, items: Sequence[tuple], samplerate: int) -> np.ndarray:
         """Embed ``read(*item)`` for each item: (n, d) float32."""
-        prepared = in_order(
+        prepared = run_in_order(
             Preparation(read, self.model.prepare, samplerate, self.file),
             items,
             self.n_processes,
-            # While a batch is embedded, the next is prepared.
+            # Prepare the next batch while one is embedded.
             n_ahead=self.batch_size + self.n_processes,
         )
         shown = progress(prepared, total=len(items), unit="clip")
@@ -157,7 +157,7 @@ class Embedder:
         names = [clip.clip for clip in clips]
         if list(audio.clips) != names:
             raise InputError(
-                f"{audio.path}: holds {len(audio.clips)} clips that are not the {len(names)} of "
+                f"{audio.path}: has {len(audio.clips)} clips, which are not the {len(names)} of "
                 "the clip index: delete it and run again"
             )
         counts = len(audio.levels), len(names)
@@ -166,7 +166,7 @@ class Embedder:
 
 
 @contextmanager
-def embedder(
+def load_embedder(
     choice: Choice,
     protocol: Mapping,
     weights: Sequence[str],
@@ -176,31 +176,33 @@ def embedder(
     threads: int,
     longest_s: float,
 ) -> Iterator[Embedder]:
-    """Load a model on the device there is for it, held while the context lasts.
+    """Load a model on a device, which is held until the context ends.
 
     Parameters
     ----------
-    protocol : the experiment's, with the switches the model depends on
-    weights : their files; none where there are none
+    protocol : with the switches that the model depends on
+    weights : files, may be none
     device : ``auto``, ``cpu`` or ``cuda``
     batch_size : clips, or ``auto``
-    threads : that the network has on a CPU; processes that prepare clips for a GPU
-    longest_s : seconds of the longest clip, to which ``auto`` sizes batches
+    threads : of the network on a CPU; processes that prepare clips for a GPU
+    longest_s : seconds of the longest clip, for which ``auto`` sizes batches
     """
-    with devices.chosen(device, choice.backend.gpu) as place, threadpool_limits(threads):
+    with devices.choose_device(device, choice.backend.gpu) as place, threadpool_limits(threads):
         first, *more = weights or [None]
         model = choice.load(first, threads, place, protocol, more)
         kernels.log_kernels()
-        size = devices.batch_size(batch_size, model, place, longest_s)
-        logging.info("%s on %s, %d clips at a time", choice.name, devices.description(place), size)
+        size = devices.choose_batch_size(batch_size, model, place, longest_s)
+        logging.info(
+            "%s on %s, %d clips at a time", choice.name, devices.describe_device(place), size
+        )
         n_processes = 0 if place == devices.CPU else threads
         yield Embedder(model, size, n_processes, choice.view, choice.given.get(FILE))
 
 
 def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol: dict) -> None:
-    """Refuse effected audio that isn't what was asked for.
+    """Raise `InputError` if effected audio is not what is expected.
 
-    `protocol` may say more than the audio does: a switch of the model's own.
+    `protocol` may have more switches than the audio: those of the model.
     """
     pairs = [
         ("effect", audio.effect, effect),
@@ -213,5 +215,5 @@ def check_audio(audio: AudioBatch, effect: str, levels: Sequence[str], protocol:
     for what, found, wanted in pairs:
         if found != wanted:
             raise InputError(
-                f"{audio.path}: {what} is {found}, wanted {wanted}: delete it and run again"
+                f"{audio.path}: {what} is {found}, expected {wanted}: delete it and run again"
             )

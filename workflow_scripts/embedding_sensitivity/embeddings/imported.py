@@ -1,4 +1,4 @@
-"""Read embeddings made with the authors' code: HDF5 files, each with some frames a clip."""
+"""Read embeddings made with the authors' code: HDF5 files with several frames for each clip."""
 
 import hashlib
 import json
@@ -20,24 +20,24 @@ from embedding_sensitivity.models import control
 def read_embeddings(
     path: str | Path, model: str, clips: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of `clips` at one level, frames averaged in float32 (spec section 5).
+    """Read embeddings of `clips` at one level, and average frames in float32.
 
     Parameters
     ----------
     path : a file with ``irmas/<model>/features``, float32 (rows, d), and ``irmas/<model>/keys``,
-        text (rows,): the clip that each row is of, in any order
-    model, clips : which of them are read
+        text (rows,): the clip of each row, in any order
+    model, clips : what is read
 
     Returns
     -------
     embeddings : (n, d) float32
-    frames : (n,) how many rows each clip has
+    frames : (n,) number of rows of each clip
 
     Raises
     ------
     InputError
-        naming the file: no HDF5 file or a damaged one, a model, dataset or clip that is missing,
-        another type or shape, a value that isn't finite, content that lies in another file
+        for a file that is not readable HDF5, a missing model, dataset or clip, a wrong type or
+        shape, a value that is not finite, or a link to another file
     """
     try:
         with h5py.File(path, "r") as file:
@@ -67,13 +67,13 @@ def read_embeddings(
 
 
 def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Sequence[str]]:
-    """Features and keys of a model, their types and shapes checked."""
+    """Read features and keys of a model, and check their types and shapes."""
     models = find_member(file, DATASET, path)
     group = find_member(models, model, path) if isinstance(models, h5py.Group) else None
     if not isinstance(group, h5py.Group):
         there = ", ".join(models) if isinstance(models, h5py.Group) else ""
         raise InputError(
-            f"{path}: no group {DATASET}/{model} (models there: {there or 'none'}): add the "
+            f"{path}: no group {DATASET}/{model} (models in it: {there or 'none'}): add the "
             "model's embeddings or leave it out of `models`"
         )
     features, keys = (find_member(group, name, path) for name in ("features", "keys"))
@@ -101,7 +101,7 @@ def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Se
 def read_levels(
     originals: str | Path, files: Sequence[str | Path], model: str, clips: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings of `clips` without the effect, (n, d), and at each level, (P, n, d); float32.
+    """Read embeddings of `clips` without the effect, (n, d), and at each level, (P, n, d); float32.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def read_levels(
     Raises
     ------
     InputError
-        as `read_embeddings`, and naming a file whose embeddings have another dimension, or a clip
-        another number of frames, than without the effect, which changes neither
+        as `read_embeddings`, and if dimensions or a clip's number of frames differ from those
+        without the effect
     """
     without, frames = read_embeddings(originals, model, clips)
     embeddings = np.empty((len(files), *without.shape), np.float32)
@@ -127,13 +127,13 @@ def read_levels(
             at = int(np.argmax(differs))
             raise InputError(
                 f"{path}: clip {clips[at]} has {n_frames[at]} {model} frames, {frames[at]} in "
-                f"{originals}: compute both anew, once and from the same audio"
+                f"{originals}: compute both again from the same audio"
             )
         embeddings[level] = found
     return without, embeddings
 
 
-def attributes(
+def make_attributes(
     model: str,
     clips: Sequence[str],
     originals: np.ndarray,
@@ -141,10 +141,10 @@ def attributes(
     effect: str = "",
     unit: str = "",
 ) -> dict:
-    """Attributes of a store of embeddings made elsewhere: of how they were, only the files tell.
+    """Return the attributes of a store of embeddings made elsewhere.
 
-    ``data_sha256`` covers the clips' names and their embeddings without an effect, `originals`,
-    so that stores of different embeddings are never put together.
+    ``data_sha256`` covers the clips' names and `originals`, the embeddings without an effect, so
+    that stores of different embeddings are never joined.
     """
     digest = hashlib.sha256("".join(f"{clip}\n" for clip in clips).encode())
     digest.update(np.ascontiguousarray(originals).tobytes())

@@ -1,4 +1,4 @@
-"""Embedding stores: HDF5 files that say what made them (schema: docs of `write_store`)."""
+"""Embedding stores: HDF5 files with attributes that say what made them (see `write_store`)."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.hdf5 import read_hdf5, write_hdf5
 
 SCHEMA_VERSION = 3
-# Stores of one model and effect may only be put together where all of these agree. config_sha256
-# is left out: a part written before a level was added to the config is still the same data.
+# Attributes that must agree in all parts of one model and effect. config_sha256 need not: a level
+# added to the config does not change earlier parts.
 IDENTITY = (
     "schema_version",
     "model",
@@ -29,14 +29,14 @@ IDENTITY = (
     "unit",
     "data_sha256",
 )
-# What the originals and every effect of one model have in common.
+# Attributes that the originals and all effects of one model share.
 MODEL_IDENTITY = ("model", "backend", "options", "weights_sha256", "data_sha256")
 TEXT = h5py.string_dtype("utf-8")
 
 
 @dataclass(frozen=True)
 class Store:
-    """Embeddings (P, N, d) or, of the originals, (N, d), float32; `levels` is None for those."""
+    """Embeddings (P, N, d) float32; of the originals (N, d), with `levels` None."""
 
     embeddings: np.ndarray
     levels: list[str] | None
@@ -45,7 +45,7 @@ class Store:
 
 
 def encode_attribute(value) -> str:
-    """An attribute's text: strings as they are, everything else as JSON with sorted keys."""
+    """Return an attribute's text: a string as it is, any other value as JSON with sorted keys."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
@@ -58,17 +58,17 @@ def write_store(
 ) -> None:
     """Write datasets `embeddings` (float32), `clips` and `levels` (UTF-8), and the attributes.
 
-    The file has a checksum (`files.hdf5`), compared before it is read.
+    The file has a checksum (`files.hdf5`), which readers compare.
 
     Parameters
     ----------
     embeddings : (P, N, d), or (N, d) without `levels`
-    clips : N clip ids, in the row order
+    clips : N clip ids, in the order of the rows
     levels : P level strings
-    attributes : text or what JSON can hold; ``schema_version`` is added
+    attributes : text or JSON types; ``schema_version`` is added
 
-    The same arguments give the same bytes. Raises `InputError` for an embedding that isn't
-    finite, `ValueError` for shapes that don't fit.
+    The same arguments give the same bytes. Raises `InputError` for an embedding that is not
+    finite, `ValueError` for shapes that do not match.
     """
     embeddings = np.asarray(embeddings)
     counts = (len(clips),) if levels is None else (len(levels), len(clips))
@@ -113,8 +113,8 @@ def _write_text(group: h5py.Group, name: str, values: Sequence[str]) -> None:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """Open for reading; a file that is missing, damaged or not a store is an `InputError`."""
+def _open_store(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Open a store; raise `InputError` if it is missing, damaged or not a store."""
     with read_hdf5(path, "embedding store") as file:
         version = file.attrs.get("schema_version")
         if version != str(SCHEMA_VERSION):
@@ -138,27 +138,27 @@ def _levels(group: h5py.Group) -> list[str] | None:
 
 
 def _check(path: str | os.PathLike, found: Mapping[str, str], expected: Mapping) -> None:
-    """Refuse a store whose attributes aren't the expected ones."""
+    """Raise `InputError` if a store's attributes are not the expected ones."""
     for key, value in expected.items():
         wanted = encode_attribute(value)
         if found.get(key) != wanted:
             raise InputError(
-                f"{path}: attribute {key} is {found.get(key)}, wanted {wanted}: "
+                f"{path}: attribute {key} is {found.get(key)}, expected {wanted}: "
                 "it was made with other settings; delete it and run again"
             )
 
 
 def read_store(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
-    """Read a whole store; refuse it where an attribute differs from the one in `expected`."""
-    with _opened(path) as file:
+    """Read a store; raise `InputError` if an attribute differs from `expected`."""
+    with _open_store(path) as file:
         attributes = _attributes(file)
         _check(path, attributes, expected or {})
         return Store(file["embeddings"][...], _levels(file), _texts(file, "clips"), attributes)
 
 
 def read_header(path: str | os.PathLike, expected: Mapping | None = None) -> Store:
-    """As `read_store`, but `embeddings` is an empty array (..., 0): nothing large is kept."""
-    with _opened(path) as file:
+    """Read a store without its embeddings: an empty array (..., 0) stands for them."""
+    with _open_store(path) as file:
         attributes = _attributes(file)
         _check(path, attributes, expected or {})
         nothing = file["embeddings"][..., :0]
@@ -168,18 +168,18 @@ def read_header(path: str | os.PathLike, expected: Mapping | None = None) -> Sto
 def read_rows(
     path: str | os.PathLike, clips: Sequence[str], expected: Mapping | None = None
 ) -> np.ndarray:
-    """Read the rows of some clips, in their order: float32 (P, n, d), or (n, d) of the originals.
+    """Read the rows of some clips, in their order: float32 (P, n, d), or (n, d) for originals.
 
-    Reads one level at a time, so memory is bounded by the answer and one level of the store.
+    Only one level of the store is in memory at a time, besides the result.
     """
-    with _opened(path) as file:
+    with _open_store(path) as file:
         _check(path, _attributes(file), expected or {})
         row_of = {clip: row for row, clip in enumerate(_texts(file, "clips"))}
         missing = [clip for clip in clips if clip not in row_of]
         if missing:
             raise InputError(
-                f"{path}: holds no embedding of {', '.join(missing[:3])} ({len(missing)} of "
-                f"{len(clips)} clips missing): it is of another clip index; delete it and run again"
+                f"{path}: has no embedding of {', '.join(missing[:3])} ({len(missing)} of "
+                f"{len(clips)} clips missing): it has another clip index; delete it and run again"
             )
         data = file["embeddings"]
         rows = np.array([row_of[clip] for clip in clips], dtype=np.intp)
@@ -201,10 +201,10 @@ def assemble_effect(
     levels: Sequence[str],
     attributes: Mapping | None = None,
 ) -> None:
-    """Write one store of an effect's `levels`, in that order, from parts that hold them.
+    """Write one store of an effect's `levels`, in this order, from parts.
 
-    A part may hold more levels than wanted. Clips and `IDENTITY` must agree among the parts;
-    `attributes` are checked where they belong to the identity and replace the parts' elsewhere.
+    Parts may have more levels. Their clips and `IDENTITY` must agree. `attributes` in `IDENTITY`
+    must agree too; others replace those of the parts.
     """
     attributes = dict(attributes or {})
     source: dict[str, tuple[str | os.PathLike, int]] = {}
@@ -224,14 +224,14 @@ def assemble_effect(
     missing = [level for level in levels if level not in source]
     if clips is None or missing:
         raise InputError(
-            f"{path}: no part holds level {', '.join(missing)} (parts: "
+            f"{path}: no part has level {', '.join(missing)} (parts: "
             f"{', '.join(map(str, parts))}): delete the parts and run again"
         )
 
     def rows() -> Iterator[np.ndarray]:
         for level in levels:
             part, index = source[level]
-            with _opened(part) as file:
+            with _open_store(part) as file:
                 yield file["embeddings"][index]
 
     shape = (len(levels), len(clips), dimension)
@@ -239,12 +239,12 @@ def assemble_effect(
 
 
 def _dimension(path: str | os.PathLike) -> int:
-    with _opened(path) as file:
+    with _open_store(path) as file:
         return file["embeddings"].shape[-1]
 
 
 def model_identity(path: str | os.PathLike) -> dict[str, str]:
-    """What any other store must share to be of the same model: an `expected` for reading it."""
+    """Return the attributes that other stores of the same model must have."""
     found = read_header(path).attributes
     return {key: found[key] for key in MODEL_IDENTITY if key in found}
 
@@ -254,11 +254,11 @@ def assemble_model(
     original: str | os.PathLike,
     effects: Mapping[str, str | os.PathLike],
 ) -> None:
-    """Write the store people open: groups `original` and one per effect over the other stores.
+    """Write the store that people open, with a group `original` and one for each effect.
 
-    The embeddings are virtual datasets whose sources are named relative to `path`: the folder
-    can be moved as a whole, and a copy of this file alone is empty (`export_store` makes a full
-    one). Stores that don't share `MODEL_IDENTITY` are refused.
+    The embeddings are virtual datasets that refer to the other stores relative to `path`: the
+    folder can be moved as a whole, but a copy of this file alone is empty (`export_store` makes a
+    complete one). Raises `InputError` for stores with different `MODEL_IDENTITY`.
     """
     folder = Path(path).resolve().parent
     expected = model_identity(original)
@@ -268,16 +268,16 @@ def assemble_model(
         file.attrs["schema_version"] = str(SCHEMA_VERSION)
         for name, store in {"original": original, **effects}.items():
             group = file.create_group(name)
-            with _opened(store) as source:
+            with _open_store(store) as source:
                 data = source["embeddings"]
                 _refer(group, os.path.relpath(Path(store).resolve(), folder), data)
                 _copy_header(source, group)
 
 
 def _refer(group: h5py.Group, path: str, data: h5py.Dataset) -> None:
-    """Create the virtual dataset `embeddings` over all of `data`, which is in the file `path`.
+    """Create the virtual dataset `embeddings` of all of `data`, which is in the file `path`.
 
-    As h5py's own function does, but without the time, which would make each file another.
+    Unlike h5py's own function it stores no time, so that the file's bytes are reproducible.
     """
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_obj_track_times(False)
@@ -287,7 +287,7 @@ def _refer(group: h5py.Group, path: str, data: h5py.Dataset) -> None:
 
 
 def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
-    """Copy all of a store but its embeddings."""
+    """Copy everything in a store except the embeddings."""
     _write_text(group, "clips", _texts(source, "clips"))
     if (levels := _levels(source)) is not None:
         _write_text(group, "levels", levels)
@@ -296,14 +296,14 @@ def _copy_header(source: h5py.Group, group: h5py.Group) -> None:
 
 
 def export_store(path: str | os.PathLike, destination: str | os.PathLike) -> None:
-    """Copy a model's store and everything it refers to into one self-contained file."""
+    """Copy a model's store, with the data it refers to, into one file."""
     folder = Path(path).resolve().parent
-    with _opened(path) as file, write_hdf5(destination) as copy:
+    with _open_store(path) as file, write_hdf5(destination) as copy:
         for key, value in file.attrs.items():
             copy.attrs[key] = value
         for name, group in file.items():
             data = group["embeddings"]
-            # HDF5 answers with zeros, not an error, where the source of a virtual dataset is gone.
+            # HDF5 returns zeros, not an error, if the source of a virtual dataset is missing.
             for virtual in data.virtual_sources():
                 source = folder / virtual.file_name
                 if not source.is_file():

@@ -18,7 +18,7 @@ from embedding_sensitivity.files.errors import InputError
 _function: Callable | None = None
 
 
-def in_order(
+def run_in_order(
     function: Callable, items: Iterable[tuple], n_processes: int, n_ahead: int
 ) -> Iterator[Any]:
     """Yield ``function(*item)`` for each item, in order.

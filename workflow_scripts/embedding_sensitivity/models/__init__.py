@@ -1,7 +1,7 @@
-"""The embedding models: the contract, and those there are. One file or folder here is one model.
+"""The embedding models and their contract. Each file or folder here is one model.
 
-Imported for the plan, in Snakemake's own environment, which has no NumPy: what computes is imported
-by the functions that compute. A user's own model is such a file too, named in the config.
+A user's own model is such a file too, named in the config. Snakemake's environment, which imports
+these files for the plan, has no NumPy: functions import what they compute with.
 ``<model>-untrained``, a control, is the same network with its package's initialisation, seeded.
 """
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 UNTRAINED = "-untrained"
 SEED = 20220419
 AUTO = "auto"
-# Options that no embedding depends on: how many clips are computed at once, and where the weights
-# come from (they are known by their hash).
+# Options that no embedding depends on: the number of clips in a batch, and the path of the weights,
+# whose hash counts instead.
 NOT_DEFINING = ("batch_size", "weights")
-# Keys of a config's entry that aren't options: a user's own file, and what it runs in.
+# Keys of a config's entry that are not options: a user's own file, and its environment.
 FILE, ENVIRONMENT = "file", "environment"
 
 
@@ -35,12 +35,12 @@ class Setup:
 
     Attributes
     ----------
-    weights : the weights' file; None: those inside the package, or an untrained model's made anew
+    weights : file of weights; None: those in the package, or an untrained model's made anew
     more : further files, in the order of `Model.files`
-    seed : of an untrained model without a file, else None
-    options : a `Choice`'s
-    protocol : the protocol's switches that the model depends on (`Model.switches`)
-    device : ``cpu``, or ``cuda:0`` and the like for a backend that can use one
+    seed : for an untrained model without a file, else None
+    options : as in `Choice`
+    protocol : the switches that the model depends on (`Model.switches`)
+    device : ``cpu``; or ``cuda:0`` and the like for a backend that can use a GPU
     threads : of the CPU
     """
 
@@ -58,11 +58,11 @@ class EmbeddingModel(Protocol):
 
     Attributes
     ----------
-    weights_sha256 : of the weights' file, or of what it holds where a package has it inside
-    prepare : makes of a clip, (frames, channels) float32, and its sample rate what `embed` wants:
-        one array; on the CPU, per clip. It is pickled into worker processes, so it holds no
-        network, and its module imports no deep-learning package before `load`
-    batch_size : clips that a CPU computes at once fastest; what ``batch_size: auto`` is there
+    weights_sha256 : of the file of weights, or of the weights' values if a package has them
+    prepare : converts a clip, (frames, channels) float32, and its sample rate to one array for
+        `embed`. It is pickled for worker processes, so it has no network, and its module imports no
+        deep-learning package before `load`
+    batch_size : the fastest number of clips on a CPU, for ``batch_size: auto``
     """
 
     weights_sha256: str
@@ -72,25 +72,25 @@ class EmbeddingModel(Protocol):
     def embed(self, prepared: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
         """Embed a batch: (n, d) float32 of each view that the options name.
 
-        Each row is a function of its own clip alone.
+        Each row depends only on its own clip.
         """
 
 
 @dataclass(frozen=True)
 class File:
-    """A published file that is downloaded.
+    """A published file to download.
 
     Attributes
     ----------
-    file_name : under which it is published and kept
+    file_name : published name, which is kept
     url : HTTPS
     hash_kind : of `digest`: ``sha256``, ``md5``, ``git_blob`` (SHA-1 of ``blob <size>\\0`` and the
         content, git's own id), or ``lock``: none is published, the first file's SHA-256 is pinned
     digest : in hexadecimal; empty for ``lock``
-    licence : under which it is published
-    size : in bytes; None where it isn't published
-    starts : what the content begins with, one of these; empty: anything
-    reported : SHA-256 that users of the file, not its authors, have published
+    licence : of the file
+    size : in bytes; None if it is not published
+    starts : possible first bytes of the content; empty: any
+    reported : SHA-256 published by users of the file, not its authors
     """
 
     file_name: str
@@ -104,11 +104,11 @@ class File:
 
     @property
     def unpacked(self) -> str:
-        """The name of the file that a model reads."""
+        """The name of the unpacked file, which the model reads."""
         return self.file_name.removesuffix(".gz")
 
 
-# What torch.save writes: a zip file, or before PyTorch 1.6 a pickle.
+# torch.save writes a zip file; before PyTorch 1.6, a pickle.
 TORCH_STARTS = (b"PK\x03\x04", b"\x80\x02")
 
 
@@ -120,7 +120,7 @@ class Backend:
     ----------
     environment : the stem of a file in ``envs/``, or the path of a YAML file
     packages : distributions whose version can change embeddings
-    gpu : whether it uses a GPU where there is one
+    gpu : whether it can use a GPU
     """
 
     environment: str
@@ -135,8 +135,8 @@ class Initial:
     Attributes
     ----------
     write : ``write(path, seed, options)`` writes the weights for `Model.load` to read
-    environment, packages : as of a `Backend`
-    ending : of the weights' file
+    environment, packages : as in `Backend`
+    ending : of the file
     """
 
     write: Callable[[str | Path, int, Mapping[str, Any]], None]
@@ -147,25 +147,25 @@ class Initial:
 
 @dataclass(frozen=True)
 class Model:
-    """What can be known of a model without loading it, declared as a module's `MODEL`.
+    """What is known about a model without loading it, declared as a module's `MODEL`.
 
     Attributes
     ----------
-    load : makes an `EmbeddingModel` of a `Setup`
+    load : makes an `EmbeddingModel` from a `Setup`
     samplerate : of the network's input, in Hz
-    views : name of each layer that can be embedded to its dimension. Of several, the option `layer`
-        chooses one, by default the first
+    views : dimension of each layer that can be embedded, by name. The option `layer` chooses one of
+        several, by default the first
     backends : by name; the option `backend` chooses one, by default the first
-    files : published files that are downloaded, the weights first; none where a package has them,
-        or there are none
-    options : further ones: the values that one may have, the first the default, or a whole number
+    files : published files to download, the weights first; may be empty
+    options : further options, each with its possible values, the first the default, or with a
+        default that is a whole number
     initial : makes the untrained control; None: there is none
     switches : keys of the protocol that embeddings depend on
-    handcrafted : whether it is a control itself, as nothing in it is learnt
+    handcrafted : whether it is a control itself, since nothing in it is learnt
     version : raised by hand when embeddings change
-    computes_with : modules of the library whose code touches samples or weights, besides this file
+    computes_with : other modules of the library whose code touches samples or weights
     seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
-    name, file : of the declaration; known when it is found
+    name, file : set when the declaration is loaded
     untrained : whether this is the control
     """
 
@@ -192,20 +192,20 @@ class Model:
 
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """Options to the values that they may have, the first the default."""
+        """Possible values of options, the first the default."""
         layers = {"layer": tuple(self.views)} if len(self.views) > 1 else {}
         own = {key: values for key, values in self.options.items() if isinstance(values, tuple)}
         return {"backend": tuple(self.backends), **layers, **own}
 
     @property
     def integers(self) -> dict[str, int]:
-        """Options that are whole numbers to their defaults."""
+        """Defaults of options that are whole numbers."""
         own = {key: value for key, value in self.options.items() if isinstance(value, int)}
         return {**own, **({"seed": SEED} if self.untrained else {})}
 
     @property
     def published(self) -> tuple[File, ...]:
-        """The files that this model reads: an untrained control has none."""
+        """The published files that this model reads: none if it is untrained."""
         return () if self.untrained else self.files
 
     @property
@@ -226,8 +226,8 @@ class Choice:
     Attributes
     ----------
     model : what it declares
-    options : all of them, checked, the defaults filled in, in a fixed order
-    given : the keys `file` and `environment` of its entry in the config, where they are there
+    options : all, checked, with defaults, in a fixed order
+    given : the keys `file` and `environment` of its entry in the config, if present
     """
 
     model: Model
@@ -245,12 +245,12 @@ class Choice:
 
     @property
     def environment(self) -> str:
-        """What it runs in: the stem of a file in ``envs/``, or the path of a YAML file."""
+        """Its environment: the stem of a file in ``envs/``, or the path of a YAML file."""
         return self.given.get(ENVIRONMENT) or self.backend.environment
 
     @property
     def initial_environment(self) -> str:
-        """The same of what makes an untrained model's weights."""
+        """The environment that makes an untrained model's weights."""
         return self.given.get(ENVIRONMENT) or self.model.initial.environment
 
     @property
@@ -269,12 +269,12 @@ class Choice:
 
     @property
     def weights_file(self) -> str | None:
-        """Name of the downloaded weights below ``resources/weights``; None: there are none."""
+        """Name of the downloaded weights in ``resources/weights``; None: there are none."""
         return next((file.unpacked for file in self.model.published), None)
 
     @property
     def local_weights(self) -> str | None:
-        """The file that takes the download's place."""
+        """The user's file to use instead of the download."""
         return self.options.get("weights")
 
     @property
@@ -284,23 +284,23 @@ class Choice:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """An entry of a config that `choose` makes a choice with the same embeddings of."""
+        """An entry of a config for which `choose` returns a choice with the same embeddings."""
         return {**self.defining_options, **self.given}
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The store attributes that a model and its options determine."""
+        """The store attributes that follow from model and options."""
         kept = self.defining_options
         return {"model": self.name, "backend": kept.pop("backend"), "options": kept}
 
     @property
     def control(self) -> str:
-        """What makes it a control: ``untrained``, ``handcrafted``, or nothing."""
+        """Its kind of control: ``untrained``, ``handcrafted``, or empty."""
         return "handcrafted" if self.model.handcrafted else control(self.name)
 
     @property
     def title(self) -> str:
-        """Its name for people: controls say that they are."""
+        """Its name for people, which says if it is a control."""
         return f"{self.name} (control)" if self.control else self.name
 
     def load(
@@ -311,9 +311,9 @@ class Choice:
         protocol: Mapping[str, str] | None = None,
         more: Sequence[str | Path] = (),
     ) -> EmbeddingModel:
-        """Load the model, from a weights file where one is given, and `more` files.
+        """Load the model, with `weights` and `more` files if it needs them.
 
-        Of `protocol` it gets the switches it depends on, and none may be missing.
+        `protocol` must have all switches that the model depends on.
         """
         switches = {key: (protocol or {})[key] for key in self.model.switches}
         seed = self.options["seed"] if self.model.untrained and weights is None else None
@@ -323,13 +323,13 @@ class Choice:
         """Write the weights of an untrained model."""
         if not self.model.untrained:
             raise InputError(
-                f"models.{self.name}: is not an untrained model, it has weights of its own"
+                f"models.{self.name}: is not an untrained model: it has trained weights"
             )
         self.model.initial.write(path, self.options["seed"], self.options)
 
 
 def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
-    """The models, and for each that can be untrained this control."""
+    """Return the models, each followed by its untrained control if there is one."""
     found = {}
     for name, model in models.items():
         found[name] = model
@@ -342,15 +342,15 @@ MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=
 
 
 def find_model(name: str, file: str | None = None) -> Model:
-    """The model called `name`, which a user's `file` may declare.
+    """Return the model called `name`, from a user's `file` if given.
 
-    Raises `InputError`: for an unknown name one that says the nearest.
+    Raises `InputError`, which suggests a similar name if `name` is unknown.
     """
     trained = name.removesuffix(UNTRAINED)
     if file:
         if trained in MODELS:
             raise InputError(
-                f"models.{name}: {trained} is one of the workflow's own models: give that of "
+                f"models.{name}: {trained} is one of the workflow's own models: give the model of "
                 f"{file} another name"
             )
         found = load_declaration(trained, file, f"models.{name}.{FILE}", "MODEL", Model)
@@ -359,7 +359,7 @@ def find_model(name: str, file: str | None = None) -> Model:
         models = MODELS
     if name not in models:
         if trained in models:
-            raise InputError(f"models.{name}: {trained} has no weights to train: leave it out")
+            raise InputError(f"models.{name}: {trained} has no untrained control: leave it out")
         raise InputError(f"models.{name}: no such model{_nearest(name, models)}")
     return models[name]
 
@@ -367,7 +367,7 @@ def find_model(name: str, file: str | None = None) -> Model:
 def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
     """Parse an entry of a config's `models`.
 
-    Raises `InputError` for a model, option or value that there isn't.
+    Raises `InputError` for an unknown model, option or value.
     """
     options = dict(entry or {})
     given = {key: options.pop(key) for key in (FILE, ENVIRONMENT) if options.get(key)}
@@ -375,7 +375,7 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
         _check_path(f"models.{name}.{key}", path, "the path of a file")
     if ENVIRONMENT in given and FILE not in given:
         raise InputError(
-            f"models.{name}.{ENVIRONMENT}: is of a model of your own: name its file in "
+            f"models.{name}.{ENVIRONMENT}: is only for a model of your own: name its file in "
             f"models.{name}.{FILE}, or remove the key"
         )
     model = find_model(name, given.get(FILE))
@@ -412,12 +412,12 @@ def _nearest(name: str, known: Mapping) -> str:
 
 
 def control(name: str) -> str:
-    """What makes a model a control: ``untrained``, ``handcrafted``, or nothing."""
+    """Return a model's kind of control: ``untrained``, ``handcrafted``, or empty."""
     if name.endswith(UNTRAINED):
         return "untrained"
     return "handcrafted" if name in MODELS and MODELS[name].handcrafted else ""
 
 
 def title(name: str) -> str:
-    """A model's name for people: controls say that they are."""
+    """Return a model's name for people, which says if it is a control."""
     return f"{name} (control)" if control(name) else name

@@ -1,20 +1,19 @@
 """CLAP (Elizalde et al., 2023): the audio encoders of the package msclap 1.3.4, 1024 values a clip.
 
 Option `version` names the network: ``2023``, HTSAT, takes 7 s at 44.1 kHz, ``2022``, CNN14, 5 s.
-The embedding is, as in the package, not of unit length.
+As in the package, the embedding is not normalised.
 
-`clap_input` of the protocol says what becomes of a clip's channels. ``concatenated`` is the
-package's ``reshape(-1)``: all of the left before all of the right, so that from a stereo clip of
-3 s the 2023 encoder sees left, right and a second of left again; ``mono`` is their mean. What then
-is shorter than the input is repeated until it fills it. From what is longer the package takes a
-stretch that starts at a random place, another at each call; here the place is what the package's
-draw gives when Python's generator was seeded with the option `crop_seed` just before. It so depends
-on the clip's length alone, and a clip and its effected versions are cut alike. An empty clip is
-silence. Audio of another sample rate is resampled with soxr, each channel for itself, to
-ceil(frames 44100 / rate) frames; the package does that with torchaudio.
+The protocol's `clap_input` says how channels are joined. ``concatenated`` is the package's
+``reshape(-1)``: first the whole left channel, then the right; from a stereo clip of 3 s the 2023
+encoder gets left, right, and a second of left again. ``mono`` is their mean. A shorter signal is
+repeated until it fills the input. From a longer one the package takes a part that starts at a
+random place, different in each call; here Python's generator is seeded with the option `crop_seed`
+for each clip, so the place depends only on the clip's length, and a clip and its effected versions
+are cut alike. An empty clip is silence. Each channel at another sample rate is resampled by soxr to
+ceil(frames 44100 / rate) frames; the package uses torchaudio.
 
-Only what is below ``audio_encoder.`` in a checkpoint is used, and of the package only its networks:
-the package itself is never imported, since it wants transformers, torchaudio and a model hub.
+Only entries ``audio_encoder.`` of a checkpoint are used, and only the package's module of networks
+is imported: the package itself needs transformers, torchaudio and a model hub.
 """
 
 from embedding_sensitivity.files.declarations import later
@@ -24,7 +23,7 @@ PACKAGES = ("msclap", "torch", "torchlibrosa", "librosa", "numpy", "scipy", "sox
 
 
 def declare_version(year: str, seconds: float, reported: str = "") -> Model:
-    """Declare one of the package's networks; for `seconds` and `reported` see `Model`, `File`."""
+    """Declare one of the package's networks; see `Model.seconds` and `File.reported`."""
     return Model(
         load=later(f"{__name__}.model", "load"),
         samplerate=44100,
@@ -56,6 +55,6 @@ def declare_version(year: str, seconds: float, reported: str = "") -> Model:
     )
 
 
-# The hash is reported by several unrelated repositories on GitHub, of 689,950,036 bytes.
+# Several unrelated repositories on GitHub report this hash, for 689,950,036 bytes.
 REPORTED = "2cef4016d47d00eb28d153d522f397222057f95000e9bad6b9583c631284a1e6"
 MODEL = declare_version("2023", 0.2, REPORTED)

@@ -37,13 +37,13 @@ PREFIX = "audio_encoder."
 
 @dataclass(frozen=True)
 class Version:
-    """What msclap's ``config_<year>.yml`` says of an audio encoder, and what it costs.
+    """An audio encoder, as in msclap's ``config_<year>.yml``, and its cost.
 
     Attributes
     ----------
     encoder : name of the network
-    features : values that go into its projection
-    fmax : of the mel spectrogram, in Hz (HTSAT's is 14 kHz, whatever is said here)
+    features : inputs of its projection
+    fmax : of the mel spectrogram, in Hz (ignored by HTSAT, which uses 14 kHz)
     seconds : of its input
     batch_size, clip_bytes : see `TorchModel`
     """
@@ -65,7 +65,7 @@ VERSIONS = {
 def prepare(
     audio: np.ndarray, samplerate: int, seconds: int, clap_input: str, crop_seed: int
 ) -> np.ndarray:
-    """Make of (frames, channels) float32 the network's input: (seconds * 44100,) float32."""
+    """Convert (frames, channels) float32 to the network's input: (seconds * 44100,) float32."""
     if clap_input == "mono":
         signal = mono_at(audio, samplerate, SAMPLERATE)
     else:
@@ -79,7 +79,7 @@ def prepare(
 
 
 def network(version: Version) -> "torch.nn.Module":
-    """The package's audio encoder with its projection."""
+    """Build the package's audio encoder with its projection."""
     text_tower = ModuleType("transformers")
     text_tower.AutoModel = None
     clap = import_bare("msclap.models.clap", text_tower)
@@ -124,7 +124,7 @@ def load(setup: Setup) -> CLAP:
             for name, value in checkpoint["model"].items()
             if name.startswith(PREFIX)
         }
-        # As the package does: what its checkpoints have besides depends on who saved them.
+        # Like the package, ignore further entries, which differ between checkpoints.
         load_weights(encoder, found, path, f"CLAP {version}", strict=False)
         digest = sha256_of(path)
     if version == "2022":
@@ -133,7 +133,7 @@ def load(setup: Setup) -> CLAP:
 
 
 def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
-    """Write an untrained audio encoder as it is in the package's checkpoints, without the rest."""
+    """Write an untrained audio encoder in the layout of the package's checkpoints."""
     version = VERSIONS[options["version"]]
     encoder = initial_network(lambda: network(version), seed)
     forward = encoder if version.encoder == "Cnn14" else partial(_normalise_bands, encoder)
@@ -143,7 +143,7 @@ def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
 
 
 def _normalise_bands(encoder: "torch.nn.Module", batch: "torch.Tensor") -> None:
-    """Run HTSAT as far as its one batch normalisation, that of the mel bands."""
+    """Run HTSAT up to its only batch normalisation, of the mel bands."""
     htsat = encoder.base.htsat
     bands = htsat.logmel_extractor(htsat.spectrogram_extractor(batch))
     htsat.bn0(bands.transpose(1, 3))

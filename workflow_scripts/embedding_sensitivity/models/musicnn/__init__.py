@@ -1,13 +1,11 @@
 """MusiCNN (Pons and Serra, 2019), MTT_musicnn of the package musicnn 0.1.0.
 
-A clip is mixed to one channel, resampled to 16 kHz and cut, as the package's extractor cuts it,
-into patches of 187 spectrogram frames (3 s) end to end; the last, incomplete patch is left out. The
-embedding is the mean over patches. A clip shorter than one patch, on which the package fails, is
-followed by silence up to one patch. (For a clip of several patches the package's ``penultimate``
-repeats the first patch's: a slip in its loop over batches, not followed here.)
+As in the package, a clip is mixed to one channel, resampled to 16 kHz and cut into adjacent patches
+of 187 spectrogram frames (3 s); an incomplete last patch is dropped. The embedding is the mean over
+patches. Silence extends a shorter clip, on which the package fails, to one patch. (For several
+patches the package's ``penultimate`` repeats that of the first, a bug that is not copied here.)
 
-Backend ``numpy`` is `musicnn_network`; ``upstream`` is the package's own TensorFlow graph, in one
-session for all clips.
+Backend ``numpy`` is `network.py`; ``upstream`` is the package's own TensorFlow graph.
 """
 
 from embedding_sensitivity.files.declarations import later

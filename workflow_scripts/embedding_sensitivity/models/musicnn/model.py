@@ -31,9 +31,9 @@ PRETRAINED_SHA256 = "b2f4b7b392a492574516c6ece24304a0b118823600f676fe13c9ccf96dc
 
 
 def log_mel(signal: np.ndarray) -> np.ndarray:
-    """The network's input, (1 + len(signal) // 256, 96), of a signal at 16 kHz, in its precision.
+    """Return the network's input, (1 + len(signal) // 256, 96), for a signal at 16 kHz.
 
-    The rounding to float16 is the package's, whose next step is in float32 (under NumPy 1).
+    The package rounds to float16 too, and then continues in float32 (under NumPy 1).
     """
     mel = mel_power(signal, N_FFT, HOP, mel_filters(SAMPLERATE, N_FFT, N_BANDS))
     with np.errstate(over="ignore"):
@@ -51,7 +51,7 @@ def patches(audio: np.ndarray, samplerate: int) -> np.ndarray:
 
 
 def pretrained_weights() -> Weights:
-    """The variables of MTT_musicnn inside the installed package."""
+    """Read the variables of MTT_musicnn from the installed package."""
     package = find_spec("musicnn")
     if package is None:
         raise InputError("package musicnn: not installed here; run in envs/musicnn.yaml")
@@ -65,10 +65,9 @@ def pretrained_weights() -> Weights:
 
 
 def untrained_weights(seed: int) -> Weights:
-    """The package's initialisation, its normalisations' statistics from 64 pink-noise clips.
+    """Initialise as the package does, with normalisation statistics of 64 pink-noise clips.
 
-    In float64 from the noise on: rounding differs between machines, and the weights' hash is part
-    of what a store is known by.
+    In float64: rounding in float32 differs between machines, and stores have the weights' hash.
     """
     random = np.random.default_rng(seed)
     weights = initial_weights(random)
@@ -94,7 +93,7 @@ def read_weights(path: str | os.PathLike) -> Weights:
         ) from None
     if len(weights) != N_VARIABLES:
         raise InputError(
-            f"{path}: holds {len(weights)} variables, MusiCNN has {N_VARIABLES}: "
+            f"{path}: has {len(weights)} variables, expected {N_VARIABLES} of MusiCNN: "
             "delete it and run again"
         )
     return weights
@@ -118,7 +117,7 @@ class MusiCNN:
 
 
 class UpstreamMusiCNN(MusiCNN):
-    """The package's graph, restored by ourselves: its own code would go on with random weights."""
+    """The package's graph. The package's own loading could leave random weights unnoticed."""
 
     def __init__(self, weights: Weights, layer: str, threads: int) -> None:
         import tensorflow as tf

@@ -39,14 +39,14 @@ EPSILON = 1e-3  # of TensorFlow's batch normalisation
 Weights = dict[str, np.ndarray]
 
 
-def numbered(layer: str, index: int) -> str:
+def name_layer(layer: str, index: int) -> str:
     """The package's name of its layer number `index` of a kind."""
     return f"{layer}_{index}" if index else layer
 
 
 def affine(weights: Weights, index: int, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset that batch normalisation `index` applies."""
-    name = numbered("batch_normalization", index)
+    name = name_layer("batch_normalization", index)
     gamma, beta, mean, variance = (
         weights[f"{name}/{key}"].astype(np.float64)
         for key in ("gamma", "beta", "moving_mean", "moving_variance")
@@ -161,7 +161,7 @@ class TemporalConv:
 
 def midend_kernel(weights: Weights, index: int, dtype: type = np.float32) -> np.ndarray:
     """Kernel of a mid-end convolution as (channels, 7 * 64)."""
-    kernel = weights[f"{numbered('conv2d', index)}/kernel"][:, :, 0]
+    kernel = weights[f"{name_layer('conv2d', index)}/kernel"][:, :, 0]
     return kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1).astype(dtype)
 
 
@@ -179,10 +179,10 @@ class FrontConv:
     """One of the five convolutions in front, and its maximum over bands."""
 
     def __init__(self, weights: Weights, index: int, dtype: type = np.float32) -> None:
-        kernel = weights[f"{numbered('conv2d', index)}/kernel"][:, :, 0].astype(np.float64)
-        gamma = weights[f"{numbered('batch_normalization', index + 1)}/gamma"]
+        kernel = weights[f"{name_layer('conv2d', index)}/kernel"][:, :, 0].astype(np.float64)
+        gamma = weights[f"{name_layer('batch_normalization', index + 1)}/gamma"]
         self.sign = np.where(gamma < 0, -1, 1).astype(dtype)
-        self.bias = weights[f"{numbered('conv2d', index)}/bias"].astype(dtype)
+        self.bias = weights[f"{name_layer('conv2d', index)}/bias"].astype(dtype)
         self.timbral = index in TIMBRAL
         signed = kernel * self.sign
         self.conv = (
@@ -210,7 +210,7 @@ class Network:
         self.midend = [
             (
                 midend_kernel(weights, index),
-                weights[f"{numbered('conv2d', index)}/bias"],
+                weights[f"{name_layer('conv2d', index)}/bias"],
                 *affine(weights, index + 1),
             )
             for index in MIDEND
@@ -259,7 +259,7 @@ def initial_weights(random: np.random.Generator) -> Weights:
     Kernels are Glorot uniform, biases and offsets 0, scales 1: the defaults of TensorFlow's layers.
     """
     weights = {}
-    layers = [(numbered("conv2d", index), shape) for index, shape in enumerate(KERNELS)]
+    layers = [(name_layer("conv2d", index), shape) for index, shape in enumerate(KERNELS)]
     layers += [("dense", (2 * N_FEATURES, N_UNITS)), ("dense_1", (N_UNITS, N_TAGS))]
     for name, shape in layers:
         field = int(np.prod(shape[:-2]))
@@ -268,7 +268,7 @@ def initial_weights(random: np.random.Generator) -> Weights:
         weights[f"{name}/bias"] = np.zeros(shape[-1], np.float32)
     widths = [1, *(shape[-1] for shape in KERNELS), 2 * N_FEATURES, N_UNITS]
     for index, width in enumerate(widths):
-        name = numbered("batch_normalization", index)
+        name = name_layer("batch_normalization", index)
         weights[f"{name}/gamma"] = np.ones(width, np.float32)
         weights[f"{name}/beta"] = np.zeros(width, np.float32)
     return weights
@@ -291,7 +291,7 @@ class Moments:
         """Make them the statistics of normalisation `index`; its scale and offset, float64."""
         mean = self.sum / self.number
         variance = self.squares / self.number - mean**2
-        name = numbered("batch_normalization", index)
+        name = name_layer("batch_normalization", index)
         # Rounded, as a mean that is zero but for rounding would differ from machine to machine.
         weights[f"{name}/moving_mean"] = np.round(mean, 7).astype(np.float32)
         weights[f"{name}/moving_variance"] = variance.astype(np.float32)
@@ -304,7 +304,7 @@ def calibrate(weights: Weights, patches: Sequence[np.ndarray]) -> None:
     For `initial_weights` (scales 1, biases 0). In float64, whatever the patches are in.
     """
 
-    def normalised(index: int, values: list[np.ndarray]) -> list[np.ndarray]:
+    def normalise(index: int, values: list[np.ndarray]) -> list[np.ndarray]:
         moments = Moments()
         for value in values:
             moments.add(value)
@@ -312,7 +312,7 @@ def calibrate(weights: Weights, patches: Sequence[np.ndarray]) -> None:
         return [value * scale + offset for value in values]
 
     whole = [patch.astype(np.float64)[..., None] for patch in patches]
-    whole = [patch[..., 0] for patch in normalised(0, whole)]
+    whole = [patch[..., 0] for patch in normalise(0, whole)]
     spectra = [timbral_input(patch) for patch in whole]
     front = []
     for index in TIMBRAL + TEMPORAL:
@@ -331,13 +331,13 @@ def calibrate(weights: Weights, patches: Sequence[np.ndarray]) -> None:
     for index in MIDEND:
         kernel = midend_kernel(weights, index, np.float64)
         active = [np.maximum(midend_conv(value, kernel), 0) for value in before]
-        outputs = normalised(index + 1, active)
+        outputs = normalise(index + 1, active)
         before = residual = [a + b for a, b in zip(outputs, residual, strict=True)]
         features.append(before)
     pooled = []
     for parts in zip(*features, strict=True):
         joined = np.concatenate(parts, axis=1)
         pooled.append(np.stack([joined.max(axis=0), joined.mean(axis=0)], axis=1).ravel())
-    pooled = normalised(9, pooled)
+    pooled = normalise(9, pooled)
     dense = weights["dense/kernel"].astype(np.float64)
-    normalised(10, [np.maximum(value @ dense, 0) for value in pooled])
+    normalise(10, [np.maximum(value @ dense, 0) for value in pooled])

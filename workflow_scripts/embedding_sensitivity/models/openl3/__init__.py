@@ -1,17 +1,17 @@
 """OpenL3 (Cramer et al., 2019), its audio network mel128, music, 512, of the package openl3 0.4.2.
 
-A clip is mixed to one channel, resampled to 48 kHz and cut, as the package cuts it, into windows of
-one second every 0.1 s, half a second of silence before it and at its end as much as completes the
-last window: 26 windows for 3 s, one for a clip of half a second or none at all. The embedding is
+As in the package, a clip is mixed to one channel, resampled to 48 kHz and cut into windows of one
+second every 0.1 s. Silence is added: half a second before the clip, and after it as much as
+completes the last window. So 3 s give 26 windows, half a second or less gives one. The embedding is
 the mean over windows.
 
-Backend ``torch`` is `network.py`, on a GPU where there is one; ``upstream`` is the package's
-own TensorFlow graph behind the package's own resampler. They differ, and must: the network looks
-160 dB down, where every resampler and every float32 spectrum shows its rounding. Of one spectrogram
-both make the same embedding, to 1e-6 of its norm. From audio on, the package is 1e-4 from its own
-front end in exact arithmetic (1e-5 to 3e-4 with normalisations as they are initialised; 4e-4 to
-3e-3 with the untrained control's, clip from clip being 1e-1): no other implementation can come
-nearer to it. ``torch``, whose front end is in float64, is 1e-6 to 7e-5 from exact.
+Backend ``torch`` is `network.py`; ``upstream`` is the package's own TensorFlow graph and resampler.
+Both give the same embedding of a spectrogram, to 1e-6 of its norm. Their embeddings of audio differ
+because the network uses 160 dB of dynamic range, in which the rounding of every resampler and
+float32 spectrum shows. Relative to exact arithmetic, the package is off by 1e-4 (1e-5 to 3e-4 with
+initial normalisations; 4e-4 to 3e-3 with the untrained control's, where clips differ by 1e-1), so
+no other implementation can be closer to it. ``torch``, whose front end is in float64, is off by
+1e-6 to 7e-5.
 """
 
 from embedding_sensitivity.files.declarations import later
@@ -28,7 +28,7 @@ MODEL = Model(
         "upstream": Backend("tensorflow", UPSTREAM),
     },
     files=(
-        # Where openl3's own setup.py gets it. The hash is of the packed file.
+        # As in openl3's setup.py. The hash is of the compressed file.
         File(
             file_name="openl3_audio_mel128_music-v0_4_0.h5.gz",
             url="https://github.com/marl/openl3/raw/models/openl3_audio_mel128_music-v0_4_0.h5.gz",

@@ -1,4 +1,4 @@
-"""What OpenL3's front end and network are made with, as in its package."""
+"""Constants of OpenL3's front end and network, from its package."""
 
 SAMPLERATE = 48000
 WINDOW = SAMPLERATE
@@ -7,10 +7,10 @@ N_FFT = 2048
 HOP = 242
 N_BANDS = 128
 N_FRAMES = 199
-LEAST = 1e-10
+MIN_POWER = 1e-10
 RANGE_DB = 80.0
 DIMENSION = 512
 EPSILON = 1e-3
-# In and out of each convolution; every second one ends a block.
+# Channels in and out of each convolution; every second one ends a block.
 CHANNELS = (1, 64, 64, 128, 128, 256, 256, 512, 512)
 N_BLOCKS = 4

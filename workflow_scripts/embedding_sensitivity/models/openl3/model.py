@@ -16,7 +16,7 @@ from embedding_sensitivity.models.openl3.constants import (
     DIMENSION,
     EPSILON,
     HOP,
-    LEAST,
+    MIN_POWER,
     N_BANDS,
     N_FFT,
     N_FRAMES,
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS_FILE = "openl3_audio_mel128_music-v0_4_0.h5"
-# Windows that TensorFlow computes at once, the default of the package's own functions.
+# Windows that TensorFlow computes at once: the package's default.
 N_AT_ONCE = 32
 
 
-def padded(signal: np.ndarray) -> np.ndarray:
-    """A signal at 48 kHz, (n,), with the silence that its windows cover: float32."""
+def pad_signal(signal: np.ndarray) -> np.ndarray:
+    """Add the silence that windows cover to a signal at 48 kHz, (n,): float32."""
     n_samples = WINDOW // 2 + len(signal)
     n_hops = -(-max(0, n_samples - WINDOW) // WINDOW_HOP)
     end = WINDOW + n_hops * WINDOW_HOP - n_samples
@@ -47,13 +47,13 @@ def padded(signal: np.ndarray) -> np.ndarray:
 
 
 def _mono(audio: np.ndarray) -> np.ndarray:
-    """The mean of the channels of (frames, channels): float64, in which the package resamples."""
+    """Return the mean of channels of (frames, channels): float64, as in the package."""
     return np.ascontiguousarray(audio.T, dtype=np.float64).mean(axis=0)
 
 
 def prepare(audio: np.ndarray, samplerate: int) -> np.ndarray:
     """Resample (frames, channels) float32 by `kaiser_best` and pad it: float32 at 48 kHz."""
-    return padded(kaiser_best.resample(_mono(audio), samplerate, SAMPLERATE))
+    return pad_signal(kaiser_best.resample(_mono(audio), samplerate, SAMPLERATE))
 
 
 def prepare_upstream(audio: np.ndarray, samplerate: int) -> np.ndarray:
@@ -61,37 +61,37 @@ def prepare_upstream(audio: np.ndarray, samplerate: int) -> np.ndarray:
     import resampy
 
     signal = _mono(audio)
-    # Of less than one sample, on which it fails, nothing is left.
+    # resampy fails if the result has less than one sample.
     if samplerate != SAMPLERATE and len(signal) * SAMPLERATE < samplerate:
         signal = np.zeros(0)
     elif samplerate != SAMPLERATE:
         signal = resampy.resample(signal, samplerate, SAMPLERATE, filter="kaiser_best")
-    return padded(signal)
+    return pad_signal(signal)
 
 
 def windows(prepared: np.ndarray) -> np.ndarray:
-    """A view of the windows of what `prepare` returns: (n, 48000)."""
+    """Return a view of the windows of prepared audio: (n, 48000)."""
     return np.lib.stride_tricks.sliding_window_view(prepared, WINDOW)[::WINDOW_HOP]
 
 
 def log_mel(window: np.ndarray) -> np.ndarray:
-    """The network's input, (128, 199) float64, of one window, in float64 throughout.
+    """Return the network's input for one window, (128, 199) float64, computed in float64.
 
-    Magnitudes of a short-time Fourier transform under a periodic Hann window, the first frame
-    beginning with the window and silence after its end, in Slaney's mel bands, 0 Hz to Nyquist;
-    in decibels below the window's maximum as if they were powers, as the package has it.
+    A short-time Fourier transform (periodic Hann; the first frame starts with the window, silence
+    follows it) gives magnitudes in Slaney's mel bands, 0 Hz to Nyquist. As in the package, they are
+    converted to decibels below the window's maximum as if they were powers.
     """
     n_samples = (N_FRAMES - 1) * HOP + N_FFT
     signal = np.pad(window.astype(np.float64), (0, n_samples - WINDOW))
     frames = np.lib.stride_tricks.sliding_window_view(signal, N_FFT)[::HOP]
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
     filters = mel_filters(SAMPLERATE, N_FFT, N_BANDS).astype(np.float64)
-    decibels = 10 * np.log10(np.maximum(filters @ np.abs(np.fft.rfft(frames * taper)).T, LEAST))
+    decibels = 10 * np.log10(np.maximum(filters @ np.abs(np.fft.rfft(frames * taper)).T, MIN_POWER))
     return np.maximum(decibels - decibels.max(), -RANGE_DB)
 
 
 def _variables() -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name, within its layer, and shape of each variable in the network's order."""
+    """Yield name in its layer and shape of each variable, in the network's order."""
 
     def normalisation(n: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         for name in ("gamma", "beta", "moving_mean", "moving_variance"):
@@ -104,15 +104,15 @@ def _variables() -> Iterator[tuple[str, tuple[int, ...]]]:
         yield from normalisation(n_out)
 
 
-# None follows the last convolution.
+# No normalisation follows the last convolution.
 VARIABLES = tuple(_variables())[:-4]
 
 
 def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
-    """The variables of a Keras weights file in the network's order, `VARIABLES`: float32 arrays.
+    """Read a Keras weights file: float32 arrays in the order of `VARIABLES`.
 
-    Raises `InputError` where it is missing, cut short, no HDF5 file, or another network's. Layers
-    go by their order, as Keras takes them: their names count up in the process that saved them.
+    Raises `InputError` if it is missing, truncated, not HDF5, or of another network. As in Keras,
+    the order of layers counts, not their names, which are numbered in the process that saved them.
     """
     import h5py
 
@@ -143,12 +143,12 @@ def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
 
 
 def _names(attribute: np.ndarray) -> list[str]:
-    """Names from an HDF5 attribute, as bytes or text, as the version that wrote it had them."""
+    """Return names from an HDF5 attribute: bytes or text, depending on the version of Keras."""
     return [name.decode() if isinstance(name, bytes) else name for name in attribute]
 
 
 def _not_weights(path: str | os.PathLike) -> str:
-    """What a file is that HDF5 can't open."""
+    """Describe a file that HDF5 cannot open."""
     try:
         with open(path, "rb") as file:
             start = file.read(512).lstrip().lower()
@@ -157,33 +157,33 @@ def _not_weights(path: str | os.PathLike) -> str:
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "is a web page, not weights"
     if start.startswith(b"\x1f\x8b"):
-        return "is compressed still, which gunzip undoes"
-    return "is not readable as HDF5, cut short or damaged"
+        return "is still compressed: unpack it with gunzip"
+    return "is truncated or corrupt HDF5"
 
 
 def _convolve(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolution of (height, width, in) with (3, 3, in, out), zeros around it."""
+    """Convolve (height, width, in) with (3, 3, in, out), zero-padded."""
     height, width, _ = x.shape
     around = np.pad(x, ((1, 1), (1, 1), (0, 0)))
     return sum(around[i : i + height, j : j + width] @ kernel[i, j] for i, j in np.ndindex(3, 3))
 
 
 def _pool(x: np.ndarray) -> np.ndarray:
-    """Maxima of (height, width, n) over squares of two by two; a last odd row or column is lost."""
+    """Return maxima of (height, width, n) over 2 x 2 squares; drop a last odd row or column."""
     height, width = x.shape[0] // 2, x.shape[1] // 2
     return x[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max(axis=(1, 3))
 
 
 def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> None:
-    """Give each normalisation the statistics of its input in a pass of all at once.
+    """Set each normalisation's statistics to those of its input over all `spectrograms`.
 
-    In float64, so that what is rounded to the file's float32 is the same on every machine; and not
-    in TensorFlow, whose double precision isn't the same on all: its results moved by 1e-7.
+    In float64, so that the rounded float32 is the same on every machine; not in TensorFlow, whose
+    float64 results differ between machines by 1e-7.
 
     Parameters
     ----------
     weights : in the order of `VARIABLES`; means and variances are replaced
-    spectrograms : the network's input after its front end, (128, 199) float64 each
+    spectrograms : from `log_mel`, (128, 199) float64 each
     """
     rows = [spectrogram[..., None] for spectrogram in spectrograms]
     for layer in range(len(CHANNELS) - 1):
@@ -192,7 +192,7 @@ def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> 
         variance = np.mean([((row - mean) ** 2).mean(axis=(0, 1)) for row in rows], axis=0)
         weights[6 * layer + 2], weights[6 * layer + 3] = mean, variance
         if layer == len(CHANNELS) - 2:
-            break  # nothing is normalised after it
+            break  # no normalisation follows
         scale = gamma / np.sqrt(variance + EPSILON)
         # In place: 64 clips are 0.8 GB after the first convolution.
         for index, row in enumerate(rows):
@@ -203,14 +203,14 @@ def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> 
 
 
 def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
-    """Write the package's initialisation, seeded, as Keras weights in the published ones' layout.
+    """Write the package's seeded initialisation as Keras weights, in the published layout.
 
-    Its normalisations' statistics are those of 64 clips of pink noise of one window's length.
+    The normalisations' statistics are from 64 clips of pink noise, one window long.
     """
     import tensorflow as tf
     from openl3.models import AUDIO_MODELS
 
-    # Layers' names, which go into the file, count up from here.
+    # The numbers in layers' names, which are stored, start here.
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
     network = AUDIO_MODELS["mel128"](include_frontend=True)
@@ -228,7 +228,7 @@ class OpenL3(TorchModel):
 
     prepare = staticmethod(prepare)
     batch_size = 1
-    # Its share in what eight clips take, more than which are never computed at once.
+    # Measured for eight clips; more are never computed at once.
     clip_bytes = 256 * 2**20
 
     def __init__(self, setup: Setup) -> None:
@@ -239,18 +239,18 @@ class OpenL3(TorchModel):
         if self.device.type == "cpu":
             import torch
 
-            # A third faster there. A GPU's fastest convolutions in float32 want channels first.
+            # A third faster. On a GPU, float32 convolutions are fastest with channels first.
             self.network.to(memory_format=torch.channels_last)
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Mean over windows of each clip, (n, frames) float32, all of one length: (n, 512)."""
+        """Average over windows of each clip; clips, (n, frames), have one length: (n, 512)."""
         n_clips = len(batch)
         cut = batch.unfold(-1, WINDOW, WINDOW_HOP).reshape(-1, WINDOW)
         return self.network(cut).view(n_clips, -1, DIMENSION).mean(dim=1)
 
 
 class UpstreamOpenL3:
-    """The package's own model and resampler; on the CPU."""
+    """The package's own model and resampler, on the CPU."""
 
     prepare = staticmethod(prepare_upstream)
     batch_size = 1
@@ -260,7 +260,7 @@ class UpstreamOpenL3:
         import tensorflow as tf
         from openl3.models import load_audio_embedding_model_from_path
 
-        with suppress(RuntimeError):  # once it has computed, it keeps the threads it has
+        with suppress(RuntimeError):  # after its first computation, threads cannot be changed
             tf.config.threading.set_intra_op_parallelism_threads(setup.threads)
             tf.config.threading.set_inter_op_parallelism_threads(setup.threads)
         self.weights_sha256 = sha256_of(setup.weights)
@@ -268,7 +268,7 @@ class UpstreamOpenL3:
         self._embed_windows = tf.function(model, reduce_retracing=True)
 
     def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Mean over each clip's windows: (n, 512) float32."""
+        """Average over each clip's windows: (n, 512) float32."""
         return {"embedding": np.stack([self._embed_clip(clip) for clip in prepared])}
 
     def _embed_clip(self, clip: np.ndarray) -> np.ndarray:
@@ -279,7 +279,7 @@ class UpstreamOpenL3:
 
 
 def load(setup: Setup) -> OpenL3 | UpstreamOpenL3:
-    """Load the backend that the options name, from its weights' file."""
+    """Load the backend that the options name."""
     if setup.weights is None:
         raise InputError(
             f"weights: OpenL3 has none inside its package: name {WEIGHTS_FILE}, or for the "

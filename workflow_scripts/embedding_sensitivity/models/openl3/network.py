@@ -1,9 +1,9 @@
 """OpenL3's audio network, mel128 with 512 outputs, in PyTorch: front end and CNN.
 
-Written after the package's description of it in Keras, `openl3.models`. A window of one second
-becomes a mel spectrogram in decibels below its maximum, which passes through four blocks of two
-3x3 convolutions, batch-normalised and rectified, with max pooling between blocks; what is left of
-time and frequency after the last convolution is pooled to its maximum.
+Follows the package's Keras code, `openl3.models`. A window of one second becomes a mel spectrogram
+in decibels below its maximum. Four blocks follow, each of two 3x3 convolutions with batch
+normalisation and ReLU, with max pooling between blocks. The last convolution's output is reduced to
+its maximum over time and frequency.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from embedding_sensitivity.models.openl3.constants import (
     EPSILON,
     HOP,
-    LEAST,
+    MIN_POWER,
     N_BANDS,
     N_BLOCKS,
     N_FFT,
@@ -26,9 +26,9 @@ from embedding_sensitivity.models.openl3.constants import (
 )
 from embedding_sensitivity.models.shared.frontend import mel_filters
 
-# Windows that the front end and the first block take at once: on a CPU as many as leave a layer's
-# 6.5 MB a window in the cache, on a GPU those of one clip of 3 s. Each block makes half the values
-# of the one before it, and takes twice the windows.
+# Windows that the front end and the first block compute at once: on a CPU so few that a layer's
+# 6.5 MB stay in the cache, on a GPU those of a clip of 3 s. Each further block has half the values
+# and takes twice as many windows.
 N_AT_ONCE = {"cpu": 1, "cuda": 26}
 
 
@@ -49,12 +49,12 @@ class LogMel(torch.nn.Module):
         n_samples = (N_FRAMES - 1) * HOP + N_FFT
         padded = F.pad(windows.double(), (0, n_samples - SAMPLERATE))
         spectra = torch.fft.rfft(padded.unfold(-1, N_FFT, HOP) * self.taper).abs()
-        decibels = 10 * (spectra @ self.filters).clamp(min=LEAST).log10()
+        decibels = 10 * (spectra @ self.filters).clamp(min=MIN_POWER).log10()
         below = decibels - decibels.amax(dim=(1, 2), keepdim=True)
         return below.clamp(min=-RANGE_DB).mT.float()
 
 
-def _folded(weights: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _fold(weights: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Kernel (out, in, 3, 3) and bias of each convolution with the normalisation that follows it.
 
     `weights` are `openl3.read_weights`' but the first normalisation's; folded in float64.
@@ -82,7 +82,7 @@ class Network(torch.nn.Module):
         self._scale = float(gamma[0] / np.sqrt(variance[0] + EPSILON))
         self._offset = float(beta[0] - mean[0] * self._scale)
         layers = []
-        for kernel, bias in _folded(weights[4:]):
+        for kernel, bias in _fold(weights[4:]):
             layer = torch.nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
             layer.weight.data = torch.from_numpy(kernel)
             layer.bias.data = torch.from_numpy(bias)

@@ -1,13 +1,13 @@
 """PANNs (Kong et al., 2020): CNN14 of the package panns-inference 0.1.1, 2048 values a clip.
 
-A clip is mixed to one channel and resampled to 32 kHz, as ``librosa.load(path, sr=32000)`` does it
-for the package's ``AudioTagging.inference``, and goes through the network whole, whatever its
-length: the embedding has the mean and the maximum over time in it. A clip shorter than 31 hops
-(0.31 s), of which the network's pooling leaves nothing, is followed by silence up to them.
+A clip is mixed to one channel and resampled to 32 kHz, like ``librosa.load(path, sr=32000)`` before
+the package's ``AudioTagging.inference``. The network takes whole clips of any length: its embedding
+combines mean and maximum over time. Silence extends a clip to at least 31 hops (0.31 s), since
+pooling leaves nothing of a shorter one.
 
-The network is the package's own class. The package itself is never imported: it would run wget for
-a list of labels into the home folder, and its ``AudioTagging`` overwrites a checkpoint that is
-missing or small.
+The network is the package's own class. The package itself is never imported: it would download a
+list of labels to the home folder by wget, and its ``AudioTagging`` overwrites a missing or small
+checkpoint.
 """
 
 from embedding_sensitivity.files.declarations import later

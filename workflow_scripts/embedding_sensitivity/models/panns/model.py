@@ -10,7 +10,7 @@ import numpy as np
 from embedding_sensitivity.files.atomic import sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
-from embedding_sensitivity.models.shared.cnn14 import HOP, SHORTEST, speed_up
+from embedding_sensitivity.models.shared.cnn14 import HOP, MIN_SAMPLES, speed_up
 from embedding_sensitivity.models.shared.frontend import mono_at
 from embedding_sensitivity.models.shared.torch_model import (
     TorchModel,
@@ -31,14 +31,14 @@ N_CLASSES = 527
 
 
 def prepare(audio: np.ndarray, samplerate: int) -> np.ndarray:
-    """Make of (frames, channels) float32 the network's input, (frames at 32 kHz,) float32."""
+    """Convert (frames, channels) float32 to the network's input, (frames at 32 kHz,) float32."""
     signal = mono_at(audio, samplerate, SAMPLERATE)
-    return np.pad(signal, (0, max(0, SHORTEST - len(signal))))
+    return np.pad(signal, (0, max(0, MIN_SAMPLES - len(signal))))
 
 
 def network() -> "torch.nn.Module":
-    """CNN14 as ``AudioTagging`` builds it."""
-    # The package draws spectrograms elsewhere, and imports what draws them everywhere.
+    """Build CNN14 as ``AudioTagging`` does."""
+    # The package's module imports matplotlib but does not need it here.
     unused = ModuleType("matplotlib"), ModuleType("matplotlib.pyplot")
     models = import_bare("panns_inference.models", *unused)
     return models.Cnn14(SAMPLERATE, 1024, HOP, 64, 50, 14000, N_CLASSES)
@@ -70,7 +70,7 @@ def load(setup: Setup) -> PANNs:
 
 
 def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
-    """Write an untrained CNN14 as the package's checkpoints are."""
+    """Write an untrained CNN14 in the layout of the package's checkpoints."""
     cnn14 = initial_network(network, seed)
     calibrate(cnn14, cnn14, SAMPLERATE, seed)
     write_checkpoint(path, {"model": cnn14.float().state_dict()})

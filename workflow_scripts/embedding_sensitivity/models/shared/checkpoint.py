@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints read without TensorFlow, whose import costs a job 4 to 5 s.
+"""Read TensorFlow checkpoints without TensorFlow, whose import takes 4 to 5 s.
 
 A checkpoint of the V2 format is an index (a sorted string table as in LevelDB, its values the
 protocol buffers ``BundleEntryProto``) and a data file holding the arrays' bytes end to end.
@@ -20,8 +20,8 @@ FLOAT32 = 1  # DT_FLOAT
 def read_checkpoint(prefix: str | Path) -> dict[str, np.ndarray]:
     """Read the float32 variables of the checkpoint ``<prefix>.index`` and ``.data-00000-of-00001``.
 
-    Optimiser slots (Adam's) and its scalars are left out. Raises `InputError` for a file that is
-    missing, cut short or of another format.
+    Adam's variables and scalars are left out. Raises `InputError` for a file that is missing,
+    truncated or in another format.
     """
     index_path, data_path = Path(f"{prefix}.index"), Path(f"{prefix}.data-00000-of-00001")
     try:
@@ -45,11 +45,11 @@ def read_checkpoint(prefix: str | Path) -> dict[str, np.ndarray]:
 
 
 def _entries(table: bytes) -> dict[str, dict]:
-    """Name to dtype, shape, offset and size of every array."""
+    """Return dtype, shape, offset and size of every array, by name."""
     if len(table) < 48 or struct.unpack("<Q", table[-8:])[0] != MAGIC:
         raise ValueError("no table footer at its end")
     position = 0
-    for _ in range(2):  # the handle of the meta-index block, of no use here
+    for _ in range(2):  # skip the handle of the meta-index block
         _, position = _varint(table[-48:], position)
     entries = {}
     for _, handle in _block(table, *_handle(table[-48:], position)):
@@ -60,7 +60,7 @@ def _entries(table: bytes) -> dict[str, dict]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A base-128 integer and the position after it."""
+    """Read a base-128 integer; return it and the position after it."""
     value = shift = 0
     while True:
         byte = data[position]
@@ -71,13 +71,13 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _handle(data: bytes, position: int) -> tuple[int, int]:
-    """A block's offset and size."""
+    """Read a block's offset and size."""
     offset, position = _varint(data, position)
     return offset, _varint(data, position)[0]
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key repeats only what differs from the one before."""
+    """Yield keys and values of a block; each key is stored as its difference from the last."""
     if table[offset + size] != 0:
         raise ValueError("its blocks are compressed")
     block = table[offset : offset + size]
@@ -94,7 +94,7 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Field numbers and values of a protocol buffer."""
+    """Yield field numbers and values of a protocol buffer."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)

@@ -1,4 +1,4 @@
-"""CNN14, the network of PANNs and of CLAP 2022, made faster; its class stays its package's."""
+"""Speed up CNN14, the network of PANNs and CLAP 2022."""
 
 from typing import TYPE_CHECKING
 
@@ -6,16 +6,16 @@ if TYPE_CHECKING:
     import torch
 
 HOP = 320
-# Five poolings by two leave one frame of 32, which are 31 hops apart.
-SHORTEST = 31 * HOP
+# Five poolings by two need 32 frames, which span 31 hops.
+MIN_SAMPLES = 31 * HOP
 
 
 def speed_up(cnn14: "torch.nn.Module", device: str) -> None:
     """Change a CNN14 in evaluation mode, in place, to compute the same in half the time.
 
-    Batch normalisations of its blocks are folded into the convolutions before them (5e-7 relative
-    difference). On a CPU the blocks run in oneDNN's own layout, into which it would else bring
-    each convolution's weights at every call, 150 MB for the last.
+    Batch normalisations are folded into the convolutions before them (5e-7 relative difference). On
+    a CPU, weights are stored in oneDNN's layout; otherwise it converts them at every call, 150 MB
+    for the last convolution.
     """
     from torch.nn import Identity
     from torch.nn.utils.fusion import fuse_conv_bn_eval

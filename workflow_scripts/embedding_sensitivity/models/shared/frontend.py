@@ -1,4 +1,4 @@
-"""What models do to audio before their network, as librosa does it and without its import."""
+"""Resampling and mel spectrograms as in librosa, without importing it."""
 
 from functools import lru_cache
 
@@ -6,8 +6,7 @@ import numpy as np
 import scipy.fft
 import soxr
 
-# Samples in the frames that are transformed together: their spectra then stay in the second-level
-# cache, and a clip's frames don't need several MB of fresh memory.
+# Samples in frames that are transformed together, so that spectra stay in the second-level cache.
 BLOCK_SAMPLES = 2**16
 
 
@@ -30,7 +29,7 @@ def mono_at(audio: np.ndarray, samplerate: int, target: int) -> np.ndarray:
 
 
 def mel_power(signal: np.ndarray, n_fft: int, hop: int, filters: np.ndarray) -> np.ndarray:
-    """Mel power spectrogram, (1 + len(signal) // hop, n_mels), of a 1-D signal, in its precision.
+    """Return a mel power spectrogram, (1 + len(signal) // hop, n_mels), in the signal's precision.
 
     Frames are centred on multiples of `hop` over zero padding, the window a periodic Hann, as
     ``librosa.feature.melspectrogram`` has them; the transform is in float64 and then rounded.
@@ -52,13 +51,13 @@ def mel_power(signal: np.ndarray, n_fft: int, hop: int, filters: np.ndarray) -> 
 
 @lru_cache
 def hann(n_fft: int) -> np.ndarray:
-    """The periodic Hann window, (n_fft,) float64."""
+    """Return the periodic Hann window, (n_fft,) float64."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
 @lru_cache
 def mel_filters(samplerate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """Triangles of unit area on Slaney's mel scale, 0 Hz to Nyquist: (n_mels, 1 + n_fft // 2).
+    """Return triangles of unit area on Slaney's mel scale up to Nyquist: (n_mels, 1 + n_fft // 2).
 
     The scale is linear below 1000 Hz (200/3 Hz a mel) and logarithmic above (27 mels to 6400 Hz).
     Source: M. Slaney, Auditory Toolbox, 1998; librosa's default filterbank.

@@ -1,16 +1,16 @@
-"""What the untrained controls share: their calibrating noise and the hash they are known by."""
+"""Shared code of untrained controls: noise for calibration, and a hash of weights."""
 
 import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 
-# Clips over which batch normalisation's statistics are taken, once.
+# Clips for the statistics of batch normalisations.
 N_PINK_CLIPS = 64
 
 
 def pink_noise(random: np.random.Generator, samplerate: int, duration_s: float = 3.0) -> np.ndarray:
-    """Noise with power in proportion to 1 / frequency and peak 1: (frames,) float64."""
+    """Make noise with power proportional to 1 / frequency and peak 1: (frames,) float64."""
     n_samples = round(duration_s * samplerate)
     spectrum = np.fft.rfft(random.standard_normal(n_samples))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
@@ -20,7 +20,7 @@ def pink_noise(random: np.random.Generator, samplerate: int, duration_s: float =
 
 
 def variables_sha256(variables: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, shapes and float32 bytes, in name order."""
+    """Return the SHA-256 of names, shapes and float32 bytes, in name order."""
     digest = hashlib.sha256()
     for name in sorted(variables):
         digest.update(f"{name} {list(variables[name].shape)}\n".encode())

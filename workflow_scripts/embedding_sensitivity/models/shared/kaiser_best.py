@@ -1,9 +1,9 @@
-"""Resampling as resampy 0.2.2 does it with its filter ``kaiser_best``, in polyphase form.
+"""Resample as resampy 0.2.2 does with its filter ``kaiser_best``, in polyphase form.
 
-resampy interpolates its filter anew for every output sample; at a rational ratio of rates the same
-few phases come back, so here each is made once: 44.1 to 48 kHz takes a sixth of the time. Most
-rates come within 5e-8 of the signal's norm of resampy, which adds up its time step's rounding; see
-`polyphase_filter` for those above 48 kHz that do not.
+resampy interpolates its filter for every output sample. With a rational ratio of rates only a few
+phases occur; here each is computed once, which takes a sixth of the time for 44.1 to 48 kHz. For
+most rates the result is within 5e-8 of resampy's, relative to the norm. `polyphase_filter`
+describes the exceptions above 48 kHz.
 """
 
 from functools import lru_cache
@@ -20,7 +20,7 @@ ROLLOFF = 0.9475937167399596
 
 
 def half_filter() -> np.ndarray:
-    """The right half of the filter at full band, 512 points to a zero crossing: (32769,)."""
+    """Return the right half of the filter, with 512 points between zero crossings: (32769,)."""
     time = np.arange(N_ZEROS * N_PER_ZERO + 1) / N_PER_ZERO
     window = np.i0(BETA * np.sqrt(1 - (time / N_ZEROS) ** 2)) / np.i0(BETA)
     return window * ROLLOFF * np.sinc(ROLLOFF * time)
@@ -28,12 +28,12 @@ def half_filter() -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def polyphase_filter(up: int, down: int) -> np.ndarray:
-    """The filter at `up` points to an input sample, its centre in the middle: (2 n up + 1,).
+    """Return the filter with `up` points for each input sample, centred: (2 n up + 1,).
 
-    Interpolated linearly as in resampy; and as there, where the band has to become narrower, the
-    table's step from one input sample to the next is cut to whole points. Where that cuts much, as
-    for 88.2 to 48 kHz, a sample's weight jumps as it passes an output sample, resampy's rounding
-    decides which side it is on, and the two differ by 1e-4.
+    As in resampy, it is interpolated linearly, and for a lower target rate the step between input
+    samples is truncated to whole points of the table. If that truncates much, as for 88.2 to
+    48 kHz, a sample's weight jumps where it passes an output sample. Rounding decides on which side
+    of the jump resampy is, so results can differ by 1e-4.
     """
     scale = min(1.0, up / down)
     table = half_filter() * scale
@@ -43,13 +43,13 @@ def polyphase_filter(up: int, down: int) -> np.ndarray:
     points = np.arange(len(table))
 
     def taps(fraction: np.ndarray) -> np.ndarray:
-        """Weights of n_taps input samples on one side, the nearest that far away: (up, n_taps)."""
+        """Return weights of samples on one side, the nearest `fraction` away: (up, n_taps)."""
         offset = fraction * scale * N_PER_ZERO
         position = offset[:, None] + step * np.arange(n_taps)
         used = np.arange(n_taps) < (len(table) - offset.astype(int)[:, None]) // step
         return np.where(used, np.interp(position, points, table, right=0.0), 0.0)
 
-    # On the left the nearest sample is 0 to 1 away, on the right what is left of 1.
+    # The distances to the nearest samples on the left and right add up to 1.
     left = taps(phase / up).T.ravel()
     right = taps(1 - phase / up)[::-1].T.ravel()
     return np.concatenate([right[::-1], left, [0.0]])
@@ -58,8 +58,8 @@ def polyphase_filter(up: int, down: int) -> np.ndarray:
 def resample(signal: np.ndarray, samplerate: int, target: int) -> np.ndarray:
     """Resample (n,) to (floor(n target / samplerate),) float64.
 
-    Any two whole rates: a filter takes 1 kB for each of the target / gcd(samplerate, target)
-    phases, or samplerate / target times that. At equal rates the signal is only converted.
+    The filter takes 1 kB for each of the target / gcd(samplerate, target) phases, or
+    samplerate / target times that. At equal rates only the type is converted.
     """
     from scipy.signal import upfirdn
 
@@ -73,7 +73,7 @@ def resample(signal: np.ndarray, samplerate: int, target: int) -> np.ndarray:
     common = gcd(samplerate, target)
     up, down = target // common, samplerate // common
     kernel = polyphase_filter(up, down)
-    # The output that is centred on the first sample has to be one of those kept.
+    # Zeros in front make the output centred on the first sample one that is kept.
     centre = len(kernel) // 2
     before = -centre % down
     kernel = np.concatenate([np.zeros(before), kernel])

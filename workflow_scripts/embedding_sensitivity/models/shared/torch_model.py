@@ -1,7 +1,6 @@
-"""What the models on PyTorch share: settings, batches, checkpoints, and untrained weights.
+"""Shared code of models on PyTorch: settings, batches, checkpoints, untrained weights.
 
-PyTorch is imported inside functions, so that a model's module, whose `prepare` runs in worker
-processes, is imported without it.
+Functions import PyTorch, so that worker processes, which run `prepare`, do not.
 """
 
 import importlib
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def configure(device: str, threads: int) -> "torch.device":
-    """Set PyTorch up for float32 arithmetic that repeats; return the device.
+    """Configure PyTorch for reproducible float32 arithmetic; return the device.
 
-    Tensor-float-32, which keeps 10 bits of the mantissa, is off for products and convolutions, and
-    cuDNN neither times algorithms to choose one nor takes one whose sums come in changing order.
+    TF32, with only 10 bits of mantissa, is off for products and convolutions; cuDNN neither times
+    algorithms to choose one, nor uses one whose order of summation changes.
     """
-    # Read when CUDA starts: with it cuBLAS, too, sums in one order.
+    # Read when CUDA starts: makes cuBLAS sum in a fixed order.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
@@ -59,9 +58,9 @@ class TorchModel:
 
     A subclass has `prepare`, `batch_size`, `forward`, and
 
-    clip_bytes : memory that one clip of 3 s more in a batch takes on a GPU, roughly: twice what its
-        activations do by PyTorch's profiler, for what cuDNN works in. `torch.cuda.OutOfMemoryError`
-        leaves `embed` as it is
+    clip_bytes : approximate GPU memory of each clip of 3 s in a batch: twice its activations by
+        PyTorch's profiler, since cuDNN needs memory too. `embed` does not handle
+        `torch.cuda.OutOfMemoryError`
     """
 
     prepare: Callable[[np.ndarray, int], np.ndarray]
@@ -78,7 +77,7 @@ class TorchModel:
         raise NotImplementedError
 
     def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Embed a batch, its clips of one shape together: (n, d) float32."""
+        """Embed a batch, clips of the same shape together: (n, d) float32."""
         import torch
 
         rows = [None] * len(prepared)
@@ -95,10 +94,10 @@ class TorchModel:
 
 
 def import_bare(name: str, *stand_ins: ModuleType) -> ModuleType:
-    """Import a package's module without its package's ``__init__``, which may do anything.
+    """Import a module of a package without running the package's ``__init__``.
 
-    `stand_ins` take the place of modules that it imports and that what is used of it doesn't need.
-    Neither they nor the package stay imported under their names.
+    `stand_ins` replace modules that it imports but does not need here. Neither they nor the package
+    stay in `sys.modules`.
     """
     package = name.partition(".")[0]
     spec = importlib.util.find_spec(package)
@@ -122,9 +121,9 @@ def import_bare(name: str, *stand_ins: ModuleType) -> ModuleType:
 
 
 def read_checkpoint(path: str | os.PathLike) -> Any:
-    """Read a file of `torch.save`, on the CPU, without running code that it may hold.
+    """Read a file of `torch.save` to the CPU, without running code in it.
 
-    Raises `InputError` where it is missing, not such a file, cut short, or would run code.
+    Raises `InputError` if it is missing, another kind of file, truncated, or has code to run.
     """
     import torch
 
@@ -133,7 +132,7 @@ def read_checkpoint(path: str | os.PathLike) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: put the published weights there") from None
-    except Exception as error:  # of a damaged pickle anything can come
+    except Exception as error:  # a damaged pickle can raise anything
         raise InputError(
             f"{path}: {_not_weights(path, error)}: delete it and run again, or put the published "
             "weights there"
@@ -141,13 +140,13 @@ def read_checkpoint(path: str | os.PathLike) -> Any:
 
 
 def array_types() -> list[Callable]:
-    """What NumPy arrays are unpickled with: old checkpoints hold some, the training's state."""
+    """Return types that unpickle NumPy arrays: old checkpoints have some, of the training."""
     made_by = np.core.multiarray._reconstruct, np.core.multiarray.scalar
     return [np.ndarray, np.dtype, *made_by, *{type(np.dtype(c)) for c in np.typecodes["All"]}]
 
 
 def _not_weights(path: str | os.PathLike, error: Exception) -> str:
-    """What a file is that `torch.load` can't read."""
+    """Describe a file that `torch.load` cannot read."""
     if isinstance(error, OSError):
         return f"cannot be read ({error.strerror})"
     with open(path, "rb") as file:
@@ -156,8 +155,8 @@ def _not_weights(path: str | os.PathLike, error: Exception) -> str:
         return "is a web page, not weights"
     forbidden = re.search(r"(?:GLOBAL|global:?) ([\w.]+) was not", str(error))
     if isinstance(error, pickle.UnpicklingError) and forbidden:
-        return f"holds code to run ({forbidden[1]}), which weights don't"
-    return "is not readable as PyTorch weights, cut short or damaged"
+        return f"has code to run ({forbidden[1]}), which weights do not have"
+    return "is truncated or corrupt, or not weights of PyTorch"
 
 
 def load_weights(
@@ -167,11 +166,11 @@ def load_weights(
     model: str,
     strict: bool = True,
 ) -> None:
-    """Put a checkpoint's weights into a network whose they must be, each name and shape of them.
+    """Load a checkpoint's weights into a network; all names and shapes must match.
 
-    Not `strict`, as some packages load theirs: names that the network hasn't got are left out, and
-    what it computes when it is built (masks, indices, counters, the frozen filters of a front end)
-    may be missing. What was learnt, running statistics included, never may.
+    If not `strict`, unknown names are ignored, and values that the network computes itself (masks,
+    indices, counters, frozen filters) may be missing. Learnt values and running statistics must
+    always be there.
     """
     try:
         missing, extra = network.load_state_dict(weights, strict=strict)
@@ -194,12 +193,12 @@ def load_weights(
 def weights_of(
     setup: Setup, write_initial: Callable[[Path, int, Mapping], None]
 ) -> Iterator[str | os.PathLike]:
-    """Yield the path of a model's weights: those given, or an untrained model's, made for now."""
+    """Yield the path of a model's weights; for an untrained model make temporary ones."""
     if setup.weights is not None:
         yield setup.weights
         return
     if setup.seed is None:
-        raise InputError("weights: none given, and without them the model is an untrained one")
+        raise InputError("weights: are missing: name their file, or choose the untrained model")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights")
         write_initial(path, setup.seed, setup.options)
@@ -207,9 +206,9 @@ def weights_of(
 
 
 def initial_network(build: Callable[[], "torch.nn.Module"], seed: int) -> "torch.nn.Module":
-    """A network with its package's initialisation, seeded: float32 weights in float64, to go on.
+    """Build a network with its package's seeded initialisation, rounded to float32, as float64.
 
-    Drawn in float64 too: what then is rounded to float32 is the same on every machine, but for
+    Values are drawn in float64, so that the rounded ones are the same on every machine, except for
     rare ties.
     """
     import torch
@@ -231,10 +230,10 @@ def calibrate(
     samplerate: int,
     seed: int,
 ) -> None:
-    """Take batch normalisation's statistics, in float64, from 64 pink-noise clips of 3 s at once.
+    """Set batch normalisations' statistics, in float64, from 64 pink-noise clips of 3 s.
 
-    `forward` runs the network, or as much of it as has normalisations, on (64, frames). What is
-    calibrated is for its weights to be written, no more to be run.
+    `forward` runs the network, or its part with normalisations, on (64, frames). Afterwards the
+    network is only good for writing its weights.
     """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
@@ -244,10 +243,10 @@ def calibrate(
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.train()
-        norm.momentum = 1.0  # of the new statistics against the old
+        norm.momentum = 1.0  # replace the old statistics
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
-            # In float64 it unfolds its whole input first, nine times as large: clip by clip.
+            # Clip by clip: in float64 it unfolds its whole input, to nine times the size.
             module.forward = _clip_by_clip(module.forward)
     with torch.inference_mode():
         forward(torch.from_numpy(clips))
@@ -261,9 +260,9 @@ def _clip_by_clip(forward: Callable[["torch.Tensor"], "torch.Tensor"]) -> Callab
 
 
 def write_checkpoint(path: str | os.PathLike, contents: dict) -> None:
-    """Write what `read_checkpoint` reads; the same contents make the same bytes."""
+    """Write a file for `read_checkpoint`; the same contents give the same bytes."""
     import torch
 
     with replacing(path) as part, open(part, "wb") as file:
-        # Not to a path: its name would go into the file.
+        # Given a path, torch.save would store its name.
         torch.save(contents, file)
