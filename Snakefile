@@ -1,13 +1,13 @@
 # How sensitive are pre-trained audio embeddings to audio effects?
-# The stages, in the order data flows; each has its rules in a file of its own.
+# The stages, in the order data flows, each in its own file.
 from snakemake.utils import min_version
 
 min_version("9.27")
 
-# As a module of a workflow that has rules of its own before, its first rule stays the default.
+# If this is a module after another workflow's rules, that workflow's first rule stays the default.
 IS_FIRST = workflow.default_target is None
 
-# A file that has no keys is refused: it asks for no other file.
+# Not if --configfile names a file without keys, which is an error.
 if not config and not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
@@ -58,13 +58,13 @@ rule all:
     default_target: IS_FIRST
     input:
         call_or_exit(plan.figures),
-        # All else that is kept too, what lies between as well: what was deleted is made again.
+        # Everything else that is kept, intermediate files too: a deleted one is made again.
         lambda wildcards: plan.kept_outputs(),
         "<results>/manifest.json",
     localrule: True
 
 
-# Everything but the figures and the manifest, which lists them: for who wants numbers fast.
+# Everything but the figures, and the manifest, which lists them.
 rule tables:
     input:
         plan.tables(),

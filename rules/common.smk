@@ -1,21 +1,21 @@
-# What every stage uses: the checked configuration, paths, and the lists derived from both.
+# Shared by all stages: the checked configuration, paths, and lists derived from both.
 import importlib.util
 import json
 import os
 import sys
 from pathlib import Path
 
-# Under another name: at the start of a line, Snakemake takes `report` for its keyword.
+# Renamed, since Snakemake takes `report` at the start of a line for its keyword.
 from snakemake.io import report as reported
 from snakemake.logging import logger
 
-# Of a workflow that has this one as a module, `workflow.basedir` is that workflow's folder.
+# As a module, this workflow sees the other workflow's folder in `workflow.basedir`.
 CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 SCRIPTS = CHECKOUT / "workflow_scripts"
 if not SCRIPTS.is_dir():
     sys.exit(
-        f"error: {SCRIPTS}: is missing: the workflow needs a whole checkout on this machine: clone "
-        "it, and name its Snakefile by a path (github() fetches the rules alone)"
+        f"error: {SCRIPTS}: is missing: the workflow needs a complete checkout on this machine: clone "
+        "it, and name its Snakefile by a path (github() fetches only the rules)"
     )
 sys.path.insert(0, str(SCRIPTS))
 
@@ -51,7 +51,7 @@ find_programs_beside_python()
 
 
 def call_or_exit(function, *arguments):
-    """Call `function`; what it refuses ends the run in one line."""
+    """Call `function`; an `InputError` ends the run with one line."""
     try:
         return function(*arguments)
     except InputError as error:
@@ -60,9 +60,9 @@ def call_or_exit(function, *arguments):
 
 call_or_exit(check_encoding)
 call_or_exit(internals.check_environments_folder, workflow)
-# Whether another workflow has this one as a module. Its report, handlers and configuration are its own.
+# Whether another workflow uses this one as a module, with its own report, handlers and configuration.
 IS_MODULE = internals.is_module(workflow)
-# Of a module, the statement that gives the configuration: where that has it from is not known here.
+# What error messages name as the source of the configuration.
 SOURCE = (
     f"module {__name__}: config"
     if IS_MODULE
@@ -74,7 +74,7 @@ else:
     call_or_exit(check_as_written, SOURCE)
 plan = call_or_exit(Plan, config, SOURCE)
 settings = plan.settings
-# A run starts from audio, or from embeddings that were made elsewhere.
+# Whether the run starts from embeddings made elsewhere, not from audio.
 IMPORTED = plan.imported
 DEMO = not IMPORTED and settings.data.source == "demo"
 IRMAS = not IMPORTED and settings.data.source == "irmas"
@@ -82,13 +82,12 @@ EFFECTS, MODEL_NAMES, LABELS, RESULTS = plan.effects, plan.models, plan.labels, 
 SINGLE_LABELS = settings.figures.labels
 # What each rule measure_<group> computes.
 JOBS = group_measures(settings.all_measures)
-# Processes that share out the labels of a model and effect: at most as many as 8 GiB hold at the
-# paper's size (`--set-threads measure_debiasing=11` for more); the demo's labels take less time than a
-# process takes to start.
+# Processes among which labels are divided: at the paper's size four fit into 8 GiB (use
+# `--set-threads measure_debiasing=11` for more); the demo's labels take less time than starting one.
 LABEL_PROCESSES = 1 if DEMO else 4
 
 
-# The logger plugin that the profiles choose where it is there.
+# The logger plugin that the profiles choose.
 SCREEN = "snakemake_logger_plugin_sensitivity"
 if workflow.is_main_process and not IS_MODULE and not importlib.util.find_spec(SCREEN):
     logger.info(
@@ -96,10 +95,10 @@ if workflow.is_main_process and not IS_MODULE and not importlib.util.find_spec(S
         "(`make envs` makes it), or put tools/screen on PYTHONPATH"
     )
 
-# Of another workflow's jobs that is for itself to say.
+# Another workflow decides this for its own jobs.
 if not IS_MODULE:
     shell.prefix(SHIELD)
-# What jobs of a machine share where the profile, or none, doesn't say.
+# Shared by jobs on one machine, unless a profile sets them.
 internals.share_resources(workflow, mem_mb=memory_mb() * 9 // 10, audio_slots=100, gpu=1)
 call_or_exit(internals.adapt, workflow)
 
@@ -111,7 +110,7 @@ pathvars:
 
 
 wildcard_constraints:
-    # Two experiments, each a folder: neither holds a slash, so that A/B is read in one way.
+    # Names of two experiments, without a slash, so that A/B is unambiguous.
     a=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     b=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     effect="|".join(EFFECTS),
@@ -119,7 +118,7 @@ wildcard_constraints:
     identity=r"[0-9a-f]{8}",
 
 
-# What people give is known by its content.
+# Marks users' files.
 given = internals.known_by_content
 EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 
@@ -129,12 +128,12 @@ def source_of(wildcards) -> published_files.Source:
 
 
 def declared_in(model: str) -> str | None:
-    """The user's file that declares a model, if one does."""
+    """Return the user's file that declares a model, if any."""
     return settings.choices[model].given.get("file") if model in settings.choices else None
 
 
 def inputs_of_part(wildcards) -> dict:
-    """What a part of an effect's store, or of the originals', is embedded from."""
+    """Return the inputs of a part of an effect's store, or of the originals."""
     effect = wildcards.get("effect")
     return skip_if_made(
         f"{RESULTS}/embeddings/{wildcards.model}/{effect or 'original'}/{wildcards.part}.h5",
@@ -159,7 +158,7 @@ def inputs_of_index(wildcards) -> dict:
 
 
 def add_to_report(path: str, caption: str, section: str, kind: str, figure=None):
-    """An output, with its place and labels in the report."""
+    """Return an output with its section and labels in the report."""
     figure = figure or targets.Figure("", "all", "all", "all")
     model = figure.model if figure.model == "all" else plan.title(figure.model)
     labels = {"model": model, "effect": figure.effect, "kind": kind, "label": figure.label}
@@ -167,7 +166,7 @@ def add_to_report(path: str, caption: str, section: str, kind: str, figure=None)
 
 
 def list_report_figures(measure, kind) -> list:
-    """The PNG files of one kind of a measure's figures, with their places in the report."""
+    """Return the PNG files of a kind of figure, with their places in the report."""
     caption = "figure" if kind.caption else kind.name
     return [
         add_to_report(f"<results>/figures/{f.stem}.png", caption, measure.section, kind.name, f)
@@ -176,7 +175,7 @@ def list_report_figures(measure, kind) -> list:
 
 
 def place_table(job, table):
-    """A table of a group; the report carries those that stay small, as downloads."""
+    """Return a table of a group; the report has small ones as downloads."""
     path = f"<results>/tables/{table.name}.csv"
     if not table.in_report:
         return path
@@ -185,17 +184,17 @@ def place_table(job, table):
 
 
 def add_download(table: str, section: str):
-    """A table of no measure that the report carries as a download."""
+    """Return a table that belongs to no measure and that the report has as a download."""
     return add_to_report(f"<results>/tables/{table}.csv", f"{table}_csv", section, f"{table}.csv")
 
 
 def get_style(kind) -> dict:
-    """The style of a kind of figure, the config's over its defaults."""
+    """Return the style of a kind of figure."""
     return merge_style(kind, settings.figures.style.get(kind.name, {}))
 
 
 def require_papers_run(path: str):
-    """An input that only the paper's own run has: another is told why it isn't."""
+    """Return an input of the paper's own run; for another run it is an error."""
 
     def check_and_return(wildcards) -> str:
         call_or_exit(paper.check, settings)
@@ -205,7 +204,7 @@ def require_papers_run(path: str):
 
 
 def tables_of_both(wildcards) -> dict[str, list[str]]:
-    """Two experiments' tables as they are: absolute, so that no rule is asked to make them."""
+    """Return two experiments' tables, by absolute paths so that no rule makes them."""
     first, second = call_or_exit(comparison.tables_of_both, wildcards.a, wildcards.b)
     return {
         table: [os.path.abspath(first[table]), os.path.abspath(second[table])] for table in first
@@ -213,23 +212,23 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 
 
 def say_what_was_made() -> None:
-    """After a run: where its results are, and what they say."""
+    """Say after a run where its results are, and their largest effects."""
     lines = closing_lines(RESULTS, f"logs/{settings.experiment}", SOURCE, plan.controls())
-    # The screen's plugin shows it last; without one it is a message like others.
+    # The screen's plugin shows it last; otherwise it is a normal message.
     logger.info("\n".join(lines), extra={"closing": True})
 
 
 def say_what_is_missing() -> None:
-    """After a failure, every download that the run still lacks, not only the one that failed first.
+    """After a failure, list all missing downloads, not only the first that failed.
 
-    Downloads come first (`priority`), so where one is left, one could not be had.
+    Downloads come first (`priority`), so a missing one could not be fetched.
     """
     for line in missing_downloads(internals.list_unmade(workflow), settings):
         logger.error(f"missing: {line}")
 
 
-# For the report's front page: report/workflow.rst sees the config and nothing else. As text: a path
-# or label that is markup must not become a link, or a piece of HTML, there.
+# For the report's front page: report/workflow.rst sees only the config. Escaped, so that no path or
+# label becomes a link or HTML.
 if not IS_MODULE:
     config["run"] = {
         "clips": rst_text(call_or_exit(plan.source.describe)),

@@ -1,6 +1,6 @@
-# Audio in, clips.csv out: which clips there are and in which part of the split.
+# Audio in, clips.csv out: the clips, and which part of the split each is in.
 
-# Clips that are there as they would be made now are not made again (`experiment/data.py`).
+# Clips that are up to date are not made again (`experiment/data.py`).
 if DEMO:
     as_made = internals.named_by_identity if plan.source.rendered else lambda files: files
 
@@ -26,7 +26,7 @@ if DEMO:
             "../workflow_scripts/render_demo_clips.py"
 
 
-# Downloads are kept in resources/downloads, so that a rule that runs again downloads nothing.
+# Downloads are kept in resources/downloads, so that nothing is downloaded twice.
 if "irmas" in plan.source.downloads:
 
     rule download_irmas:
@@ -77,9 +77,8 @@ if "split" in plan.source.downloads:
             "../workflow_scripts/download_split.py"
 
 
-# Nor is an index that is there, of the audio, split and settings there are now. What the audio is, is
-# known by content: of IRMAS by the hash of its archive, of other files by the record that the job
-# leaves (`experiment/clip_index.py`).
+# Nor is an index that is up to date with audio, split and settings. Audio is known by content: IRMAS
+# by the hash of its archive, other files by the record that the job leaves (`experiment/clip_index.py`).
 as_indexed = internals.named_by_identity if plan.index.finished else lambda file: file
 
 
@@ -131,6 +130,6 @@ rule index_clips:
 
 
 if plan.index.identity is None:
-    # Whether these are the same clips as before, only the index will tell.
+    # Only the new index tells whether the clips are the same as before.
     internals.make_checkpoint(workflow, checkpoints, f"{RESULTS}/clips.csv", "index_clips")
     plan.wait_for_index = checkpoints.index_clips.get

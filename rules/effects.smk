@@ -1,7 +1,7 @@
-# Effected audio, a batch of levels at a time: temporary, since all of it would be 400 GB for IRMAS.
+# Effected audio, a batch of levels at a time. It is temporary: for IRMAS all of it has 400 GB.
 
-# A render job takes every audio slot and an embedding job one of them, so that no batch is
-# rendered while another is being embedded: temp() alone does not bound what lies on disk.
+# A render job takes all audio slots, an embedding job one: so no batch is rendered while another is
+# embedded. temp() alone does not limit the files on disk.
 AUDIO_SLOTS = 100
 
 

@@ -1,5 +1,5 @@
-# Audio in, one HDF5 store for each model and effect out. A part is named by its identity: one that is
-# there is not made again (`experiment/plan.py`), whatever happens to scripts and environments.
+# Audio in, one HDF5 store for each model and effect out. A part is named by its identity: if it exists,
+# no change of scripts or environments makes it again (`experiment/plan.py`).
 
 
 rule initialise_model:
@@ -43,14 +43,14 @@ rule embed_original:
     resources:
         mem_mb=4000,
         gpu=lambda wildcards: plan.n_gpus(wildcards.model),
-        # How it is computed, which is no parameter: changing it embeds nothing again.
+        # Not parameters, since changing them embeds nothing again.
         device=settings.device,
         batch_size=lambda wildcards: plan.choice(wildcards.model).options["batch_size"],
     params:
         model="{model}",
         options=lambda wildcards: plan.choice(wildcards.model).entry,
         protocol=lambda wildcards: plan.model_protocol(wildcards.model, None),
-        # Of what isn't published the lock file has the hash. That is no input: pinning another
+        # The lock file, which has hashes that are not published, is not an input: pinning another
         # model's weights must embed nothing again.
         published=lambda wildcards: plan.planned_weights(wildcards.model),
         identity=lambda wildcards: plan.check_part(wildcards.model, None, wildcards.part),

@@ -1,5 +1,5 @@
-# The figures: one rule and one job a kind, for a job takes 2 s to start. Which kinds there are, the
-# files of measures say.
+# The figures: one rule and one job for each kind, since a job takes 2 s to start. Measures declare the
+# kinds.
 for measure in settings.all_measures:
     for kind in measure.figures:
 

@@ -1,4 +1,4 @@
-# Embeddings made elsewhere in, clips.csv and one HDF5 store for each model and effect out.
+# Embeddings made elsewhere in; clips.csv and one HDF5 store for each model and effect out.
 from embedding_sensitivity.experiment import embedding_files
 
 FOLDER = embedding_files.folder_of(settings.embeddings.directory)

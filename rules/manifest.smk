@@ -1,10 +1,10 @@
-# Last of a run: what it was made of and what it made, in hashes (`make verify` compares them). A
-# report is made after the run, and isn't in it.
+# The last job: hashes of all inputs and outputs (`make verify` compares them). The report is made after
+# the run, so it is not included.
 rule write_manifest:
     input:
         outputs=lambda wildcards: plan.kept_outputs(),
         clips="<results>/clips.csv",
-        # Ancient: of IRMAS the archive's hash is known.
+        # IRMAS is `ancient`: its archive's hash is known.
         audio=ancient(plan.source.audio) if IRMAS else given(plan.source.audio),
         split=given(plan.source.split),
         weights=given(plan.all_weights()),
@@ -22,10 +22,10 @@ rule write_manifest:
     resources:
         mem_mb=1000,
     params:
-        # All of the checkout's: what a comment is to a run, it isn't to who looks up its lines.
+        # With comments, so that line numbers match.
         code=lambda wildcards: plan.code_version(),
         user_files=settings.user_files,
-        # As text, so that the order of its keys is no change.
+        # As text, so that the order of keys does not matter.
         config=json.dumps(dump_settings(settings), sort_keys=True),
         stacks=plan.stacks(),
         downloads=plan.downloads(),

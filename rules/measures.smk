@@ -13,7 +13,7 @@ for job in (job for job in JOBS if job.tables):
             f"<logs>/analysis/{targets.folder_of(job)}.log",
         benchmark:
             f"<benchmarks>/analysis/{targets.folder_of(job)}.tsv"
-        # The classifiers, which take longest, wait for the directions.
+        # Directions first: classifiers, which take longest, need them.
         priority: 5 if job.group.fits_directions else 0
         conda:
             os.path.abspath(job.environment) if job.environment else "../envs/analysis.yaml"

@@ -1,4 +1,4 @@
-# A model's stores in one file, for people; no rule reads it.
+# All of a model's stores in one file, for people; no rule reads it.
 
 
 rule assemble_model:

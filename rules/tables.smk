@@ -1,4 +1,4 @@
-# The tables: what every model and effect found, put together by the config's keys alone.
+# The tables: results of all models and effects.
 for job in JOBS:
     if job.results:
 

@@ -1,4 +1,4 @@
-# The published weights, downloaded once for all experiments or taken from a file on this machine.
+# Published weights, downloaded once for all experiments, or from a file on this machine.
 import re
 
 from embedding_sensitivity.downloads import published_files
@@ -8,9 +8,9 @@ call_or_exit(published_files.check_local_weights, settings.choices, SOURCE)
 call_or_exit(plan.check_weights)
 
 
-# On a cluster it runs where Snakemake does: compute nodes often have no network. Downloads are kept
-# in resources/downloads, so running it again, for another mirror say, downloads nothing; what has
-# no published hash is pinned in resources/weights.lock, which the jobs that embed compare with.
+# A local rule, since nodes of a cluster often have no network. Downloads are kept in
+# resources/downloads, so running it again (for example with another mirror) downloads nothing. Files
+# without a published hash are pinned in resources/weights.lock; embedding jobs compare their hashes.
 rule fetch_weights:
     input:
         local=lambda wildcards: given(
@@ -24,19 +24,19 @@ rule fetch_weights:
         "<benchmarks>/weights/{file}.tsv"
     wildcard_constraints:
         file="|".join(re.escape(name) for name in published_files.weights_files(settings.sources)),
-    # Before anything else: where there is no network, that shows at once.
+    # First, so that a missing network shows at once.
     priority: 100
     localrule: True
-    # It needs the standard library alone; this environment is one that every experiment has.
+    # It only needs the standard library; every experiment has this environment.
     conda:
         "../envs/audio.yaml"
     resources:
         mem_mb=500,
-        # Where from, which is no parameter: another mirror has the same file.
+        # Not a parameter: another mirror has the same file.
         url=lambda wildcards: settings.mirrors.get(source_of(wildcards).name, ""),
     params:
         model=lambda wildcards: source_of(wildcards).model,
-        # Of a user's model: the file that declares it.
+        # The file that declares a user's model.
         declared_in=lambda wildcards: declared_in(source_of(wildcards).model),
     message:
         "Fetching {wildcards.file}"
@@ -45,7 +45,7 @@ rule fetch_weights:
 
 
 if unknown := plan.unknown_weights():
-    # What embeddings are named by is known when it is fetched.
+    # Identities of embeddings are known once it is fetched.
     internals.make_checkpoint(
         workflow, checkpoints, f"resources/weights/{unknown[0]}", "fetch_weights"
     )

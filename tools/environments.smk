@@ -1,6 +1,6 @@
-# Every environment of envs/, to be built and found without a config and whatever state the results
-# are in. They are the main workflow's own: the folder of an environment follows from its YAML, its
-# post-deploy script and the working directory alone.
+# All environments of envs/, to build and find them without a config. They are those of the main
+# workflow: an environment's folder depends only on its YAML, its post-deploy script and the working
+# directory.
 STACKS = glob_wildcards(f"{workflow.basedir}/../envs/{{stack}}.yaml").stack
 
 

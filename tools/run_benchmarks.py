@@ -1,6 +1,6 @@
 """Run bench/bench_*.py, each with the Python of the stack in its line `# environment: STACK`.
 
-Usage: run_benchmarks.py [FILE ...], by default every benchmark.
+Usage: run_benchmarks.py [FILE ...], by default all benchmarks.
 """
 
 import os
@@ -14,14 +14,14 @@ from stacks import ROOT, build
 
 
 def main(files: list[Path]) -> int:
-    """Run the benchmarks named; return how many failed."""
+    """Run some benchmarks; return how many failed."""
     pythons = build()
-    # Figures are per core; PYTHONPATH stands for what Snakemake does for scripts.
+    # One core each; PYTHONPATH is what Snakemake sets for scripts.
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT / "workflow_scripts"),
-        # TensorFlow warns of each layer of the package that MusiCNN is compared with.
+        # TensorFlow warns about each layer of the package musicnn.
         "PYTHONWARNINGS": "ignore",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
@@ -32,7 +32,7 @@ def main(files: list[Path]) -> int:
 
 
 def place(python: Path, environment: dict[str, str]) -> str:
-    """The processor, and the kernels of what a stack's Python has of NumPy and SciPy."""
+    """Describe the processor, and the kernels of a stack's NumPy and SciPy."""
     script = """
 import importlib.util, sys
 sys.path.append("bench")
@@ -47,7 +47,7 @@ print(material.place())
 
 
 def run(files: list[Path], pythons: dict[str, Path], environment: dict[str, str]) -> int:
-    """Run the benchmarks named, each with its stack's Python; return how many failed."""
+    """Run benchmarks, each with its stack's Python; return how many failed."""
     failed = 0
     for file in files:
         stack = re.search(r"^# environment: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,7 +1,7 @@
-"""Run tests/STACK with the Python of each stack, all of them even where one fails.
+"""Run tests/STACK with the Python of each stack, all of them even if one fails.
 
-Usage: run_tests.py [--more | --all] [STACK ...], by default every stack. Without an option the
-tests that are not marked `more`, with --more the others and the suites of SLOW, with --all both.
+Usage: run_tests.py [--more | --all] [STACK ...], by default all stacks. Without an option it runs
+tests that are not marked `more`; with --more the others and the suites of SLOW; with --all both.
 """
 
 import os
@@ -12,16 +12,16 @@ from threading import Semaphore, Thread
 
 from stacks import ROOT, build
 
-# Suites that `make test` leaves out, each with the stack whose Python runs it.
+# Suites that `make test` leaves out, with the stack whose Python runs them.
 SLOW = {"slurm": "workflow"}
-# Of the other suites a test takes little time, and a process seconds to import what it needs.
+# The suite that runs in several processes; in others, importing takes longer than the tests.
 SHARED_OUT = "workflow"
 CHOICES = {"--more": ["-m", "more"], "--all": ["-m", ""]}
 LOGS = ROOT / "logs" / "tests"
 NO_TEST_CHOSEN = 5
 
-# Last on the path: a test uses what its environment has, and pytest only where that has none. (Not
-# tests/ itself: `import torch` would find the folder of that stack's tests.)
+# Last on the path, so that a test uses its environment's packages first. (Without tests/ itself:
+# `import torch` would find the folder tests/torch.)
 PYTEST = f"""
 import sys
 sys.path += [{str(ROOT / ".test-tools")!r}, {str(ROOT / "tests" / "plugins")!r}]
@@ -31,10 +31,7 @@ sys.exit(pytest.main())
 
 
 class Suite(Thread):
-    """Runs one suite in `n_processes`; prints what it says, and keeps it in a file.
-
-    At the end it gives its cores back to `free`.
-    """
+    """Runs a suite in `n_processes`, prints and logs its output, then releases its cores."""
 
     def __init__(
         self, name: str, python: Path, options: list[str], n_processes: int, free: Semaphore
@@ -47,7 +44,7 @@ class Suite(Thread):
         self.status, self.said = 1, ""
 
     def run(self) -> None:
-        # One thread a process: sums come out in one order, whatever the machine.
+        # One thread in each process, so that sums have the same order on every machine.
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         options = {"cwd": ROOT, "env": environment, "text": True, "stdout": subprocess.PIPE}
         with (
@@ -63,7 +60,7 @@ class Suite(Thread):
 
 
 def main(arguments: list[str]) -> int:
-    """Run the suites of the stacks named, or of all; return how many failed."""
+    """Run the suites of some stacks, or of all; return how many failed."""
     options = [option for argument in arguments for option in CHOICES.get(argument, ())]
     chosen = [argument for argument in arguments if argument not in CHOICES]
     pythons = build()

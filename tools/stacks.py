@@ -1,7 +1,6 @@
 """Build and find the software stacks: the environments of `envs/`, and `workflow`, Snakemake's own.
 
-As a program: builds the environments that are missing, all or those named, and prints each stack
-with its Python.
+As a program, builds missing environments (all, or those named) and prints each stack's Python.
 """
 
 import os
@@ -26,7 +25,7 @@ def _create(stack: str) -> None:
 
 
 def _at_a_time(n_missing: int) -> int:
-    """The stand-in for conda builds environments beside each other; a real conda has its locks."""
+    """Return how many environments to build in parallel: a real conda locks its folders."""
     version = subprocess.check_output(
         [Path(sys.executable).parent / "conda", "--version"], text=True
     )
@@ -34,11 +33,11 @@ def _at_a_time(n_missing: int) -> int:
 
 
 def build(*stacks: str) -> dict[str, Path]:
-    """Return the Python of each stack, of all or those named; build the environments missing."""
-    os.chdir(ROOT)  # below which they are built
+    """Return the Python of each stack, all or those named; build missing environments."""
+    os.chdir(ROOT)  # environments are built below it
     folders = find_environments()
     folders = {stack: folders[stack] for stack in stacks or folders}
-    # Asked first: it takes Snakemake seconds to build.
+    # Only if needed: Snakemake takes seconds to start.
     if missing := [stack for stack, folder in folders.items() if not is_built(folder)]:
         print(f"Building environments: {', '.join(missing)}", file=sys.stderr, flush=True)
         with ThreadPoolExecutor(_at_a_time(len(missing))) as pool:

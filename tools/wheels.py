@@ -1,6 +1,6 @@
-"""Fetch the packages of every environment into wheels/, to build them where there is no network.
+"""Fetch the packages of all environments into wheels/, to build them without a network.
 
-Usage: wheels.py. What is fetched is what the environments here have, for machines of this kind.
+Usage: wheels.py. Fetches the versions in this machine's environments, for machines of this kind.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stacks import ROOT, build
 
-# In a post-deploy script, what it hands to pip.
+# The requirements in a post-deploy script.
 REQUIREMENTS = re.compile(r"<<'EOR'\n(.*?)^EOR$", re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -21,7 +21,7 @@ def normalise(name: str) -> str:
 
 
 def fetch(python: str | Path, post_deploy: Path, folder: Path) -> None:
-    """Fetch what an environment has, with its pip: wheels, and what its post-deploy script pins."""
+    """Fetch an environment's packages as wheels, and what its post-deploy script pins."""
     text = post_deploy.read_text(encoding="utf-8") if post_deploy.exists() else ""
     pinned = "".join(REQUIREMENTS.findall(text))
     own = {normalise(NAME.match(line)[0]) for line in pinned.splitlines()}
@@ -31,7 +31,7 @@ def fetch(python: str | Path, post_deploy: Path, folder: Path) -> None:
     listed = [line for line in frozen.splitlines() if normalise(NAME.match(line)[0]) not in own]
     _pip(python, "wheel", "\n".join(listed), "--wheel-dir", folder)
     if pinned:
-        # Files of these hashes, source archives too; pip looks into those as the script does.
+        # The files with these hashes, which may be source archives.
         options = ("--require-hashes", "--no-build-isolation", "--no-cache-dir")
         _pip(python, "download", pinned, "--dest", folder, *options)
 

@@ -1,4 +1,4 @@
-"""Write docs/api.md from the docstrings of the public API (`make schema`); nothing is imported."""
+"""Write docs/api.md from the docstrings of the public API, without importing it (`make schema`)."""
 
 import ast
 import inspect
@@ -33,14 +33,14 @@ Shapes: P levels, N clips, d dimensions. Bad input raises `InputError`, one line
 
 
 def read_names() -> list[str]:
-    """The public names, in their order."""
+    """Read the public names, in their order."""
     tree = ast.parse((LIBRARY / "__init__.py").read_text(encoding="utf-8"))
     assigned = {n.targets[0].id: n.value for n in tree.body if isinstance(n, ast.Assign)}
     return ast.literal_eval(assigned["__all__"])
 
 
 def format_section(title: str, text: str) -> str:
-    """A section of a numpydoc docstring in Markdown."""
+    """Format a section of a numpydoc docstring as Markdown."""
     if title == "Examples":
         return f"```pycon\n{text}\n```"
     if title not in ("Parameters", "Raises"):
@@ -63,7 +63,7 @@ def wrap(text: str, indent: str = "") -> str:
 
 
 def describe(function: ast.FunctionDef) -> str:
-    """One function: its signature and its docstring."""
+    """Format a function's signature and docstring."""
     start, *rest = TITLE.split(inspect.cleandoc(ast.get_docstring(function)))
     sections = zip(rest[::2], rest[1::2], strict=True)
     formatted = [format_section(title, text.strip("\n")) for title, text in sections]

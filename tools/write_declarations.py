@@ -70,14 +70,14 @@ defaults in brackets; a frequency stays below half the sample rate. Not taken: {
 MODELS_PAGE = """\
 # The models
 
-`make schema` writes this page from the declarations, one file or folder a model, in
+`make schema` writes this page from the declarations, one file or folder for each model, in
 `workflow_scripts/embedding_sensitivity/models/`. Another model is such a file, there or in a folder
-of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a whole one.
+of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a complete one.
 
 `<model>-untrained` is a control: the same network with its package's initialisation (option
-`seed`). Each model has the option `batch_size` (`auto`, or clips computed at once; no embedding
-depends on it), and one with a download `weights` (a file on this machine in its place; its hash is
-checked all the same). Another value of the other options embeds the model again.
+`seed`). Each model has the option `batch_size` (`auto`, or the number of clips computed at once; no
+embedding depends on it). A model with a download has `weights`: a file on this machine to use
+instead, whose hash is checked too. Changing any other option embeds the model again.
 
 """
 PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"

@@ -1,7 +1,6 @@
-"""Write what documents say of measures, tables and figures (`make schema`).
+"""Write documents' lists of measures, tables and figures from declarations (`make schema`).
 
-It follows from the measures' declarations, and stands between two comments,
-``<!-- NAME, written by make schema -->`` and ``<!-- end -->``.
+Each list is between the comments ``<!-- NAME, written by make schema -->`` and ``<!-- end -->``.
 """
 
 import re
@@ -22,21 +21,21 @@ from embedding_sensitivity.experiment.tables import OTHERS  # noqa: E402
 
 
 def all_tables() -> list[Table]:
-    """The tables of the results folder, in the order of the report's sections."""
+    """Return the tables of the results folder, in the order of the report's sections."""
     measured = [table for m in list_measures() for table in m.tables if table.is_result]
     others = ("dropped_clips", "recordings", "paper_comparison")
     return [*measured, *(OTHERS[name] for name in others)]
 
 
 def rows(*cells: Iterable[str]) -> str:
-    """Rows of a Markdown table, the first its head."""
+    """Format rows as a Markdown table, the first as its head."""
     escaped = ([cell.replace("|", r"\|") for cell in row] for row in cells)
     head, *body = (f"| {' | '.join(row)} |" for row in escaped)
     return "\n".join([head, "|" + "---|" * len(cells[0]), *body])
 
 
 def write_columns() -> str:
-    """The columns of each table, and what they mean."""
+    """List the columns of each table with their meanings."""
     tables = rows(("table", "columns"), *((t.name, ", ".join(t.columns)) for t in all_tables()))
     common = [("`" + name + "`", meaning) for name, meaning in COMMON.items()]
     parts = [tables, "What columns of several tables mean:", rows(("column", "is"), *common)]
@@ -50,7 +49,7 @@ def write_columns() -> str:
 
 
 def write_measures() -> str:
-    """An index of the measures."""
+    """List the measures."""
     return rows(
         ("measure", "section of the report", "tables", "figures"),
         *(
@@ -72,9 +71,9 @@ def write_sides() -> str:
 
 
 def write_figures() -> str:
-    """The kinds of figures, with what their style may set."""
+    """List the kinds of figures with their style keys."""
 
-    def shown(value) -> str:
+    def format_value(value) -> str:
         return str(value).lower() if isinstance(value, bool) else f"{value}"
 
     endings = {"model": "_<model>_<effect>", "effect": "_<effect>", "run": ""}
@@ -85,7 +84,9 @@ def write_figures() -> str:
                 f"`{kind.name}{endings[kind.per]}`",
                 kind.paper,
                 kind.shows,
-                ", ".join(f"`{key}` ({shown(value)})" for key, value in kind.defaults.items()),
+                ", ".join(
+                    f"`{key}` ({format_value(value)})" for key, value in kind.defaults.items()
+                ),
             )
             for kind in collect_kinds(list_measures()).values()
         ),
@@ -100,7 +101,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 
 
 def render(name: str) -> str:
-    """A document as it should be."""
+    """Return a document's text with its lists up to date."""
     text = (ROOT / name).read_text(encoding="utf-8")
     for part, write in PARTS[name].items():
         begin = f"<!-- {part}, written by make schema -->"

@@ -242,8 +242,8 @@ def test_weights_that_are_not_openl3s_are_refused(untrained, tmp_path):
 
     refused("no such file")
     for damaged, match in [
-        (content[: len(content) // 2], "cut short"),
-        (b"", "cut short"),
+        (content[: len(content) // 2], "truncated"),
+        (b"", "truncated"),
         (b"<!DOCTYPE html><title>404</title>", "web page"),
         (gzip.compress(content[:1000]), "gunzip"),
     ]:

@@ -1,8 +1,7 @@
 """Answer the calls Snakemake makes to conda, building environments from PyPI with uv.
 
-Reached through `bin/conda`, which answers what needs no work, where no real conda is on PATH. It
-understands the environments in `envs/`: Python and pip from conda, everything else under `pip:`.
-Whatever only a real conda can install or do is refused in one line.
+`bin/conda` calls it if no real conda is on PATH. It understands the environments in `envs/`: Python
+and pip from conda, everything else under `pip:`. Anything else is an error that asks for real conda.
 """
 
 import argparse
@@ -15,17 +14,17 @@ from pathlib import Path
 
 import yaml
 
-VERSION = "24.7.1"  # the least that Snakemake 9 accepts
+VERSION = "24.7.1"  # the oldest that Snakemake 9 accepts
 PYTHON_SPEC = re.compile(r"python *={1,2} *(3\.\d+)(?:\.\*)?$")
 PIP_SPEC = re.compile(r"pip(?: *={1,2} *([\d.]+))?$")
 
 
 class Refusal(Exception):
-    """A call or a file that cannot be served; the message is one line with the remedy."""
+    """A call or file that is not supported; the message is one line with the remedy."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuse what Snakemake never asks, instead of argparse's usage text."""
+    """Raises `Refusal` for bad arguments, instead of printing argparse's usage text."""
 
     def error(self, message: str):
         raise Refusal(f"{message}: this needs a real conda >= {VERSION} on PATH")
@@ -37,7 +36,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     Raises
     ------
     Refusal
-        Where it is none of the calls in snakemake/deployment/conda.py.
+        If it is not one of the calls in snakemake/deployment/conda.py.
     """
     parser = Parser(prog="conda", allow_abbrev=False)
     actions = parser.add_subparsers(dest="action", required=True)
@@ -61,7 +60,7 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
     Raises
     ------
     Refusal
-        Where the file asks conda for anything but Python and pip.
+        If the file needs anything but Python and pip from conda.
     """
     python, requirements = None, []
     for dependency in yaml.safe_load(path.read_text())["dependencies"]:
@@ -82,11 +81,11 @@ def read_environment(path: Path) -> tuple[str, list[str]]:
 
 
 def uv(*arguments: str) -> None:
-    """Run uv quietly; errors it reports itself."""
+    """Run uv quietly; it reports errors itself."""
     from uv import find_uv_bin
 
     environment = dict(os.environ)
-    # uv reads none of pip's settings; without these links torch becomes a CUDA build of some GB.
+    # uv ignores pip's settings; without these links, torch is a CUDA build of several GB.
     if links := environment.get("PIP_FIND_LINKS"):
         environment.setdefault("UV_FIND_LINKS", ",".join(links.split()))
     subprocess.run([find_uv_bin(), "--quiet", *arguments], check=True, env=environment)
@@ -98,30 +97,30 @@ def create(file: Path, prefix: Path) -> None:
     Raises
     ------
     Refusal
-        Where `file` needs a real conda, or `prefix` exists.
+        If `file` needs a real conda, or `prefix` exists.
     """
     python, requirements = read_environment(file)
     if prefix.exists():
-        raise Refusal(f"{prefix} exists: remove it to have it built anew")
-    # Snakemake's mark of a complete environment outlives an environment removed by hand.
+        raise Refusal(f"{prefix} exists: remove it to build it again")
+    # Snakemake's mark of a complete environment stays if an environment is removed by hand.
     Path(f"{prefix}.env_setup_done").unlink(missing_ok=True)
     partial = Path(f"{prefix}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    # The Python this runs on where it fits, so that uv need not look for one, or fetch it.
+    # Use this Python if it has the right version, so that uv does not search or download one.
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         python = sys._base_executable
     uv("venv", "--relocatable", "--python", python, str(partial))
     listing = partial / "requirements.txt"
     listing.write_text("".join(f"{requirement}\n" for requirement in requirements))
     uv("pip", "install", "--python", str(partial), "--requirement", str(listing))
-    # By this file a real conda, installed later, accepts the folder as an environment.
+    # With this file, a real conda installed later accepts the folder as an environment.
     (partial / "conda-meta").mkdir()
     (partial / "conda-meta" / "history").touch()
     partial.rename(prefix)
 
 
 def main(arguments: list[str]) -> int:
-    """Serve one call and return its exit status."""
+    """Run one call and return its exit status."""
     try:
         call = parse(arguments)
         if call.action == "env":
