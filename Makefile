@@ -17,7 +17,7 @@ $(error this folder's path has a blank, quote, bracket or other sign in it, and 
 move it to a path of letters, digits and . _ - + = @ ~)
 endif
 
-# As they were given, a dollar sign in them too: recipes have them as variables of the shell.
+# Taken literally, even with a dollar sign; recipes use them as variables of the shell.
 override CONFIG := $(value CONFIG)
 override CORES := $(value CORES)
 override A := $(value A)
@@ -26,24 +26,24 @@ override DELETE := $(value DELETE)
 override STACKS := $(value STACKS)
 export CONFIG CORES A B DELETE STACKS
 
-# How a user has set up Python and matplotlib reaches no result; names of files are UTF-8. (Where a
-# machine's image sets PYTHONDONTWRITEBYTECODE, as many of Docker's do, every process would compile
-# anew: scikit-learn then takes 7 s to import instead of 1.6, Snakemake 6 instead of 3.)
+# A user's settings of Python and matplotlib change no result; file names are UTF-8. (With
+# PYTHONDONTWRITEBYTECODE, which many Docker images set, every process would compile again:
+# scikit-learn then takes 7 s to import instead of 1.6, Snakemake 6 instead of 3.)
 $(foreach name,$(filter PYTHON%,$(.VARIABLES)),$(eval unexport $(name)))
 unexport MPLBACKEND MATPLOTLIBRC
 export PYTHONUTF8 := 1
 
-# Snakemake, pip and uv keep caches below HOME: where that can't be written, below this folder.
+# Snakemake, pip and uv keep caches in HOME; if that is read-only, in this folder.
 ifeq ($(shell cache="$${XDG_CACHE_HOME:-$${HOME:-/dev/null}/.cache}"; mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] && echo yes),)
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
-# A folder for temporary files that is not there is no reason to fail.
+# Ignore a TMPDIR that does not exist.
 ifeq ($(shell [ -d "$${TMPDIR:-/}" ] && echo yes),)
 unexport TMPDIR
 endif
 
-# A folder that `make wheels` filled takes the place of the package index: pip's settings and uv's,
-# which reads none of pip's.
+# Use a folder from `make wheels` instead of the package index, for pip and for uv, which ignores pip's
+# settings.
 ifdef WHEELS
 ifneq ($(words $(WHEELS))$(findstring $(comma),$(WHEELS)),1)
 $(error WHEELS: '$(WHEELS)' has a blank or comma in it, at which pip or uv split it: move the folder)
@@ -53,8 +53,8 @@ export PIP_FIND_LINKS := $(abspath $(WHEELS))
 export UV_OFFLINE := 1
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 endif
-NO_PACKAGES = echo "error: the packages of $< can't be had, pip or uv says why above: where there is no network, \
-make wheels on a machine that has one, copy its folder wheels here, and: make WHEELS=wheels $(MAKECMDGOALS)" >&2; exit 1
+NO_PACKAGES = echo "error: the packages of $< cannot be installed, pip or uv says why above: without a network, \
+run make wheels on a machine that has one, copy its folder wheels here, and: make WHEELS=wheels $(MAKECMDGOALS)" >&2; exit 1
 
 # As if .venv were activated: Snakemake finds conda, real or the stand-in, on PATH.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -68,7 +68,7 @@ help: ## list these targets
 
 demo: .venv/.ready .snakemake/.demo-environments ## run the whole workflow on rendered demo data, then say where its report is
 	@$(SNAKEMAKE) --cores "$$CORES" --configfile config/demo.yaml
-	@# Snakemake needs seconds to make a report: only where something is newer than the last one.
+	@# Only if something is newer than the last report, since making one takes seconds.
 	@if [ ! -e $(DEMO)/report.html ] || \
 	    [ -n "$$(find $(DEMO) report -type f -newer $(DEMO)/report.html -print -quit)" ]; then \
 	    $(MAKE) --no-print-directory report; fi
@@ -78,7 +78,7 @@ report: .venv/.ready ## make the report of the demo's results again
 	@$(SNAKEMAKE) --configfile config/demo.yaml --report $(DEMO)/.report.html
 	@mv $(DEMO)/.report.html $(DEMO)/report.html
 
-compare: .venv/.ready ## set two experiments side by side that have been run (A=paper B=paper_clean)
+compare: .venv/.ready ## compare two finished experiments (A=paper B=paper_clean)
 	@if [ -z "$$A" ] || [ -z "$$B" ]; then \
 	    echo "error: name two experiments: make compare A=paper B=paper_clean" >&2; exit 1; fi
 	@$(COMMAND) compare "$$A" "$$B" --config "$$CONFIG" --cores "$$CORES"
@@ -156,7 +156,7 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 
 .venv/.ready: tools/requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	    echo "Python 3.11 is needed and '$(PYTHON)' is none: install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	    echo "Python 3.11 is needed, '$(PYTHON)' is not: install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) lacks venv or pip: install them (Debian: apt-get install python3.11-venv)" >&2; exit 1; }
 	@echo "Setting up the workflow's own environment in .venv"
@@ -174,12 +174,12 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --requirement $< || { $(NO_PACKAGES); }
 	@touch $@
 
-# Beside each other: as a run's jobs need them, Snakemake would build one after the other.
+# In parallel; Snakemake would build them one after the other.
 .snakemake/.demo-environments: .venv/.ready $(foreach stack,$(DEMO_STACKS),$(wildcard envs/$(stack).*))
 	@$(RUN) python tools/stacks.py $(DEMO_STACKS) >/dev/null
 	@touch $@
 
-# miniaudio is a decoder of MP3 that shares no code with those of the workflow.
+# miniaudio decodes MP3 with no code of the workflow's decoders.
 .test-tools/.ready: tools/requirements.txt .venv/.ready Makefile
 	@rm -rf .test-tools
 	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout pytest-xdist hypothesis miniaudio==1.71 || { $(NO_PACKAGES); }

@@ -1,4 +1,4 @@
-"""Put an effect's parts, one for each batch of levels, together."""
+"""Join an effect's parts, one for each batch of levels, into one store."""
 
 from embedding_sensitivity.embeddings.store import assemble_effect
 from embedding_sensitivity.files.logs import configure_logging
@@ -8,7 +8,7 @@ def main(snakemake) -> None:
     """Write the store of an effect."""
     configure_logging(snakemake, packages=("h5py",))
     parts, levels = list(snakemake.input.parts), list(snakemake.params.levels)
-    # Refuses parts that were made with other settings, wherever they came from.
+    # Raises `InputError` for parts made with other settings.
     assemble_effect(snakemake.output[0], parts, levels, dict(snakemake.params.attributes))
 
 

@@ -1,4 +1,4 @@
-"""Gather a model's stores in one file, for people."""
+"""Write one file that refers to all of a model's stores, for people."""
 
 from pathlib import Path
 

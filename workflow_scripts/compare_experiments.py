@@ -1,4 +1,4 @@
-"""Put the tables of two experiments side by side."""
+"""Join the tables of two experiments."""
 
 import json
 
@@ -15,7 +15,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the joined tables, how far results move, and what differs between the experiments."""
+    """Write joined tables, a summary of differences, and what differs in the experiments."""
     log = configure_logging(snakemake)
     given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
     joined = {}
@@ -28,7 +28,7 @@ def main(snakemake) -> None:
     log.info("%s against %s: %s", names.a, names.b, describe_differences(differences))
     if "data_sha256" in differences:
         log.warning(
-            "%s and %s are of different clips: a move is not the protocol's alone", names.a, names.b
+            "%s and %s have different clips, which may cause differences too", names.a, names.b
         )
     found = {"a": names.a, "b": names.b, "differing": differences, "stores": stores}
     with replacing(made.provenance) as part:

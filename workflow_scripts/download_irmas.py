@@ -1,4 +1,4 @@
-"""Download IRMAS's training set, or take a local copy of the archive, and unpack it."""
+"""Download IRMAS's training set, or use a local copy of the archive, and unpack it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from embedding_sensitivity.files.logs import NOTE, configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the folder of IRMAS's clips, a folder a label in it."""
+    """Write the folder of IRMAS's clips, with a folder for each label."""
     log = configure_logging(snakemake)
     log.log(NOTE, "%s", irmas.LICENCE)
     folder = Path(snakemake.output[0])
@@ -22,7 +22,7 @@ def main(snakemake) -> None:
     )
     left_out = extract(archive, folder, irmas.clip_path)
     if left_out:
-        log.info("%d files of the archive are no clips: %s", len(left_out), ", ".join(left_out))
+        log.info("%d files of the archive are not clips: %s", len(left_out), ", ".join(left_out))
     log.info("%d clips", len(irmas.find_clips(folder)))
 
 

@@ -8,7 +8,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Read the kind's tables, draw what each of its figures shows."""
+    """Read the kind's tables and draw its figures."""
     log = configure_logging(snakemake, packages=("matplotlib",))
     params = snakemake.params
     measure = load(*params.measure)

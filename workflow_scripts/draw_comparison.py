@@ -1,4 +1,4 @@
-"""Draw how far the results of two experiments lie apart."""
+"""Draw the differences between results of two experiments."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """One figure of the global R², one of the ROC AUC."""
+    """Draw one figure of global R², and one of ROC AUC."""
     configure_logging(snakemake, packages=("matplotlib",))
     given, made, names = snakemake.input, snakemake.output, snakemake.wildcards
     found = json.loads(Path(given.provenance).read_text(encoding="utf-8"))

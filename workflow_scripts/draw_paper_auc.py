@@ -9,7 +9,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """One figure of one model, effect and label."""
+    """Draw the figure of one model, effect and label."""
     configure_logging(snakemake, packages=("matplotlib",))
     case, params = snakemake.wildcards, snakemake.params
     style = params.style

@@ -1,4 +1,4 @@
-"""Draw Table I, published and of this run."""
+"""Draw the published Table I beside that of this run."""
 
 import matplotlib
 
@@ -9,7 +9,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """One figure of all models and effects that both have."""
+    """Draw one figure of all models and effects that both have."""
     configure_logging(snakemake, packages=("matplotlib",))
     style = snakemake.params.style
     rows = read_table(snakemake.input.comparison, "paper_comparison")

@@ -10,7 +10,7 @@ from embedding_sensitivity.models import choose
 
 
 def main(snakemake) -> None:
-    """Write the part of an effect's store that holds these levels."""
+    """Write the part of an effect's store with these levels."""
     log = configure_logging(snakemake, packages=("h5py",))
     params = snakemake.params
     clips = in_split(read_clips(snakemake.input.clips))

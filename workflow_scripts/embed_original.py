@@ -1,4 +1,4 @@
-"""Embed the clips as they are, without an effect."""
+"""Embed the clips without an effect."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.downloads.expected_hashes import check_files

@@ -1,4 +1,4 @@
-"""Put a model's published weights where the models look for them, verified and known again."""
+"""Fetch a model's published weights, verify them and pin their hash."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ MAX_BYTES = 200_000_000
 
 
 def main(snakemake) -> None:
-    """Fetch the weights, or take the local file that the config names, and unpack them."""
+    """Fetch the weights, or use the local file in the config, and unpack them."""
     log = configure_logging(snakemake)
     output = Path(snakemake.output[0])
     resources = output.parents[1]
@@ -26,7 +26,7 @@ def main(snakemake) -> None:
         local=next(iter(snakemake.input.local), None),
         lock=lock,
     )
-    # Of the name that it is published under: a local file may have any.
+    # By the published name: a local file may have another.
     if source.file_name == f"{output.name}.gz":
         gunzip(path, output, HDF5 if output.suffix == ".h5" else b"", MAX_BYTES)
         pin_unpacked(source, output, lock)

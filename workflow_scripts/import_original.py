@@ -1,4 +1,4 @@
-"""Bring a model's embeddings of the clips without an effect into a store."""
+"""Copy a model's embeddings without an effect into a store."""
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.embeddings.imported import make_attributes, read_embeddings

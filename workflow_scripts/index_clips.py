@@ -1,4 +1,4 @@
-"""Index the experiment's clips and check every one of them before anything is computed."""
+"""Check and index all clips before anything is computed."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from embedding_sensitivity.files.logs import NOTE, configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
+    """Write the clip index (``clips.csv``) and its findings (``clips_report.csv``)."""
     log = configure_logging(snakemake, packages=("soundfile", "av", "soxr", "scikit-learn"))
     params = snakemake.params
     paths, split_file = list(snakemake.input.audio), list(snakemake.input.split)
@@ -25,7 +25,7 @@ def main(snakemake) -> None:
         if params.local_folder:
             log.log(NOTE, "%s", irmas.LICENCE)
         paths = irmas.find_clips(paths[0])
-    # Here too, as a file that was put in its place by hand is not downloaded.
+    # A file put there by hand is not downloaded, so it is checked here.
     if params.split_sha256 and sha256_of(split_file[0]) != params.split_sha256:
         raise InputError(
             f"{split_file[0]}: not the authors' split, whose SHA-256 is {params.split_sha256}: "
@@ -37,7 +37,7 @@ def main(snakemake) -> None:
     seen = {path: stat_of(path) for path in paths}  # before they are read
     clips, silent, dropped, copies, left_out = index_clips(
         paths=paths,
-        # None: generated.
+        # None if the split is generated.
         split=read_split(split_file[0], params.group) if split_file else None,
         labels=params.labels,
         samplerate=params.samplerate,

@@ -1,4 +1,4 @@
-"""Index the clips that embeddings made elsewhere are of, by the split alone."""
+"""Index the clips of embeddings made elsewhere, from the split."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the clip index (``clips.csv``) and what is odd about it (``clips_report.csv``)."""
+    """Write the clip index (``clips.csv``) and its findings (``clips_report.csv``)."""
     log = configure_logging(snakemake)
     clips = clips_of(read_split(snakemake.input.split, keys=True), snakemake.params.labels)
     clip_warnings.write_findings(

@@ -1,4 +1,4 @@
-"""Make the weights of an untrained control once, for every job that embeds with it."""
+"""Make the weights of an untrained control, once for all jobs that use it."""
 
 from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,4 @@
-"""Keep one level of an effect as WAV files, to listen to."""
+"""Keep one level of an effect as WAV files, for listening."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Render the level as the models get it and write a file for each clip of the split."""
+    """Render the level as models get it, and write a file for each clip of the split."""
     log = configure_logging(
         snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
     )

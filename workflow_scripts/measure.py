@@ -1,4 +1,4 @@
-"""Compute the measures of one group: of one model and effect, or of all models of an effect."""
+"""Compute the measures of a group: for one model and effect, or for all models of an effect."""
 
 from importlib import import_module
 
@@ -11,12 +11,12 @@ from embedding_sensitivity.experiment.measures import combine, load
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.files.logs import configure_logging
 
-# Imported by name, where a job reads or writes directions: others don't depend on it.
+# Imported by name if a job uses directions, so that other jobs do not depend on it.
 STORE = "embedding_sensitivity.analysis.direction_store"
 
 
 def main(snakemake) -> None:
-    """Read each model's stores, write its tables, and the directions where the group fits them."""
+    """Read each model's stores; write its tables, and directions if the group fits them."""
     configure_logging(snakemake, packages=("numpy", "scipy", "h5py"))
     given, made, params = snakemake.input, snakemake.output, snakemake.params
     effect, clips = snakemake.wildcards.effect, read_clips(given.clips)
@@ -32,7 +32,7 @@ def main(snakemake) -> None:
             fitted_to = {label: data.training[label] for label in data.labels}
             attributes = {"levels": data.levels}
             directions = import_module(STORE).read_directions(to_read[index], fitted_to, attributes)
-        # One BLAS thread a process: the sums, and so the last bits, don't depend on the cores.
+        # One BLAS thread in each process: the order of sums does not depend on the cores.
         with threadpool_limits(1):
             found = measure_labels(
                 params.measures, data, directions, bool(to_write), snakemake.threads

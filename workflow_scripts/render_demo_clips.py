@@ -19,7 +19,7 @@ def main(snakemake) -> None:
     )
     paths = {Path(path).name: path for path in snakemake.output.clips}
     if set(paths) != {clip.file_name for clip in clips}:
-        raise ValueError("the rule's output names other clips than the config's data section")
+        raise ValueError("the rule's outputs are not the clips of the config's data section")
 
     soundfont = find_soundfont()
     player = Player(soundfont)

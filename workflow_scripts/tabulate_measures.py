@@ -1,4 +1,4 @@
-"""Put the rows of every model and effect into one table each, and derive tables from them."""
+"""Join the rows of all models and effects into tables, and derive tables from them."""
 
 from embedding_sensitivity.experiment.measures import load
 from embedding_sensitivity.experiment.tables import concatenate, read_table, write_table

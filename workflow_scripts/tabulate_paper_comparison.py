@@ -1,4 +1,4 @@
-"""Put this run's numbers beside the paper's."""
+"""Compare this run's numbers with the paper's."""
 
 from embedding_sensitivity.experiment.paper import (
     compare_fig4,
@@ -13,7 +13,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """One table of every published number, this run's, and their difference."""
+    """Write a table of published numbers, this run's, and their differences."""
     log = configure_logging(snakemake)
     given, params = snakemake.input, snakemake.params
     covered = params.models, params.effects

@@ -1,4 +1,4 @@
-"""Write down what every row's embeddings were made of."""
+"""Write the attributes of all stores: what their embeddings were made from."""
 
 import json
 
@@ -8,7 +8,7 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def provenance(store: str) -> dict:
-    """What made a store: its attributes, with those that are JSON read."""
+    """Return a store's attributes, decoded from JSON."""
     attributes = read_header(store).attributes
     return {
         key: json.loads(value) if value.startswith("{") else value

@@ -1,4 +1,4 @@
-"""Write down what a run was made of and what it made: hashes that can be compared later."""
+"""Write hashes of a run's inputs and outputs, to compare them later."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ ROLES = ("split", "weights", "embeddings", "published_numbers")
 
 
 def main(snakemake) -> None:
-    """Hash inputs, outputs, code and environments; of the clips take what the index found."""
+    """Hash inputs, outputs, code and environments; clips have hashes in the index."""
     log = configure_logging(snakemake)
     given, params, threads = snakemake.input, snakemake.params, snakemake.threads
     folder = Path(snakemake.output[0]).parent
@@ -23,7 +23,7 @@ def main(snakemake) -> None:
     weights = {Path(path).name: entry["sha256"] for path, entry in inputs["weights"].items()}
     inputs["downloads"] = {}
     for path, (file_name, hash_kind, digest) in params.downloads.items():
-        # What has no published hash is its own copy in the folder of weights, pinned there.
+        # Weights without a published hash are not downloads here: they are pinned.
         found = digest or weights[file_name]
         inputs["downloads"][path] = {"hash_kind": hash_kind, "sha256": found}
     config = json.loads(params.config)

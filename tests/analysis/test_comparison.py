@@ -192,7 +192,7 @@ def test_the_scripts_write_tables_and_figures(tmp_path, monkeypatch, capsys):
 
 def test_other_clips_are_warned_of(tmp_path, monkeypatch, capsys):
     compare(tmp_path, monkeypatch, data="2e")
-    assert "WARNING pcm16 and float32 are of different clips" in capsys.readouterr().err
+    assert "WARNING pcm16 and float32 have different clips" in capsys.readouterr().err
 
 
 def test_an_experiment_without_tables_is_named(tmp_path, monkeypatch):

@@ -178,7 +178,7 @@ def test_everything_is_downloaded_and_the_licence_shown_once(downloaded):
     # What a script says goes to the terminal and to its log.
     assert len(re.findall("IRMAS is licensed CC BY-NC-SA 3.0", output)) == 1
     log = project.path("logs/mini/download_irmas.log").read_text()
-    assert "28 files of the archive are no clips: IRMAS-TrainingData/README.txt" in log
+    assert "28 files of the archive are not clips: IRMAS-TrainingData/README.txt" in log
 
 
 def test_the_index_has_the_splits_clips_in_its_order_and_the_others_for_the_reverb(downloaded):

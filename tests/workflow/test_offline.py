@@ -202,7 +202,7 @@ def test_without_the_workflows_own_packages_make_says_how_to_bring_them(unset, t
     )
     assert done.returncode != 0 and not (unset / ".venv" / ".ready").exists()
     *pip, said, failed = done.stderr.splitlines()
-    assert said.startswith("error: the packages of tools/requirements.txt can't be had")
+    assert said.startswith("error: the packages of tools/requirements.txt cannot be installed")
     assert said.endswith("make WHEELS=wheels demo") and failed.startswith("make: ***")
     assert pip and all(line.startswith("ERROR: ") for line in pip)
 

@@ -1,7 +1,7 @@
 """Answer the calls Snakemake makes to conda, building environments from PyPI with uv.
 
 `bin/conda` calls it if no real conda is on PATH. It understands the environments in `envs/`: Python
-and pip from conda, everything else under `pip:`. Anything else is an error that asks for real conda.
+and pip from conda, everything else under `pip:`. Anything else is an error that asks for conda.
 """
 
 import argparse

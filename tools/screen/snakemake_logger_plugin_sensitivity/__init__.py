@@ -1,8 +1,8 @@
-"""What a run shows on the screen: a Snakemake logger plugin, chosen in `profiles/`.
+"""A Snakemake logger plugin, chosen in `profiles/`, that decides what a run shows on the screen.
 
-Snakemake's own screen names every file of every job. This one shows stages with their progress,
-what a user must act on, and at the end what was made or why it failed. Everything else is in
-Snakemake's log file and in the jobs' logs.
+Snakemake's own screen names every file of every job. This one shows the progress of stages, what a
+user must act on, and at the end what was made or why it failed. Snakemake's log file and the jobs'
+logs have everything else.
 """
 
 import logging
@@ -19,9 +19,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_sensitivity.display import display_on
 from snakemake_logger_plugin_sensitivity.run import Job, Run, stage_of
 
-# Jobs inherit it: what they log then goes to their log files alone (`files/logs.py`).
+# Jobs inherit it and then log only to their log files (`files/logs.py`).
 VARIABLE = "SENSITIVITY_SCREEN"
-# Said of every run, and nothing to act on.
+# Messages of every run that need no action.
 NOISE = (
     "Activating conda environment",
     "Adding ",
@@ -36,7 +36,7 @@ NOISE = (
     "Using workflow specific profile",
     "Using profile",
 )
-# Of a run in which jobs failed: which, and why, is said last.
+# Messages about failed jobs, which the last lines describe.
 FAILURE = (
     "At least one job did not complete",
     "Exiting because a job execution failed",
@@ -48,7 +48,7 @@ FAILURE = (
 
 
 class LogHandler(LogHandlerBase):
-    """Sums up a run's records; see `Run` for what is kept and `display` for how it looks."""
+    """Summarises a run's records: `Run` keeps them, `display` shows them."""
 
     writes_to_stream = True
     writes_to_file = False
@@ -60,11 +60,11 @@ class LogHandler(LogHandlerBase):
         os.environ[VARIABLE] = "stages"
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.screen: TextIO | None = None  # the same, while standard error is a file
+        self.screen: TextIO | None = None  # the screen, while standard error is a file
         self.console = Console(
             file=self.stream, no_color=settings.nocolor, highlight=False, soft_wrap=True
         )
-        # Whoever asks for more gets Snakemake's own words.
+        # These options ask for Snakemake's own messages.
         self.verbatim = settings.verbose or settings.debug_dag or settings.printshellcmds
         self.words = DefaultFormatter(settings.quiet, settings.show_failed_logs)
         self.run = Run(dry=settings.dryrun)
@@ -72,7 +72,7 @@ class LogHandler(LogHandlerBase):
         self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one record of Snakemake's."""
+        """Handle a record of Snakemake."""
         try:
             self._take(record)
         except Exception:
@@ -80,19 +80,19 @@ class LogHandler(LogHandlerBase):
             self.handleError(record)
 
     def close(self) -> None:
-        """Say how it went: Snakemake closes its handlers last of all."""
+        """Print the last lines: Snakemake closes its handlers at the very end."""
         self.display.stop()
         self._restore()
         for line in self.run.closing():
             self._say(line)
-        self.run = Run(dry=False)  # closed twice, it has nothing more to say
+        self.run = Run(dry=False)  # closed again, it prints nothing
         super().close()
 
     def _divert(self) -> None:
-        """From now on have standard error in a file beside Snakemake's log; keep the screen.
+        """Redirect standard error, of jobs and tools too, to a file beside Snakemake's log.
 
-        It is that of jobs and of tools too. Jobs log to files: what they print besides are remarks
-        of native libraries, and why one died that could not say so in its log.
+        Jobs log to files. What they print are remarks of native libraries, or why a job died that
+        could not log it.
         """
         log = _own_log()
         if self.screen or log is None or self.verbatim:
@@ -105,7 +105,7 @@ class LogHandler(LogHandlerBase):
             os.dup2(file.fileno(), 2)
 
     def _restore(self) -> None:
-        """Have standard error on the screen again, and leave no empty file."""
+        """Restore standard error, and delete its file if it is empty."""
         if not self.screen:
             return
         sys.stderr.flush()
@@ -141,7 +141,7 @@ class LogHandler(LogHandlerBase):
             self._message(record)
 
     def _message(self, record: logging.LogRecord) -> None:
-        """A record that is only text."""
+        """Handle a record that is only text."""
         text = str(record.msg or "").strip()
         if getattr(record, "closing", False):
             self.run.made = text.splitlines()
@@ -162,7 +162,7 @@ class LogHandler(LogHandlerBase):
         elif text.startswith("Nothing to be done"):
             self.run.nothing_to_do = True
         elif not self.verbatim and not self.run.started and not text.startswith(NOISE):
-            # Of another command than a run, as --lint: its answer.
+            # The output of a command that is not a run, such as --lint.
             self._say(text)
 
     def _say_once(self, text: str, whose: str = "") -> None:
@@ -175,7 +175,7 @@ class LogHandler(LogHandlerBase):
 
 
 def _own_log() -> Path | None:
-    """Snakemake's own log file; a dry run has none."""
+    """Return Snakemake's own log file; a dry run has none."""
     for handler in logging.getLogger("snakemake.logging").handlers:
         if isinstance(handler, logging.FileHandler):
             return Path(handler.baseFilename)

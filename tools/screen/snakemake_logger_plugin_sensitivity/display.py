@@ -1,4 +1,4 @@
-"""How a run looks while it goes on: live on a terminal, a line a stage elsewhere."""
+"""Show a run's progress: live on a terminal, elsewhere as a line for each stage."""
 
 import time
 
@@ -12,13 +12,13 @@ from snakemake_logger_plugin_sensitivity.run import Run, duration, n_jobs
 
 
 def display_on(console: Console, run: Run, live: bool) -> "Lines":
-    """The display that a console can show."""
+    """Return the display for a console."""
     able = console.is_terminal and not console.is_dumb_terminal  # can move its cursor
     return Screen(console, run) if live and able and not run.dry else Lines(console, run)
 
 
 class Lines:
-    """A line as each stage ends, for log files and for dry runs."""
+    """Prints a line when a stage ends, for log files and dry runs."""
 
     def __init__(self, console: Console, run: Run) -> None:
         self.console, self.run = console, run
@@ -26,13 +26,13 @@ class Lines:
         self.building: tuple[str, float] | None = None
 
     def plan(self) -> None:
-        """How many jobs there are is known."""
+        """Print the number of jobs, now that it is known."""
         if not self.run.dry and self.run.total and not self.run.jobs:
             stages = (f"{stage} {self.run.total[stage]}" for stage in self.run.stages())
             self._say(f"{n_jobs(self.run.total.total())}: {', '.join(stages)}")
 
     def environment(self, name: str | None) -> None:
-        """An environment is being built; None: it is built."""
+        """Print that an environment is being built; None: it is complete."""
         if self.building:
             built, began = self.building
             self._say(f"  {built} is built ({duration(time.monotonic() - began)})")
@@ -41,7 +41,7 @@ class Lines:
         self.building = (name, time.monotonic()) if name else None
 
     def update(self) -> None:
-        """Jobs began or ended."""
+        """Print stages that have ended."""
         for stage in self.run.stages():
             if self.run.done[stage] >= self.run.total[stage] and stage not in self.ended:
                 self.ended.add(stage)
@@ -51,14 +51,14 @@ class Lines:
                 self._say(f"{stage}: {jobs}, {elapsed} ({n_done} of {total} done)")
 
     def stop(self) -> None:
-        """Nothing more is shown."""
+        """End the display."""
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False)
 
 
 class Screen(Lines):
-    """A bar a stage, and for the whole run, drawn over as it goes on."""
+    """Shows a bar for each stage, and a line for the whole run, and updates them."""
 
     def __init__(self, console: Console, run: Run) -> None:
         super().__init__(console, run)
@@ -71,12 +71,12 @@ class Screen(Lines):
             self.live.start()
 
     def update(self) -> None:
-        """Draw anew."""
+        """Draw the current state."""
         if self.live:
             self.live.refresh()
 
     def stop(self) -> None:
-        """Leave the last state where it stands."""
+        """Stop drawing; the last state stays on the screen."""
         if self.live:
             self.live.stop()
             self.live = None

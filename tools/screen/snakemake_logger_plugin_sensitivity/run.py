@@ -1,4 +1,4 @@
-"""What is known of a run from Snakemake's log records, and what is said of it at the end."""
+"""Collect what Snakemake's log records say about a run, and write its last lines."""
 
 import os
 import re
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Stages in the order that data flows, and how the names of their rules begin. A rule that none of
-# these begins is a stage of its own.
+# Stages in the order data flows, with the beginnings of their rules' names. Other rules are stages
+# of their own.
 STAGES = (
     ("downloads", ("download_", "fetch_")),
     ("clips", ("render_demo_clips", "index_")),
@@ -25,15 +25,15 @@ STAGES = (
 # Rules that only gather what others make.
 TARGETS = ("all", "tables")
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \S+ (NOTE|WARNING|ERROR|CRITICAL) (.*)$")
-# Of a failed job's log, where it has no line of level ERROR, and of what jobs printed.
+# Lines shown of a failed job's log without an error, and of what jobs printed.
 N_LAST_LINES = 5
 MAX_REASON = 160
-# Snakemake's reason for all jobs whose inputs other jobs of the run make.
+# Snakemake's reason for jobs that depend on other jobs of the run.
 FOLLOWS = "Input files updated by another job: "
 
 
 def stage_of(rule: str) -> str:
-    """The stage that a rule belongs to: the one with the longest beginning of its name."""
+    """Return a rule's stage: the one with the longest matching beginning."""
     fitting = [
         (len(beginning), stage)
         for stage, beginnings in STAGES
@@ -44,7 +44,7 @@ def stage_of(rule: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``7 s``, ``4 min 2 s``, ``3 h 5 min``."""
+    """Format a time for people: ``7 s``, ``4 min 2 s``, ``3 h 5 min``."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"
@@ -54,21 +54,21 @@ def duration(seconds: float) -> str:
 
 
 def n_jobs(number: int) -> str:
-    """A number of jobs: ``1 job``, ``12 jobs``."""
+    """Format a number of jobs: ``1 job``, ``12 jobs``."""
     return f"{number} job" if number == 1 else f"{number} jobs"
 
 
 def shorten(reason: str) -> str:
-    """A reason that names files: how many, and the first; cut to one line.
+    """Shorten a reason to one line: of several files, name their number and the first.
 
-    That it follows from other jobs is said of a job that has no reason of its own.
+    Says that a job follows from others only if it has no reason of its own.
     """
 
     def count(found: re.Match) -> str:
         files = found[2].split(", ")
         return found[0] if len(files) < 3 else f"{found[1]}{len(files)} files, first {files[0]}"
 
-    # As Snakemake words it: "Kind of reason: file, file; Another kind: file".
+    # In Snakemake's form: "Kind of reason: file, file; Another kind: file".
     parts = " ".join(reason.split()).split("; ")
     own = [part for part in parts if not part.startswith(FOLLOWS)]
     text = re.sub(r"([^;:]+: )([^;]+)", count, "; ".join(own)) if own else "follows from other jobs"
@@ -79,8 +79,7 @@ def shorten(reason: str) -> str:
 class Job:
     """A job as Snakemake announced it.
 
-    `old_logs` has the state of logs that were there before it, `printed` what was printed last when
-    it failed.
+    `old_logs` is the state of logs that existed before, `printed` the last output when it failed.
     """
 
     number: int
@@ -94,7 +93,7 @@ class Job:
 
     @classmethod
     def of(cls, fields: Mapping) -> "Job":
-        """From the fields of a record about a job."""
+        """Make a job from the fields of a record."""
         logs = [str(path) for path in fields.get("log") or ()]
         return cls(
             fields.get("jobid"),
@@ -111,15 +110,12 @@ class Job:
         return f"{self.rule} ({chosen})" if chosen else self.rule
 
     def lines(self, *levels: str) -> list[str]:
-        """What its logs have of some levels; a log that is not there or no text has nothing."""
+        """Return the messages of some levels in its logs."""
         found = [LINE.match(line) for path in self._own_logs() for line in _read(path)]
         return [match[2] for match in found if match and match[1] in levels]
 
     def explain_failure(self) -> list[str]:
-        """The errors that its logs have; else how they end, and what was printed last.
-
-        A job that died before it logged anything leaves the log of an earlier run, if any.
-        """
+        """Return the last error in its logs; else their last lines and the last output."""
         errors = self.lines("ERROR", "CRITICAL")
         if errors and "uncaught error" not in errors[-1]:
             return errors[-1:]
@@ -129,16 +125,16 @@ class Job:
         return ends or ["no error was logged or printed: was it killed, or out of memory?"]
 
     def was_stopped(self) -> bool:
-        """Whether it ended as a user's Ctrl-C ends it, with the run."""
+        """Whether Ctrl-C ended it with the run."""
         return any(_read(path)[-1:] == ["KeyboardInterrupt"] for path in self._own_logs())
 
     def _own_logs(self) -> list[str]:
-        """Its logs, without those that are as an earlier run left them."""
+        """Return its logs, without those of an earlier run."""
         return [path for path in self.logs if _state(path) != self.old_logs.get(path)]
 
 
 def _state(path: str) -> tuple[int, int] | None:
-    """What differs where a file was written anew; None of no file."""
+    """Return a file's time and size, which change when it is written; None if there is no file."""
     try:
         found = Path(path).stat()
     except OSError:
@@ -160,11 +156,11 @@ class Run:
     Attributes
     ----------
     total, done : jobs by stage, without targets
-    spared : of the jobs that were planned, those that turned out to be up to date
-    failed : jobs that failed, the last try alone
-    made : the workflow's own closing lines, of a run that succeeded
-    printed : the file that has what jobs print
-    errors : exceptions that Snakemake reported, but for those of jobs
+    spared : planned jobs that turned out to be up to date
+    failed : jobs whose last attempt failed
+    made : the workflow's own closing lines after a successful run
+    printed : the file with what jobs print
+    errors : exceptions that Snakemake reported, without those of jobs
     """
 
     dry: bool
@@ -182,23 +178,23 @@ class Run:
     errors: list[str] = field(default_factory=list)
 
     def start(self) -> None:
-        """Snakemake begins to look what there is to do."""
+        """Note that Snakemake starts planning."""
         self.started = time.monotonic()
 
     def plan(self, stats: Mapping[str, int]) -> None:
-        """Take how many jobs each rule has."""
+        """Note the number of jobs of each rule."""
         self.total = Counter()
         for rule, number in stats.items():
             if rule not in (*TARGETS, "total"):
                 self.total[stage_of(rule)] += number
 
     def add(self, job: Job) -> None:
-        """A job that starts now, or that a dry run would start."""
+        """Note a job that starts, or that a dry run would start."""
         self.jobs[job.number] = job
         self.first.setdefault(stage_of(job.rule), job.began)
 
     def finish(self, number: int) -> Iterator[tuple[str, str]]:
-        """A job is done; yields what its logs have for users, and whose it is."""
+        """Note that a job is done; yield the messages for users in its logs, and their origin."""
         job = self.jobs.get(number)
         if job is None or job.rule in TARGETS:
             return
@@ -210,7 +206,7 @@ class Run:
         yield from ((f"warning: {text}", f" ({job.rule})") for text in job.lines("WARNING"))
 
     def fail(self, fields: Mapping) -> None:
-        """A job failed, or those of a group."""
+        """Note that a job failed, or the jobs of a group."""
         for each in fields.get("job_error_info") or [fields]:
             job = Job.of({**each, "rule_name": each.get("rule_name") or "a job"})
             known = self.jobs.get(job.number)
@@ -222,16 +218,16 @@ class Run:
                 self.failed[job.number] = job
 
     def stages(self) -> list[str]:
-        """The stages that have jobs, in order."""
+        """Return the stages that have jobs, in order."""
         order = [stage for stage, _ in STAGES]
         rank = {stage: index for index, stage in enumerate(order)}
         return sorted(self.total, key=lambda stage: (rank.get(stage, len(order)), stage))
 
     def seconds_left(self) -> float | None:
-        """An estimate; None before enough jobs are done to make one.
+        """Estimate the time left; None until enough jobs are done.
 
-        A job left is taken to last as long as its stage's so far, or as all so far; and as many run
-        at a time as did on average.
+        Each job left takes the average time of its stage, or of all jobs. As many run in parallel
+        as did on average.
         """
         n_done, elapsed = self.done.total(), time.monotonic() - (self.started or time.monotonic())
         worked = sum(self.seconds.values())
@@ -245,13 +241,13 @@ class Run:
         return left * elapsed / worked
 
     def closing(self) -> list[str]:
-        """The last lines of a run."""
+        """Return the last lines of a run."""
         if self.failed:
             return [*self._failures()]
         if self.nothing_to_do:
-            return ["Nothing to be done: everything that was asked for is there and up to date."]
+            return ["Nothing to be done: everything that was asked for exists and is up to date."]
         if self.started is None or (self.errors and not self.total):
-            return []  # the error was the last that was said
+            return []  # the error was already printed
         if self.dry:
             return self._dry()
         n_done, n_spared = self.done.total(), self.spared.total()
