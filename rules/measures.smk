@@ -1,4 +1,4 @@
-# Sections II to IV: a rule for each group of measures. Which there are, the files of measures say.
+# Sections II to IV: a rule for each group of measures, which their files declare.
 for job in (job for job in JOBS if job.tables):
 
     rule:

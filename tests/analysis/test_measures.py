@@ -44,7 +44,7 @@ def measured(tmp_path_factory):
     write_clips(folder / "clips.csv", clips)
     given = {"stores": [folder / "gain.h5"], "originals": [folder / "original.h5"]}
     directions = {"directions": [folder / "directions.h5"]}
-    jobs = [job for job in jobs_of(list_measures()) if job.tables]
+    jobs = [job for job in group_measures(list_measures()) if job.tables]
     for job in sorted(jobs, key=lambda job: not job.group.fits_directions):
         made = tables_in(folder, job.group.name)
         read = given | {"clips": folder / "clips.csv"}
@@ -55,7 +55,9 @@ def measured(tmp_path_factory):
         run_group(job.group.name, read, made, LABELS, effect="gain", **OPTIONS)
     derived = [(measure, table) for measure in list_measures() for table in measure.tables]
     # Those of other jobs' tables after what those jobs derive.
-    for measure, table in sorted(derived, key=lambda each: bool(jobs_of(each[:1])[0].sources)):
+    for measure, table in sorted(
+        derived, key=lambda each: bool(group_measures(each[:1])[0].sources)
+    ):
         if table.derived_from:
             sources = table.derived_from
             rows = {name: read_table(folder / f"{name}.csv", name) for name in sources}

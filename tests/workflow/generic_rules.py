@@ -3,7 +3,7 @@
 from embedding_sensitivity.experiment.measures import group_measures, list_measures
 from embedding_sensitivity.experiment.targets import folder_of
 
-JOBS = jobs_of(list_measures())
+JOBS = group_measures(list_measures())
 MEASURE = {
     f"measure_{job.group.name}": f"analysis/{folder_of(job)}.tsv" for job in JOBS if job.tables
 }

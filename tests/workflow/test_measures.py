@@ -57,7 +57,7 @@ def test_what_the_report_shows_has_a_caption(measure):
 
 def test_its_options_are_the_parameters_of_its_function(measure):
     if not measure.measured_tables() and measure.tables:
-        assert not options_of(measure, SETTINGS)
+        assert not read_options(measure, SETTINGS)
         return
     _, *parameters = inspect.signature(measure.function("measure")).parameters
     assert parameters == list(options_of(measure, SETTINGS))

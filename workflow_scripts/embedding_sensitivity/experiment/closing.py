@@ -20,7 +20,7 @@ Rows = list[Mapping[str, str]]
 def closing_lines(
     results: str, logs: str, config: str, controls: Collection[str] = ()
 ) -> list[str]:
-    """At most eight lines: what is where, three effects, the claims. What isn't there is left out.
+    """Say where the results are, name three effects and count claims, in at most eight lines.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ def closing_lines(
 
 
 def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
-    """Describe the largest displacement, drop of ROC AUC and test R2, and what holds of claims.
+    """Describe the largest displacement, drop of ROC AUC and correlation, and verdicts on claims.
 
-    Each with its table's row. Of models that are no controls, where there are any. A finding whose
-    table isn't there, or has no number, is left out; of a table that can't be read, it is said why.
+    Controls count only if there is no other model. A table that is missing or has no number is left
+    out; for one that cannot be read, the line says why.
     """
     found = []
     for table, find in FINDINGS:
@@ -113,7 +113,7 @@ def _describe_order(rows: Rows) -> str | None:
     )
 
 
-def _claims(rows: Rows) -> str | None:
+def _describe_claims(rows: Rows) -> str | None:
     counts: dict[str, Counter] = {}
     for row in rows:
         counts.setdefault(row["claim"], Counter())[row["verdict"]] += 1
@@ -129,10 +129,10 @@ def _claims(rows: Rows) -> str | None:
 
 
 FINDINGS = (
-    ("displacement", _displacement),
-    ("auc", _auc_drop),
-    ("regularised", _order),
-    ("claims", _claims),
+    ("displacement", _describe_displacement),
+    ("auc", _describe_auc_drop),
+    ("regularised", _describe_order),
+    ("claims", _describe_claims),
 )
 
 

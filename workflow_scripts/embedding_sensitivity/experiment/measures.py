@@ -35,7 +35,7 @@ DEBIASING = "4. Debiasing (section IV)"
 FURTHER = "6. Further measures"
 # On a claim of the paper.
 VERDICTS = ("supported", "not supported", "cannot tell")
-# What a figure is drawn for, and of these the first two what a job measures.
+# What a figure is drawn for; a job measures for one of the first two.
 PER = ("model", "effect", "run")
 # What debiasing projects out (section IV).
 METHODS = (
@@ -80,10 +80,8 @@ class Table:
     keys : the columns that identify a row; rows are sorted by them, in this order
     is_result : its rows of all models and effects are joined in ``tables/``; else it stays in
         ``analysis/<model>/<effect>/``, for figures
-    in_report : the report carries it, with `caption`, or ``report/<name>_csv.rst`` where that is
-        empty
-    derived_from, derive : results of this measure or others, and the function that makes this
-        table of them
+    in_report : the report has it, with `caption` or else ``report/<name>_csv.rst``
+    derived_from, derive : results of this measure or others, and the function that derives this one
     """
 
     name: str
@@ -307,7 +305,7 @@ def _results(*measures: Measure) -> set[str]:
     return {table.name for measure in measures for table in measure.tables if table.is_result}
 
 
-# What rules and files that are no measure's are named.
+# Names of rules and files that belong to no measure.
 TAKEN = {
     ("group", "provenance"),
     *(("table", name) for name in ("dropped_clips", "recordings", "paper_comparison")),
