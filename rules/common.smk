@@ -127,7 +127,7 @@ def source_of(wildcards) -> published_files.Source:
     return published_files.source_of(wildcards.file, settings.sources)
 
 
-def declared_in(model: str) -> str | None:
+def find_own_file(model: str) -> str | None:
     """Return the user's file that declares a model, if any."""
     return settings.choices[model].given.get("file") if model in settings.choices else None
 

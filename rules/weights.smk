@@ -37,7 +37,7 @@ rule fetch_weights:
     params:
         model=lambda wildcards: source_of(wildcards).model,
         # The file that declares a user's model.
-        declared_in=lambda wildcards: declared_in(source_of(wildcards).model),
+        declared_in=lambda wildcards: find_own_file(source_of(wildcards).model),
     message:
         "Fetching {wildcards.file}"
     script:

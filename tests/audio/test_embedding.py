@@ -139,7 +139,7 @@ def test_audio_or_options_that_were_not_asked_for_are_refused(folder, changes, m
 def test_audio_of_other_clips_is_refused(folder):
     clip = Clip("a", "a.wav", "cello", "", "a", "train", 0.5, SAMPLERATE, 2, "", 4000, 0)
     write_clips(folder / "clips.csv", [clip])
-    with pytest.raises(InputError, match=r"0\.h5: has 2 clips that are not the 1"):
+    with pytest.raises(InputError, match=r"0\.h5: has 2 clips, which are not the 1"):
         embed_clips.main(job(folder, "part.h5"))
 
 
