@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EFFECTS_PAGE = """\
 # The effects
 
-`make schema` writes this page from the declarations, one file an effect, in
+`make schema` writes this page from the declarations, one file for each effect, in
 `workflow_scripts/embedding_sensitivity/effects/`, and from the table of pedalboard's plugins.
 
 An entry of `effects:` in a config has a name of your own, which paths, tables and figures show,

@@ -66,7 +66,7 @@ def write_measures() -> str:
 
 def write_sides() -> str:
     """What each measure does with a parameter that has two sides."""
-    body = ((f"`{measure.name}`", measure.two_sided) for measure in shipped())
+    body = ((f"`{measure.name}`", measure.two_sided) for measure in list_measures())
     return rows(("measure", "a neutral level between others"), *body)
 
 

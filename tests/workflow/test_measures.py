@@ -60,7 +60,7 @@ def test_its_options_are_the_parameters_of_its_function(measure):
         assert not read_options(measure, SETTINGS)
         return
     _, *parameters = inspect.signature(measure.function("measure")).parameters
-    assert parameters == list(options_of(measure, SETTINGS))
+    assert parameters == list(read_options(measure, SETTINGS))
 
 
 def test_every_measure_says_what_it_does_with_a_parameter_of_two_sides():

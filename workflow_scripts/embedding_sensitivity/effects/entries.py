@@ -72,7 +72,7 @@ def choose(name: str, entry: Mapping[str, Any]) -> Effect:
     if given.get("environment"):
         if source[0] != "file":
             raise InputError(
-                f"{where}.environment: is of an effect of your own: name its file in "
+                f"{where}.environment: is only for an effect of your own: name its file in "
                 f"{where}.file, or remove the key"
             )
         found = replace(found, environment=given["environment"])

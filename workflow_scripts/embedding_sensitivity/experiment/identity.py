@@ -57,7 +57,7 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
     made = declared.instance
     return fingerprint(
         {
-            # Not the name that the config gives it, nor what is as declared.
+            # Without its name in the config and options that are defaults.
             "effect": made.kind,
             **({"changed": made.changed} if made.changed else {}),
             **({"paths": [content_of(path) for path in made.paths]} if made.paths else {}),
@@ -181,9 +181,9 @@ def index_identity(settings: Settings, split: str | None, audio: str) -> str:
 
 
 def code_digest(declared: Any, shared: Iterable[str], more: Iterable[Path] = ()) -> str:
-    """Return a hash of the code that computes what an effect or model declares.
+    """Return a hash of an effect's or model's code.
 
-    It is the file that declares it, the modules it names in `computes_with`, `shared` ones, and
+    That is the file that declares it, the modules it names in `computes_with`, `shared` ones, and
     `more` files.
     """
     modules = map(module_file, (*declared.computes_with, *shared))

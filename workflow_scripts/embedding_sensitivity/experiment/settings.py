@@ -74,10 +74,10 @@ OnBadClip = Annotated[
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
-def _unknown_key(
+def _make_key_error(
     path: str, key: str, given: Collection[str], known: Collection[str]
 ) -> PydanticCustomError:
-    # Of the keys that are near, one that isn't there yet is the likelier meant.
+    # Suggest a key that is not in the file yet.
     absent = [name for name in known if name not in given]
     text = say_unknown("key", key, difflib.get_close_matches(key, absent, n=1) or sorted(known))
     return PydanticCustomError("unknown_key", "{text}", {"key": path, "text": text})
@@ -100,7 +100,7 @@ class Section(BaseModel):
             raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
         for key in given:
             if key not in cls.model_fields and cls.model_config["extra"] == "forbid":
-                raise _unknown_key(str(key), str(key), given, cls.model_fields)
+                raise _make_key_error(str(key), str(key), given, cls.model_fields)
         return given
 
 
@@ -478,18 +478,18 @@ class Settings(Section):
 
     @field_validator("effects", mode="before")
     @classmethod
-    def _keys_of_effects_are_known(cls, effects: Any) -> Any:
+    def _check_effect_keys(cls, effects: Any) -> Any:
         for name, given in effects.items() if isinstance(effects, dict) else ():
             for key in given if isinstance(given, dict) else ():
                 known = [*EffectEntry.model_fields, *option_names(str(name), given)]
                 if key not in known:
-                    raise _unknown_key(f"{name}.{key}", str(key), given, known)
+                    raise _make_key_error(f"{name}.{key}", str(key), given, known)
         return effects
 
     @field_validator("effects")
     @classmethod
-    def _effects_are_known(cls, effects: dict[str, EffectEntry]) -> dict[str, EffectEntry]:
-        return _known_effects(effects)
+    def _check_effects(cls, effects: dict[str, EffectEntry]) -> dict[str, EffectEntry]:
+        return _check_known_effects(effects)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Settings":
@@ -525,7 +525,7 @@ class Settings(Section):
 
     @cached_property
     def declared(self) -> dict[str, Effect]:
-        """What the effects declare, with what their entries say."""
+        """The declarations of the effects, with the options of their entries."""
         for name in self.effects:
             check_name(f"effects.{name}", name)
         return {name: choose_effect(name, given.entry) for name, given in self.effects.items()}
@@ -839,8 +839,8 @@ def _path(location: tuple[str | int, ...]) -> list[str]:
     return [part for part in path if part != "[key]"]
 
 
-def canonical(settings: Settings | ImportSettings) -> dict[str, Any]:
-    """The settings as JSON types, defaults filled in, models' too: equal where runs should be."""
+def dump_settings(settings: Settings | ImportSettings) -> dict[str, Any]:
+    """Return the settings as JSON types, with all defaults, those of models too."""
     found = settings.model_dump(mode="json")
     if isinstance(settings, Settings):
         choices = settings.choices.items()
