@@ -112,9 +112,15 @@ def predicted_share(
     1 - |D - f|^2 / |D|^2 over all levels and clips, with its jackknife: 1 if all clips move
     alike, 0 if the mean is of no use, below 0 if it misleads.
     """
-    missed = ((displacements - expected[:, None]) ** 2).sum(axis=(0, 2))
-    energies = (displacements**2).sum(axis=(0, 2))[:, None]
-    whole, without, energies = _ratio(missed[:, None], energies, groups)
+    return removed_share(displacements, displacements - expected[:, None], groups)
+
+
+def removed_share(
+    displacements: np.ndarray, left: np.ndarray, groups: Sequence[str]
+) -> "Jackknifed":
+    """1 - |left|^2 / |D|^2 of displacements D and what is left of them, (P, n, d); jackknifed."""
+    energies = [(each**2).sum(axis=(0, 2))[:, None] for each in (left, displacements)]
+    whole, without, energies = _ratio(*energies, groups)
     return float(1 - whole[0]), 1 - without[:, 0], energies
 
 

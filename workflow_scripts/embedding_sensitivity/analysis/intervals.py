@@ -322,15 +322,21 @@ class ClusteredAuc:
     def components(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """AUCs (V,) of scores (V, n), and the part of each recording on both sides (2, V, G).
 
-        The parts are of the distance to the AUC: they sum to zero. Those of the difference of two
-        AUCs of the same clips are the difference of their parts.
+        Scores (V, P, n) are of P points of each clip, all in one ranking. The parts are of the
+        distance to the AUC: they sum to zero. Those of the difference of two AUCs of the same clips
+        are the difference of their parts.
         """
         from scipy.stats import rankdata
 
+        def rank(values):
+            return rankdata(values.reshape(len(values), -1), axis=1).reshape(values.shape)
+
         ups, downs = self._sides
-        ranks = rankdata(scores, axis=1)
-        above = (ranks[:, ups] - rankdata(scores[:, ups], axis=1)) / len(downs)
-        below = 1 - (ranks[:, downs] - rankdata(scores[:, downs], axis=1)) / len(ups)
+        scores = scores.reshape(len(scores), -1, scores.shape[-1])
+        n_points, ranks = scores.shape[1], rank(scores)
+        above = (ranks[..., ups] - rank(scores[..., ups])).mean(axis=1) / (n_points * len(downs))
+        below = (ranks[..., downs] - rank(scores[..., downs])).mean(axis=1) / (n_points * len(ups))
+        below = 1 - below
         area = above.mean(axis=1)
         sides = zip((above, below), self._members, strict=True)
         return area, np.stack([(values - area[:, None]) @ member for values, member in sides])
@@ -354,7 +360,7 @@ class ClusteredAuc:
         return variance, np.divide(sides, weights, out=least, where=weights > 0)
 
     def intervals(self, scores: np.ndarray) -> list[Interval]:
-        """95 % intervals of the AUCs of scores (V, n), as `intervals_of`."""
+        """95 % intervals of the AUCs of scores, as `intervals_of`."""
         return self.intervals_of(*self.components(scores))
 
     def intervals_of(self, area: np.ndarray, parts: np.ndarray) -> list[Interval]:

@@ -37,8 +37,8 @@ FURTHER = "6. Further measures"
 VERDICTS = ("supported", "not supported", "cannot tell")
 # What a figure is drawn for; a job measures for one of the first two.
 PER = ("model", "effect", "run")
-# What debiasing projects out (section IV).
-METHODS = (
+# What debiasing projects out (section IV of the paper).
+PAPER_METHODS = (
     "none",
     "global_cca",
     "samplewise_cca_svd",
@@ -47,6 +47,17 @@ METHODS = (
     "average_displacement",
     "lda",
 )
+# What stands beside them: other maps of embeddings, and other training sets.
+BASELINES = (
+    "level_means",
+    "leace",
+    "leace_ols",
+    "leace_levels",
+    "coral",
+    "augmentation",
+    "own_level",
+)
+METHODS = PAPER_METHODS + BASELINES
 # The only method with a threshold, which decides how many directions it removes.
 THRESHOLD_METHOD = "samplewise_cca_svd"
 # Sequential, even to the eye, and readable with every common colour vision deficiency.

@@ -19,6 +19,13 @@ METHOD_TEXT = {
     "pca_relative": "PCA, relative",
     "average_displacement": "average displacement",
     "lda": "LDA",
+    "level_means": "level means",
+    "leace": "LEACE, regularised",
+    "leace_ols": "LEACE, least squares",
+    "leace_levels": "LEACE of levels",
+    "coral": "CORAL",
+    "augmentation": "trained on other levels",
+    "own_level": "trained on the level",
 }
 METHOD_LOOK = {
     "none": (look.BLACK, ""),

@@ -2,6 +2,7 @@
 
 from embedding_sensitivity.experiment.measures import (
     DEBIASING,
+    PAPER_METHODS,
     FigureKind,
     Group,
     Measure,
@@ -123,6 +124,7 @@ def measure(data, methods, thresholds, solver) -> dict:
     from embedding_sensitivity.effects.levels import ORIGINAL
 
     everyone, label, applied = data.everyone, data.label, ~data.neutral
+    methods = [method for method in methods if method in PAPER_METHODS]
     classification.check_test_clips(everyone.test)
     clips = classifier_clips(everyone.training, label)
     sets = np.concatenate([everyone.originals(clips)[None], everyone.effected(clips)[applied]])

@@ -17,7 +17,7 @@ from embedding_sensitivity.analysis.directions import (
 )
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.clips.split import N_FOLDS
-from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
+from embedding_sensitivity.experiment.measures import PAPER_METHODS, THRESHOLD_METHOD
 from embedding_sensitivity.files.errors import InputError
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-8, 4))
@@ -29,6 +29,8 @@ ROUNDING = 1e-12
 Variant = tuple[str, float | None]
 # Duals (M, n) of each fold's fits and, last, (1, n) of the fit to all samples.
 Duals = list[np.ndarray]
+# Indices of the samples to train on and of those to validate with.
+Fold = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,12 @@ class Classifiers:
     """Fitted classifiers of one label: S training sets times V bases.
 
     weights : (S, V, d), already free of the directions projected out
+    intercepts : (S, V), of decision values, above 0 for the label
     best_c, n_tied_c : (S, V)
     """
 
     weights: np.ndarray
+    intercepts: np.ndarray
     best_c: np.ndarray
     n_tied_c: np.ndarray
 
@@ -57,6 +61,7 @@ def train(
     positive: np.ndarray,
     bases: Sequence[np.ndarray],
     solver: str = "exact",
+    folds: Sequence[Fold] = (),
 ) -> Classifiers:
     """Train one label's classifier on every training set and for every basis projected out.
 
@@ -66,12 +71,15 @@ def train(
     positive : (n,), bool
     bases : V arrays (k, d) with orthonormal rows; (0, d) projects nothing out
     solver : see `logistic.fit`
+    folds : of the cross-validation, where they are not `stratified_folds` of the samples
     """
     n_sets, n_samples, dimension = training_sets.shape
     ones = np.ones((n_samples, 1))
     shape = (n_sets, len(bases))
-    result = Classifiers(np.empty((*shape, dimension)), np.empty(shape), np.empty(shape, int))
-    folds = stratified_folds(positive, N_FOLDS)
+    result = Classifiers(
+        np.empty((*shape, dimension)), np.empty(shape), np.empty(shape), np.empty(shape, int)
+    )
+    folds = folds or stratified_folds(positive, N_FOLDS)
     # A level is close to the next, and a basis to the first: their duals are good guesses.
     earlier: list[list[Duals]] = [[] for _ in bases]
     for index, points in enumerate(training_sets):
@@ -90,11 +98,12 @@ def train(
             earlier[variant] = [*earlier[variant][-1:], duals]
             weights = duals[-1][0] @ points
             result.weights[index, variant] = weights - (weights @ basis.T) @ basis
+            result.intercepts[index, variant] = duals[-1][0].sum()
             result.best_c[index, variant], result.n_tied_c[index, variant] = best, tied
     return result
 
 
-def stratified_folds(positive: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def stratified_folds(positive: np.ndarray, n_folds: int) -> list[Fold]:
     """Training and validation indices of each fold: scikit-learn's unshuffled ``StratifiedKFold``.
 
     Folds take turns at the samples sorted by class, the first sample's class first: that says how
@@ -247,8 +256,8 @@ def distinct_bases(
     bases: list[np.ndarray] = [nothing]
     index: dict[Variant, int] = {}
     for method in methods:
-        if method not in METHODS:
-            raise InputError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+        if method not in PAPER_METHODS:
+            raise InputError(f"method {method!r}: expected one of {', '.join(PAPER_METHODS)}")
         for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
             basis = nothing if method == "none" else directions.subspaces[method]
             if threshold is not None:

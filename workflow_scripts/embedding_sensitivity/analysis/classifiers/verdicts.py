@@ -6,7 +6,7 @@ over recordings (spec 7.3), and the answers of all cells of a model and effect a
 their number.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy.special import stdtr
@@ -43,15 +43,24 @@ def gain_statistics(
     with Satterthwaite's degrees of freedom, NaN where the spread is 0 and the gain isn't; and
     ``spread`` and ``freedom``. All NaN for a single recording.
     """
-    variance, freedom = clustered.variance(parts)
+    return weigh_gains(gain, *clustered.variance(parts), clustered.n_groups, MIN_RECORDINGS)
+
+
+def weigh_gains(
+    gain: np.ndarray, variance: np.ndarray, freedom: np.ndarray, n_groups: int, min_recordings: int
+) -> dict[str, np.ndarray]:
+    """What `gain_statistics` returns, of gains (V,) with known variances (V,) over recordings.
+
+    NaN ends below `min_recordings`.
+    """
     spread = np.sqrt(variance)
     reach = spread * [quantile_t(each) for each in freedom]
-    if clustered.n_groups < MIN_RECORDINGS:
+    if n_groups < min_recordings:
         reach = np.full(len(gain), np.nan)
     tested = spread > ROUNDING
     p = np.where(gain == 0, 1.0, np.nan)
     p[tested] = 2 * stdtr(freedom[tested], -np.abs(gain[tested]) / spread[tested])
-    if clustered.n_groups < 2:
+    if n_groups < 2:
         p[:] = np.nan
     return {
         "low": gain - reach, "high": gain + reach, "p": p, "spread": spread, "freedom": freedom
@@ -68,14 +77,14 @@ def direction_of(row: Mapping) -> tuple[str, str] | None:
     return sides if sides[0] != sides[1] else None
 
 
-def adjust(rows: Sequence[dict]) -> None:
-    """Give the rows of table auc_gain of one model and effect what depends on their number m.
+def adjust(rows: Sequence[dict], counts: Callable = direction_of) -> None:
+    """Give rows of gains of one model and effect what depends on their number m.
 
-    The family is every cell that the verdict counts, of all methods, labels and levels:
-    `p_adjusted`, and `detectable_gain`, that which the smallest p-value of m has to belong to. The
-    columns `spread` and `freedom` are taken away.
+    The family is every row that `counts`, of table auc_gain those that the verdict counts, of all
+    methods, labels and levels: `p_adjusted`, and `detectable_gain`, that which the smallest p-value
+    of m has to belong to. The columns `spread` and `freedom` are taken away.
     """
-    family = [row for row in rows if direction_of(row) and not np.isnan(row["p"])]
+    family = [row for row in rows if counts(row) and not np.isnan(row["p"])]
     adjust_p_values(family, "p", "p_adjusted")
     for row in family:
         tail = (1 - COVERAGE) / (2 * len(family))

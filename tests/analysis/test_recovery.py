@@ -1,0 +1,260 @@
+"""What debiasing takes away and regains, against closed forms."""
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from embedding_sensitivity.analysis import directions
+from embedding_sensitivity.analysis.cca import LeastSquares, unit_levels
+from embedding_sensitivity.analysis.classifiers import maps, recovery
+from embedding_sensitivity.analysis.classifiers.classification import roc_auc, train
+from embedding_sensitivity.analysis.dimensionality import removed_share
+from embedding_sensitivity.analysis.intervals import ClusteredAuc
+
+P, N, D = 6, 24, 12
+NEUTRAL = np.zeros(P, bool)
+
+
+def world(seed=0, n_clips=N, dimension=D, noise=0.3, bend=2.0):
+    """Originals (N, d), and clips at P levels: one curve for all, and noise."""
+    rng = np.random.default_rng(seed)
+    originals = rng.normal(size=(n_clips, dimension)) * np.geomspace(3, 0.3, dimension)
+    course = np.linspace(0.2, 1, P)[:, None] * np.eye(dimension)[0] * bend
+    course = course + np.linspace(0.2, 1, P)[:, None] ** 2 * np.eye(dimension)[1]
+    effected = originals + course[:, None] + noise * rng.normal(size=(P, n_clips, dimension))
+    return originals, effected
+
+
+def fit(originals, effected):
+    groups = [f"r{clip // 2}" for clip in range(len(originals))]
+    reference = directions.reference_variances(originals)
+    return directions.fit_label(effected, originals, NEUTRAL, reference, groups)
+
+
+def map_of(method, originals, effected):
+    return maps.fit_map(method, effected, originals, NEUTRAL, fit(originals, effected))
+
+
+def ols_r2(points):
+    """R2 of the least-squares fit of the level's rank to points (P, N, d)."""
+    targets = np.repeat(unit_levels(len(points)) - 0.5, points.shape[1])
+    fitted = LeastSquares(points.reshape(-1, points.shape[-1])).fitted(targets)
+    return 1 - ((targets - fitted) ** 2).sum() / (targets**2).sum()
+
+
+def test_leace_leaves_no_rank_in_training_clips():
+    originals, effected = world()
+    assert ols_r2(effected) > 0.05
+    for method in ("leace_ols", "leace"):
+        mapped = map_of(method, originals, effected).of_levels(effected)
+        assert abs(ols_r2(mapped)) < 1e-10
+        found = recovery.residual(mapped, mapped, 1e-3, ["r"] * N)
+        assert found == {"residual": 0.0, "residual_low": None, "residual_high": None}
+
+
+def published_leace(points, targets):
+    """The map of Belrose et al. (2023), theorem 4.2: I - W^+ P W, as matrix, of points (n, d)."""
+    centred, targets = points - points.mean(axis=0), targets - targets.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(points))
+    whitening = vectors / np.sqrt(values) @ vectors.T
+    colouring = vectors * np.sqrt(values) @ vectors.T
+    spanned = np.linalg.svd(whitening @ centred.T @ targets, full_matrices=False)[0]
+    spanned = spanned[:, : np.linalg.matrix_rank(targets)]
+    return np.eye(points.shape[1]) - colouring @ spanned @ spanned.T @ whitening
+
+
+def test_leace_ols_is_the_published_map():
+    originals, effected = world()
+    targets = np.repeat(unit_levels(P), N)[:, None]
+    matrix = published_leace(effected.reshape(-1, D), targets)
+    mean = effected.mean(axis=(0, 1))
+    expected = mean + (effected - mean) @ matrix.T
+    mapped = map_of("leace_ols", originals, effected).of_levels(effected)
+    np.testing.assert_allclose(mapped, expected, atol=1e-9)
+
+
+def test_leace_of_levels_is_the_published_map_where_nothing_is_penalised():
+    originals, effected = world()
+    points = np.concatenate([originals[None], effected])
+    classes = np.repeat(np.eye(P + 1), N, axis=0)
+    centred = points.reshape(-1, D)
+    covariances = (classes - classes.mean(axis=0)).T @ centred
+    found = maps.leace_levels(points, 1e-13, P)
+    rank = np.linalg.matrix_rank(covariances)
+    assert len(found.writes) == rank == P
+    matrix = published_leace(centred, classes)
+    mean = points.mean(axis=(0, 1))
+    np.testing.assert_allclose(
+        found.of_levels(points), mean + (points - mean) @ matrix.T, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("dimension", [D, 500])
+def test_leace_of_levels_makes_all_means_equal(dimension):
+    originals, effected = world(dimension=dimension)
+    found = map_of("leace_levels", originals, effected)
+    means = found.of_levels(effected).mean(axis=1)
+    expected = found.of_originals(originals).mean(axis=0)
+    np.testing.assert_allclose(means, np.broadcast_to(expected, means.shape), atol=1e-9)
+
+
+def test_leace_of_least_squares_is_undefined_where_the_fit_is_saturated():
+    assert map_of("leace_ols", *world(dimension=300)) is None
+    assert map_of("leace", *world(dimension=300)) is not None
+
+
+def test_level_means_take_out_what_all_clips_share():
+    originals, effected = world(noise=0.0)
+    found = map_of("level_means", originals, effected)
+    assert len(found.writes) == 2
+    np.testing.assert_allclose(
+        found.of_levels(effected), np.repeat(found.of_originals(originals)[None], P, 0), atol=1e-9
+    )
+
+
+def test_coral_gives_levels_the_mean_and_covariance_of_originals():
+    originals, effected = world(n_clips=400)
+    effected = originals.mean(axis=0) + 2.0 * (effected - effected.mean(axis=(0, 1)))
+    found = maps.coral(effected, originals)
+    mapped = found.of_levels(effected)
+    ridge = originals.var(axis=0).mean() * np.eye(D)
+    for before, after in zip(effected, mapped, strict=True):
+        np.testing.assert_allclose(after.mean(axis=0), originals.mean(axis=0), atol=1e-9)
+        # C -> A C A with A = (C0 + a)^1/2 (C + a)^-1/2 takes C + a to C0 + a.
+        root = _power(np.cov(originals.T) + ridge, 0.5) @ _power(np.cov(before.T) + ridge, -0.5)
+        np.testing.assert_allclose(np.cov(after.T), root @ np.cov(before.T) @ root.T, atol=1e-9)
+
+
+def _power(matrix, power):
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * values**power @ vectors.T
+
+
+@pytest.mark.parametrize("method", ["lda", "leace", "leace_levels", "level_means", "coral"])
+def test_a_classifier_of_mapped_points_is_one_of_points(method):
+    originals, effected = world()
+    found = map_of(method, originals, effected)
+    weights = np.random.default_rng(1).normal(size=D)
+    pulled, intercepts = found.pull_back(weights, 0.7)
+    expected = [found.of_originals(originals) @ weights, *(found.of_levels(effected) @ weights)]
+    points = [originals, *effected]
+    for row, (values, at_level) in enumerate(zip(expected, points, strict=True)):
+        np.testing.assert_allclose(
+            at_level @ pulled[row] + intercepts[row], values + 0.7, atol=1e-9
+        )
+
+
+def test_energy_removed_is_1_of_all_and_negative_of_a_map_that_adds():
+    displacements = np.random.default_rng(0).normal(size=(P, N, D))
+    groups = [f"r{clip // 2}" for clip in range(N)]
+    assert removed_share(displacements, 0 * displacements, groups)[0] == 1
+    assert removed_share(displacements, 2 * displacements, groups)[0] == pytest.approx(-3)
+
+
+def shifted(n_clips=4000, distance=1.5):
+    """Scores N(0, 1), and N(distance, 1) of the label, shifted alike by c_p at each level."""
+    rng = np.random.default_rng(0)
+    shifts = np.array([0.0, 0.5, 1.5, 3.0])
+    is_label = np.arange(n_clips) % 2 == 0
+    scores = rng.normal(size=n_clips) + distance * is_label
+    points = np.stack([scores, rng.normal(size=n_clips)], axis=1)
+    points = points + shifts[:, None, None] * np.eye(2)[0]
+    return points, shifts, is_label, [f"r{clip}" for clip in range(n_clips)]
+
+
+def scored(points, is_label, groups):
+    """No debiasing, and scores from which each level's shift is subtracted."""
+    count = len(points)
+    weights = np.repeat(np.eye(2)[:1], count, axis=0)
+    shifts = points[:, 0, 0] - points[0, 0, 0]
+    both = [recovery.Lines(weights, np.zeros(count)), recovery.Lines(weights, -shifts)]
+    return recovery.Scored(both, points, is_label, groups)
+
+
+def test_a_common_shift_moves_the_pooled_auc_and_none_within_a_level():
+    points, shifts, is_label, groups = shifted()
+    found = scored(points, is_label, groups)
+    mean = ndtr((1.5 + shifts[:, None] - shifts) / np.sqrt(2)).mean()
+    assert found.pooled[0] == pytest.approx(mean, abs=0.012)
+    assert found.pooled[1] == pytest.approx(ndtr(1.5 / np.sqrt(2)), abs=0.012)
+    rows = found.level_rows(1, ["original", "1", "2", "3"])
+    assert [row["gain"] for row in rows] == [0.0] * 4
+    assert all(row["headroom"] == pytest.approx(0, abs=1e-9) for row in rows)
+    row = recovery.describe_recovery(*([each] for each in found.contrasts(1)), 6)
+    assert row["recovered"] == pytest.approx(1)
+    assert row["headroom_low"] < row["headroom"] < row["headroom_high"]
+    assert row["recovered_low"] == pytest.approx(1) == row["recovered_high"]
+    assert row["p"] < 1e-9
+
+
+def test_pooled_aucs_are_scikit_learns_and_their_spread_is_that_of_recordings():
+    points, _, is_label, groups = shifted(n_clips=60)
+    groups = [f"r{clip // 4}" for clip in range(60)]
+    found = scored(points, is_label, groups)
+    scores = points[..., 0].ravel()
+    assert found.pooled[0] == pytest.approx(float(roc_auc(np.tile(is_label, 4), scores)))
+    # Of one level the pooled components are those of the level.
+    clustered = ClusteredAuc(is_label, groups)
+    one, parts = clustered.components(points[:1, :, 0])
+    pooled, pooled_parts = clustered.components(np.repeat(points[:1, :, 0], 3, 0)[None])
+    assert pooled[0] == pytest.approx(one[0])
+    np.testing.assert_allclose(pooled_parts, parts, atol=1e-12)
+
+
+def test_the_balanced_accuracy_is_that_of_the_answers():
+    points, _, is_label, groups = shifted(n_clips=60)
+    row = scored(points, is_label, groups).pooled_columns()[0]
+    answers = points[..., 0] > 0
+    expected = (answers[:, is_label].mean() + (~answers[:, ~is_label]).mean()) / 2
+    assert row["balanced_accuracy"] == pytest.approx(expected)
+    assert row["balanced_accuracy_low"] < expected < row["balanced_accuracy_high"]
+
+
+def test_the_mean_over_labels_of_one_label_is_that_label():
+    points, _, is_label, groups = shifted(n_clips=60)
+    (gain, headroom), once = scored(points, is_label, groups).contrasts(1), None
+    once = recovery.describe_recovery([gain], [headroom], 6)
+    twice = recovery.describe_recovery([gain] * 2, [headroom] * 2, 6)
+    # The same recordings tell nothing new, though the degrees of freedom add.
+    for name in ("gain", "headroom", "recovered", "spread"):
+        assert twice[name] == pytest.approx(once[name])
+
+
+def training_set(n_clips=30, n_levels=4, dimension=8):
+    rng = np.random.default_rng(0)
+    positive = np.arange(n_clips) < n_clips // 2
+    originals = rng.normal(size=(n_clips, dimension)) + positive[:, None]
+    effected = originals + rng.normal(size=(n_levels, n_clips, dimension))
+    return originals, effected, positive
+
+
+def test_classifiers_of_mapped_originals_are_those_of_projected_ones():
+    originals, _, positive = training_set()
+    basis = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 2)))[0].T
+    every = [maps.project(np.empty((0, 8)), 4), maps.project(basis, 4)]
+    none, other = recovery.train_mapped(originals, positive, every, "exact")
+    expected = train(originals[None], positive, [np.empty((0, 8)), basis])
+    np.testing.assert_allclose(none.weights, np.repeat(expected.weights[0, :1], 5, 0), atol=1e-7)
+    np.testing.assert_allclose(other.weights, np.repeat(expected.weights[0, 1:], 5, 0), atol=1e-7)
+    np.testing.assert_allclose(other.intercepts, expected.intercepts[0, 1], atol=1e-7)
+
+
+def test_augmentation_tests_no_level_that_it_trained_on():
+    originals, effected, positive = training_set()
+    found = recovery.train_augmented(originals, effected, positive, "exact")
+    # The classifier that levels 0 and 2 are tested with was trained on level 1, the other was not.
+    moved = effected.copy()
+    moved[1] += np.random.default_rng(2).normal(size=moved[1].shape)
+    other = recovery.train_augmented(originals, moved, positive, "exact")
+    same = [np.array_equal(one, two) for one, two in zip(found.weights, other.weights, strict=True)]
+    assert same == [False, False, True, False, True]
+    assert recovery.train_augmented(originals, effected[:1], positive, "exact") is None
+
+
+def test_random_subspaces_have_as_many_directions_and_depend_on_the_label_alone():
+    one, two = (recovery.random_projections(3, 20, P, label) for label in ("cello", "flute"))
+    again = recovery.random_projections(3, 20, P, "cello")
+    assert len(one) == recovery.N_RANDOM and not recovery.random_projections(0, 20, P, "cello")
+    np.testing.assert_array_equal(one[0].writes, again[0].writes)
+    assert abs(one[0].writes - two[0].writes).max() > 0.01
+    np.testing.assert_allclose(one[0].writes @ one[0].writes.T, np.eye(3), atol=1e-12)
