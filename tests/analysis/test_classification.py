@@ -19,7 +19,7 @@ from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.clips.split import check_label_counts, classifier_clips
 from embedding_sensitivity.embeddings.store import write_store
-from embedding_sensitivity.experiment.measures import METHODS
+from embedding_sensitivity.experiment.measures import PAPER_METHODS
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.errors import InputError
 
@@ -308,7 +308,7 @@ class Case:
         made = tables_in(self.folder, "debiasing")
         made = {name: [self.folder / f"{prefix}{name}.csv"] for name in made}
         params = {
-            "labels": LABELS, "neutral": 0.0, "effect": "gain", "methods": list(METHODS),
+            "labels": LABELS, "neutral": 0.0, "effect": "gain", "methods": list(PAPER_METHODS),
             "thresholds": [0.3, 0.4, 0.5], "solver": "exact", **params,
         }  # fmt: skip
         run_group("debiasing", self.given() | self.directions(), made, **params)
@@ -341,7 +341,7 @@ def test_table_auc_holds_every_cell_once(case):
     cells = [("original", "original")]
     cells += [pair for level in applied for pair in (("original", level), (level, "original"))]
     cells += [(level, level) for level in applied]
-    cases = [(method, "") for method in METHODS if method != "samplewise_cca_svd"]
+    cases = [(method, "") for method in PAPER_METHODS if method != "samplewise_cca_svd"]
     cases += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
     keys = [
         tuple(row[key] for key in ("label", "method", "threshold", "train", "test")) for row in rows

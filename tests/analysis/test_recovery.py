@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from jobs import run_draw, run_group, tables_in
 from scipy.special import ndtr
+from test_classification import LABELS, LEVELS, Case
+from test_figures import effect_params
 
 from embedding_sensitivity.analysis import directions
 from embedding_sensitivity.analysis.cca import LeastSquares, unit_levels
@@ -10,6 +13,9 @@ from embedding_sensitivity.analysis.classifiers import maps, recovery
 from embedding_sensitivity.analysis.classifiers.classification import roc_auc, train
 from embedding_sensitivity.analysis.dimensionality import removed_share
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
+from embedding_sensitivity.experiment.measures import METHODS
+from embedding_sensitivity.experiment.tables import read_table
+from embedding_sensitivity.figures.recovery import describe_gains
 
 P, N, D = 6, 24, 12
 NEUTRAL = np.zeros(P, bool)
@@ -101,6 +107,14 @@ def test_leace_of_levels_makes_all_means_equal(dimension):
 def test_leace_of_least_squares_is_undefined_where_the_fit_is_saturated():
     assert map_of("leace_ols", *world(dimension=300)) is None
     assert map_of("leace", *world(dimension=300)) is not None
+
+
+def test_no_leace_of_a_direction_that_stretches_rounding():
+    _, effected = world()
+    covariance = maps.leace(effected, np.eye(D)[0], P).writes[0]
+    across = np.linalg.svd(covariance[None])[2][-1]
+    assert maps.leace(effected, across + 1e-5 * covariance, P) is None
+    assert maps.leace(effected, across + 1e-2 * covariance, P) is not None
 
 
 def test_level_means_take_out_what_all_clips_share():
@@ -258,3 +272,86 @@ def test_random_subspaces_have_as_many_directions_and_depend_on_the_label_alone(
     np.testing.assert_array_equal(one[0].writes, again[0].writes)
     assert abs(one[0].writes - two[0].writes).max() > 0.01
     np.testing.assert_allclose(one[0].writes @ one[0].writes.T, np.eye(3), atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """The tables of a run of the jobs on three labels."""
+    made = Case(tmp_path_factory.mktemp("recovery") / "experiment")
+    made.measure()
+    outputs = tables_in(made.folder, "recovery")
+    given = {**made.given(), **made.directions()}
+    run_group(
+        "recovery", given, outputs, labels=LABELS, neutral=0.0, effect="gain",
+        methods=list(METHODS), thresholds=[0.3, 0.5], solver="exact",
+    )  # fmt: skip
+    made.classify(methods=["none", "lda", "average_displacement"])
+    return made
+
+
+def rows_of(case, table):
+    return read_table(case.folder / f"{table}.csv", table)
+
+
+def test_every_method_has_a_row_and_each_level_an_auc(case):
+    rows = rows_of(case, "recovery")
+    assert len(rows) == len(LABELS) * (len(METHODS) + 1)
+    for row in rows:
+        # Of this world, whose clips move on lines, the least-squares direction is one of rounding.
+        undefined = ["leace_ols"]
+        assert (row["pooled_auc"] == "") == (row["method"] in undefined)
+        assert (row["energy_removed"] == "") == (
+            row["method"] in ("augmentation", "own_level", *undefined)
+        )
+        assert (row["gain"] == "") == (row["method"] in ("none", "leace_ols"))
+    levels = rows_of(case, "recovery_levels")
+    defined = [row for row in rows if row["pooled_auc"]]
+    assert len(levels) == len(defined) * len(LEVELS)  # originals, and levels but the neutral one
+    assert len(rows_of(case, "recovery_mean")) == len(METHODS) + 1
+
+
+def test_aucs_within_levels_are_those_of_table_auc(case):
+    expected = {
+        (row["label"], row["method"], row["test"]): float(row["roc_auc"])
+        for row in rows_of(case, "auc")
+        if row["train"] == "original"
+    }
+    found = {
+        (row["label"], row["method"], row["level"]): float(row["level_auc"])
+        for row in rows_of(case, "recovery_levels")
+    }
+    assert expected
+    for cell, area in expected.items():
+        assert found[cell] == pytest.approx(area, abs=1e-12)
+
+
+def test_own_level_is_the_classifier_of_each_level(case):
+    expected = {
+        (row["label"], row["test"]): float(row["roc_auc"])
+        for row in rows_of(case, "auc")
+        if row["method"] == "none" and row["train"] == row["test"]
+    }
+    for row in rows_of(case, "recovery_levels"):
+        if row["method"] == "own_level":
+            assert float(row["level_auc"]) == expected[row["label"], row["level"]]
+
+
+def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):
+    rows = rows_of(case, "recovery_mean")
+    tested = [row for row in rows if row["p_adjusted"]]
+    assert tested
+    for row in tested:
+        row["p_adjusted"] = "0.4"
+    least = min(float(row["detectable_gain"]) for row in tested if float(row["detectable_gain"]))
+    assert describe_gains(rows) == f"No gain is clear; from {least:.3f} on one could have been seen"
+    tested[0] |= {"p_adjusted": "0.01", "gain": "0.1"}
+    assert describe_gains(rows) == f"Clear: 1 gains and 0 losses of {len(tested)}"
+
+
+def test_the_figure_is_drawn_of_all_labels_and_of_one(case, tmp_path):
+    effects = [effect_params("gain", 4)]
+    given = {name: [case.folder / f"{name}.csv"] for name in ("recovery", "recovery_mean")}
+    stems = ["recovery_m_gain", "recovery_m_gain_cello"]
+    outputs = [str(tmp_path / f"{stem}.{kind}") for stem in stems for kind in ("pdf", "png")]
+    run_draw("recovery", given, outputs, ["m"], LABELS, ["cello"], effects)
+    assert all((tmp_path / f"{stem}.png").stat().st_size > 10_000 for stem in stems)

@@ -13,9 +13,13 @@ import numpy as np
 from scipy import linalg
 
 from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, moves, unit_levels
-from embedding_sensitivity.analysis.directions import EPS, SHORTEST_DISPLACEMENT, LabelDirections
+from embedding_sensitivity.analysis.directions import SHORTEST_DISPLACEMENT, LabelDirections
 from embedding_sensitivity.analysis.ridge import Ridge
 from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
+
+# How many times a map may lengthen what it reads, at most: the rounding of embeddings, which are
+# float32, is then no more than a thousandth.
+MAX_STRETCH = 1e4
 
 
 class Map(Protocol):
@@ -111,13 +115,14 @@ def leace(effected: np.ndarray, direction: np.ndarray, n_levels: int) -> Project
 
     Nothing of the rank is left that least squares finds in `effected` (P, N, d), whatever the
     direction w (d,). With that of unpenalised least squares it is the published LEACE. None for a
-    zero direction or covariance.
+    direction that is zero, or so far from the covariance that the map stretches points by more
+    than `MAX_STRETCH`.
     """
     ranks = unit_levels(len(effected)) - 0.5
     # The mean over clips first: every clip has the same ranks.
     covariance = ranks @ centred_points(effected.mean(axis=1)) / len(effected)
     shared = direction @ covariance
-    if abs(shared) <= EPS * np.linalg.norm(direction) * np.linalg.norm(covariance):
+    if np.linalg.norm(direction) * np.linalg.norm(covariance) >= MAX_STRETCH * abs(shared):
         return None
     mean = effected.mean(axis=(0, 1))
     return Projection(direction[None] / shared, covariance[None], mean, n_levels)
@@ -192,7 +197,7 @@ def fit_map(
     Returns
     -------
     The map; None where the method isn't defined: `leace_ols` of a fit that is saturated, where the
-    direction is that of rounding, or where nothing moves
+    direction is that of rounding, or stretches too much, or where nothing moves
     """
     applied, n_levels = effected[~neutral], len(effected)
     if method == "leace":
