@@ -179,8 +179,10 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@$(RUN) python tools/stacks.py $(DEMO_STACKS) >/dev/null
 	@touch $@
 
-# miniaudio decodes MP3 with no code of the workflow's decoders.
+# miniaudio decodes MP3 with no code of the workflow's decoders. concept-erasure is LEACE by its authors; it needs
+# PyTorch, which only the stack that tests it has.
 .test-tools/.ready: tools/requirements.txt .venv/.ready Makefile
 	@rm -rf .test-tools
 	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout pytest-xdist hypothesis miniaudio==1.71 || { $(NO_PACKAGES); }
+	@.venv/bin/uv pip install --quiet --no-deps --python .venv --target .test-tools concept-erasure==0.2.4 || { $(NO_PACKAGES); }
 	@touch $@

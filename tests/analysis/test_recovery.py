@@ -343,7 +343,8 @@ def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):
     for row in tested:
         row["p_adjusted"] = "0.4"
     least = min(float(row["detectable_gain"]) for row in tested if float(row["detectable_gain"]))
-    assert describe_gains(rows) == f"No gain is clear; from {least:.3f} on one could have been seen"
+    words = f"No gain is clear; the smallest that could have been seen is {least:.3f}"
+    assert describe_gains(rows) == words
     tested[0] |= {"p_adjusted": "0.01", "gain": "0.1"}
     assert describe_gains(rows) == f"Clear: 1 gains and 0 losses of {len(tested)}"
 

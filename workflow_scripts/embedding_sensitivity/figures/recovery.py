@@ -24,7 +24,7 @@ TITLES = {
     "energy_removed": "displacement\nenergy removed",
     "residual": "level left\n(rho, refitted)",
     "pooled_auc": "AUC, all levels\nin one ranking",
-    "gain": "gain of it",
+    "gain": "gain in\nthat AUC",
     "level_auc": "mean AUC\nwithin levels",
 }
 
@@ -89,7 +89,7 @@ def describe_gains(rows: Sequence[Mapping]) -> str:
     found = [gain for gain in found if gain > 0]
     if not found:
         return "Too few test recordings to tell gains from chance"
-    return f"No gain is clear; from {min(found):.3f} on one could have been seen"
+    return f"No gain is clear; the smallest that could have been seen is {min(found):.3f}"
 
 
 def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_size: float) -> None:
@@ -98,6 +98,9 @@ def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_s
         row = cells[variant]
         value = _number(row, column)
         if value is None:
+            if column == "pooled_auc":
+                panel.text(0.5, place, "not defined", color=look.GREY, ha="center", va="center",
+                           transform=panel.get_yaxis_transform())  # fmt: skip
             continue
         own = variant[0] in BASELINES
         colour = look.BLUE if own else look.BLACK
@@ -113,7 +116,7 @@ def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_s
         if column == "pooled_auc" and (random := _number(row, "random_auc")) is not None:
             panel.plot(random, place, marker="|", color=look.VERMILION, markersize=7, zorder=4)
     none = cells.get(("none", ""), {})
-    start = {"gain": 0.0, "residual": 0.0}.get(column, _number(none, column))
+    start = 0.0 if column == "gain" else _number(none, column)
     if start is not None and column != "energy_removed":
         panel.axvline(start, color=look.GREY, linestyle="--", linewidth=0.8, zorder=1)
     heads = [_number(row, "headroom") for row in cells.values()]

@@ -33,8 +33,8 @@ from embedding_sensitivity.clips.split import N_FOLDS
 # A share of less headroom than this is not worth a name, nor that of one that isn't clear.
 MIN_HEADROOM = 0.02
 N_RANDOM = 3
-# A covariance with the level, relative to what it could be, that is rounding.
-NO_COVARIANCE = 1e-10
+# A covariance with the level, relative to what it could be, that is rounding of float32.
+NO_COVARIANCE = 1e-7
 
 
 @dataclass(frozen=True)
