@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from jobs import run_draw, run_group, tables_in
+from jobs import run_draw
 from scipy.special import ndtr
 from test_classification import LABELS, LEVELS, Case
 from test_figures import effect_params
@@ -279,13 +279,7 @@ def case(tmp_path_factory):
     """The tables of a run of the jobs on three labels."""
     made = Case(tmp_path_factory.mktemp("recovery") / "experiment")
     made.measure()
-    outputs = tables_in(made.folder, "recovery")
-    given = {**made.given(), **made.directions()}
-    run_group(
-        "recovery", given, outputs, labels=LABELS, neutral=0.0, effect="gain",
-        methods=list(METHODS), thresholds=[0.3, 0.5], solver="exact",
-    )  # fmt: skip
-    made.classify(methods=["none", "lda", "average_displacement"])
+    made.classify(methods=list(METHODS), thresholds=[0.3, 0.5])
     return made
 
 

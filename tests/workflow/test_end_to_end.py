@@ -20,7 +20,7 @@ from embedding_sensitivity.experiment.measures import PAPER_METHODS
 MODELS = ("logmel", "musicnn", "musicnn-untrained")
 LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
 LABELS = ("cello", "flute", "violin")
-KINDS = ("trajectories", "correlation", "spectra", "auc", "auc_gain")
+KINDS = ("trajectories", "correlation", "spectra", "auc", "auc_gain", "recovery")
 # Of these an effect has one figure, with every model.
 SHARED_KINDS = (
     *("dimensionality", "heldout_energy", "equivariance", "principal_angles", "displacement"),

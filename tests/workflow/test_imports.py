@@ -309,7 +309,7 @@ def test_every_table_and_figure_of_a_run_on_audio_is_there(imported):
     measured = {table.name for m in list_measures() for table in m.tables if table.is_result}
     assert tables == measured | {"recordings"}
     assert tables >= set(SPECIFIED) - {"paper_comparison", "dropped_clips"}
-    kinds = ("trajectories", "correlation", "spectra", "auc", "auc_gain")
+    kinds = ("trajectories", "correlation", "spectra", "auc", "auc_gain", "recovery")
     stems = [f"{kind}_panns_bitcrush" for kind in kinds]
     kinds = ("dimensionality", "displacement", "verdicts", "retrieval", "equivariance")
     stems += [f"{kind}_bitcrush" for kind in (*kinds, "heldout_energy", "samplewise")]

@@ -28,6 +28,7 @@ DEBIASING = {
     "tabulate_debiasing",
     "draw_auc",
     "draw_auc_gain",
+    "draw_recovery",
     "draw_verdicts",
 }
 MEASURE = ("measure_sensitivity", "measure_debiasing")

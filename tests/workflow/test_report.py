@@ -14,7 +14,7 @@ SECTIONS = {
     "1. Impact (section II)": ("trajectories",),
     "2. Correlation (section III)": ("correlation",),
     "3. Dimensionality (section III)": ("spectra",),
-    "4. Debiasing (section IV)": ("auc", "auc_gain"),
+    "4. Debiasing (section IV)": ("auc", "auc_gain", "recovery"),
     "Clips": (),
 }
 TABLES = {
@@ -30,6 +30,7 @@ TABLES = {
     "dimensionality_mean.csv": "3. Dimensionality (section III)",
     "equivariance_mean.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
+    "recovery_mean.csv": "4. Debiasing (section IV)",
     "dropped_clips.csv": "Clips",
     "recordings.csv": "Clips",
     "clips_report.csv": "Clips",

@@ -160,6 +160,10 @@ class Group:
 
 # Measures that take less time than reading the stores: all of them in one job.
 SENSITIVITY = Group("sensitivity", "Measuring how {effect} moves {model}", fits_directions=True)
+# What trains classifiers, which takes longest.
+CLASSIFIERS = Group(
+    "debiasing", "Classifying with {model} under {effect}", process_mb=1500, minutes=60
+)
 
 
 @dataclass(frozen=True)

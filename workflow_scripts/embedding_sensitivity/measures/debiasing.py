@@ -1,10 +1,10 @@
 """What projecting directions out does to classifiers (Fig. 4)."""
 
 from embedding_sensitivity.experiment.measures import (
+    CLASSIFIERS,
     DEBIASING,
     PAPER_METHODS,
     FigureKind,
-    Group,
     Measure,
     Table,
     combine,
@@ -17,9 +17,7 @@ MEASURE = Measure(
     two_sided="each level by itself, without the neutral one; directions are fitted to both sides "
     "together, and `average_displacement` is near 0 where they are opposite",
     section=DEBIASING,
-    group=Group(
-        "debiasing", "Classifying with {model} under {effect}", process_mb=1000, minutes=60
-    ),
+    group=CLASSIFIERS,
     needs_directions=True,
     reads={
         "methods": "debiasing.methods",

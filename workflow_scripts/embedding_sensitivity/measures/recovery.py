@@ -1,10 +1,10 @@
 """What debiasing takes away of an effect, and what a classifier of originals regains by it."""
 
 from embedding_sensitivity.experiment.measures import (
+    CLASSIFIERS,
     DEBIASING,
     THRESHOLD_METHOD,
     FigureKind,
-    Group,
     Measure,
     Table,
     describe,
@@ -46,9 +46,7 @@ COUNTS = {"n_groups": "test recordings of the label, or of the rest if fewer"}
 MEASURE = Measure(
     title="what debiasing takes away and what it regains",
     section=DEBIASING,
-    group=Group(
-        "recovery", "Ranking all levels with {model} under {effect}", process_mb=2500, minutes=60
-    ),
+    group=CLASSIFIERS,
     needs_directions=True,
     reads={
         "methods": "debiasing.methods",
@@ -141,7 +139,7 @@ def measure(data, methods, thresholds, solver) -> dict:
     named = dict(zip(defined, lines, strict=False))
     of_random = lines[len(defined) :]
     if {"augmentation", "own_level"} & set(methods):
-        effected = everyone.effected(clips)[applied].astype(np.float64)
+        effected = everyone.effected(clips)[applied]
         if "augmentation" in methods:
             found = recovery.train_augmented(originals, effected, positive, solver)
             fitted["augmentation", None] = None
@@ -154,12 +152,14 @@ def measure(data, methods, thresholds, solver) -> dict:
         del effected
     # In one order, whatever that of the split.
     tests = sorted(clip for ids in everyone.test.values() for clip in ids)
+    effected = everyone.effected(tests)
     scored = recovery.Scored(
         [*named.values(), *of_random],
-        np.concatenate([everyone.originals(tests)[None], everyone.effected(tests)[applied]]),
+        [everyone.originals(tests), *(effected[row] for row in np.flatnonzero(applied))],
         np.isin(tests, test.clips),
         [everyone.group_of[clip] for clip in tests],
     )
+    del effected
     random_auc = dict.fromkeys(randoms, 0.0)
     places = [count for count, found in randoms.items() for _ in found]
     for count, area in zip(places, scored.pooled[len(named) :], strict=True):

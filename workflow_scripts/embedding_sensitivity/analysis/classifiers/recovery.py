@@ -33,6 +33,8 @@ from embedding_sensitivity.clips.split import N_FOLDS
 # A share of less headroom than this is not worth a name, nor that of one that isn't clear.
 MIN_HEADROOM = 0.02
 N_RANDOM = 3
+# Levels that a classifier trained on other levels has at most: its cost is of their square.
+MAX_TRAINING_LEVELS = 6
 # A covariance with the level, relative to what it could be, that is rounding of float32.
 NO_COVARIANCE = 1e-7
 
@@ -71,7 +73,7 @@ def train_mapped(
 def train_augmented(
     originals: np.ndarray, effected: np.ndarray, positive: np.ndarray, solver: str
 ) -> Lines | None:
-    """Classifiers trained on originals (n, d) and every second level of (A, n, d).
+    """Classifiers trained on originals (n, d) and every second level of (A, n, d), of which a few.
 
     Each level is tested with the one that hasn't seen it, and originals with the mean of both. All
     points of a clip are in one fold of the cross-validation. None for a single level.
@@ -81,7 +83,9 @@ def train_augmented(
         return None
     halves = []
     for half in (0, 1):
-        points = np.concatenate([originals[None], effected[1 - half :: 2]])
+        others = np.arange(1 - half, n_levels, 2)
+        few = np.linspace(0, len(others) - 1, min(len(others), MAX_TRAINING_LEVELS)).round()
+        points = np.concatenate([originals[None], effected[others[few.astype(int)]]])
         starts = np.arange(len(points))[:, None] * n_clips
         folds = [
             tuple((starts + rows).ravel() for rows in fold)
@@ -144,19 +148,19 @@ class Scored:
     Parameters
     ----------
     lines : V classifiers, the first that of no debiasing
-    points : (A + 1, n, d), test clips without the effect and at A levels
+    points : (n, d) each, test clips without the effect and at A levels
     is_label, groups : (n,), see `classification.evaluate`
     """
 
     def __init__(
         self,
         lines: Sequence[Lines],
-        points: np.ndarray,
+        points: Sequence[np.ndarray],
         is_label: np.ndarray,
         groups: Sequence[str],
     ):
         self.clustered = ClusteredAuc(is_label, groups)
-        self._scores = np.empty((len(lines), *points.shape[:2]))
+        self._scores = np.empty((len(lines), len(points), len(is_label)))
         for level, at_level in enumerate(points):
             weights = np.stack([each.weights[level] for each in lines])
             scores = weights @ at_level.T.astype(np.float64)
