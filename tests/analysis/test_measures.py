@@ -34,9 +34,10 @@ def measured(tmp_path_factory):
     ]  # fmt: skip
     names = [clip.clip for clip in clips]
     rng = np.random.default_rng(0)
-    originals = rng.normal(size=(len(names), 8))
+    # Labels that a classifier tells apart until the effect moves clips, for the most part alike.
+    originals = rng.normal(size=(len(names), 8)) + np.repeat(3 * np.eye(8)[: len(LABELS)], 13, 0)
     steps = np.linspace(-1, 0.1, 5)[:, None, None]
-    effected = originals + steps * rng.normal(size=8) + 0.1 * rng.normal(size=(5, len(names), 8))
+    effected = originals + steps * 4 * rng.normal(size=8) + rng.normal(size=(5, len(names), 8))
     attributes = {"model": "m"}
     write_store(folder / "original.h5", originals, names, None, attributes)
     levels = EFFECT["levels"]
