@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embedding_sensitivity.analysis.cca import LeastSquares, moves, unit_levels
+from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, unit_levels
 from embedding_sensitivity.analysis.classifiers.classification import (
     ROUNDING,
     stratified_folds,
@@ -34,7 +34,7 @@ from embedding_sensitivity.clips.split import N_FOLDS
 MIN_HEADROOM = 0.02
 N_RANDOM = 3
 # Levels that a classifier trained on other levels has at most: its cost is of their square.
-MAX_TRAINING_LEVELS = 6
+MAX_TRAINING_LEVELS = 3
 # A covariance with the level, relative to what it could be, that is rounding of float32.
 NO_COVARIANCE = 1e-7
 
@@ -298,11 +298,14 @@ def residual(
     left to fit, and the direction would be one of rounding.
     """
     n_levels, n_clips, dimension = mapped.shape
-    fit = LeastSquares(mapped.reshape(-1, dimension))
-    targets = np.repeat(unit_levels(n_levels) - 0.5, n_clips)
-    most = np.linalg.norm(fit.centred) * np.linalg.norm(targets)
-    if not moves(mapped) or np.linalg.norm(targets @ fit.centred) <= NO_COVARIANCE * most:
+    ranks = unit_levels(n_levels) - 0.5
+    points = mapped.reshape(-1, dimension)
+    # Every clip has the same ranks, so its mean over clips has all of a level's covariance.
+    covariance = n_clips * np.linalg.norm(ranks @ centred_points(mapped.mean(axis=1)))
+    most = np.linalg.norm(points - points.mean(axis=0)) * np.linalg.norm(ranks) * np.sqrt(n_clips)
+    if covariance <= NO_COVARIANCE * most:
         return {"residual": 0.0, "residual_low": None, "residual_high": None}
-    projections = project_on(test, Ridge(fit, penalty).solve(targets))
+    weights = Ridge(LeastSquares(points), penalty).solve(np.repeat(ranks, n_clips))
+    projections = project_on(test, weights)
     low, high = interval(estimate_rho(projections, groups))
     return _columns("residual", global_rho(projections), (low, high))
