@@ -13,6 +13,7 @@ from embedding_sensitivity.analysis.classifiers import maps, recovery
 from embedding_sensitivity.analysis.classifiers.classification import roc_auc, train
 from embedding_sensitivity.analysis.dimensionality import removed_share
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
+from embedding_sensitivity.analysis.ridge import Ridge
 from embedding_sensitivity.experiment.measures import METHODS
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.recovery import describe_gains
@@ -52,10 +53,23 @@ def test_leace_leaves_no_rank_in_training_clips():
     originals, effected = world()
     assert ols_r2(effected) > 0.05
     for method in ("leace_ols", "leace"):
-        mapped = map_of(method, originals, effected).of_levels(effected)
+        found = map_of(method, originals, effected)
+        mapped = found.of_levels(effected)
         assert abs(ols_r2(mapped)) < 1e-10
-        found = recovery.residual(mapped, mapped, 1e-3, ["r"] * N)
-        assert found == {"residual": 0.0, "residual_low": None, "residual_high": None}
+        left = recovery.Refit(effected, 1e-3).residual(found, mapped, ["r"] * N)
+        assert left == {"residual": 0.0, "residual_low": None, "residual_high": None}
+
+
+@pytest.mark.parametrize("dimension", [D, 200])
+@pytest.mark.parametrize("method", ["none", "lda", "pca_absolute", "samplewise_cca_svd"])
+def test_a_direction_is_fitted_anew_as_to_mapped_points(method, dimension):
+    originals, effected = world(dimension=dimension)
+    found = maps.fit_map(method, effected, originals, NEUTRAL, fit(originals, effected), 5)
+    mapped = LeastSquares(found.of_levels(effected).reshape(-1, dimension))
+    expected = Ridge(mapped, 1e-2).solve(np.repeat(unit_levels(P) - 0.5, N))
+    np.testing.assert_allclose(
+        recovery.Refit(effected, 1e-2).direction(found), expected, atol=1e-6 * abs(expected).max()
+    )
 
 
 def published_leace(points, targets):

@@ -166,6 +166,7 @@ def measure(data, methods, thresholds, solver) -> dict:
         random_auc[count] += float(area) / len(randoms[count])
     areas = scored.pooled_columns()
     levels = [ORIGINAL, *(data.levels[row] for row in np.flatnonzero(applied))]
+    refit = recovery.Refit(training.effected, data.directions.penalty)
     rows, of_levels, contrasts, energies = [], [], {}, {}
     for variant in fitted:
         cell = dict(zip(("method", "threshold"), variant, strict=True))
@@ -190,9 +191,7 @@ def measure(data, methods, thresholds, solver) -> dict:
             left = mapped[applied] - found.of_originals(test.originals)
             energies[variant] = removed_share(moved, left, test.groups)
             row |= columns_of("energy_removed", energies[variant], LOG_REST, -np.inf)
-            of_training = found.of_levels(training.effected)
-            penalty = data.directions.penalty
-            row |= recovery.residual(of_training, mapped, penalty, test.groups)
+            row |= refit.residual(found, mapped, test.groups)
     return {"recovery": rows, "recovery_levels": of_levels, "contrasts": contrasts}
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, unit_levels
+from embedding_sensitivity.analysis.cca import centred_points, unit_levels
 from embedding_sensitivity.analysis.classifiers.classification import (
     ROUNDING,
     stratified_folds,
@@ -26,7 +27,6 @@ from embedding_sensitivity.analysis.intervals import (
     estimate_rho,
     interval,
 )
-from embedding_sensitivity.analysis.ridge import Ridge
 from embedding_sensitivity.analysis.statistics import generator
 from embedding_sensitivity.clips.split import N_FOLDS
 
@@ -288,24 +288,57 @@ def describe_recovery(
     return columns
 
 
-def residual(
-    mapped: np.ndarray, test: np.ndarray, penalty: float, groups: Sequence[str]
-) -> dict[str, float | None]:
-    """The level that a direction fitted anew to mapped clips (P, N, d) finds in mapped test clips.
+class Refit:
+    """The regularised direction of a label's clips (P, N, d), fitted anew after each of many maps.
 
-    Signed rho_ridge of test (P, n, d) of the recordings `groups`, with `penalty` as it was. 0
-    without an interval where the level's covariance with training clips is rounding: nothing is
-    left to fit, and the direction would be one of rounding.
+    The Gram matrix of mapped points is that of the points, which is made once, less what the map
+    changes, which has the rank of the map. `penalty` is that of the points as they are.
     """
-    n_levels, n_clips, dimension = mapped.shape
-    ranks = unit_levels(n_levels) - 0.5
-    points = mapped.reshape(-1, dimension)
-    # Every clip has the same ranks, so its mean over clips has all of a level's covariance.
-    covariance = n_clips * np.linalg.norm(ranks @ centred_points(mapped.mean(axis=1)))
-    most = np.linalg.norm(points - points.mean(axis=0)) * np.linalg.norm(ranks) * np.sqrt(n_clips)
-    if covariance <= NO_COVARIANCE * most:
-        return {"residual": 0.0, "residual_low": None, "residual_high": None}
-    weights = Ridge(LeastSquares(points), penalty).solve(np.repeat(ranks, n_clips))
-    projections = project_on(test, weights)
-    low, high = interval(estimate_rho(projections, groups))
-    return _columns("residual", global_rho(projections), (low, high))
+
+    def __init__(self, effected: np.ndarray, penalty: float):
+        n_levels, n_clips, dimension = effected.shape
+        self._points = centred_points(effected.reshape(-1, dimension))
+        self._wide = len(self._points) < dimension
+        rows = self._points if self._wide else self._points.T
+        self._gram = rows @ rows.T
+        self._targets = np.repeat(unit_levels(n_levels) - 0.5, n_clips)
+        self._penalty = penalty
+
+    def direction(self, found: Projection) -> np.ndarray:
+        """The direction (d,) of mapped clips; zero where the level's covariance is rounding."""
+        coordinates = self._points @ found.reads.T
+        points = self._points - coordinates @ found.writes
+        product = self._targets @ points
+        most = np.linalg.norm(points) * np.linalg.norm(self._targets)
+        if np.linalg.norm(product) <= NO_COVARIANCE * most:
+            return np.zeros(len(product))
+        if self._wide:
+            # Of points x - W R'x: X X' less C E' and its transpose, C = X R and E = X W.
+            right, left = coordinates, self._points @ found.writes.T
+            inner = found.writes @ found.writes.T
+        else:
+            # X'X less W (R'X'X) and its transpose.
+            right, left = found.writes.T, self._gram @ found.reads.T
+            inner = found.reads @ left
+        change = (left - 0.5 * right @ inner) @ right.T
+        gram = self._gram - change - change.T
+        count = max(min(len(points) - 1, len(product)), 1)
+        gram[np.diag_indices(len(gram))] += self._penalty * np.trace(gram) / count
+        if self._wide:
+            return linalg.solve(gram, self._targets, assume_a="pos") @ points
+        return linalg.solve(gram, product, assume_a="pos")
+
+    def residual(
+        self, found: Map, test: np.ndarray, groups: Sequence[str]
+    ) -> dict[str, float | None]:
+        """Signed rho_ridge of mapped test clips (P, n, d) of the recordings `groups`.
+
+        0 without an interval where nothing is left to fit, as after a recolouring, which gives all
+        levels one mean: a direction would be one of rounding.
+        """
+        weights = self.direction(found) if isinstance(found, Projection) else np.zeros(1)
+        if not weights.any():
+            return {"residual": 0.0, "residual_low": None, "residual_high": None}
+        projections = project_on(test, weights)
+        ends = interval(estimate_rho(projections, groups))
+        return _columns("residual", global_rho(projections), ends)
