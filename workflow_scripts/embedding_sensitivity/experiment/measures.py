@@ -164,6 +164,12 @@ SENSITIVITY = Group("sensitivity", "Measuring how {effect} moves {model}", fits_
 CLASSIFIERS = Group(
     "debiasing", "Classifying with {model} under {effect}", process_mb=1500, minutes=60
 )
+# What its measures read of the config.
+OF_DEBIASING = {
+    "methods": "debiasing.methods",
+    "thresholds": "debiasing.svd_thresholds",
+    "solver": "debiasing.classifier.solver",
+}
 
 
 @dataclass(frozen=True)

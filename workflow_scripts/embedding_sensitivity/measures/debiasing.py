@@ -3,6 +3,7 @@
 from embedding_sensitivity.experiment.measures import (
     CLASSIFIERS,
     DEBIASING,
+    OF_DEBIASING,
     PAPER_METHODS,
     FigureKind,
     Measure,
@@ -19,11 +20,7 @@ MEASURE = Measure(
     section=DEBIASING,
     group=CLASSIFIERS,
     needs_directions=True,
-    reads={
-        "methods": "debiasing.methods",
-        "thresholds": "debiasing.svd_thresholds",
-        "solver": "debiasing.classifier.solver",
-    },
+    reads=OF_DEBIASING,
     tables=(
         Table(
             "n_directions",
