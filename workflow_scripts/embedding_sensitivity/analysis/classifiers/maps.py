@@ -20,6 +20,8 @@ from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
 # How many times a map may lengthen what it reads, at most: the rounding of embeddings, which are
 # float32, is then no more than a thousandth.
 MAX_STRETCH = 1e4
+# Differences of levels' means that are rounding, relative to the largest.
+MEAN_ROUNDING = 1e-6
 
 
 class Map(Protocol):
@@ -137,11 +139,14 @@ def leace_levels(points: np.ndarray, penalty: float, n_levels: int) -> Projectio
     n_classes, n_clips, _ = points.shape
     if not moves(points):
         return None
-    # Contrasts of classes, which have an inverse where classes themselves sum to a constant.
-    contrasts = np.repeat(linalg.helmert(n_classes).T, n_clips, axis=0)
+    # Contrasts of classes whose means differ by more than rounding of float32.
+    means = linalg.helmert(n_classes) @ centred_points(points.mean(axis=1))
+    left, values, _ = linalg.svd(means, full_matrices=False)
+    contrasts = left[:, values > MEAN_ROUNDING * values[0]].T
+    targets = np.repeat((contrasts @ linalg.helmert(n_classes)).T, n_clips, axis=0)
     fit = LeastSquares(points.reshape(n_classes * n_clips, -1))
-    reads = Ridge(fit, penalty).solve(contrasts).T
-    writes = linalg.helmert(n_classes) @ centred_points(points.mean(axis=1)) * n_clips
+    reads = Ridge(fit, penalty).solve(targets).T
+    writes = contrasts @ means * n_clips
     shared = np.linalg.pinv(reads @ writes.T, hermitian=True)
     return Projection(shared @ reads, writes, points.mean(axis=(0, 1)), n_levels)
 
