@@ -56,7 +56,7 @@ def test_leace_leaves_no_rank_in_training_clips():
         found = map_of(method, originals, effected)
         mapped = found.of_levels(effected)
         assert abs(ols_r2(mapped)) < 1e-10
-        left = recovery.Refit(effected, 1e-3).residual(found, mapped, ["r"] * N)
+        left = recovery.Refit(effected, 1e-3).residual(found, effected, ["r"] * N)
         assert left == {"residual": 0.0, "residual_low": None, "residual_high": None}
 
 
@@ -119,16 +119,16 @@ def test_leace_of_levels_makes_all_means_equal(dimension):
 
 
 def test_leace_of_least_squares_is_undefined_where_the_fit_is_saturated():
-    assert map_of("leace_ols", *world(dimension=300)) is None
-    assert map_of("leace", *world(dimension=300)) is not None
+    assert map_of("leace_ols", *world(dimension=300)) == maps.SATURATED
+    assert isinstance(map_of("leace", *world(dimension=300)), maps.Projection)
 
 
 def test_no_leace_of_a_direction_that_stretches_rounding():
     _, effected = world()
     covariance = maps.leace(effected, np.eye(D)[0], P).writes[0]
     across = np.linalg.svd(covariance[None])[2][-1]
-    assert maps.leace(effected, across + 1e-5 * covariance, P) is None
-    assert maps.leace(effected, across + 1e-2 * covariance, P) is not None
+    assert maps.leace(effected, across + 1e-5 * covariance, P) == maps.STRETCHES
+    assert isinstance(maps.leace(effected, across + 1e-2 * covariance, P), maps.Projection)
 
 
 def test_level_means_take_out_what_all_clips_share():
@@ -205,10 +205,10 @@ def test_a_common_shift_moves_the_pooled_auc_and_none_within_a_level():
     mean = ndtr((1.5 + shifts[:, None] - shifts) / np.sqrt(2)).mean()
     assert found.pooled[0] == pytest.approx(mean, abs=0.012)
     assert found.pooled[1] == pytest.approx(ndtr(1.5 / np.sqrt(2)), abs=0.012)
-    rows = found.level_rows(1, ["original", "1", "2", "3"])
+    rows = found.level_rows(2, ["original", "1", "2", "3"])[1]
     assert [row["gain"] for row in rows] == [0.0] * 4
     assert all(row["headroom"] == pytest.approx(0, abs=1e-9) for row in rows)
-    row = recovery.describe_recovery(*([each] for each in found.contrasts(1)), 6)
+    row = recovery.describe_recovery([found.contrasts(1)], 6)
     assert row["recovered"] == pytest.approx(1)
     assert row["headroom_low"] < row["headroom"] < row["headroom_high"]
     assert row["recovered_low"] == pytest.approx(1) == row["recovered_high"]
@@ -240,9 +240,9 @@ def test_the_balanced_accuracy_is_that_of_the_answers():
 
 def test_the_mean_over_labels_of_one_label_is_that_label():
     points, _, is_label, groups = shifted(n_clips=60)
-    (gain, headroom), once = scored(points, is_label, groups).contrasts(1), None
-    once = recovery.describe_recovery([gain], [headroom], 6)
-    twice = recovery.describe_recovery([gain] * 2, [headroom] * 2, 6)
+    contrasts = scored(points, is_label, groups).contrasts(1)
+    once = recovery.describe_recovery([contrasts], 6)
+    twice = recovery.describe_recovery([contrasts] * 2, 6)
     # The same recordings tell nothing new, though the degrees of freedom add.
     for name in ("gain", "headroom", "recovered", "spread"):
         assert twice[name] == pytest.approx(once[name])
@@ -256,15 +256,29 @@ def training_set(n_clips=30, n_levels=4, dimension=8):
     return originals, effected, positive
 
 
-def test_classifiers_of_mapped_originals_are_those_of_projected_ones():
+@pytest.mark.parametrize("method", ["leace", "coral"])
+def test_a_classifier_of_mapped_originals_is_trained_on_them(method):
+    originals, effected = world()
+    positive = np.arange(N) < N // 2
+    none = train(originals[None], positive, [np.empty((0, D))])
+    found = map_of(method, originals, effected)
+    lines = recovery.train_mapped(originals, positive, found, none, "exact")
+    given = found.of_originals(originals)
+    expected = train(given[None], positive, [np.empty((0, D))])
+    scores = originals @ lines.weights[0] + lines.intercepts[0]
+    wanted = given @ expected.weights[0, 0] + expected.intercepts[0, 0]
+    np.testing.assert_allclose(scores, wanted, atol=1e-7)
+
+
+def test_classifiers_of_random_subspaces_see_nothing_of_them():
     originals, _, positive = training_set()
-    basis = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 2)))[0].T
-    every = [maps.project(np.empty((0, 8)), 4), maps.project(basis, 4)]
-    none, other = recovery.train_mapped(originals, positive, every, "exact")
-    expected = train(originals[None], positive, [np.empty((0, 8)), basis])
-    np.testing.assert_allclose(none.weights, np.repeat(expected.weights[0, :1], 5, 0), atol=1e-7)
-    np.testing.assert_allclose(other.weights, np.repeat(expected.weights[0, 1:], 5, 0), atol=1e-7)
-    np.testing.assert_allclose(other.intercepts, expected.intercepts[0, 1], atol=1e-7)
+    bases = recovery.random_bases(2, 8, "cello")
+    lines = recovery.train_without(originals, positive, bases, 4, "exact")
+    expected = train(originals[None], positive, bases)
+    for index, (line, basis) in enumerate(zip(lines, bases, strict=True)):
+        assert line.weights.shape == (5, 8)
+        np.testing.assert_allclose(line.weights @ basis.T, 0, atol=1e-12)
+        np.testing.assert_allclose(line.weights[3], expected.weights[0, index], atol=1e-12)
 
 
 def test_augmentation_tests_no_level_that_it_trained_on():
@@ -280,12 +294,12 @@ def test_augmentation_tests_no_level_that_it_trained_on():
 
 
 def test_random_subspaces_have_as_many_directions_and_depend_on_the_label_alone():
-    one, two = (recovery.random_projections(3, 20, P, label) for label in ("cello", "flute"))
-    again = recovery.random_projections(3, 20, P, "cello")
-    assert len(one) == recovery.N_RANDOM and not recovery.random_projections(0, 20, P, "cello")
-    np.testing.assert_array_equal(one[0].writes, again[0].writes)
-    assert abs(one[0].writes - two[0].writes).max() > 0.01
-    np.testing.assert_allclose(one[0].writes @ one[0].writes.T, np.eye(3), atol=1e-12)
+    one, two = (recovery.random_bases(3, 20, label) for label in ("cello", "flute"))
+    again = recovery.random_bases(3, 20, "cello")
+    assert len(one) == recovery.N_RANDOM and not recovery.random_bases(0, 20, "cello")
+    np.testing.assert_array_equal(one[0], again[0])
+    assert abs(one[0] - two[0]).max() > 0.01
+    np.testing.assert_allclose(one[0] @ one[0].T, np.eye(3), atol=1e-12)
 
 
 @pytest.fixture(scope="module")

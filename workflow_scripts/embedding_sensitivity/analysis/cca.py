@@ -6,6 +6,7 @@ scikit-learn's mode B does.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
@@ -132,7 +133,7 @@ def centred_points(points: np.ndarray) -> np.ndarray:
 
 
 class LeastSquares:
-    """Minimum-norm least squares of any targets on the same points, factored once.
+    """Minimum-norm least squares of any targets on the same points, factored once, when needed.
 
     Points (n, d) and targets are centred. `rank` is the number of singular values kept, `centred`
     the points (n, v) without the dimensions that never vary, of which `varying` (d,) says which
@@ -148,15 +149,22 @@ class LeastSquares:
         self.centred = centred if self.varying.all() else centred[:, self.varying]
         n_points, dimension = self.centred.shape
         self.wide = n_points - 1 <= dimension
-        self._svd = self._factor = None
         self.gram = _gram(self.centred, self.wide)
-        if dimension:
-            self._factor = _safe_factor(self.gram)
-        if self._factor is None:
-            self._svd = _cut_svd(self.centred)
-            self.rank = len(self._svd[1])
-        else:
-            self.rank = n_points - 1 if self.wide else dimension
+
+    @cached_property
+    def _factor(self) -> tuple[np.ndarray, bool] | None:
+        return _safe_factor(self.gram) if self.centred.shape[1] else None
+
+    @cached_property
+    def _svd(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        return _cut_svd(self.centred) if self._factor is None else None
+
+    @property
+    def rank(self) -> int:
+        n_points, dimension = self.centred.shape
+        if self._svd is not None:
+            return len(self._svd[1])
+        return n_points - 1 if self.wide else dimension
 
     def solve(self, targets: np.ndarray) -> np.ndarray:
         """Weights (d,) of targets (n,), or (d, k) of k targets (n, k)."""

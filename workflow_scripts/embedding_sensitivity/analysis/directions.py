@@ -45,7 +45,7 @@ def fit_label(
     originals: np.ndarray,
     neutral: np.ndarray,
     reference: np.ndarray,
-    groups: Sequence[str],
+    groups: Sequence[str] | None,
 ) -> LabelDirections:
     """All directions of one label.
 
@@ -57,7 +57,8 @@ def fit_label(
         whole course of the levels and include them; the others compare with the originals
         and do not
     reference : (r,), `reference_variances` of all labels' originals
-    groups : (N,), the clips' recordings, over which the regularised direction's penalty is chosen
+    groups : (N,), the clips' recordings, over which the regularised direction's penalty is chosen;
+        None: that direction is not wanted
     """
     direction, rank = global_cca(effected)
     samplewise, ranks = samplewise_cca(effected)
@@ -65,16 +66,18 @@ def fit_label(
     applied = effected[~neutral]
     displacements = (applied - originals).reshape(-1, originals.shape[1])
     absolute, relative = principal_displacements(displacements, reference)
-    regularised, penalty = fit_ridge(effected, groups)
     subspaces = {
         "global_cca": _rows(direction),
-        "regularised": _rows(regularised / (np.linalg.norm(regularised) or 1.0)),
         "samplewise_cca_svd": vectors,
         "pca_absolute": _rows(absolute),
         "pca_relative": _rows(relative),
         "average_displacement": _rows(average_displacement(displacements)),
         "lda": _rows(lda(originals, applied.reshape(displacements.shape))),
     }
+    penalty = np.nan
+    if groups is not None:
+        regularised, penalty = fit_ridge(effected, groups)
+        subspaces["regularised"] = _rows(regularised / (np.linalg.norm(regularised) or 1.0))
     n_points = effected.shape[0] * effected.shape[1]
     return LabelDirections(
         subspaces, is_saturated(rank, n_points), samplewise, ranks, singular_values, penalty

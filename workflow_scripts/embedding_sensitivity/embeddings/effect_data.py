@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -133,6 +133,7 @@ class LabelData:
     training, test : its clips; a split may have no test clip of it
     directions : `directions.LabelDirections` of its training clips, where the measure needs them
     everyone : clips of all labels, whose embeddings it reads on request
+    shared : what one measure of a group has computed and another needs too, by name
     """
 
     label: str
@@ -142,6 +143,7 @@ class LabelData:
     test: LabelClips
     directions: Any
     everyone: EffectData
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, label: str, data: EffectData, directions: Any = None) -> "LabelData":

@@ -4,7 +4,6 @@ from embedding_sensitivity.experiment.measures import (
     CLASSIFIERS,
     DEBIASING,
     OF_DEBIASING,
-    PAPER_METHODS,
     FigureKind,
     Measure,
     Table,
@@ -115,20 +114,12 @@ def measure(data, methods, thresholds, solver) -> dict:
 
     from embedding_sensitivity.analysis.classifiers import classification
     from embedding_sensitivity.analysis.directions import n_directions
-    from embedding_sensitivity.clips.split import classifier_clips
     from embedding_sensitivity.effects.levels import ORIGINAL
 
-    everyone, label, applied = data.everyone, data.label, ~data.neutral
-    methods = [method for method in methods if method in PAPER_METHODS]
+    everyone, applied = data.everyone, ~data.neutral
     classification.check_test_clips(everyone.test)
-    clips = classifier_clips(everyone.training, label)
-    sets = np.concatenate([everyone.originals(clips)[None], everyone.effected(clips)[applied]])
-    variants, bases = classification.distinct_bases(
-        data.directions, methods, thresholds, sets.shape[-1]
-    )
-    trained = classification.train(sets, np.isin(clips, data.training.clips), bases, solver)
-    # Read when the training set has gone: both together are what a job has least room for.
-    del sets
+    # Test clips are read when the training set has gone: a job has no room for both.
+    trained, variants, n_train = classification.train_label(data, methods, thresholds, solver)
     # In one order, whatever that of the split: the resamples are drawn for the clips in turn.
     tests = sorted(clip for ids in everyone.test.values() for clip in ids)
     effected = everyone.effected(tests)
@@ -142,7 +133,7 @@ def measure(data, methods, thresholds, solver) -> dict:
         [everyone.group_of[clip] for clip in tests],
     )
     return {
-        "auc": [{**row, "n_train": len(clips), "n_test": len(tests)} for row in areas],
+        "auc": [{**row, "n_train": n_train, "n_test": len(tests)} for row in areas],
         "auc_gain": gains,
         "n_directions": [
             {

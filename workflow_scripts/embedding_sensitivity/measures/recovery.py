@@ -4,6 +4,7 @@ from embedding_sensitivity.experiment.measures import (
     CLASSIFIERS,
     DEBIASING,
     OF_DEBIASING,
+    PAPER_METHODS,
     THRESHOLD_METHOD,
     FigureKind,
     Measure,
@@ -39,11 +40,25 @@ REMOVED = {
     ),
 }
 SHARED = {
+    "cv_auc": "pooled AUC on training recordings left out of every fit; of the paper's methods",
     "level_auc": "mean AUC within the levels",
     "random_auc": "mean pooled AUC of three random subspaces of as many directions",
     "n_directions": "directions that the map takes out; empty of methods that have none",
 }
-COUNTS = {"n_groups": "test recordings of the label, or of the rest if fewer"}
+UNDEFINED = {"undefined": "why the method has no map: the row is empty"}
+GROUPS = {"n_groups": "test recordings of the label, or of the rest if fewer"}
+COUNTED = {
+    "n_groups": "sum over labels of the labels' `n_groups`",
+    "n_labels": "labels for which the method is defined",
+}
+MEANS = ("energy_removed", "residual", "pooled_auc", "balanced_accuracy", *SHARED)
+SHARES = {name: text for name, text in GAIN.items() if not name.startswith(("p", "detectable"))}
+BEST = {
+    **describe("model effect method threshold"),
+    "cv_gain": "its gain on training recordings left out of every fit, by which it was chosen",
+    **SHARES,
+    **COUNTED,
+}
 MEASURE = Measure(
     title="what debiasing takes away and what it regains",
     section=DEBIASING,
@@ -53,7 +68,15 @@ MEASURE = Measure(
     tables=(
         Table(
             "recovery",
-            {**describe(" ".join(VARIANT)), **REMOVED, **AREAS, **GAIN, **SHARED, **COUNTS},
+            {
+                **describe(" ".join(VARIANT)),
+                **REMOVED,
+                **AREAS,
+                **GAIN,
+                **SHARED,
+                **GROUPS,
+                **UNDEFINED,
+            },
             VARIANT,
         ),
         Table(
@@ -64,12 +87,13 @@ MEASURE = Measure(
                 **{name: AREAS[name] for name in ("pooled_auc", "balanced_accuracy")},
                 **GAIN,
                 **SHARED,
-                "n_groups": "sum over labels of the labels' `n_groups`",
-                "n_labels": "labels for which the method is defined",
+                **COUNTED,
+                **UNDEFINED,
             },
             ("model", "effect", "method", "threshold"),
             in_report=True,
         ),
+        Table("recovery_best", BEST, ("model", "effect")),
         Table(
             "recovery_levels",
             {
@@ -99,7 +123,10 @@ def measure(data, methods, thresholds, solver) -> dict:
     import numpy as np
 
     from embedding_sensitivity.analysis.classifiers import maps, recovery
-    from embedding_sensitivity.analysis.classifiers.classification import check_test_clips
+    from embedding_sensitivity.analysis.classifiers.classification import (
+        check_test_clips,
+        train_label,
+    )
     from embedding_sensitivity.analysis.dimensionality import columns_of, removed_share
     from embedding_sensitivity.analysis.directions import n_directions
     from embedding_sensitivity.analysis.intervals import LOG_REST, MIN_RECORDINGS
@@ -108,93 +135,100 @@ def measure(data, methods, thresholds, solver) -> dict:
 
     everyone, training, test, applied = data.everyone, data.training, data.test, ~data.neutral
     check_test_clips(everyone.test)
-    kept = np.concatenate([[True], applied])
-    fitted = {("none", None): maps.fit_map("none", *_arrays(data))}
-    for method in dict.fromkeys(methods):
-        if method not in ("augmentation", "own_level"):
-            for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
-                n_kept = n_directions(data.directions.singular_values, threshold or 1.0)
-                fitted[method, threshold] = maps.fit_map(method, *_arrays(data), n_kept)
+    trained, bases, _ = train_label(data, methods, thresholds, solver)
     clips = classifier_clips(everyone.training, data.label)
-    originals = everyone.originals(clips).astype(np.float64)
+    originals, effected = everyone.originals(clips).astype(np.float64), everyone.effected(clips)
     positive = np.isin(clips, training.clips)
-    # Every map that is defined, then the random subspaces of as many directions as they take out.
-    defined = {variant: found for variant, found in fitted.items() if found is not None}
+    # Of each method its map, or why it has none; and its classifier, as one of embeddings.
+    fitted, lines = {}, {}
+    arrays = training.effected, training.originals, data.neutral, data.directions
+    for method in dict.fromkeys(("none", *methods)):
+        for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
+            variant = method, threshold
+            fitted[variant] = None
+            if method == "own_level":
+                lines[variant] = recovery.Lines(trained.weights[:, 0], trained.intercepts[:, 0])
+            elif method == "augmentation":
+                given = originals, effected[applied], positive, solver
+                found = recovery.train_augmented(*given)
+                if found is None:
+                    fitted[variant] = "a single level"
+                else:
+                    lines[variant] = found
+            else:
+                n_kept = n_directions(data.directions.singular_values, threshold or 1.0)
+                found = fitted[variant] = maps.fit_map(method, *arrays, n_kept)
+                if method in PAPER_METHODS:
+                    of_levels = recovery.mapped_lines(trained, bases.get(variant, 0), found)
+                elif not isinstance(found, str):
+                    of_levels = recovery.train_mapped(originals, positive, found, trained, solver)
+                else:
+                    continue
+                kept = np.concatenate([[True], applied])
+                lines[variant] = of_levels.at(kept)
     counts = {
         variant: len(found.writes) if isinstance(found, maps.Projection) else None
-        for variant, found in defined.items()
+        for variant, found in fitted.items()
     }
-    randoms = {
-        count: recovery.random_projections(count, originals.shape[1], len(data.levels), data.label)
+    random = {
+        count: recovery.random_bases(count, originals.shape[1], data.label)
         for count in sorted({count for count in counts.values() if count})
     }
-    every = [*defined.values(), *(each for found in randoms.values() for each in found)]
-    lines = [
-        recovery.Lines(found.weights[kept], found.intercepts[kept])
-        for found in recovery.train_mapped(originals, positive, every, solver)
-    ]
-    named = dict(zip(defined, lines, strict=False))
-    of_random = lines[len(defined) :]
-    if {"augmentation", "own_level"} & set(methods):
-        effected = everyone.effected(clips)[applied]
-        if "augmentation" in methods:
-            found = recovery.train_augmented(originals, effected, positive, solver)
-            fitted["augmentation", None] = None
-            if found is not None:
-                named["augmentation", None] = found
-        if "own_level" in methods:
-            fitted["own_level", None] = None
-            none = named["none", None]
-            named["own_level", None] = recovery.train_own(none, effected, positive, solver)
-        del effected
-    # In one order, whatever that of the split.
+    drawn = [basis for of_count in random.values() for basis in of_count]
+    of_random = recovery.train_without(originals, positive, drawn, applied.sum(), solver)
+    chosen = {}
+    if data.responds:
+        fold = recovery.recording_folds(
+            [everyone.group_of[clip] for clip in clips], positive, data.label
+        )
+        paper = [method for method in PAPER_METHODS if method in ("none", *methods)]
+        chosen = recovery.cross_validate(
+            originals, effected, data.neutral, positive, fold, paper, thresholds, solver
+        )
+    # Test clips are read when the training set has gone. In one order, whatever that of the split.
+    del effected
     tests = sorted(clip for ids in everyone.test.values() for clip in ids)
     effected = everyone.effected(tests)
     scored = recovery.Scored(
-        [*named.values(), *of_random],
+        [*lines.values(), *of_random],
         [everyone.originals(tests), *(effected[row] for row in np.flatnonzero(applied))],
         np.isin(tests, test.clips),
         [everyone.group_of[clip] for clip in tests],
     )
     del effected
-    random_auc = dict.fromkeys(randoms, 0.0)
-    places = [count for count, found in randoms.items() for _ in found]
-    for count, area in zip(places, scored.pooled[len(named) :], strict=True):
-        random_auc[count] += float(area) / len(randoms[count])
-    areas = scored.pooled_columns()
+    areas = scored.pooled[len(lines) :].reshape(-1, recovery.N_RANDOM).mean(axis=1)
+    random_auc = dict(zip(random, areas, strict=True))
+    pooled = dict(zip(lines, scored.pooled_columns(), strict=False))
     levels = [ORIGINAL, *(data.levels[row] for row in np.flatnonzero(applied))]
+    of_levels = dict(zip(lines, scored.level_rows(len(lines), levels), strict=True))
     refit = recovery.Refit(training.effected, data.directions.penalty)
-    rows, of_levels, contrasts, energies = [], [], {}, {}
-    for variant in fitted:
+    displacements = test.effected - test.originals
+    rows, contrasts = [], {}
+    for variant, found in fitted.items():
         cell = dict(zip(("method", "threshold"), variant, strict=True))
-        row = {**cell, "n_groups": scored.clustered.n_groups}
+        row = {**cell, "n_groups": scored.clustered.n_groups, "cv_auc": chosen.get(variant)}
         rows.append(row)
-        if variant not in named:
+        if variant not in lines:
+            row["undefined"] = found
             continue
-        index = list(named).index(variant)
-        own = scored.level_rows(index, levels)
-        of_levels += [{**cell, **each} for each in own]
-        row |= areas[index]
-        row["level_auc"] = float(np.mean([each["level_auc"] for each in own[1:]]))
-        gain, headroom = scored.contrasts(index)
+        row |= pooled[variant]
+        row["level_auc"] = float(np.mean([each["level_auc"] for each in of_levels[variant][1:]]))
+        contrasts[variant] = scored.contrasts(list(lines).index(variant))
         if variant != ("none", None):
-            row |= recovery.describe_recovery([gain], [headroom], MIN_RECORDINGS)
-        contrasts[variant] = gain, headroom
-        if found := defined.get(variant):
+            row |= recovery.describe_recovery([contrasts[variant]], MIN_RECORDINGS)
+        if found is not None:
             count = counts[variant]
             row |= {"n_directions": count, "random_auc": random_auc.get(count)}
-            mapped = found.of_levels(test.effected)
-            moved = test.effected[applied] - test.originals
-            left = mapped[applied] - found.of_originals(test.originals)
-            energies[variant] = removed_share(moved, left, test.groups)
-            row |= columns_of("energy_removed", energies[variant], LOG_REST, -np.inf)
-            row |= refit.residual(found, mapped, test.groups)
-    return {"recovery": rows, "recovery_levels": of_levels, "contrasts": contrasts}
-
-
-def _arrays(data) -> tuple:
-    training = data.training
-    return training.effected, training.originals, data.neutral, data.directions
+            left = found.of_displacements(displacements, test.originals)
+            energy = removed_share(displacements[applied], left[applied], test.groups)
+            row |= columns_of("energy_removed", energy, LOG_REST, -np.inf)
+            row |= refit.residual(found, test.effected, test.groups)
+    by_level = [
+        {"method": method, "threshold": threshold, **each}
+        for (method, threshold), own in of_levels.items()
+        for each in own
+    ]
+    return {"recovery": rows, "recovery_levels": by_level, "contrasts": contrasts}
 
 
 def conclude(found) -> dict:
@@ -205,31 +239,34 @@ def conclude(found) -> dict:
     from embedding_sensitivity.analysis.intervals import MIN_RECORDINGS_OF_LABELS
     from embedding_sensitivity.experiment.measures import combine
 
-    tables = combine(
-        {
-            label: {name: own[name] for name in ("recovery", "recovery_levels")}
-            for label, own in found.items()
-        }
-    )
+    tables = combine(found, "recovery", "recovery_levels")
     of_variants: dict = {}
     for row in tables["recovery"]:
         of_variants.setdefault((row["method"], row["threshold"]), []).append(row)
     means = []
-    names = ("energy_removed", "residual", "pooled_auc", "balanced_accuracy", *SHARED)
     for variant, rows in of_variants.items():
         mean = dict(zip(("method", "threshold"), variant, strict=True))
-        for name in names:
+        for name in MEANS:
             values = [row[name] for row in rows if row.get(name) is not None]
             mean[name] = float(np.mean(values)) if values else None
-        pairs = [own["contrasts"][variant] for own in found.values() if variant in own["contrasts"]]
-        mean |= {"n_labels": len(pairs), "n_groups": sum(row["n_groups"] for row in rows)}
-        if pairs and variant != ("none", None):
-            gains, headrooms = zip(*pairs, strict=True)
-            mean |= recovery.describe_recovery(gains, headrooms, MIN_RECORDINGS_OF_LABELS)
+        contrasts = [own["contrasts"].get(variant) for own in found.values()]
+        contrasts = [each for each in contrasts if each]
+        mean |= {"n_labels": len(contrasts), "n_groups": sum(row["n_groups"] for row in rows)}
+        if not contrasts:
+            mean["undefined"] = rows[0]["undefined"]
+        elif variant != ("none", None):
+            mean |= recovery.describe_recovery(contrasts, MIN_RECORDINGS_OF_LABELS)
         means.append(mean)
+    paper = [row for row in means if row["method"] in PAPER_METHODS]
+    tried = [row for row in paper[1:] if row["cv_auc"] is not None]
+    best = []
+    if tried:
+        row = max(tried, key=lambda row: row["cv_auc"])
+        best = [{name: row[name] for name in BEST if name in row}]
+        best[0]["cv_gain"] = row["cv_auc"] - paper[0]["cv_auc"]
     for rows in (tables["recovery"], means):
         adjust([row for row in rows if "p" in row], counts=lambda row: True)
-    return {**tables, "recovery_mean": means}
+    return {**tables, "recovery_mean": means, "recovery_best": best}
 
 
 def draw(tables, subject, style):

@@ -16,7 +16,8 @@ from embedding_sensitivity.analysis.directions import (
     project_out_gram,
 )
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
-from embedding_sensitivity.clips.split import N_FOLDS
+from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
+from embedding_sensitivity.embeddings.effect_data import LabelData
 from embedding_sensitivity.experiment.measures import PAPER_METHODS, THRESHOLD_METHOD
 from embedding_sensitivity.files.errors import InputError
 
@@ -101,6 +102,28 @@ def train(
             result.intercepts[index, variant] = duals[-1][0].sum()
             result.best_c[index, variant], result.n_tied_c[index, variant] = best, tied
     return result
+
+
+def train_label(
+    data: LabelData, methods: Sequence[str], thresholds: Sequence[float], solver: str
+) -> tuple[Classifiers, dict[Variant, int], int]:
+    """Train a label's classifiers on its training set, uneffected and at each level that applies.
+
+    Returns
+    -------
+    The classifiers, the basis of each of the paper's `methods`, the first that of none, and the
+    number of clips. Measures of a group share them.
+    """
+    if "classifiers" not in data.shared:
+        everyone = data.everyone
+        clips = classifier_clips(everyone.training, data.label)
+        effected = everyone.effected(clips)[~data.neutral]
+        sets = np.concatenate([everyone.originals(clips)[None], effected])
+        methods = [method for method in methods if method in PAPER_METHODS]
+        variants, bases = distinct_bases(data.directions, methods, thresholds, sets.shape[-1])
+        trained = train(sets, np.isin(clips, data.training.clips), bases, solver)
+        data.shared["classifiers"] = trained, variants, len(clips)
+    return data.shared["classifiers"]
 
 
 def stratified_folds(positive: np.ndarray, n_folds: int) -> list[Fold]:

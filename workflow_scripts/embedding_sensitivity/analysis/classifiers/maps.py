@@ -13,7 +13,11 @@ import numpy as np
 from scipy import linalg
 
 from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, moves, unit_levels
-from embedding_sensitivity.analysis.directions import SHORTEST_DISPLACEMENT, LabelDirections
+from embedding_sensitivity.analysis.directions import (
+    EPS,
+    SHORTEST_DISPLACEMENT,
+    LabelDirections,
+)
 from embedding_sensitivity.analysis.ridge import Ridge
 from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
 
@@ -22,6 +26,13 @@ from embedding_sensitivity.experiment.measures import THRESHOLD_METHOD
 MAX_STRETCH = 1e4
 # Differences of levels' means that are rounding, relative to the largest.
 MEAN_ROUNDING = 1e-6
+
+
+# Why a method has no map.
+STILL = "nothing moves"
+SATURATED = "saturated fit"
+STRETCHES = "stretches rounding"
+ALIKE = "originals are alike"
 
 
 class Map(Protocol):
@@ -35,6 +46,9 @@ class Map(Protocol):
 
     def of_levels(self, points: np.ndarray) -> np.ndarray:
         """Map points (P, n, d) at the levels that the map was fitted to."""
+
+    def of_displacements(self, displacements: np.ndarray, originals: np.ndarray) -> np.ndarray:
+        """What is left of displacements (P, n, d) of the originals (n, d)."""
 
     def pull_back(self, weights: np.ndarray, intercept: float) -> tuple[np.ndarray, np.ndarray]:
         """A classifier of mapped points as those of points: of originals, then of each level.
@@ -61,6 +75,9 @@ class Projection:
 
     of_levels = of_originals
 
+    def of_displacements(self, displacements: np.ndarray, originals: np.ndarray) -> np.ndarray:
+        return displacements - (displacements @ self.reads.T) @ self.writes
+
     def pull_back(self, weights: np.ndarray, intercept: float) -> tuple[np.ndarray, np.ndarray]:
         read = (self.writes @ weights) @ self.reads
         count = self.n_levels + 1
@@ -75,8 +92,8 @@ class Recolouring:
     """Each level's points with the originals' mean and covariance; originals stay as they are.
 
     means : (P, d), of the levels; `mean` (d,) of the originals
-    whitening, colouring : of each level and of the originals (s, V', a): the symmetric matrix
-        a I + V diag(s - a) V', with V' (r, d) orthonormal
+    whitening, colouring : of each level and of the originals (X, M, a): the symmetric matrix
+        a I + X'M X, with X (n, d)
     """
 
     means: np.ndarray
@@ -92,6 +109,9 @@ class Recolouring:
         for level, (own, mean) in enumerate(zip(self.whitening, self.means, strict=True)):
             mapped[level] = _multiply(_multiply(points[level] - mean, own), self.colouring)
         return mapped + self.mean
+
+    def of_displacements(self, displacements: np.ndarray, originals: np.ndarray) -> np.ndarray:
+        return self.of_levels(originals + displacements) - originals
 
     def pull_back(self, weights: np.ndarray, intercept: float) -> tuple[np.ndarray, np.ndarray]:
         coloured = _multiply(weights, self.colouring)
@@ -112,12 +132,12 @@ def level_means(displacements: np.ndarray) -> np.ndarray:
     return linalg.orth(means.T).T if len(means) else means
 
 
-def leace(effected: np.ndarray, direction: np.ndarray, n_levels: int) -> Projection | None:
+def leace(effected: np.ndarray, direction: np.ndarray, n_levels: int) -> Projection | str:
     """x - c w'(x - mean) / (w'c), c the covariance of x with the level's rank.
 
     Nothing of the rank is left that least squares finds in `effected` (P, N, d), whatever the
-    direction w (d,). With that of unpenalised least squares it is the published LEACE. None for a
-    direction that is zero, or so far from the covariance that the map stretches points by more
+    direction w (d,). With that of unpenalised least squares it is the published LEACE. `STRETCHES`
+    for a direction that is zero, or so far from the covariance that points are stretched by more
     than `MAX_STRETCH`.
     """
     ranks = unit_levels(len(effected)) - 0.5
@@ -125,20 +145,20 @@ def leace(effected: np.ndarray, direction: np.ndarray, n_levels: int) -> Project
     covariance = ranks @ centred_points(effected.mean(axis=1)) / len(effected)
     shared = direction @ covariance
     if np.linalg.norm(direction) * np.linalg.norm(covariance) >= MAX_STRETCH * abs(shared):
-        return None
+        return STRETCHES
     mean = effected.mean(axis=(0, 1))
     return Projection(direction[None] / shared, covariance[None], mean, n_levels)
 
 
-def leace_levels(points: np.ndarray, penalty: float, n_levels: int) -> Projection | None:
+def leace_levels(points: np.ndarray, penalty: float, n_levels: int) -> Projection | str:
     """LEACE of the level as a class: the means of all levels of points (P, N, d) become the same.
 
     x - C (C'S C)^-1 C'S (x - mean), C the covariance of x with the classes and S the inverse of
-    that of x, with `penalty` of the regularised direction. None if no two means differ.
+    that of x, with `penalty` of the regularised direction. `STILL` if no two points differ.
     """
     n_classes, n_clips, _ = points.shape
     if not moves(points):
-        return None
+        return STILL
     # Contrasts of classes whose means differ by more than rounding of float32.
     means = linalg.helmert(n_classes) @ centred_points(points.mean(axis=1))
     left, values, _ = linalg.svd(means, full_matrices=False)
@@ -151,15 +171,15 @@ def leace_levels(points: np.ndarray, penalty: float, n_levels: int) -> Projectio
     return Projection(shared @ reads, writes, points.mean(axis=(0, 1)), n_levels)
 
 
-def coral(effected: np.ndarray, originals: np.ndarray) -> Recolouring | None:
+def coral(effected: np.ndarray, originals: np.ndarray) -> Recolouring | str:
     """CORAL of each level of points (P, N, d) to the originals (N, d).
 
     As few clips know little of a covariance, the originals' mean variance is added to the diagonal
-    of each (Sun et al. add 1). None where originals don't vary.
+    of each (Sun et al. add 1). `ALIKE` where originals don't vary.
     """
     ridge = float(originals.var(axis=0).mean())
     if not ridge:
-        return None
+        return ALIKE
     return Recolouring(
         effected.mean(axis=1),
         originals.mean(axis=0),
@@ -171,14 +191,16 @@ def coral(effected: np.ndarray, originals: np.ndarray) -> Recolouring | None:
 def _root(points: np.ndarray, ridge: float, power: float) -> tuple[np.ndarray, np.ndarray, float]:
     """The covariance of points (n, d) with `ridge` on its diagonal, to a power; `Recolouring`."""
     centred = centred_points(points) / np.sqrt(max(len(points) - 1, 1))
-    _, values, right = linalg.svd(centred, full_matrices=False)
-    return (values**2 + ridge) ** power, right, ridge**power
+    values, vectors = linalg.eigh(centred @ centred.T)
+    values = np.maximum(values, EPS * ridge)
+    change = ((values + ridge) ** power - ridge**power) / values
+    return centred, (vectors * change) @ vectors.T, ridge**power
 
 
 def _multiply(rows: np.ndarray, matrix: tuple[np.ndarray, np.ndarray, float]) -> np.ndarray:
     """Rows (..., d) times a symmetric matrix of `Recolouring`."""
-    values, right, rest = matrix
-    return rest * rows + ((rows @ right.T) * (values - rest)) @ right
+    points, inner, rest = matrix
+    return rest * rows + ((rows @ points.T) @ inner) @ points
 
 
 def fit_map(
@@ -188,7 +210,7 @@ def fit_map(
     neutral: np.ndarray,
     directions: LabelDirections,
     n_kept: int = 0,
-) -> Map | None:
+) -> Map | str:
     """The map of a method that has one, fitted to a label's training clips.
 
     Parameters
@@ -201,17 +223,18 @@ def fit_map(
 
     Returns
     -------
-    The map; None where the method isn't defined: `leace_ols` of a fit that is saturated, where the
-    direction is that of rounding, or stretches too much, or where nothing moves
+    The map; or why there is none: `leace_ols` is not defined for a fit that is saturated, whose
+    direction is that of rounding
     """
     applied, n_levels = effected[~neutral], len(effected)
     if method == "leace":
         found = directions.subspaces["regularised"]
-        return leace(effected, found[0], n_levels) if len(found) else None
+        return leace(effected, found[0], n_levels) if len(found) else STILL
     if method == "leace_ols":
         found = directions.subspaces["global_cca"]
-        usable = len(found) and not directions.saturated
-        return leace(effected, found[0], n_levels) if usable else None
+        if not len(found) or directions.saturated:
+            return SATURATED if len(found) else STILL
+        return leace(effected, found[0], n_levels)
     if method == "leace_levels":
         points = np.concatenate([originals[None], applied])
         return leace_levels(points, directions.penalty, n_levels)

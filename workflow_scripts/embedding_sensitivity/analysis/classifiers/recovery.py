@@ -5,7 +5,7 @@ Here test clips at all levels and their originals are ranked together, by classi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
@@ -13,6 +13,10 @@ from scipy import linalg
 from embedding_sensitivity.analysis.cca import centred_points, unit_levels
 from embedding_sensitivity.analysis.classifiers.classification import (
     ROUNDING,
+    Classifiers,
+    Variant,
+    distinct_bases,
+    roc_auc,
     stratified_folds,
     train,
 )
@@ -20,12 +24,14 @@ from embedding_sensitivity.analysis.classifiers.maps import Map, Projection, pro
 from embedding_sensitivity.analysis.classifiers.verdicts import weigh_gains
 from embedding_sensitivity.analysis.correlation import first_equal_rows, global_rho
 from embedding_sensitivity.analysis.correlation import project as project_on
+from embedding_sensitivity.analysis.directions import fit_label, reference_variances
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS,
     ClusteredAuc,
     Interval,
     estimate_rho,
     interval,
+    quantile_t,
 )
 from embedding_sensitivity.analysis.statistics import generator
 from embedding_sensitivity.clips.split import N_FOLDS
@@ -35,6 +41,8 @@ MIN_HEADROOM = 0.02
 N_RANDOM = 3
 # Levels that a classifier trained on other levels has at most: its cost is of their square.
 MAX_TRAINING_LEVELS = 3
+# Levels that directions of the cross-validation are fitted to at most.
+MAX_COURSE = 6
 # A covariance with the level, relative to what it could be, that is rounding of float32.
 NO_COVARIANCE = 1e-7
 
@@ -50,24 +58,28 @@ class Lines:
     weights: np.ndarray
     intercepts: np.ndarray
 
+    def at(self, rows: np.ndarray) -> "Lines":
+        """Those of some rows, originals the first."""
+        return Lines(self.weights[rows], self.intercepts[rows])
+
+
+def mapped_lines(trained: Classifiers, basis: int, found: Map) -> Lines:
+    """The classifier of originals that one basis is projected out of, which `found` maps."""
+    return Lines(*found.pull_back(trained.weights[0, basis], trained.intercepts[0, basis]))
+
 
 def train_mapped(
-    originals: np.ndarray, positive: np.ndarray, maps: Sequence[Map], solver: str
-) -> list[Lines]:
-    """Classifiers trained on mapped originals (n, d), as those of points that aren't mapped.
+    originals: np.ndarray, positive: np.ndarray, found: Map, none: Classifiers, solver: str
+) -> Lines:
+    """A classifier trained on mapped originals (n, d), as one of points that aren't mapped.
 
-    The first map must be one that changes nothing; others that leave originals as they are share
-    its classifier. Lines are of originals and of all levels that the maps are of.
+    `none` are those of originals as they are, for a map that leaves them so.
     """
-    mapped = [each.of_originals(originals) for each in maps]
-    changed = [not np.array_equal(points, originals) for points in mapped]
-    sets = [originals, *(points for points, other in zip(mapped, changed, strict=True) if other)]
-    trained = train(np.stack(sets), positive, [np.empty((0, originals.shape[1]))], solver)
-    place = np.cumsum(changed) * changed
-    return [
-        Lines(*each.pull_back(trained.weights[at, 0], trained.intercepts[at, 0]))
-        for each, at in zip(maps, place, strict=True)
-    ]
+    points = found.of_originals(originals)
+    if points is originals:
+        return mapped_lines(none, 0, found)
+    nothing = np.empty((0, originals.shape[1]))
+    return mapped_lines(train(points[None], positive, [nothing], solver), 0, found)
 
 
 def train_augmented(
@@ -104,21 +116,99 @@ def train_augmented(
     )
 
 
-def train_own(none: Lines, effected: np.ndarray, positive: np.ndarray, solver: str) -> Lines:
-    """A classifier for each level of (A, n, d), trained on it: the ceiling. Originals as `none`."""
-    trained = train(effected, positive, [np.empty((0, effected.shape[-1]))], solver)
-    return Lines(
-        np.concatenate([none.weights[:1], trained.weights[:, 0]]),
-        np.concatenate([none.intercepts[:1], trained.intercepts[:, 0]]),
-    )
-
-
-def random_projections(count: int, dimension: int, n_levels: int, label: str) -> list[Projection]:
-    """`N_RANDOM` projections that take out `count` random directions; none for 0."""
+def random_bases(count: int, dimension: int, label: str) -> list[np.ndarray]:
+    """`N_RANDOM` random subspaces (count, d) with orthonormal rows; none for a count of 0."""
     random = generator("random subspaces", label, str(count))
     shape = dimension, min(count, dimension)
     drawn = [random.normal(size=shape) for _ in range(N_RANDOM if count else 0)]
-    return [project(np.linalg.qr(normal)[0].T, n_levels) for normal in drawn]
+    return [np.linalg.qr(normal)[0].T for normal in drawn]
+
+
+def train_without(
+    originals: np.ndarray,
+    positive: np.ndarray,
+    bases: Sequence[np.ndarray],
+    n_levels: int,
+    solver: str,
+) -> list[Lines]:
+    """Classifiers of originals (n, d) that each of `bases` is projected out of."""
+    if not bases:
+        return []
+    trained = train(originals[None], positive, bases, solver)
+    return [
+        mapped_lines(trained, index, project(basis, n_levels)) for index, basis in enumerate(bases)
+    ]
+
+
+def recording_folds(groups: Sequence[str], positive: np.ndarray, label: str) -> np.ndarray:
+    """The fold (n,) of each clip, `N_FOLDS` of whole recordings; the label's are shared out first.
+
+    Which recording is in which depends on the names alone.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    order = generator("training recordings", label).permutation(len(names))
+    own = np.bincount(group_of, positive, len(names)) > 0
+    order = order[np.argsort(~own[order], kind="stable")]
+    fold = np.empty(len(names), int)
+    fold[order] = np.arange(len(names)) % N_FOLDS
+    return fold[group_of]
+
+
+def cross_validate(
+    originals: np.ndarray,
+    effected: np.ndarray,
+    neutral: np.ndarray,
+    positive: np.ndarray,
+    fold: np.ndarray,
+    methods: Sequence[str],
+    thresholds: Sequence[float],
+    solver: str,
+) -> dict[Variant, float]:
+    """Pooled AUC of each of the paper's methods on training recordings that it hasn't seen.
+
+    Directions and classifiers are fitted to the clips of all folds but one, directions to
+    `MAX_COURSE` levels at most, and tested on that fold: the mean over folds. So a method can be
+    chosen without a look at the test recordings.
+
+    Parameters
+    ----------
+    originals : (n, d), the clips that the label's classifier is trained on
+    effected : (P, n, d), at all levels
+    neutral : (P,)
+    positive : (n,), those of the label
+    fold : (n,)
+
+    Returns
+    -------
+    The AUCs; none where a fold leaves too few clips to train on in each
+    """
+    few = np.linspace(0, len(effected) - 1, min(len(effected), MAX_COURSE)).round().astype(int)
+    if neutral[few].all():
+        few = np.arange(len(effected))
+    points = np.concatenate([originals[None], effected[~neutral]])
+    found = []
+    for held in np.unique(fold):
+        test, kept = fold == held, fold != held
+        of_classes = [(kept & side).sum() for side in (positive, ~positive)]
+        if min(of_classes) < N_FOLDS or positive[test].all() or not positive[test].any():
+            continue
+        own = kept & positive
+        directions = fit_label(
+            effected[few][:, own].astype(np.float64),
+            originals[own],
+            neutral[few],
+            reference_variances(originals[kept]),
+            groups=None,
+        )
+        variants, bases = distinct_bases(directions, methods, thresholds, originals.shape[1])
+        trained = train(originals[None, kept], positive[kept], bases, solver)
+        scores = np.stack([trained.scores(level, (0,)) for level in points[:, test]], axis=1)
+        tiled = np.tile(positive[test], len(points))
+        areas = roc_auc(tiled, scores.reshape(len(bases), -1))
+        found.append({variant: areas[basis] for variant, basis in variants.items()})
+    if not found:
+        return {}
+    return {variant: float(np.mean([each[variant] for each in found])) for variant in found[0]}
 
 
 @dataclass(frozen=True)
@@ -169,8 +259,9 @@ class Scored:
             self._scores[:, level] = scores[:, first_equal_rows(at_level)]
         self.pooled, self._parts = self.clustered.components(self._scores)
         clean, parts = self.clustered.components(self._scores[:1, 0])
-        self.headroom = clean[0] - self.pooled[0]
-        self._headroom_parts = parts - self._parts[:, :1]
+        self._clean = clean[0]
+        self.headroom = self._clean - self.pooled[0]
+        self._headroom_parts = parts[:, 0] - self._parts[:, 0]
 
     def pooled_columns(self) -> list[dict]:
         """For each classifier the AUC and balanced accuracy of all points in one ranking."""
@@ -188,34 +279,39 @@ class Scored:
             for area, ends, share, ends_of_share in columns
         ]
 
-    def contrasts(self, index: int) -> tuple[Spread, Spread]:
-        """The gain of a classifier on that of no debiasing, and the headroom that there was."""
-        gain = self._parts[:, index] - self._parts[:, 0]
+    def contrasts(self, index: int) -> tuple[Spread, Spread, Spread]:
+        """A classifier's gain on that of no debiasing, the headroom, and the gain less this."""
+        gain = self.pooled[index] - self.pooled[0]
+        parts = self._parts[:, index] - self._parts[:, 0]
         return (
-            self._spread(self.pooled[index] - self.pooled[0], gain),
-            self._spread(self.headroom, self._headroom_parts[:, 0]),
+            self._spread(gain, parts),
+            self._spread(self.headroom, self._headroom_parts),
+            self._spread(gain - self.headroom, parts - self._headroom_parts),
         )
 
-    def level_rows(self, index: int, levels: Sequence[str]) -> list[dict]:
-        """The AUC within originals and each level, its gain and its share of the headroom there."""
-        pair = self._scores[[0, index]]
-        clean = self.clustered.components(pair[:1, 0])[0][0]
-        rows = []
+    def level_rows(self, n_lines: int, levels: Sequence[str]) -> list[list[dict]]:
+        """For each of the first classifiers a row a level: its AUC there, gain and recovered share.
+
+        The first of `levels` are the originals.
+        """
+        rows = [[] for _ in range(n_lines)]
         for position, level in enumerate(levels):
-            area, parts = self.clustered.components(pair[:, position])
-            gain = self._spread(area[1] - area[0], parts[:, 1] - parts[:, 0])
-            ends = self.clustered.intervals_of(area, parts)[1]
-            found = describe_gain([gain], MIN_RECORDINGS)
-            headroom = clean - area[0]
-            rows.append(
-                {
-                    "level": level,
-                    **_columns("level_auc", area[1], ends),
-                    **{name: found[name] for name in ("gain", "gain_low", "gain_high")},
-                    "headroom": headroom,
-                    "recovered": found["gain"] / headroom if headroom > MIN_HEADROOM else None,
-                }
-            )
+            area, parts = self.clustered.components(self._scores[:n_lines, position])
+            ends = self.clustered.intervals_of(area, parts)
+            headroom = self._clean - area[0]
+            for index, of_line in enumerate(rows):
+                gain = self._spread(area[index] - area[0], parts[:, index] - parts[:, 0])
+                found = describe_gain([gain], MIN_RECORDINGS)
+                share = found["gain"] / headroom if headroom > MIN_HEADROOM else None
+                of_line.append(
+                    {
+                        "level": level,
+                        **_columns("level_auc", area[index], ends[index]),
+                        **{name: found[name] for name in ("gain", "gain_low", "gain_high")},
+                        "headroom": headroom,
+                        "recovered": share,
+                    }
+                )
         return rows
 
     def _spread(self, value: float, parts: np.ndarray) -> Spread:
@@ -264,28 +360,38 @@ def _describe(name: str, found: Spread, min_recordings: int) -> dict:
 
 
 def describe_recovery(
-    gains: Sequence[Spread], headrooms: Sequence[Spread], min_recordings: int
+    contrasts: Sequence[tuple[Spread, Spread, Spread]], min_recordings: int
 ) -> dict:
     """Columns of gain, headroom and the share of it that is recovered, of labels or one label.
 
-    No share of a headroom under `MIN_HEADROOM`, and no interval of one where the headroom's holds
-    0. The interval is that of a ratio of means, by its slope.
+    `contrasts` are `Scored`'s. No share of a headroom under `MIN_HEADROOM`.
     """
-    headroom = mean_spread(headrooms)
+    gain, headroom, rest = map(mean_spread, zip(*contrasts, strict=True))
     of_headroom = _describe("headroom", headroom, min_recordings)
-    columns = describe_gain(gains, min_recordings)
+    columns = _describe("gain", gain, min_recordings)
     columns |= {name: of_headroom[name] for name in ("headroom", "headroom_low", "headroom_high")}
-    if headroom.value <= MIN_HEADROOM:
-        return columns
-    share = columns["recovered"] = columns["gain"] / headroom.value
-    if columns["headroom_low"] > 0:
-        slopes = [
-            replace(one, value=share, parts=(one.parts - share * other.parts) / headroom.value)
-            for one, other in zip(gains, headrooms, strict=True)
-        ]
-        ends = _describe("recovered", mean_spread(slopes), min_recordings)
-        columns |= {name: ends[name] for name in ("recovered_low", "recovered_high")}
+    if headroom.value > MIN_HEADROOM:
+        ends = _interval_of_ratio(gain, headroom, rest, min_recordings)
+        columns |= _columns("recovered", gain.value / headroom.value, ends)
     return columns
+
+
+def _interval_of_ratio(
+    gain: Spread, headroom: Spread, rest: Spread, min_recordings: int
+) -> Interval:
+    """Fieller's 95 % interval of gain over headroom (1954): ratios r with gain - r headroom near 0.
+
+    None where the headroom's own interval holds 0, for then any ratio could be.
+    """
+    bound = quantile_t(min(gain.freedom, headroom.freedom)) ** 2
+    covariance = (gain.variance + headroom.variance - rest.variance) / 2
+    square = headroom.value**2 - bound * headroom.variance
+    product = gain.value * headroom.value - bound * covariance
+    if square <= 0 or gain.n_groups < min_recordings:
+        return None, None
+    reach = product**2 - square * (gain.value**2 - bound * gain.variance)
+    reach = np.sqrt(max(reach, 0.0))
+    return (product - reach) / square, (product + reach) / square
 
 
 class Refit:
@@ -302,36 +408,39 @@ class Refit:
         rows = self._points if self._wide else self._points.T
         self._gram = rows @ rows.T
         self._targets = np.repeat(unit_levels(n_levels) - 0.5, n_clips)
+        self._product = self._targets @ self._points
         self._penalty = penalty
 
     def direction(self, found: Projection) -> np.ndarray:
         """The direction (d,) of mapped clips; zero where the level's covariance is rounding."""
-        coordinates = self._points @ found.reads.T
-        points = self._points - coordinates @ found.writes
-        product = self._targets @ points
-        most = np.linalg.norm(points) * np.linalg.norm(self._targets)
-        if np.linalg.norm(product) <= NO_COVARIANCE * most:
-            return np.zeros(len(product))
+        reads, writes = found.reads, found.writes
         if self._wide:
             # Of points x - W R'x: X X' less C E' and its transpose, C = X R and E = X W.
-            right, left = coordinates, self._points @ found.writes.T
-            inner = found.writes @ found.writes.T
+            right, left = self._points @ reads.T, self._points @ writes.T
+            inner = writes @ writes.T
         else:
             # X'X less W (R'X'X) and its transpose.
-            right, left = found.writes.T, self._gram @ found.reads.T
-            inner = found.reads @ left
+            right, left = writes.T, self._gram @ reads.T
+            inner = reads @ left
         change = (left - 0.5 * right @ inner) @ right.T
-        gram = self._gram - change - change.T
-        count = max(min(len(points) - 1, len(product)), 1)
-        gram[np.diag_indices(len(gram))] += self._penalty * np.trace(gram) / count
-        if self._wide:
-            return linalg.solve(gram, self._targets, assume_a="pos") @ points
-        return linalg.solve(gram, product, assume_a="pos")
+        gram = self._gram - change
+        gram -= change.T
+        product = self._product - (reads @ self._product) @ writes
+        size = np.trace(gram)
+        most = np.sqrt(max(size, 0.0)) * np.linalg.norm(self._targets)
+        if np.linalg.norm(product) <= NO_COVARIANCE * most:
+            return np.zeros(len(product))
+        count = max(min(len(self._points) - 1, len(product)), 1)
+        gram[np.diag_indices(len(gram))] += self._penalty * size / count
+        if not self._wide:
+            return linalg.solve(gram, product, assume_a="pos")
+        duals = linalg.solve(gram, self._targets, assume_a="pos")
+        return duals @ self._points - (duals @ right) @ writes
 
     def residual(
         self, found: Map, test: np.ndarray, groups: Sequence[str]
     ) -> dict[str, float | None]:
-        """Signed rho_ridge of mapped test clips (P, n, d) of the recordings `groups`.
+        """Signed rho_ridge of test clips (P, n, d), mapped, of the recordings `groups`.
 
         0 without an interval where nothing is left to fit, as after a recolouring, which gives all
         levels one mean: a direction would be one of rounding.
@@ -339,6 +448,7 @@ class Refit:
         weights = self.direction(found) if isinstance(found, Projection) else np.zeros(1)
         if not weights.any():
             return {"residual": 0.0, "residual_low": None, "residual_high": None}
-        projections = project_on(test, weights)
+        weights, intercepts = (each[1:] for each in found.pull_back(weights, 0.0))
+        projections = np.stack(list(map(project_on, test, weights))) + intercepts[:, None]
         ends = interval(estimate_rho(projections, groups))
         return _columns("residual", global_rho(projections), ends)
