@@ -42,7 +42,7 @@ REMOVED = {
 SHARED = {
     "cv_auc": "pooled AUC on training recordings left out of every fit; of the paper's methods",
     "level_auc": "mean AUC within the levels",
-    "random_auc": "mean pooled AUC of three random subspaces of as many directions",
+    "random_auc": "pooled AUC of a random subspace of as many directions",
     "n_directions": "directions that the map takes out; empty of methods that have none",
 }
 UNDEFINED = {"undefined": "why the method has no map: the row is empty"}

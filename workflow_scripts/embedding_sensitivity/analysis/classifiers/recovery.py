@@ -38,9 +38,9 @@ from embedding_sensitivity.clips.split import N_FOLDS
 
 # A share of less headroom than this is not worth a name, nor that of one that isn't clear.
 MIN_HEADROOM = 0.02
-N_RANDOM = 3
+N_RANDOM = 1
 # Levels that a classifier trained on other levels has at most: its cost is of their square.
-MAX_TRAINING_LEVELS = 3
+MAX_TRAINING_LEVELS = 2
 # Levels that directions of the cross-validation are fitted to at most.
 MAX_COURSE = 6
 # A covariance with the level, relative to what it could be, that is rounding of float32.
