@@ -12,9 +12,9 @@ from embedding_sensitivity.analysis.cca import LeastSquares, unit_levels
 from embedding_sensitivity.analysis.classifiers import maps, recovery
 from embedding_sensitivity.analysis.classifiers.classification import roc_auc, train
 from embedding_sensitivity.analysis.dimensionality import removed_share
-from embedding_sensitivity.analysis.intervals import ClusteredAuc
+from embedding_sensitivity.analysis.intervals import ClusteredAuc, quantile_t
 from embedding_sensitivity.analysis.ridge import Ridge
-from embedding_sensitivity.experiment.measures import METHODS
+from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.recovery import describe_gains
 
@@ -302,6 +302,86 @@ def test_random_subspaces_have_as_many_directions_and_depend_on_the_label_alone(
     np.testing.assert_allclose(one[0] @ one[0].T, np.eye(3), atol=1e-12)
 
 
+def test_the_interval_of_the_recovered_share_holds_the_ratios_that_the_gain_allows():
+    points, shifts, is_label, groups = shifted(n_clips=80)
+    # Half of each shift is taken away.
+    weights = np.repeat(np.eye(2)[:1], len(points), axis=0)
+    lines = [recovery.Lines(weights, np.zeros(4)), recovery.Lines(weights, -shifts / 2)]
+    found = recovery.Scored(lines, points, is_label, groups)
+    gain, headroom, rest = found.contrasts(1)
+    assert rest.value == pytest.approx(gain.value - headroom.value)
+    row = recovery.describe_recovery([(gain, headroom, rest)], 6)
+    assert 0 < row["recovered_low"] < row["recovered"] < row["recovered_high"] < 1
+    t = quantile_t(min(gain.freedom, headroom.freedom))
+    covariance = (gain.variance + headroom.variance - rest.variance) / 2
+    for ratio in (row["recovered_low"], row["recovered_high"]):
+        variance = gain.variance - 2 * ratio * covariance + ratio**2 * headroom.variance
+        assert abs(gain.value - ratio * headroom.value) == pytest.approx(t * np.sqrt(variance))
+
+
+def test_no_interval_of_a_share_of_headroom_that_is_not_clear():
+    points, _, is_label, groups = shifted(n_clips=24)
+    points[1:] = points[0] + 0.5 * np.random.default_rng(3).normal(size=points[1:].shape)
+    found = scored(points, is_label, groups)
+    row = recovery.describe_recovery([found.contrasts(1)], 6)
+    assert row["headroom"] > recovery.MIN_HEADROOM and row["headroom_low"] < 0
+    assert row["recovered"] is not None and row["recovered_low"] is None
+
+
+def test_clips_of_a_recording_are_in_one_fold_and_the_labels_are_shared_out():
+    groups = [f"r{clip // 2}" for clip in range(40)]
+    positive = np.arange(40) < 8  # four recordings
+    fold = recovery.recording_folds(groups, positive, "cello")
+    assert all(len(set(fold[clip : clip + 2])) == 1 for clip in range(0, 40, 2))
+    assert sorted(np.bincount(fold[positive])) == [2, 2, 4]
+    assert np.bincount(fold).tolist() == [14, 14, 12]
+
+
+def recordings_moved(alike):
+    """Training clips of two labels, moved along one direction or each recording along its own."""
+    rng = np.random.default_rng(4)
+    n_clips, dimension = 120, 40
+    positive = np.arange(n_clips) < 60
+    groups = [f"r{clip // 2}" for clip in range(n_clips)]
+    places = np.outer(positive, [1.2, 2.0] + [0.0] * (dimension - 2))
+    originals = rng.normal(size=(n_clips, dimension)) + places
+    own = rng.normal(size=(n_clips // 2, dimension)).repeat(2, axis=0)
+    shift = np.tile(3 * np.eye(dimension)[0], (n_clips, 1)) if alike else own
+    effected = originals + np.linspace(0.5, 4, P)[:, None, None] * shift
+    effected += 0.1 * rng.normal(size=effected.shape)
+    return originals, effected.astype("f4"), positive, groups
+
+
+def cross_validated(originals, effected, positive, groups):
+    fold = recovery.recording_folds(groups, positive, "cello")
+    methods = ["none", "samplewise_cca_svd", "average_displacement"]
+    given = originals, effected, NEUTRAL, positive, fold
+    return recovery.cross_validate(*given, methods, [0.3], "exact")
+
+
+def test_cross_validation_finds_the_method_that_takes_out_what_recordings_share():
+    found = cross_validated(*recordings_moved(alike=True))
+    assert found["average_displacement", None] > found["none", None] + 0.03
+
+
+def test_cross_validation_is_not_taken_in_by_directions_of_recordings_it_was_fitted_to():
+    originals, effected, positive, groups = recordings_moved(alike=False)
+    found = cross_validated(originals, effected, positive, groups)
+    # Fitted to all clips the directions take out what these clips do, of which new ones do nothing.
+    fitted = fit(originals[positive], effected[:, positive])
+    basis = fitted.subspaces["samplewise_cca_svd"]
+    moved = (effected - originals)[:, positive]
+    left = maps.project(basis, P).of_displacements(moved, originals[positive])
+    assert removed_share(moved, left, groups[:60])[0] > 0.9
+    assert found["samplewise_cca_svd", 0.3] < found["none", None] + 0.03
+
+
+def test_no_cross_validation_of_clips_of_one_recording():
+    originals, effected, positive, groups = recordings_moved(alike=True)
+    groups = ["one" if own else group for own, group in zip(positive, groups, strict=True)]
+    assert cross_validated(originals, effected, positive, groups) == {}
+
+
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
     """The tables of a run of the jobs on three labels."""
@@ -356,6 +436,24 @@ def test_own_level_is_the_classifier_of_each_level(case):
     for row in rows_of(case, "recovery_levels"):
         if row["method"] == "own_level":
             assert float(row["level_auc"]) == expected[row["label"], row["level"]]
+
+
+def test_the_best_of_the_papers_methods_is_chosen_by_its_gain_on_training_recordings(case):
+    means = [row for row in rows_of(case, "recovery_mean") if row["cv_auc"]]
+    assert {row["method"] for row in means} == set(PAPER_METHODS)
+    none = next(row for row in means if row["method"] == "none")
+    best = max((row for row in means if row is not none), key=lambda row: float(row["cv_auc"]))
+    (found,) = rows_of(case, "recovery_best")
+    gain = float(best["cv_auc"]) - float(none["cv_auc"])
+    assert float(found.pop("cv_gain")) == pytest.approx(gain, abs=1e-12)
+    assert found == {name: best[name] for name in found}
+
+
+def test_a_row_that_is_empty_says_why(case):
+    for table in ("recovery", "recovery_mean"):
+        for row in rows_of(case, table):
+            assert bool(row["undefined"]) == (row["pooled_auc"] == "")
+            assert row["undefined"] in ("", maps.SATURATED, maps.STRETCHES)
 
 
 def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):

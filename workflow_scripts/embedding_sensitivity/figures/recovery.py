@@ -48,7 +48,7 @@ def recovery_figure(
         Line2D([], [], color=look.BLUE, marker="s", linestyle="", markersize=3,
                label="other maps and training sets"),
         Line2D([], [], color=look.VERMILION, marker="|", linestyle="", markersize=5,
-               label="random subspaces of as many directions"),
+               label="a random subspace of as many directions"),
         Line2D([], [], color=look.GREY, linestyle="--", linewidth=0.8, label="no debiasing"),
         Line2D([], [], color=look.GREEN, linestyle="--", linewidth=0.8,
                label="within originals: all that could be regained"),
