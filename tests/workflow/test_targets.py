@@ -52,7 +52,7 @@ def test_every_kind_of_figure_has_a_style():
 
 def test_each_figure_is_named_once():
     found = targets.figures(SETTINGS, "tiny.yaml")
-    assert len(found) == len(set(found)) == 6 * 12 + 8 * 2 + 2
+    assert len(found) == len(set(found)) == 6 * 12 + 8 * 2 + 3
     assert {"table1", "verdicts_gain", "spectra_logmel_reverb_cello"} <= set(found)
 
 
