@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embedding_sensitivity.analysis import dimensionality, retrieval, statistics
+from embedding_sensitivity.analysis import (
+    dimensionality,
+    heldout_levels,
+    retrieval,
+    statistics,
+)
 from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
 from embedding_sensitivity.analysis.correlation import global_rho, project, within_clips
@@ -27,7 +32,7 @@ from embedding_sensitivity.analysis.ridge import fit_ridge
 from embedding_sensitivity.experiment.measures import load
 from support.worlds import SimulatedData, World, simulate
 
-MEASURES = ("global_r2", "equivariance", "dimensionality", "retrieval")
+MEASURES = ("global_r2", "samplewise_r2", "equivariance", "dimensionality", "retrieval")
 # New recordings that tell the truth, for each test recording: what they err by adds to the
 # estimate's error, and widens it by 2 %.
 NEW = 25
@@ -43,6 +48,7 @@ SAID = (
     ("r2_means", "mean_rho_ridge", "rho_ridge", "rho_ridge"),
     ("r2_means", "mean_rho_within", "rho_within", "rho_within"),
     ("r2_means", "mean_test", "mean_test", "r2_test"),
+    ("samplewise_mean", *("rho_heldout_levels",) * 3),
     ("equivariance_mean", "equivariance", "equivariance", "equivariance"),
     ("equivariance_mean", "predicted", "predicted", "predicted"),
     ("dimensionality_mean", "energy_3", "energy_3", "energy_3"),
@@ -53,6 +59,7 @@ NULL_WORLDS = {
     "recording": ("nothing", "alike"),
     "common": ("nothing", "alike", "clusters", "own", "rotation", "walk"),
     "reversal": ("nothing", "alike", "own", "rotation", "walk"),
+    "no_order": ("nothing", "alike"),  # of a clip's levels, in a way of its own
 }
 
 
@@ -151,6 +158,7 @@ def find_truths(
         "rho_ridge": global_rho(along),
         "rho_within": float(np.nanmean(within_clips(along))),
         "r2_test": global_rho(exact) ** 2,
+        "rho_heldout_levels": float(np.nanmean(heldout_levels.samplewise_rho(effected))),
         # Never negative but for the sample's noise.
         "equivariance": max(0.0, ((moves.sum(axis=1) ** 2).sum() / squares - 1) / (n_new - 1)),
         "predicted": 1 - (missed**2).sum() / (new**2).sum(),
@@ -196,6 +204,9 @@ def _p_values(tables: Mapping[str, list[dict]]) -> dict[tuple[str, str, str], li
         for null in statistics.NULLS:
             if row.get(f"p_{null}") is not None:
                 found["r2_means", "mean_rho_ridge", null].append(row[f"p_{null}"])
+    for row in tables.get("samplewise_mean", ()):
+        if row.get("p") is not None:
+            found["samplewise_mean", "rho_heldout_levels", "no_order"].append(row["p"])
     return found
 
 
