@@ -107,8 +107,10 @@ def plan_parts() -> dict[str, dict[str, partial]]:
             kind: partial(try_experiment, world(kind, strength=STRENGTHS[kind]), size)
             for kind in WORLDS
         }
+        straight = partial(world, "straight")
+        unequal = [straight(strength=strength, spread=0.5) for strength in R2.values()][1:]
+        parts[f"worlds_{name}"]["unequal labels"] = partial(try_experiment, unequal, size)
         if name != "demo":  # whose labels have no intervals
-            straight = partial(world, "straight")
             parts[f"r2_{name}"] = {
                 f"{aim}, slopes {spread}": partial(
                     try_experiment, straight(strength=R2[aim], spread=spread), size

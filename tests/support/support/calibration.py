@@ -6,8 +6,9 @@ same directions, maps and galleries give on `NEW` times as many new recordings: 
 intervals (spec 7.3). Each seed is a world of its own, with other directions and places of levels.
 """
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,12 +85,19 @@ class Cell:
 
 
 def try_experiment(
-    world: World, size: Size, seed: int, measures: Iterable[str] = MEASURES
+    world: World | Sequence[World],
+    size: Size,
+    seed: int,
+    measures: Iterable[str] = MEASURES,
 ) -> tuple[list[Cell], dict[tuple[str, str, str], list[float]]]:
-    """One experiment's values beside the truth, and p-values by (table, statistic, null)."""
+    """One experiment's values beside the truth, and p-values by (table, statistic, null).
+
+    Several worlds are those of labels in turn.
+    """
     rng = np.random.default_rng(seed)
     seeds = rng.integers(2**32, size=size.n_labels)
-    worlds = {f"label{i}": replace(world, seed=int(own)) for i, own in enumerate(seeds)}
+    kinds = itertools.cycle([world] if isinstance(world, World) else world)
+    worlds = {f"label{i}": replace(next(kinds), seed=int(own)) for i, own in enumerate(seeds)}
     data = simulate(worlds, size.training, size.test, rng)
     tables, fitted = fill_tables(data, measures)
     n_new = NEW * size.test[0]
