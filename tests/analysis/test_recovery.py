@@ -272,7 +272,7 @@ def test_a_classifier_of_mapped_originals_is_trained_on_them(method):
 
 def test_classifiers_of_random_subspaces_see_nothing_of_them():
     originals, _, positive = training_set()
-    bases = recovery.random_bases(2, 8, "cello")
+    bases = recovery.draw_bases(2, 8, "cello")
     lines = recovery.train_without(originals, positive, bases, 4, "exact")
     expected = train(originals[None], positive, bases)
     for index, (line, basis) in enumerate(zip(lines, bases, strict=True)):
@@ -294,9 +294,9 @@ def test_augmentation_tests_no_level_that_it_trained_on():
 
 
 def test_random_subspaces_have_as_many_directions_and_depend_on_the_label_alone():
-    one, two = (recovery.random_bases(3, 20, label) for label in ("cello", "flute"))
-    again = recovery.random_bases(3, 20, "cello")
-    assert len(one) == recovery.N_RANDOM and not recovery.random_bases(0, 20, "cello")
+    one, two = (recovery.draw_bases(3, 20, label) for label in ("cello", "flute"))
+    again = recovery.draw_bases(3, 20, "cello")
+    assert len(one) == recovery.N_RANDOM and not recovery.draw_bases(0, 20, "cello")
     np.testing.assert_array_equal(one[0], again[0])
     assert abs(one[0] - two[0]).max() > 0.01
     np.testing.assert_allclose(one[0] @ one[0].T, np.eye(3), atol=1e-12)
@@ -331,7 +331,7 @@ def test_no_interval_of_a_share_of_headroom_that_is_not_clear():
 def test_clips_of_a_recording_are_in_one_fold_and_the_labels_are_shared_out():
     groups = [f"r{clip // 2}" for clip in range(40)]
     positive = np.arange(40) < 8  # four recordings
-    fold = recovery.recording_folds(groups, positive, "cello")
+    fold = recovery.assign_folds(groups, positive, "cello")
     assert all(len(set(fold[clip : clip + 2])) == 1 for clip in range(0, 40, 2))
     assert sorted(np.bincount(fold[positive])) == [2, 2, 4]
     assert np.bincount(fold).tolist() == [14, 14, 12]
@@ -353,7 +353,7 @@ def recordings_moved(alike):
 
 
 def cross_validated(originals, effected, positive, groups):
-    fold = recovery.recording_folds(groups, positive, "cello")
+    fold = recovery.assign_folds(groups, positive, "cello")
     methods = ["none", "samplewise_cca_svd", "average_displacement"]
     given = originals, effected, NEUTRAL, positive, fold
     return recovery.cross_validate(*given, methods, [0.3], "exact")

@@ -159,7 +159,7 @@ def measure(data, methods, thresholds, solver) -> dict:
                 n_kept = n_directions(data.directions.singular_values, threshold or 1.0)
                 found = fitted[variant] = maps.fit_map(method, *arrays, n_kept)
                 if method in PAPER_METHODS:
-                    of_levels = recovery.mapped_lines(trained, bases.get(variant, 0), found)
+                    of_levels = recovery.pull_back_lines(trained, bases.get(variant, 0), found)
                 elif not isinstance(found, str):
                     of_levels = recovery.train_mapped(originals, positive, found, trained, solver)
                 else:
@@ -171,14 +171,14 @@ def measure(data, methods, thresholds, solver) -> dict:
         for variant, found in fitted.items()
     }
     random = {
-        count: recovery.random_bases(count, originals.shape[1], data.label)
+        count: recovery.draw_bases(count, originals.shape[1], data.label)
         for count in sorted({count for count in counts.values() if count})
     }
     drawn = [basis for of_count in random.values() for basis in of_count]
     of_random = recovery.train_without(originals, positive, drawn, applied.sum(), solver)
     chosen = {}
     if data.responds:
-        fold = recovery.recording_folds(
+        fold = recovery.assign_folds(
             [everyone.group_of[clip] for clip in clips], positive, data.label
         )
         paper = [method for method in PAPER_METHODS if method in ("none", *methods)]

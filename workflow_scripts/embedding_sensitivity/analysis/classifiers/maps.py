@@ -15,7 +15,7 @@ from scipy import linalg
 from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, moves, unit_levels
 from embedding_sensitivity.analysis.directions import (
     EPS,
-    SHORTEST_DISPLACEMENT,
+    MIN_DISPLACEMENT,
     LabelDirections,
 )
 from embedding_sensitivity.analysis.ridge import Ridge
@@ -128,7 +128,7 @@ def project(basis: np.ndarray, n_levels: int) -> Projection:
 def level_means(displacements: np.ndarray) -> np.ndarray:
     """Orthonormal rows (k, d) that span the mean displacement of each level, of (P, N, d)."""
     means = displacements.mean(axis=1)
-    means = means[np.linalg.norm(means, axis=1) >= SHORTEST_DISPLACEMENT]
+    means = means[np.linalg.norm(means, axis=1) >= MIN_DISPLACEMENT]
     return linalg.orth(means.T).T if len(means) else means
 
 

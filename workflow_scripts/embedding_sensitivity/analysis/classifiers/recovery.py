@@ -63,7 +63,7 @@ class Lines:
         return Lines(self.weights[rows], self.intercepts[rows])
 
 
-def mapped_lines(trained: Classifiers, basis: int, found: Map) -> Lines:
+def pull_back_lines(trained: Classifiers, basis: int, found: Map) -> Lines:
     """The classifier of originals that one basis is projected out of, which `found` maps."""
     return Lines(*found.pull_back(trained.weights[0, basis], trained.intercepts[0, basis]))
 
@@ -77,9 +77,9 @@ def train_mapped(
     """
     points = found.of_originals(originals)
     if points is originals:
-        return mapped_lines(none, 0, found)
+        return pull_back_lines(none, 0, found)
     nothing = np.empty((0, originals.shape[1]))
-    return mapped_lines(train(points[None], positive, [nothing], solver), 0, found)
+    return pull_back_lines(train(points[None], positive, [nothing], solver), 0, found)
 
 
 def train_augmented(
@@ -116,7 +116,7 @@ def train_augmented(
     )
 
 
-def random_bases(count: int, dimension: int, label: str) -> list[np.ndarray]:
+def draw_bases(count: int, dimension: int, label: str) -> list[np.ndarray]:
     """`N_RANDOM` random subspaces (count, d) with orthonormal rows; none for a count of 0."""
     random = generator("random subspaces", label, str(count))
     shape = dimension, min(count, dimension)
@@ -136,11 +136,12 @@ def train_without(
         return []
     trained = train(originals[None], positive, bases, solver)
     return [
-        mapped_lines(trained, index, project(basis, n_levels)) for index, basis in enumerate(bases)
+        pull_back_lines(trained, index, project(basis, n_levels))
+        for index, basis in enumerate(bases)
     ]
 
 
-def recording_folds(groups: Sequence[str], positive: np.ndarray, label: str) -> np.ndarray:
+def assign_folds(groups: Sequence[str], positive: np.ndarray, label: str) -> np.ndarray:
     """The fold (n,) of each clip, `N_FOLDS` of whole recordings; the label's are shared out first.
 
     Which recording is in which depends on the names alone.
