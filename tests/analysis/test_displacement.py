@@ -6,7 +6,7 @@ from scipy import linalg, stats
 from scipy.stats import ortho_group
 
 from embedding_sensitivity.analysis import displacement
-from embedding_sensitivity.embeddings.effect_data import label_distance
+from embedding_sensitivity.embeddings.effect_data import centroid_variance, label_distance
 
 SHAPES = [(40, 6), (12, 30)]
 
@@ -117,6 +117,26 @@ def test_distance_between_labels():
     assert label_distance(centroids, "a") == pytest.approx(3)
     assert np.isnan(label_distance({"a": np.ones(2)}, "a"))
     assert np.isnan(label_distance({"a": np.ones(2), "b": np.ones(2)}, "a"))
+
+
+def test_the_distance_between_labels_owes_nothing_to_the_number_of_recordings():
+    """Two labels 4 apart, 12 recordings of 2 clips, whose recordings vary more than that."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([f"r{n}" for n in range(12)], 2)
+    plain, corrected = [], []
+    for _ in range(200):
+        points = {
+            label: rng.normal(size=(12, 50))[np.repeat(np.arange(12), 2)]
+            + 0.3 * rng.normal(size=(24, 50)) + shift
+            for label, shift in (("a", 0.0), ("b", 4 / 50**0.5))
+        }  # fmt: skip
+        centroids = {label: own.mean(axis=0) for label, own in points.items()}
+        variances = {label: centroid_variance(own, groups) for label, own in points.items()}
+        plain.append(label_distance(centroids, "a"))
+        corrected.append(label_distance(centroids, "a", variances))
+    assert np.mean(np.square(plain)) > 1.4 * 16
+    assert np.mean(np.square(corrected)) == pytest.approx(16, rel=0.06)
+    assert centroid_variance(points["a"], ["r"] * 24) == 0
 
 
 def test_order_with_level():

@@ -9,6 +9,7 @@ from embedding_sensitivity.analysis import intervals
 from embedding_sensitivity.analysis.intervals import (
     FISHER,
     LOG_REST,
+    PLAIN,
     ClusteredAuc,
     Estimate,
     interval,
@@ -17,6 +18,8 @@ from embedding_sensitivity.analysis.intervals import (
     left_out,
     mean_estimate,
     mean_of_squares,
+    p_above,
+    paired_difference,
 )
 
 
@@ -33,6 +36,16 @@ def test_the_jackknife_of_a_mean_is_students_t():
     assert interval(estimate) == pytest.approx(
         stats.t.interval(0.95, 19, values.mean(), values.std(ddof=1) / np.sqrt(20))
     )
+
+
+def test_a_paired_difference_of_means_is_the_paired_t_test():
+    first, second = np.random.default_rng(0).normal(size=(2, 20)) + np.arange(20)
+    pairs = mean_and_without(first), mean_and_without(second + 0.5)
+    found, expected = paired_difference(*pairs, PLAIN), stats.ttest_rel(first, second + 0.5)
+    assert interval(found) == pytest.approx(expected.confidence_interval(0.95))
+    assert p_above(found, 0.0) == pytest.approx(1 - expected.pvalue / 2)
+    same = paired_difference(pairs[0], pairs[0], PLAIN)
+    assert (same.value, same.variance, p_above(same, 0.0)) == (0, 0, 1)
 
 
 def test_the_jackknife_takes_the_bias_of_a_variance_away():

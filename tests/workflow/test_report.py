@@ -23,6 +23,7 @@ TABLES = {
     "displacement_order.csv": "1. Impact (section II)",
     "global_r2.csv": "2. Correlation (section III)",
     "table1.csv": "2. Correlation (section III)",
+    "trained_untrained.csv": "2. Correlation (section III)",
     "regularised.csv": "2. Correlation (section III)",
     "cross_label.csv": "2. Correlation (section III)",
     "nulls.csv": "2. Correlation (section III)",

@@ -31,7 +31,7 @@ def imported(**keys):
 
 def test_every_table_but_for_what_a_run_on_embeddings_cannot_have():
     results = [table.name for m in list_measures() for table in m.tables if table.is_result]
-    assert len(results) == 28 and {"auc", "table1", "displacement_order"} <= set(results)
+    assert len(results) == 30 and {"auc", "table1", "displacement_order"} <= set(results)
     assert targets.tables(SETTINGS) == [*results, "dropped_clips", "recordings"]
     assert targets.tables(imported()) == [*results, "recordings"]
 

@@ -197,6 +197,30 @@ def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) ->
     return float(np.fmin(low, estimate.said)), float(np.fmax(high, estimate.said))
 
 
+def paired_difference(
+    first: tuple[float, np.ndarray], second: tuple[float, np.ndarray], scale: Scale
+) -> Estimate | None:
+    """Estimate how much larger a statistic is than another of the same recordings.
+
+    What recordings do to both cancels: of the difference of pseudo-values, back from the scale by
+    its slope.
+
+    Parameters
+    ----------
+    first, second : the statistic of all clips, and (G,) without each recording, see `jackknife`
+    """
+    n, values, parts = len(first[1]), [], []
+    for whole, without in (first, second):
+        pseudo = n * scale.to(whole) - (n - 1) * scale.to(np.asarray(without, np.float64))
+        values.append(scale.back(pseudo.mean()))
+        parts.append((pseudo - pseudo.mean()) / scale.slope(scale.inside(values[-1])))
+    apart = parts[0] - parts[1]
+    if n < 2 or not np.isfinite(apart).all():
+        return None
+    variance, said = apart.var(ddof=1) / n, first[0] - second[0]
+    return Estimate(float(values[0] - values[1]), float(variance), n - 1, n, said=float(said))
+
+
 def quantile_t(freedom: float, tail: float = (1 - COVERAGE) / 2) -> float:
     """Student's t that is exceeded with probability `tail`."""
     return float(-special.stdtrit(freedom, tail))

@@ -19,14 +19,38 @@ from embedding_sensitivity.files.errors import InputError
 MIN_RESPONSE = 1e-5
 
 
-def label_distance(centroids: Mapping[str, np.ndarray], label: str) -> float:
+def label_distance(
+    centroids: Mapping[str, np.ndarray],
+    label: str,
+    variances: Mapping[str, float] | None = None,
+) -> float:
     """Mean distance of a label's centroid of uneffected embeddings (d,) to the other labels'.
 
-    NaN if there is no other, or all are the same.
+    Centroids of a few clips lie farther apart than those of the labels: of `variances` (see
+    `centroid_variance`), both labels' are taken off the squared distance, to 0 at least. NaN if
+    there is no other label, or all are the same.
     """
-    others = [centroid for name, centroid in centroids.items() if name != label]
-    distances = [np.linalg.norm(centroids[label] - centroid) for centroid in others]
-    return float(np.mean(distances)) if any(distances) else np.nan
+    of_sample = variances or dict.fromkeys(centroids, 0.0)
+    squares = [
+        ((centroids[label] - centroid) ** 2).sum() - of_sample[label] - of_sample[name]
+        for name, centroid in centroids.items()
+        if name != label
+    ]
+    distances = np.sqrt(np.maximum(squares, 0.0))
+    return float(distances.mean()) if distances.any() else np.nan
+
+
+def centroid_variance(points: np.ndarray, groups: Sequence[str]) -> float:
+    """Expected squared distance of the mean of clips (N, d) from that of all such recordings.
+
+    From the sums over each of G recordings (N,), whose clips are alike; 0 of a single recording.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < 2:
+        return 0.0
+    sums = np.zeros((len(names), points.shape[1]))
+    np.add.at(sums, group_of, points - points.mean(axis=0))
+    return float((sums**2).sum() / len(points) ** 2 * len(names) / (len(names) - 1))
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,16 @@ class EffectData:
         found = self.training_originals.items()
         return {label: points.astype(np.float64).mean(axis=0) for label, points in found}
 
+    @cached_property
+    def centroid_variances(self) -> dict[str, float]:
+        """The `centroid_variance` of each label's uneffected training clips."""
+        return {
+            label: centroid_variance(
+                points.astype(np.float64), [self.group_of[clip] for clip in self.training[label]]
+            )
+            for label, points in self.training_originals.items()
+        }
+
 
 class LabelClips:
     """Clips of a label, and their embeddings as float64, each read once, when asked for.
@@ -116,7 +150,7 @@ class LabelClips:
     def response(self) -> float:
         """Median over clips and levels that do something of |x_i^p - x_i|, relative.
 
-        Over `label_distance`; NaN where that is, and a label responds.
+        Over `label_distance`, as the sample has it; NaN where that is, and a label responds.
         """
         distance = label_distance(self._data.centroids, self._label)
         applied = self.measured[~self._data.neutral]

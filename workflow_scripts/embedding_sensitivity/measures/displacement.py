@@ -12,7 +12,8 @@ from embedding_sensitivity.experiment.measures import (
 MEASURED = {
     "cosine": "mean over clips of 1 - cos(x_i, x_i^p)",
     "euclidean": "mean of |x_i^p - x_i|, in the model's unit",
-    "relative": "`euclidean` over the mean distance to other labels' centroids",
+    "relative": "`euclidean` over the mean distance to other labels' centroids, less what that "
+    "owes to the number of recordings",
 }
 QUANTILES = {
     f"{name}_q{percent}": f"{int(percent)} % quantile of `{name}` over clips"
@@ -49,7 +50,8 @@ MEASURE = Measure(
                 spearman_frechet="of `frechet`",
                 spearman_cka="of `cka`",
                 n_levels="levels",
-                response="median of `relative` over clips and levels that do something",
+                response="median over clips and levels that do something of |x_i^p - x_i| over the "
+                "plain distance to other labels' centroids",
                 responds="0 where that is under 1e-5: rounding, and nothing is measured of it",
             ),
             ("model", "effect", "label"),
@@ -74,7 +76,8 @@ def measure(data) -> dict:
     from embedding_sensitivity.analysis.displacement import describe_level, order_with_level
     from embedding_sensitivity.embeddings.effect_data import label_distance
 
-    distance = label_distance(data.everyone.centroids, data.label)
+    everyone = data.everyone
+    distance = label_distance(everyone.centroids, data.label, everyone.centroid_variances)
     originals = data.training.originals
     rows = [
         {"level": level, **describe_level(originals, points, distance)}

@@ -108,6 +108,34 @@ MEASURE = Measure(
             in_report=True,
         ),
         Table(
+            "left_out",
+            describe(
+                "model effect label",
+                group="recording of test clips that is left out",
+                rho_ridge="`regularised.rho_ridge` of the others",
+            ),
+            ("model", "effect", "label", "group"),
+        ),
+        Table(
+            "trained_untrained",
+            describe(
+                "model effect",
+                rho_ridge="mean over labels of the trained model's `regularised.rho_ridge`",
+                rho_ridge_untrained="that of its control, `<model>-untrained`",
+                difference="how much larger the first is",
+                difference_low="lower end of its 95 % interval, over recordings, paired",
+                difference_high="upper end",
+                p="p-value of no difference, two-sided",
+                p_adjusted="Benjamini and Hochberg's, over all models and effects",
+                n_groups="recordings of the test clips",
+                n_labels="labels that have both",
+            ),
+            ("model", "effect"),
+            in_report=True,
+            derived_from=("regularised", "left_out"),
+            derive="compare_with_untrained",
+        ),
+        Table(
             "cross_label",
             describe(
                 "model effect",
@@ -235,20 +263,24 @@ def measure(data) -> dict:
             "r2_heldout_levels": heldout_levels.global_r2(training.effected, test.effected),
         }
         tables["projections"] += projection_rows(data, "test", test, along)
-        row, estimates = regularised_columns(data)
+        row, tables["left_out"], estimates = regularised_columns(data)
         tables["regularised"] = [row]
         tables["estimates"] = {"r2_test": estimate, **estimates}
     return {"global_r2": [r2], **tables}
 
 
-def regularised_columns(data) -> tuple[dict, dict]:
-    """The row of table regularised, and the estimates that means over labels are taken of."""
+def regularised_columns(data) -> tuple[dict, list[dict], dict]:
+    """The row of table regularised, those of left_out, and what means over labels are taken of."""
+    import numpy as np
+
     from embedding_sensitivity.analysis.correlation import global_rho, r2_ceiling, within_clips
     from embedding_sensitivity.analysis.intervals import (
+        FISHER,
         estimate_mean,
-        estimate_rho,
         interval,
         interval_within_clips,
+        jackknife,
+        left_out,
     )
 
     test = data.test
@@ -256,7 +288,8 @@ def regularised_columns(data) -> tuple[dict, dict]:
     ceiling = r2_ceiling(*along.shape) ** 0.5
     within = within_clips(along)
     n_clips, n_groups = len(test.clips), len(set(test.groups))
-    rho = estimate_rho(along, test.groups)
+    without = [global_rho(along[:, rest]) for rest in left_out(test.groups)]
+    rho = jackknife(global_rho(along), without, FISHER)
     share = estimate_mean((1 + within) / 2, test.groups)  # from 0 to 1
     low, high = interval(rho)
     within_low, within_high = interval_within_clips(share, len(along), n_clips)
@@ -272,7 +305,9 @@ def regularised_columns(data) -> tuple[dict, dict]:
         "n_clips_test": n_clips,
         "n_groups_test": n_groups,
     }
-    return row, {"rho_ridge": rho, "rho_within": share, "row": row}
+    others = zip(np.unique(test.groups).tolist(), without, strict=True)
+    rows = [{"group": group, "rho_ridge": value} for group, value in others]
+    return row, rows, {"rho_ridge": rho, "rho_within": share, "row": row}
 
 
 def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> dict:
@@ -347,7 +382,7 @@ def conclude(found) -> dict:
     across = [row for of_label in found.values() for row in of_label.pop("cross_label")]
     draws = [of_label.pop("draws") for of_label in found.values()]
     estimates = [of_label.pop("estimates", None) for of_label in found.values()]
-    tables = {"regularised": [], **combine(found)}
+    tables = {"regularised": [], "left_out": [], **combine(found)}
     (n_levels,) = {row["n_levels"] for row in tables["global_r2"]}
     means = average_labels(estimates if all(estimates) else [], draws, n_levels)
     rho = [row["rho"] for row in across if row["label_a"] != row["label_b"]]
@@ -409,6 +444,64 @@ def summarise_r2(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict
     for name, adjusted in zip(PVALUES, ADJUSTED, strict=True):
         adjust_p_values(summary, name, adjusted)
     return summary
+
+
+def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict]:
+    """Rows of the table trained_untrained, of models whose control is there, from rows as text."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.intervals import (
+        FISHER,
+        MIN_RECORDINGS_OF_LABELS,
+        interval,
+        mean_estimate,
+        p_above,
+        paired_difference,
+    )
+    from embedding_sensitivity.analysis.statistics import adjust_p_values
+    from embedding_sensitivity.models import UNTRAINED
+
+    whole = {
+        (row["model"], row["effect"], row["label"]): float(row["rho_ridge"])
+        for row in tables["regularised"]
+        if row["rho_ridge"]
+    }
+    without = defaultdict(dict)
+    for row in tables["left_out"]:
+        key = row["model"], row["effect"], row["label"]
+        without[key][row["group"]] = float(row["rho_ridge"] or "nan")
+    pairs = defaultdict(list)
+    for model, effect, label in whole:
+        control = model + UNTRAINED, effect, label
+        if control in whole:
+            pairs[model, effect].append(((model, effect, label), control))
+    compared = []
+    for (model, effect), labels in pairs.items():
+        groups = [sorted(without[pair[0]]) for pair in labels]
+        jackknifed = [
+            [(whole[key], np.array([without[key][group] for group in own])) for key in pair]
+            for pair, own in zip(labels, groups, strict=True)
+        ]
+        found = mean_estimate([paired_difference(*each, FISHER) for each in jackknifed])
+        means = [_mean([each[side][0] for each in jackknifed]) for side in (0, 1)]
+        low, high = interval(found, MIN_RECORDINGS_OF_LABELS)
+        row = {
+            "model": model,
+            "effect": effect,
+            "rho_ridge": means[0],
+            "rho_ridge_untrained": means[1],
+            "difference": means[0] - means[1],
+            "difference_low": low,
+            "difference_high": high,
+            "n_groups": sum(map(len, groups)),
+            "n_labels": len(labels),
+        }
+        if low is not None:
+            above = p_above(found, 0.0)
+            row["p"] = 2 * min(above, 1 - above)
+        compared.append(row)
+    adjust_p_values(compared, "p", "p_adjusted")
+    return compared
 
 
 def _numbers(rows: Iterable[Mapping[str, str]], column: str) -> list[float]:
