@@ -1,0 +1,107 @@
+"""Verdicts on the paper's claims, of simulated worlds that decide them in each direction."""
+
+import numpy as np
+import pytest
+
+from embedding_sensitivity.experiment.measures import load
+from embedding_sensitivity.experiment.tables import format_value
+from embedding_sensitivity.measures.claims import CLAIMS, judge_claims
+from support.calibration import fill_tables
+from support.worlds import World, simulate
+
+YES, NO, UNKNOWN = "supported", "not supported", "cannot tell"
+DIRECTION, WITHIN, ORDER, DIMENSION, SHIFT = (claim.name for claim in CLAIMS[:5])
+ONE_WAY = {DIRECTION: YES, WITHIN: YES, ORDER: YES, DIMENSION: NO, SHIFT: NO}
+OWN_WAYS = {DIRECTION: NO, WITHIN: NO, ORDER: YES, DIMENSION: YES, SHIFT: YES}
+# Of worlds whose noise is small: what each must say. What isn't named lies between the bounds.
+EXPECTED = {
+    "straight": ONE_WAY,
+    "curved": ONE_WAY,
+    "saturating": {DIMENSION: NO, SHIFT: NO},
+    "own": OWN_WAYS,
+    "rotation": OWN_WAYS,
+    "walk": OWN_WAYS,
+    "clusters": {DIRECTION: YES, WITHIN: YES, ORDER: NO, SHIFT: NO},
+    "nothing": {DIRECTION: NO, WITHIN: NO, ORDER: NO, DIMENSION: UNKNOWN, SHIFT: UNKNOWN},
+}
+MEASURES = ("global_r2", "samplewise_r2", "dimensionality", "equivariance")
+
+
+def as_text(rows, table, measure):
+    """Rows as `derive` gets them, of the model m under the effect e."""
+    (columns,) = (own.columns for own in load(measure).tables if own.name == table)
+    rows = ({"model": "m", "effect": "e", **row} for row in rows)
+    return [{column: format_value(row.get(column)) for column in columns} for row in rows]
+
+
+def judge(data):
+    """The rows of table claims by claim, by the functions that fill the workflow's tables."""
+    filled, _ = fill_tables(data, MEASURES)
+    tables = {
+        table.name: as_text(filled[table.name], table.name, measure)
+        for measure in MEASURES
+        for table in load(measure).measured_tables()
+    }
+    summary = load("global_r2").function("summarise_r2")(tables)
+    tables["table1"] = as_text(summary, "table1", "global_r2")
+    return {row["claim"]: row for row in judge_claims(tables)}
+
+
+def draw(kind, n_labels, training, test, seed=0, **world):
+    rng = np.random.default_rng(seed)
+    worlds = {
+        f"l{index}": World(kind, strength=3.0, seed=int(rng.integers(2**32)), **world)
+        for index in range(n_labels)
+    }
+    return simulate(worlds, training, test, rng)
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_twelve_recordings_decide_a_clear_world(kind):
+    for n_labels, n_training, n_test in ((3, 8, 4), (1, 12, 12)):
+        found = judge(draw(kind, n_labels, (n_training, 2), (n_test, 2)))
+        said = {claim: found[claim]["verdict"] for claim in EXPECTED[kind]}
+        assert said == EXPECTED[kind], (n_labels, said, found)
+
+
+def test_each_claim_is_decided_in_each_direction():
+    for claim in (DIRECTION, WITHIN, ORDER, DIMENSION, SHIFT):
+        assert {YES, NO} <= {said.get(claim) for said in EXPECTED.values()}, claim
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("n_levels", [6, 12, 31])
+@pytest.mark.parametrize("n_clips", [1, 4])
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_any_number_of_levels_and_clips_decides_it(kind, n_levels, n_clips):
+    data = draw(kind, 3, (12, n_clips), (12, n_clips), seed=1, n_levels=n_levels, dimension=48)
+    found = judge(data)
+    said = {claim: found[claim]["verdict"] for claim in EXPECTED[kind]}
+    wrong = {claim: verdict for claim, verdict in said.items() if verdict != EXPECTED[kind][claim]}
+    assert not wrong, found
+
+
+def test_eleven_recordings_decide_nothing():
+    found = judge(draw("straight", 1, (11, 2), (11, 2)))
+    assert {row["verdict"] for row in found.values()} == {UNKNOWN}
+
+
+def test_nothing_is_supported_of_an_effect_that_is_not_there():
+    """Of noise alone, `energy_3` is under its bound, and so is `predicted`."""
+    found = judge(draw("nothing", 3, (12, 2), (12, 2), seed=2))
+    for claim in (DIMENSION, SHIFT):
+        assert found[claim]["high"] < 0.5 and found[claim]["p_effect"] > 0.05
+        assert found[claim]["verdict"] == UNKNOWN
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_a_verdict_needs_the_whole_interval_on_one_side(claim):
+    end, other = claim.supported, claim.not_supported
+    inside = [float(np.clip((low + high) / 2, -2, 2)) for low, high in (
+        np.clip(end, -2, 2), np.clip(other, -2, 2))]  # fmt: skip
+    assert claim.judge(inside[0], inside[0], True) == YES
+    assert claim.judge(inside[0], inside[0], False) == UNKNOWN
+    for is_there in (True, False):
+        assert claim.judge(inside[1], inside[1], is_there) == NO
+        assert claim.judge(min(inside), max(inside), is_there) == UNKNOWN
+        assert claim.judge(None, None, is_there) == UNKNOWN
