@@ -18,6 +18,7 @@ from embedding_sensitivity.analysis.intervals import (
     left_out,
     mean_estimate,
     mean_of_squares,
+    moderate,
     p_above,
     paired_difference,
 )
@@ -95,6 +96,19 @@ def test_the_mean_over_labels_is_welchs():
     assert found.freedom == pytest.approx(welch.df)
     assert found.value / np.sqrt(found.variance) == pytest.approx(welch.statistic)
     assert found.n_recordings == 24
+
+
+def test_in_a_mean_labels_of_few_recordings_lend_each_other_their_variance():
+    """4 and 8 recordings, whose z have variances 1 and 5; 4 degrees of freedom of the pooled."""
+    labels = [Estimate(0.0, 1 / 4, 3, 4, FISHER), Estimate(0.0, 5 / 8, 7, 8, FISHER)]
+    pooled = (3 * 1 + 7 * 5) / 10
+    found = [each.variance for each in moderate(labels)]
+    expected = [(4 * pooled + 3 * 1) / 7 / 4, (4 * pooled + 7 * 5) / 11 / 8]
+    assert found == pytest.approx(expected)
+    assert mean_estimate(labels).variance == pytest.approx(sum(expected) / 4)
+    assert mean_estimate(labels).freedom <= 3 + 7
+    (alone,) = moderate(labels[:1])
+    assert alone.variance == pytest.approx(1 / 4) and mean_estimate(labels[:1]).freedom == 3
 
 
 def test_the_mean_over_labels_is_of_correlations_not_of_their_z():
