@@ -1,6 +1,8 @@
 """What an entry of a config's `effects` makes of an effect, heard."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from embedding_sensitivity.effects.chain import make_chain, measure_lufs, mix_se
 from embedding_sensitivity.effects.entries import choose
 from embedding_sensitivity.files.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLERATE = 44100
 
 
@@ -165,3 +168,21 @@ def test_another_seed_of_the_config_is_another_realisation(tmp_path):
     assert dataclasses.asdict(choose("n", {"file": str(file), "seed": 1}).instance)["changed"] == {
         "seed": 1
     }
+
+
+def test_the_noise_of_the_documents_has_its_ratio_and_one_realisation_a_clip(tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    file = tmp_path / "hiss.py"
+    file.write_text(
+        re.search(r"`hiss.py`:\n\n```python\n(.*?)```", text, re.S)[1], encoding="utf-8"
+    )
+    audio = noise()
+    added = {
+        level: process("hiss", {"file": str(file)}, level, audio, seed=1) - audio
+        for level in (-6.0, 20.0)
+    }
+    for level, hiss in added.items():
+        assert 20 * np.log10(rms(audio) / rms(hiss)) == pytest.approx(level, abs=1e-6)
+    np.testing.assert_allclose(added[-6.0] / added[20.0], 10 ** (26 / 20), rtol=1e-6)
+    other = process("hiss", {"file": str(file)}, 20.0, audio, seed=2) - audio
+    assert abs(np.corrcoef(other.ravel(), added[20.0].ravel())[0, 1]) < 0.02
