@@ -61,6 +61,8 @@ MAGICS = (
 )  # fmt: skip
 # Address space of a process that checks files, beyond what it has with everything imported.
 MEMORY = 2 * 2**30
+# Effects that one clip is enough for.
+ALONE = [effect for effect in EFFECTS.values() if not effect.needs_other]
 SECONDS = 120  # for one file, many times what the slowest takes: machines may be busy
 
 
@@ -422,9 +424,7 @@ def check(path: str, scratch: str) -> str:
         found.sha256, frames, 0, found.decoder,
     )  # fmt: skip
     check_embedding(read_clip(clip), rate)
-    refused = [
-        effect.name for effect in EFFECTS.values() if not check_effect(clip, effect, scratch)
-    ]
+    refused = [effect.name for effect in ALONE if not check_effect(clip, effect, scratch)]
     form = "" if (rate, channels) == (44100, 2) else " (of another form than 44.1 kHz, stereo)"
     return "valid" + form + "".join(f", not for {effect}" for effect in refused)
 
@@ -442,8 +442,10 @@ def check_effect(clip: Clip, effect: Effect, scratch: str) -> bool:
     of it.
     """
     low, high = effect.range
-    top = clip.samplerate / 2 / 1.1001 if effect.name == "lowpass" else high
-    levels = [f"{level:.{effect.decimals}f}" for level in (low, min(high, top))]
+    tops = {"lowpass": clip.samplerate / 2 / 1.1001}
+    top = clip.samplerate / 2 - 1 if effect.below_nyquist else tops.get(effect.name, high)
+    decimals = 0 if effect.decimals is None else effect.decimals
+    levels = [f"{level:.{decimals}f}" for level in (low, min(high, top))]
     why = [effect.find_fault(float(level), clip.samplerate, clip.channels) for level in levels]
     for protocol in (
         {"reverb_state": "carried", "audio": "pcm16"},
@@ -452,6 +454,9 @@ def check_effect(clip: Clip, effect: Effect, scratch: str) -> bool:
         try:
             render_batch([clip], effect, levels, protocol, scratch)
         except InputError as error:
+            # One clip is every clip, and 24 bits are enough for most.
+            if "every clip comes back as it was" in str(error):
+                continue
             assert why[0] and str(error) == f"effects.{effect.name}: {why[0]}", str(error)
             return False
         assert not any(why), why
