@@ -193,7 +193,7 @@ def test_what_the_run_lacks_stays_with_nothing_beside_it(auc, table1, capsys):
     said = capsys.readouterr().err
     assert "not in this run: 63 x roc_auc panns gain organ pca_absolute\n" in said
     assert "not in this run: 2 x roc_auc clap lowpass guitar_acc pca_absolute\n" in said
-    assert f"Fig. 4: {1127 - len(without)} of 1127" in said
+    assert f"Fig. 4: this run has {1127 - len(without)} of 1127" in said
 
 
 def test_only_the_models_and_effects_of_the_run_are_compared(auc, table1):

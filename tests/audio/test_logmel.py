@@ -67,5 +67,5 @@ def test_other_rates_are_resampled_to_the_models(model, samplerate):
 
 
 def test_has_no_untrained_form():
-    with pytest.raises(InputError, match="logmel has no weights"):
+    with pytest.raises(InputError, match="logmel has no untrained control"):
         choose("logmel-untrained")

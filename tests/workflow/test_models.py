@@ -60,7 +60,7 @@ def test_controls_say_that_they_are():
     ("name", "options", "message"),
     [
         ("musicn", {}, "models.musicn: no such model, did you mean musicnn?"),
-        ("logmel-untrained", {}, "models.logmel-untrained: logmel has no weights"),
+        ("logmel-untrained", {}, "models.logmel-untrained: logmel has no untrained control"),
         ("musicnn", {"layers": "mean_pool"}, "models.musicnn.layers: no such option, .* layer?"),
         ("musicnn", {"layer": "max_pool"}, "'max_pool', expected mean_pool or penultimate"),
         ("musicnn", {"seed": 1}, "models.musicnn.seed: no such option"),

@@ -87,7 +87,7 @@ def test_exactly_what_the_config_asks_for_no_more_is_listed_and_deleted(again):
     assert [name for name in parts if "/logmel/" in name] == [
         name for name in parts if "/logmel/gain/5.0." in name
     ]
-    assert "levels that the config has no more" in reasons["logmel"]
+    assert "levels no longer in the config" in reasons["logmel"]
     assert len(parts) == 4 + 4 + 1
     assert ours[killed] == "left by a job that was killed"
     (kept_folder,) = again.path(f"{results}audio_kept/reverb").glob("0.10.*")
