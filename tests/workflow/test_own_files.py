@@ -186,7 +186,7 @@ def test_a_file_that_declares_no_effect_is_refused_in_one_line(own, text, messag
             {"models": {"bands-untrained": {"file": "my/bands.py"}}},
             "models.bands-untrained: bands has no untrained control",
         ),
-        ({"models": {"panns": {"environment": "x.yaml"}}}, "panns.environment: is only for a model of"),
+        ({"models": {"panns": {"environment": "x.yaml"}}}, "panns.environment: is only for"),
         ({"models": {"a.b": {"file": "my/bands.py"}}}, "models.a.b: expected at most 64 letters"),
     ],
 )
