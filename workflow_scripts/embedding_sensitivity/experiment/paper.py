@@ -109,7 +109,7 @@ def compared_effects(settings: "Settings") -> list[str]:
         effect
         for effect in sorted(settings.effects)
         if set(LEVELS.get(effect, [""])) <= set(settings.levels(effect))
-        and not settings.declared[effect].instance.changed
+        and not getattr(settings.declared[effect].instance, "changed", None)
     ]
 
 

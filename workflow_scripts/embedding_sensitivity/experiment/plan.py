@@ -115,7 +115,8 @@ class Plan:
         """Return the parts that together hold a model's embeddings at all levels of an effect."""
         folder = f"{self.results}/embeddings/{model}/{effect}"
         digits = self.identity(model, effect)
-        there = [path.name.removesuffix(f".{digits}.h5") for path in _parts(folder, digits)]
+        found = sorted(Path(folder).glob(f"[!.]*.{digits}.h5"))
+        there = [path.name.removesuffix(f".{digits}.h5") for path in found]
         batches = levels.plan_batches(
             self.settings.grid(effect),
             self.settings.extra(effect),
@@ -388,10 +389,6 @@ def skip_if_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
     Otherwise audio rendered for another model would make a finished part again.
     """
     return {} if os.path.exists(path) and not forced else inputs
-
-
-def _parts(folder: str, digits: str = "*") -> list[Path]:
-    return sorted(Path(folder).glob(f"[!.]*.{digits}.h5"))
 
 
 def conda_file(environment: str) -> str:
