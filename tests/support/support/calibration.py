@@ -58,7 +58,7 @@ SAID = (
 # Worlds in which nothing is there of what a null asks for; elsewhere its rejections are its power.
 NULL_WORLDS = {
     "recording": ("nothing", "alike"),
-    "common": ("nothing", "alike", "clusters", "own", "rotation", "walk"),
+    "common": ("nothing", "alike", "clusters"),
     "reversal": ("nothing", "alike", "own", "rotation", "walk"),
     "no_order": ("nothing", "alike"),  # of a clip's levels, in a way of its own
 }
