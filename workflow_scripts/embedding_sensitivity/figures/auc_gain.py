@@ -85,7 +85,9 @@ def auc_gain_figure(
                     gains[row, column] = found[0]
                     if found[1]:
                         strength[row, column] = 1.0
-                        panel.plot(column, row, ".", color=look.BLACK, markersize=1.8)
+                        dark = abs(found[0]) > 0.6 * largest
+                        colour = "white" if dark else look.BLACK
+                        panel.plot(column, row, ".", color=colour, markersize=1.8)
             panel.imshow(gains, cmap=GAINS, norm=norm, alpha=strength, aspect="auto",
                          interpolation="nearest")  # fmt: skip
             panel.set_yticks(range(len(variants)), names)

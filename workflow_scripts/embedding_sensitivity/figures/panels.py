@@ -138,7 +138,8 @@ def draw_rows(
     `cells` are rows by model and name, their cells empty, numbers, or numbers as text. A bar is an
     interval, where there are columns of its ends; what is below `lowest` is drawn there.
     """
-    spread = np.linspace(-0.24, 0.24, len(models)) if len(models) > 1 else [0.0]
+    reach = 0.0 if len(models) == 1 else 0.24 if len(models) < 4 else 0.37
+    spread = np.linspace(-reach, reach, len(models))
     positions, seen = np.arange(len(names)), []
     for (model, (colour, marker)), shift in zip(
         look.model_looks(models).items(), spread, strict=True

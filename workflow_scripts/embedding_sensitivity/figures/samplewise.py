@@ -45,9 +45,9 @@ def samplewise_figure(
     handles.append(Line2D([], [], **chance, label="no course at all: below 1/P"))
     above = 0.08 + legend_height(len(handles), columns)
     figure, axes = look.grid(
-        2, 2, COLUMN_IN, max(2, len(labels)) * 2.0 * size / 72, left=left, right=0.12,
-        top=0.12 + 2.6 * size * 1.25 / 72, bottom=0.55 + above + note_height(NOTE, width),
-        gap_x=0.16, gap_y=0,
+        2, 2, COLUMN_IN, max(2, len(labels)) * (0.9 + 0.35 * len(models)) * size / 72,
+        left=left, right=0.12, top=0.12 + 2.6 * size * 1.25 / 72,
+        bottom=0.55 + above + note_height(NOTE, width), gap_x=0.16, gap_y=0,
     )  # fmt: skip
     look.heading(figure, [effect.name, "Sample-wise R²: median and 90 % of a label's clips"])
     for panel, (column, title) in zip(axes, PANELS, strict=True):

@@ -63,7 +63,7 @@ def verdicts_figure(
         2 * len(kinds), 2, COLUMN_IN, max(1, len(names)) * (0.9 + 0.35 * len(models)) * size / 72,
         left=0.1 + 0.53 * size / 72 * max(map(len, names), default=1), right=0.12,
         top=0.12 + (2.5 + len(said) + 2.2) * size * 1.25 / 72,
-        bottom=0.42 + legend_height(len(handles), columns), gap_x=0.16, gap_y=0.5,
+        bottom=0.42 + legend_height(len(handles), columns), gap_x=0.24, gap_y=0.5,
     )  # fmt: skip
     look.heading(figure, [effect, "Does debiasing help? Change in ROC AUC", *said])
     for number, draw in enumerate(kinds):

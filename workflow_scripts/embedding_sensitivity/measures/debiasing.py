@@ -101,7 +101,7 @@ MEASURE = Measure(
             "gain of each method and share of cells it helps or harms, every model in one",
             ("verdicts",),
             per="effect",
-            style={"point_size": 3.5, "hide": []},
+            style={"point_size": 3.0, "hide": []},
             paper="question IV",
             draw="draw_verdicts",
         ),

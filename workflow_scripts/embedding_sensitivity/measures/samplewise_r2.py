@@ -50,7 +50,7 @@ MEASURE = Measure(
             "model in one",
             ("samplewise_r2",),
             per="effect",
-            style={"point_size": 4.0},
+            style={"point_size": 3.5},
             paper="section III",
         ),
     ),
