@@ -26,7 +26,7 @@ SHARED_KINDS = (
     *("dimensionality", "heldout_energy", "equivariance", "principal_angles", "displacement"),
     *("retrieval", "samplewise", "verdicts"),
 )
-RUN_KINDS = ("table1", "threshold_90")
+RUN_KINDS = ("claims", "table1", "threshold_90")
 VARIANTS = [(method, "") for method in PAPER_METHODS if method != "samplewise_cca_svd"]
 VARIANTS += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
 
@@ -244,9 +244,9 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
         if not name.startswith(("tables/", "clips/")) and path.name not in unlisted:
             assert hashlib.sha256(path.read_bytes()).hexdigest() == hashes[name], name
             compared.append(name)
-    # An index with its report, 2 models' stores and parts, directions, analysis, and 5 kinds of
+    # An index with its report, 2 models' stores and parts, directions, analysis, and 6 kinds of
     # figures in 2 formats, of 2 models and effects and a label of each.
-    assert len([name for name in compared if name.startswith("figures/")]) == 5 * 2 * 2 * 2 * 2
+    assert len([name for name in compared if name.startswith("figures/")]) == 6 * 2 * 2 * 2 * 2
     assert len([name for name in compared if name.endswith(".h5")]) == 2 * (1 + 1 + 2 + 4 + 2)
     assert len([name for name in compared if name.startswith("analysis/")]) == 2 * 2 * 22
     stored = [results / f"embeddings/logmel/{effect}.h5" for effect in ("reverb", "gain")]

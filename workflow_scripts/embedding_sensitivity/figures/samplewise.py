@@ -51,7 +51,8 @@ def samplewise_figure(
     )  # fmt: skip
     look.heading(figure, [effect.name, "Sample-wise R²: median and 90 % of a label's clips"])
     for panel, (column, title) in zip(axes, PANELS, strict=True):
-        draw_rows(panel, models, labels, cells, column, style["point_size"])
+        if not draw_rows(panel, models, labels, cells, column, style["point_size"]):
+            panel.text(0.5, 0.5, "not defined", transform=panel.transAxes, ha="center", va="center")
         panel.set_xlim(-0.04, 1.04)
         panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
         names = [look.shorten(label, left - 0.12, size) for label in labels]
