@@ -61,6 +61,7 @@ BEST = {
 }
 MEASURE = Measure(
     title="what debiasing takes away and what it regains",
+    two_sided="all levels but the neutral one together; directions too are fitted to both sides",
     section=DEBIASING,
     group=CLASSIFIERS,
     needs_directions=True,
