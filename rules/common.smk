@@ -235,7 +235,10 @@ if not IS_MODULE:
         "dropped": call_or_exit(plan.describe_dropped),
         "recordings": rst_text(call_or_exit(plan.describe_recordings)),
         "labels": [rst_text(label) for label in LABELS],
-        "effects": EFFECT_WORDS,
+        "effects": [
+            {**words, "made": rst_text(plan.describe_entry(words["name"]))}
+            for words in EFFECT_WORDS
+        ],
         "models": [rst_text(plan.title(model)) for model in MODEL_NAMES],
         "protocol": None if IMPORTED else settings.protocol.model_dump(),
     }

@@ -113,3 +113,20 @@ def test_a_plan_renders_each_entry_by_itself(project):
     assert {(job["model"], job["effect"]) for job in jobs["embed_clips"]} == {
         (model, effect) for model in models for effect in ("squash", "far")
     }
+
+
+def test_the_report_says_what_an_entry_is():
+    low = {"effect": "lowpass", "cutoff_frequency": 3000}
+    settings = settings_of(
+        gain={"levels": [1, 2]},
+        loud={"effect": "gain", "levels": [1, 2], "before": [low], "match": "rms"},
+        squash={**SQUASH, "levels": [1, 2], "after": [{"plugin": "Invert"}]},
+        damped={"effect": "reverb", "vary": "damping", "room_size": 0.5, "levels": [0, 1]},
+    )
+    assert {name: effect.instance.text for name, effect in settings.declared.items()} == {
+        "gain": "gain",
+        "loud": "gain, after lowpass, RMS kept",
+        "squash": "pedalboard.Compressor, ratio varies, threshold_db -30, attack_ms 1, "
+        "release_ms 100, before pedalboard.Invert",
+        "damped": "reverb, damping varies, room_size 0.5",
+    }

@@ -202,6 +202,26 @@ class Instance:
     files: tuple[Path, ...] = ()
     paths: tuple[str, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """The same for people, in brackets after the effect's name."""
+        changed = dict(self.changed)
+        varies = [f"{changed.pop('vary')} varies"] if "vary" in changed else []
+        options = changed.pop("options", {})
+        before, after = (changed.pop(key, []) for key in ("before", "after"))
+        match = [f"{changed.pop('match').upper()} kept"] if "match" in changed else []
+        fixed = [f"{key} {_show(value)}" for key, value in {**options, **changed}.items()]
+        chained = [
+            f"{word} {' and '.join(link['effect'] for link in links)}"
+            for word, links in (("after", before), ("before", after))
+            if links
+        ]
+        return ", ".join([self.kind, *varies, *fixed, *chained, *match])
+
+
+def _show(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 EFFECTS: dict[str, Effect] = discover(
     __name__,

@@ -225,7 +225,7 @@ def _fix(where: str, effect: Effect, options: Mapping[str, Any]) -> Effect:
     other = {key: value for key, value in values.items() if value != effect.options[key]}
     paths = tuple(values[key] for key in effect.paths if values[key])
     # A path is known by its content (`Instance.paths`).
-    other = {key: key in effect.paths or value for key, value in other.items()}
+    other |= {key: "given" for key in effect.paths if key in other}
     if "options" in changed:
         changed["options"] = {key: values[key] for key in changed["options"] if key in values}
     elif other:

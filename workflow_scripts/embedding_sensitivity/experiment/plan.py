@@ -218,6 +218,11 @@ class Plan:
             "levels": self.settings.levels(effect),
         }
 
+    def describe_entry(self, effect: str) -> str:
+        """Say what the config makes of an effect; nothing of one that is as it is declared."""
+        made = self.settings.declared[effect].instance
+        return made.text if made and (made.changed or made.kind != effect) else ""
+
     def describe_dropped(self) -> str:
         """Say how many clips a finished run dropped; empty if none."""
         clips, dropped = (
