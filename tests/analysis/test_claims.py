@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from embedding_sensitivity.experiment.measures import load
+from embedding_sensitivity.experiment.measures import PAPER_METHODS, load
 from embedding_sensitivity.experiment.tables import format_value
 from embedding_sensitivity.measures.claims import CLAIMS, judge_claims
 from support.calibration import fill_tables
 from support.worlds import World, simulate
 
 YES, NO, UNKNOWN = "supported", "not supported", "cannot tell"
-DIRECTION, WITHIN, ORDER, DIMENSION, SHIFT = (claim.name for claim in CLAIMS[:5])
+DIRECTION, WITHIN, ORDER, DIMENSION, SHIFT, PROJECTION = (claim.name for claim in CLAIMS)
 ONE_WAY = {DIRECTION: YES, WITHIN: YES, ORDER: YES, DIMENSION: NO, SHIFT: NO}
 OWN_WAYS = {DIRECTION: NO, WITHIN: NO, ORDER: YES, DIMENSION: YES, SHIFT: YES}
 # Of worlds whose noise is small: what each must say. What isn't named lies between the bounds.
@@ -25,6 +25,7 @@ EXPECTED = {
     "nothing": {DIRECTION: NO, WITHIN: NO, ORDER: NO, DIMENSION: UNKNOWN, SHIFT: UNKNOWN},
 }
 MEASURES = ("global_r2", "samplewise_r2", "dimensionality", "equivariance")
+DEBIASING = {"methods": PAPER_METHODS, "thresholds": [0.3, 0.5], "solver": "exact"}
 
 
 def as_text(rows, table, measure):
@@ -34,15 +35,16 @@ def as_text(rows, table, measure):
     return [{column: format_value(row.get(column)) for column in columns} for row in rows]
 
 
-def judge(data):
+def judge(data, measures=MEASURES):
     """The rows of table claims by claim, by the functions that fill the workflow's tables."""
-    filled, _ = fill_tables(data, MEASURES)
+    filled, _ = fill_tables(data, measures, recovery=DEBIASING)
     tables = {
         table.name: as_text(filled[table.name], table.name, measure)
-        for measure in MEASURES
+        for measure in measures
         for table in load(measure).measured_tables()
     }
     summary = load("global_r2").function("summarise_r2")(tables)
+    tables.setdefault("recovery_best", [])
     tables["table1"] = as_text(summary, "table1", "global_r2")
     return {row["claim"]: row for row in judge_claims(tables)}
 
@@ -64,7 +66,20 @@ def test_twelve_recordings_decide_a_clear_world(kind):
         assert said == EXPECTED[kind], (n_labels, said, found)
 
 
-def test_each_claim_is_decided_in_each_direction():
+@pytest.mark.parametrize(("kind", "expected"), [("straight", NO), ("rotation", YES)])
+def test_twelve_recordings_decide_whether_projection_helps(kind, expected):
+    """It does where clips go one way, if that blurs the labels; not where each goes its own."""
+    data = draw(kind, 3, (12, 2), (12, 2), dimension=24)
+    row = judge(data, (*MEASURES, "recovery"))[PROJECTION]
+    assert row["verdict"] == expected, row
+
+
+def test_where_the_effect_costs_nothing_projection_cannot_help():
+    row = judge(draw("nothing", 3, (12, 2), (12, 2), dimension=24), (*MEASURES, "recovery"))
+    assert row[PROJECTION]["verdict"] == UNKNOWN and row[PROJECTION]["low"] is None
+
+
+def test_each_other_claim_is_decided_in_each_direction():
     for claim in (DIRECTION, WITHIN, ORDER, DIMENSION, SHIFT):
         assert {YES, NO} <= {said.get(claim) for said in EXPECTED.values()}, claim
 

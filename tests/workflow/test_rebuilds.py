@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEBIASING = {
     "measure_debiasing",
     "tabulate_debiasing",
+    "tabulate_claims",
+    "draw_claims",
     "draw_auc",
     "draw_auc_gain",
     "draw_recovery",

@@ -110,11 +110,16 @@ def try_experiment(
     return list(_compare(tables, truth)), _p_values(tables)
 
 
-def fill_tables(data: SimulatedData, measures: Iterable[str]) -> tuple[dict, dict]:
-    """Rows of every table of the measures, and each label's directions."""
+def fill_tables(
+    data: SimulatedData, measures: Iterable[str], **options: Mapping
+) -> tuple[dict, dict]:
+    """Rows of every table of the measures, and each label's directions.
+
+    `options` are parameters of measures by their names.
+    """
     everyone = np.concatenate([data.training_originals[label] for label in data.labels])
     reference = reference_variances(everyone.astype(np.float64))
-    chosen = [(name, None, {}) for name in measures]
+    chosen = [(name, None, options.get(name, {})) for name in measures]
     fitted, found = {}, {name: {} for name in measures}
     for label in data.labels:
         fitted[label], results = measure_label(
