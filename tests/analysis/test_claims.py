@@ -74,6 +74,7 @@ def test_twelve_recordings_decide_whether_projection_helps(kind, expected):
     assert row["verdict"] == expected, row
 
 
+@pytest.mark.more
 def test_where_the_effect_costs_nothing_projection_cannot_help():
     row = judge(draw("nothing", 3, (12, 2), (12, 2), dimension=24), (*MEASURES, "recovery"))
     assert row[PROJECTION]["verdict"] == UNKNOWN and row[PROJECTION]["low"] is None

@@ -14,8 +14,8 @@ from embedding_sensitivity.figures.style import EffectAxis
 
 LABELS = ["cello", "flute", "organ"]
 EFFECT = effect_params("gain", 5)
-# Of fits on their own clips, which have no interval.
-NEVER_FILLED = {"r2_low", "r2_high"}
+# Of fits on their own clips, which have no interval; of methods without a map, which are none here.
+NEVER_FILLED = {"r2_low", "r2_high", "undefined"}
 # Of models that have a control.
 OF_CONTROLS = {"trained_untrained"}
 # Of the config's keys that measures read.
