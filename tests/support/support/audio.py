@@ -1,4 +1,4 @@
-"""Made-up audio, WAV files of it without any package, and how near two embeddings are."""
+"""Synthetic audio, WAV files without any package, and a distance of embeddings."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from pathlib import Path
 def write_wav(
     file, frames: Iterable[Sequence[int]], samplerate: int = 44100, channels: int = 2
 ) -> None:
-    """Write frames of 16-bit samples, one a channel, to a path or a file."""
+    """Write frames of 16-bit samples, one for each channel, to a path or file."""
     with wave.open(str(file) if hasattr(file, "__fspath__") else file, "wb") as wav:
         wav.setnchannels(channels)
         wav.setsampwidth(2)
@@ -28,14 +28,14 @@ def write_clip(
     channels: int = 1,
     amplitude: int = 8000,
 ) -> None:
-    """A 16-bit WAV of a tone, the same in every channel."""
+    """Write a 16-bit WAV of a tone, the same in every channel."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tone = (math.sin(index * (0.05 + 0.01 * seed)) for index in range(int(rate * seconds)))
     write_wav(path, ([int(amplitude * value)] * channels for value in tone), rate, channels)
 
 
 class Pipe(io.BytesIO):
-    """A file that can't be wound back."""
+    """A file without seek."""
 
     def seekable(self):
         return False
@@ -44,7 +44,7 @@ class Pipe(io.BytesIO):
 
 
 def encode(audio, rate, codec, container, muxing=(), file=None, n_streams=1, **coding):
-    """Return the bytes of a file that FFmpeg's encoder and muxer made: `file`, or in memory."""
+    """Encode audio by FFmpeg into `file`, or into memory, and return the bytes."""
     import av
     import numpy as np
 
@@ -69,14 +69,14 @@ def encode(audio, rate, codec, container, muxing=(), file=None, n_streams=1, **c
 
 
 def relative(found, expected) -> float:
-    """Relative L2 difference."""
+    """Return the relative L2 difference."""
     import numpy as np
 
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
 def chord(seconds: float, samplerate: int = 44100, seed: int = 0, channels: int = 2):
-    """A decaying chord over noise, float32 (frames, channels)."""
+    """Make a decaying chord over noise, float32 (frames, channels)."""
     import numpy as np
 
     random = np.random.default_rng(seed)

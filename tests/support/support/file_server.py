@@ -1,4 +1,4 @@
-"""A web server on this machine that serves a file well or badly, as told, request by request."""
+"""A local web server that answers each request as a test wants: correctly or not."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class FileServer:
-    """Answers the first request by the first of `answers`, and so on; the last answers the rest.
+    """Answers each request by the next of `answers`, and further ones by the last.
 
     `requests` has the headers of every request so far.
     """
@@ -37,7 +37,7 @@ class FileServer:
         self.url = f"http://127.0.0.1:{self.http.server_port}/file"
 
     def hang(self, handler: BaseHTTPRequestHandler) -> None:
-        """Take the request and say nothing."""
+        """Do not log."""
         self.closing.wait(30)
 
 
@@ -56,7 +56,7 @@ def serving() -> Iterator[FileServer]:
 
 
 def whole(content: bytes, etag: str = "", kind: str = "application/octet-stream") -> Answer:
-    """The file as a good server gives it, or the part of it that is asked for."""
+    """Send the file, or the requested part, as a good server does."""
 
     def answer(handler) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
@@ -79,7 +79,7 @@ def whole(content: bytes, etag: str = "", kind: str = "application/octet-stream"
 
 
 def ignoring_range(content: bytes) -> Answer:
-    """All of the file, whatever is asked for."""
+    """Send the whole file, whichever part is requested."""
 
     def answer(handler) -> None:
         handler.send_response(200)
@@ -90,7 +90,7 @@ def ignoring_range(content: bytes) -> Answer:
 
 
 def elsewhere(content: bytes) -> Answer:
-    """Another part than asked for."""
+    """Send another part than requested."""
 
     def answer(handler) -> None:
         handler.send_response(206)
@@ -102,7 +102,7 @@ def elsewhere(content: bytes) -> Answer:
 
 
 def cut(content: bytes, after: int, etag: str = "") -> Answer:
-    """The file from where it is asked for, but the connection closed after some bytes."""
+    """Send the requested part, but close the connection after some bytes."""
 
     def answer(handler) -> None:
         start = _start(handler, content)
@@ -113,7 +113,7 @@ def cut(content: bytes, after: int, etag: str = "") -> Answer:
 
 
 def reset(content: bytes, after: int, etag: str = "") -> Answer:
-    """The same, but the connection reset."""
+    """Send the requested part, but reset the connection after some bytes."""
 
     def answer(handler) -> None:
         start = _start(handler, content)
@@ -128,7 +128,7 @@ def reset(content: bytes, after: int, etag: str = "") -> Answer:
 
 
 def unsized(content: bytes) -> Answer:
-    """The file without its length."""
+    """Send the file without its length."""
 
     def answer(handler) -> None:
         handler.send_response(200)
@@ -139,7 +139,7 @@ def unsized(content: bytes) -> Answer:
 
 
 def cut_chunks(content: bytes) -> Answer:
-    """The file in chunks, the last of which is missing."""
+    """Send the file in chunks, without the last."""
 
     def answer(handler) -> None:
         handler.protocol_version = "HTTP/1.1"
@@ -153,7 +153,7 @@ def cut_chunks(content: bytes) -> Answer:
 
 
 def status(code: int, **headers: str) -> Answer:
-    """Nothing but a status."""
+    """Send only a status."""
 
     def answer(handler) -> None:
         handler.send_response(code)

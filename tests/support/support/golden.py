@@ -1,7 +1,7 @@
-"""Golden audio and embeddings: what each effect and model made of a fixed clip, kept in files.
+"""Golden audio and embeddings: stored results of each effect and model for a fixed clip.
 
-They fail when numbers move. Where that is meant, the declaration's `version` goes up, and
-``GOLDEN=record`` in the environment of a test run writes the files anew.
+Tests fail when numbers move. If that is intended, raise the declaration's `version` and run the
+test with ``GOLDEN=record`` in the environment, which writes the files again.
 """
 
 import os
@@ -12,22 +12,20 @@ import pytest
 import soundfile
 
 FOLDER = Path(__file__).resolve().parents[2] / "golden"
-# Relative L2 distance; another processor's last bits are two orders below.
+# Relative L2 distance; other processors differ by a hundredth of it.
 TOLERANCE = 1e-5
 
 
 def read_clip() -> tuple[np.ndarray, int]:
-    """A second of the demo's music, (44100, 2) float32, and its sample rate."""
+    """Read a second of the demo's music, (44100, 2) float32, and its sample rate."""
     audio, samplerate = soundfile.read(FOLDER / "clip.flac", dtype="float32", always_2d=True)
     return audio, samplerate
 
 
 def check_golden(kind: str, name: str, version: int, found: dict[str, np.ndarray]) -> None:
-    """Compare arrays with those of ``tests/golden/<kind>/<name>.npz``, by their names.
+    """Compare arrays with those of ``tests/golden/<kind>/<name>.npz``, by name.
 
-    Parameters
-    ----------
-    version : as declared; the file has the one that it was recorded with
+    `version` is the declared one; it must be that of the file.
     """
     path = FOLDER / kind / f"{name}.npz"
     if os.environ.get("GOLDEN") == "record":
@@ -43,14 +41,14 @@ def check_golden(kind: str, name: str, version: int, found: dict[str, np.ndarray
             distance = np.linalg.norm(array - expected) / np.linalg.norm(expected)
             assert array.shape == expected.shape and distance <= TOLERANCE, (
                 f"{name}, {key}: {distance:.1e} from what version {version} gave: raise the "
-                "declaration's version and record it (GOLDEN=record), or mend the code"
+                "declaration's version and record it (GOLDEN=record), or fix the code"
             )
 
 
 def check_golden_model(choice, weights=None, model=None) -> None:
-    """Embed the fixed clip with a model, as it is and at half its rate, and compare.
+    """Embed the fixed clip, at its rate and at half of it, and compare with the golden file.
 
-    Every backend is compared with the same file. `model` is the loaded one, where it is.
+    All backends have the same file. `model` is the loaded model, if it is loaded already.
     """
     model = model or choice.load(weights, protocol={"clap_input": "concatenated"})
     audio, samplerate = read_clip()

@@ -1,4 +1,4 @@
-"""What every model promises: for the suites of the stacks, which find a new model by themselves."""
+"""Checks that every model must pass; suites of the stacks find new models by themselves."""
 
 import pickle
 import re
@@ -11,7 +11,7 @@ from embedding_sensitivity.models import MODELS, Choice, EmbeddingModel, choose
 
 
 def choices_of(environment: str) -> list:
-    """Each model and backend that runs in an environment, as a test's parameters."""
+    """Return each model and backend that runs in an environment, as parameters of a test."""
     choices = [
         choose(name, {"backend": backend}) for name in MODELS for backend in MODELS[name].backends
     ]
@@ -28,7 +28,7 @@ def noise(seconds: float, channels: int, seed: int, samplerate: int = 44100) -> 
 
 
 def check_model(choice: Choice, model: EmbeddingModel) -> None:
-    """Check what `EmbeddingModel` says of a loaded model."""
+    """Check that a loaded model is as `EmbeddingModel` says."""
     assert re.fullmatch("[0-9a-f]{64}", model.weights_sha256) and model.batch_size >= 1
     clips = [
         noise(3, 2, 0),
@@ -50,7 +50,7 @@ def check_model(choice: Choice, model: EmbeddingModel) -> None:
         (alone,) = model.embed([clip])[choice.view]
         assert np.linalg.norm(row - alone) <= 1e-5 * np.linalg.norm(alone)
     assert np.isfinite(model.embed([prepare(noise(1, 2, 3, 22050), 22050)])[choice.view]).all()
-    # The same in both channels is the same as one channel, where channels are mixed.
+    # If channels are mixed, two equal channels give the same as one.
     if not choice.model.switches:
         mono = noise(1, 1, 4)
         both = model.embed([prepare(mono, 44100), prepare(np.repeat(mono, 2, axis=1), 44100)])

@@ -1,4 +1,4 @@
-"""A machine without any network: a network namespace in which not even loopback is up."""
+"""A command that runs programs without a network, not even loopback: a network namespace."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ NAMESPACE = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-ro
 
 
 def _refused() -> str:
-    """Why no namespace is to be had here; empty where one is."""
+    """Return why no namespace can be made here; empty if one can."""
     try:
         done = subprocess.run([*NAMESPACE, "true"], capture_output=True, text=True)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Copies of the workflow to run, change and break, and what Snakemake did in them."""
+"""Copies of the workflow that tests run, change and break, and what Snakemake did in them."""
 
 import atexit
 import functools
@@ -22,14 +22,14 @@ import yaml
 from support.offline import NAMESPACE
 
 ROOT = Path(__file__).resolve().parents[3]
-CARRIED = (
+COPIED = (
     *("Snakefile", "rules", "workflow_scripts", "envs", "profiles", "report", "config", "data"),
     *("tools", "workflow"),
 )
 
 
 class Run(subprocess.Popen):
-    """Snakemake; killed with all its jobs where the test that waits for it fails or is stopped."""
+    """Snakemake, killed with all its jobs if the test fails or is stopped."""
 
     def __exit__(self, kind, error, traceback) -> None:
         if kind:
@@ -40,7 +40,7 @@ class Run(subprocess.Popen):
 
 @dataclass
 class Job:
-    """A job that a run planned, or did."""
+    """A job that a run planned or ran."""
 
     rule: str
     wildcards: dict[str, str]
@@ -52,11 +52,11 @@ class Job:
 
 @dataclass
 class Done:
-    """What came of Snakemake: its exit status, what it printed, and what it did.
+    """The result of Snakemake: its exit status, what it printed, and what it did.
 
     `jobs` are all that it planned (dry run) or started, `finished` and `failed` those that ended;
-    `resources` is what jobs share. All are None of a run that went `through` a command, but for a
-    network namespace.
+    `resources` are shared by jobs. All are None for a run `through` a command other than a network
+    namespace.
     """
 
     returncode: int
@@ -74,14 +74,14 @@ class Done:
 
 @dataclass
 class Server:
-    """The process whose forks run Snakemake (see `snakemake_server.py`), started when needed."""
+    """The process whose forks run Snakemake (`snakemake_server.py`), started when needed."""
 
     through: tuple[str, ...]
     python: Path
     process: subprocess.Popen | None = None
 
     def ask(self, request: dict, seconds: float) -> dict:
-        """Have Snakemake run; it is killed with all its jobs where that fails or takes longer."""
+        """Have Snakemake run; if that fails or takes longer, kill it with all its jobs."""
         if self.process is None or self.process.poll() is not None:
             program = Path(__file__).with_name("snakemake_server.py")
             command = [*self.through, self.python, "-P", program]
@@ -99,7 +99,7 @@ class Server:
             raise
 
     def close(self) -> None:
-        """End the server, which kills what it runs."""
+        """End the server, which kills its Snakemake."""
         if self.process:
             self.process.communicate()
             self.process = None
@@ -107,14 +107,14 @@ class Server:
 
 @functools.cache
 def server(through: tuple[str, ...], python: Path) -> Server:
-    """The server that a command runs, as for a network namespace; ended with the tests."""
+    """Return the server that runs `through` a command; it ends with the tests."""
     found = Server(through, python)
     atexit.register(found.close)
     return found
 
 
 def read_records(records: list[dict]) -> dict:
-    """The fields of `Done` that Snakemake's records give."""
+    """Return the fields of `Done` from Snakemake's records."""
     jobs, ended, resources = {}, {"job_finished": [], "job_error": []}, {}
     for record in records:
         event = record.pop("event")
@@ -135,14 +135,14 @@ def read_records(records: list[dict]) -> dict:
 
 @dataclass
 class Project:
-    """A copy of the checkout below a temporary folder, which shares the built environments.
+    """A copy of the checkout in a temporary folder, which shares the built environments.
 
-    `through` is a command that Snakemake is run by, as for a network namespace.
+    `through` is a command that runs Snakemake, for example in a network namespace.
     """
 
     folder: Path
     through: tuple[str, ...] = ()
-    # A run that takes longer hangs.
+    # A longer run is taken to hang.
     seconds: ClassVar[float] = 600
     # Whose Snakemake runs.
     python: ClassVar[Path] = Path(sys.executable)
@@ -161,7 +161,7 @@ class Project:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
     def arguments(self, *arguments: str, configfile: str | None = "tiny.yaml") -> list[str]:
-        """Snakemake's arguments: those given and what every run of a test has."""
+        """Return Snakemake's arguments: those given, and those of every run of a test."""
         chosen = ["--configfile", configfile] if configfile else []
         prefix = str(ROOT / ".snakemake" / "conda")
         return ["--cores", "2", *chosen, "--conda-prefix", prefix, *arguments]
@@ -195,12 +195,12 @@ class Project:
         return Done(found["status"], found["stdout"], found["stderr"], **records)
 
     def find(self, pattern: str) -> str:
-        """The one path, from the project's folder, that a pattern fits."""
+        """Return the only path that matches a pattern, relative to the project's folder."""
         (found,) = self.folder.glob(pattern)
         return str(found.relative_to(self.folder))
 
     def output_of(self, rule: str, *arguments: str, **wildcards: str) -> str:
-        """The output of a job that is planned, of the rule and wildcards."""
+        """Return the output of the planned job of a rule with some wildcards."""
         jobs = self.run("--dry-run", *arguments).jobs
         (outputs,) = (
             job.outputs
@@ -210,7 +210,7 @@ class Project:
         return outputs[0]
 
     def run(self, *arguments: str) -> Done:
-        """Run to the end; the test fails with Snakemake's output if that fails."""
+        """Run Snakemake to the end; if it fails, the test fails with its output."""
         done = self.snakemake(*arguments)
         assert done.returncode == 0, done.output
         return done
@@ -227,10 +227,9 @@ class Project:
         )
 
     def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
-        """What a run would do: the wildcards and reason of each planned job, by rule (dry run).
+        """Return the wildcards and reason of each planned job, by rule (dry run).
 
-        The manifest follows whatever a whole run makes: it is listed where it is all there is to
-        do, and else has to be planned and is left out.
+        A whole run also plans the manifest. It is only listed if there is no other job.
         """
         jobs = defaultdict(list)
         for job in self.run("--dry-run", *arguments).jobs:
@@ -244,9 +243,9 @@ class Project:
 
 
 def copy_checkout(folder: Path, through: tuple[str, ...] = ()) -> Project:
-    """Copy what a run needs, and the tiny config."""
+    """Copy everything that a run needs, and the tiny config."""
     folder.mkdir(parents=True)
-    for name in CARRIED:
+    for name in COPIED:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -257,7 +256,7 @@ def copy_checkout(folder: Path, through: tuple[str, ...] = ()) -> Project:
 
 
 def refused(project, *arguments: str, message: str) -> Done:
-    """Run, expect a failure that says `message` in one line, and return what came of it."""
+    """Run Snakemake, expect it to fail with `message` in one line, and return the result."""
     done = project.snakemake(*arguments)
     assert done.returncode != 0, done.output
     lines = [line for line in done.output.splitlines() if message in line]
@@ -267,13 +266,13 @@ def refused(project, *arguments: str, message: str) -> Done:
 
 
 def first_of(cases: Iterable, n: int = 1) -> list:
-    """Cases of a test of which the first `n` show its promises: the others are variations."""
+    """Mark all cases of a test but the first `n` as variations (`more`)."""
     cases = list(cases)
     return cases[:n] + [pytest.param(case, marks=pytest.mark.more) for case in cases[n:]]
 
 
 def copy_finished(finished: Project, folder: Path) -> Project:
-    """Copy the finished run, of which another test process may make a plan at the same time."""
-    passing = shutil.ignore_patterns("iocache")  # Snakemake writes and deletes what is in it
+    """Copy the finished run, in which another test process may run Snakemake."""
+    passing = shutil.ignore_patterns("iocache")  # Snakemake adds and deletes files there
     shutil.copytree(finished.folder, folder, symlinks=True, ignore=passing)
     return Project(folder)

@@ -1,9 +1,8 @@
-"""Run Snakemake in forks of one process that has imported it, and say as data what it did.
+"""Run Snakemake in forks of one process that has imported it, and report what it did as data.
 
-A program: it reads requests from its input and writes answers to its output, each a line of JSON.
-A run has a process of its own, as Snakemake keeps global state, but shares the imports, which cost
-as much as a plan. What a run does is taken from the records that Snakemake logs: what of them is
-shown on the screen doesn't matter.
+A program that reads requests and writes answers, each a line of JSON. Each run has its own process,
+since Snakemake has global state, but shares the imports, which take as long as a plan. Snakemake's
+log records say what a run does, whatever the screen shows.
 """
 
 import atexit
@@ -23,7 +22,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 
 class Collector(logging.Handler):
-    """Write what Snakemake logs of its jobs to a file, a line of JSON each."""
+    """Writes Snakemake's log records of jobs to a file, one line of JSON each."""
 
     def __init__(self, file) -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class Collector(logging.Handler):
 
 
 def run(request: dict, output: int, errors: int, records: int) -> None:
-    """Be the Snakemake of a request, which ends this process."""
+    """Run the Snakemake of a request, and end this process."""
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -75,7 +74,7 @@ def run(request: dict, output: int, errors: int, records: int) -> None:
         try:
             cli.main(request["arguments"])
         except SystemExit as stop:
-            # As the interpreter does: a text is printed and means failure.
+            # Like the interpreter: a text is printed and means failure.
             if isinstance(stop.code, str):
                 print(stop.code, file=sys.stderr)
             status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
@@ -86,7 +85,7 @@ def run(request: dict, output: int, errors: int, records: int) -> None:
 
 
 def answer(request: dict) -> dict:
-    """Run a request's Snakemake to its end."""
+    """Run a request's Snakemake to its end; return the answer."""
     files = {name: os.memfd_create(name) for name in ("stdout", "stderr", "records")}
     child = os.fork()
     if child == 0:
@@ -94,7 +93,7 @@ def answer(request: dict) -> dict:
 
     ended = os.pidfd_open(child)
     if ended not in select.select([sys.stdin, ended], [], [])[0]:
-        # Nobody waits for an answer: the tests have ended, or were killed.
+        # The tests have ended or were killed.
         os.killpg(child, signal.SIGKILL)
         sys.exit(1)
     os.close(ended)
