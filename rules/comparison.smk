@@ -1,4 +1,4 @@
-# Results beside others: the paper's, for its own run alone; and another experiment's, on request:
+# Comparisons with the paper, only for its own run, and of two experiments, on request:
 # snakemake results/comparisons/A/B/auc.pdf, or `make compare A=... B=...`.
 rule tabulate_paper_comparison:
     input:
