@@ -171,7 +171,7 @@ def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
         return None
     scale, n = estimates[0].scale, len(estimates)
     most = sum(each.freedom for each in estimates)
-    if scale is not PLAIN:
+    if scale != PLAIN:  # equal, not the same, where an estimate is from another process
         estimates = moderate(estimates)
     values = scale.back(np.array([each.value for each in estimates]))
     variances = np.array([each.variance for each in estimates])
