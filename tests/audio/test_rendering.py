@@ -217,9 +217,11 @@ def test_a_clips_seed_is_its_own_at_every_level(tmp_path, threads):
     render_batch(clips, seeded, ["0.0", "0.0"], protocol, path, threads, samples_per_chunk=1)
     batch = AudioBatch(path)
     stored = in_split(clips)
-    assert len({int(clip.sha256[:8], 16) % 7 for clip in stored}) > 1
+    assert len({rendering.seed_of(clip) % 7 for clip in stored}) > 1
+    other = dataclasses.replace(stored[0], sha256="0" * 64, path="elsewhere.wav", split_row=9)
+    assert rendering.seed_of(other) == rendering.seed_of(stored[0])  # the id alone
     for level, (row, clip) in itertools.product((0, 1), enumerate(stored)):
-        offset = int(clip.sha256[:8], 16) % 7 / 64
+        offset = rendering.seed_of(clip) % 7 / 64
         np.testing.assert_allclose(batch.clip(level, row), read_clip(clip) + offset, atol=1e-6)
 
 

@@ -72,7 +72,7 @@ class Effect:
     find_fault_at : why a level in the range isn't accepted at a sample rate, or None if it is
     below_nyquist : whether levels are frequencies, which half the sample rate bounds
     stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
-    needs_seed : `make` gets an integer `seed` too, the same for a clip at all levels
+    needs_seed : `make` gets an integer `seed` too, of the clip's id, the same at all levels
     needs_other : `make` gets `other` too, the samples of a clip of another recording
     frames_at : ``frames_at(level, frames)`` is the length of an effected clip; None: the clip's
     keeps_length : if not, effected clips are cut, or padded with silence, to that length

@@ -1,5 +1,6 @@
 """Rendering: an effect at several levels, applied to every clip, into one file."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -166,8 +167,8 @@ def render_batch(
 
 
 def seed_of(clip: Clip) -> int:
-    """Return what an effect draws a clip's random numbers with."""
-    return int(clip.sha256[:8], 16)
+    """Return what an effect draws a clip's random numbers with: 32 bits of its id's hash."""
+    return int(hashlib.sha256(clip.clip.encode()).hexdigest()[:8], 16)
 
 
 def choose_others(clips: Sequence[Clip]) -> dict[str, Clip]:

@@ -61,6 +61,8 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
             "effect": made.kind,
             **({"changed": made.changed} if made.changed else {}),
             **({"paths": [content_of(path) for path in made.paths]} if made.paths else {}),
+            # Before, by the clip's content.
+            **({"seeded_by": "clip id"} if declared.needs_seed else {}),
             "version": declared.version,
             "code": code_digest(declared, RENDERING, made.files),
             "packages": pinned_versions(declared.environment, declared.packages),
