@@ -1,11 +1,14 @@
 """What debiasing takes away and regains, against closed forms."""
 
+import matplotlib
 import numpy as np
 import pytest
+from jobs import KINDS as FIGURES
 from jobs import run_draw
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.special import ndtr
 from test_classification import LABELS, LEVELS, Case
-from test_figures import effect_params
+from test_figures import LONG, check_texts, effect_params
 
 from embedding_sensitivity.analysis import directions
 from embedding_sensitivity.analysis.cca import LeastSquares, unit_levels
@@ -14,9 +17,10 @@ from embedding_sensitivity.analysis.classifiers.classification import roc_auc, t
 from embedding_sensitivity.analysis.dimensionality import removed_share
 from embedding_sensitivity.analysis.intervals import ClusteredAuc, quantile_t
 from embedding_sensitivity.analysis.ridge import Ridge
-from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS
+from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS, merge_style
 from embedding_sensitivity.experiment.tables import read_table
-from embedding_sensitivity.figures.recovery import describe_gains
+from embedding_sensitivity.figures.recovery import describe_best, describe_gains, recovery_figure
+from embedding_sensitivity.figures.style import EffectAxis, rc_of
 
 P, N, D = 6, 24, 12
 NEUTRAL = np.zeros(P, bool)
@@ -463,15 +467,41 @@ def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):
     for row in tested:
         row["p_adjusted"] = "0.4"
     least = min(float(row["detectable_gain"]) for row in tested if float(row["detectable_gain"]))
-    words = f"No gain is clear; the smallest that could have been seen is {least:.3f}"
-    assert describe_gains(rows) == words
+    said = f"None of {len(tested)} gains and losses is clear."
+    assert describe_gains(rows) == f"{said} The smallest that could have been seen: {least:.3f}."
     tested[0] |= {"p_adjusted": "0.01", "gain": "0.1"}
-    assert describe_gains(rows) == f"Clear: 1 gains and 0 losses of {len(tested)}"
+    assert describe_gains(rows) == f"1 of {len(tested)} gains and losses are clear."
+
+
+def test_the_figure_says_what_the_papers_best_method_recovers():
+    row = {"method": "pca_absolute", "threshold": "", "recovered": "0.25"}
+    start = "Of the paper's methods PCA, absolute was chosen on training recordings"
+    ends = {"recovered_low": "0.1", "recovered_high": "0.44"}
+    assert describe_best(row | ends) == f"{start}: it recovers 25 % of the headroom [10, 44]."
+    unclear = dict.fromkeys(ends, "")
+    said = f"{start}: it recovers 25 % of the headroom, which is not clear itself."
+    assert describe_best(row | unclear) == said
+    said = f"{start}; there is no headroom to recover."
+    assert describe_best(row | unclear | {"recovered": ""}) == said
+
+
+def test_no_text_of_the_figure_is_clipped_or_lies_on_a_text(case):
+    style = merge_style(FIGURES["recovery"], {})
+    axis = EffectAxis.of(effect_params("gain", 4))
+    for labels in (LABELS, [LONG[0]]):
+        rows = rows_of(case, "recovery_mean")
+        best = rows_of(case, "recovery_best") if len(labels) > 1 else ()
+        with matplotlib.rc_context(rc_of(style)):
+            figure = recovery_figure("a-model-with-a-long-name", labels, axis, style, rows, best)
+            FigureCanvasAgg(figure).draw()
+        said = check_texts(figure)
+        assert any(text.startswith("not defined: ") for text, _ in said)
 
 
 def test_the_figure_is_drawn_of_all_labels_and_of_one(case, tmp_path):
     effects = [effect_params("gain", 4)]
-    given = {name: [case.folder / f"{name}.csv"] for name in ("recovery", "recovery_mean")}
+    names = ("recovery", "recovery_mean", "recovery_best")
+    given = {name: [case.folder / f"{name}.csv"] for name in names}
     stems = ["recovery_m_gain", "recovery_m_gain_cello"]
     outputs = [str(tmp_path / f"{stem}.{kind}") for stem in stems for kind in ("pdf", "png")]
     run_draw("recovery", given, outputs, ["m"], LABELS, ["cello"], effects)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedding_sensitivity.experiment.measures import BASELINES
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
+    describe_findings,
     describe_variant,
     headings,
     legend,
@@ -30,14 +32,20 @@ TITLES = {
 
 
 def recovery_figure(
-    model: str, labels: Sequence[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
+    model: str,
+    labels: Sequence[str],
+    effect: EffectAxis,
+    style: Mapping,
+    rows: Iterable[Mapping],
+    best: Iterable[Mapping] = (),
 ) -> Figure:
     """A row for each method, a panel for each question; over the page.
 
-    `rows` are of the table recovery_mean, or of recovery for one label. Gains that are not clear
-    after correction are grey; the heading says where none is.
+    `rows` are of the table recovery_mean, or of recovery for one label, `best` of recovery_best.
+    Gains that are not clear after correction are grey; the heading says where none is.
     """
     rows = list(rows)
+    said = [describe_gains(rows), *map(describe_best, best)]
     variants = order_variants(rows, style)
     cells = {(row["method"], row["threshold"]): row for row in rows}
     names = [describe_variant(variant) for variant in variants]
@@ -58,11 +66,11 @@ def recovery_figure(
     figure, axes = look.grid(
         len(TITLES), len(TITLES), PAGE_IN, max(1, len(variants)) * 1.6 * size / 72,
         left=0.1 + 0.53 * size / 72 * max(map(len, names), default=1), right=0.12,
-        top=0.12 + 4.0 * size * 1.25 / 72, bottom=0.52 + legend_height(len(handles), 3),
-        gap_x=0.2, gap_y=0,
+        top=0.12 + (3.0 + len(said)) * size * 1.25 / 72,
+        bottom=0.52 + legend_height(len(handles), 3), gap_x=0.2, gap_y=0,
     )  # fmt: skip
-    look.heading(figure, [*headings(model, labels, effect, "What debiasing takes away and regains"),
-                          describe_gains(rows)])  # fmt: skip
+    what = "What debiasing takes away and regains"
+    look.heading(figure, [*headings(model, labels, effect, what), *said])
     for panel, (column, title) in zip(axes, TITLES.items(), strict=True):
         _draw_column(panel, column, variants, cells, style["point_size"])
         panel.set_ylim(len(variants) - 0.5, -0.5)
@@ -81,15 +89,25 @@ def recovery_figure(
 def describe_gains(rows: Sequence[Mapping]) -> str:
     """Whether any gain is clear, and if none is, the smallest that could have been seen."""
     tested = [row for row in rows if row["p_adjusted"]]
-    clear = [row for row in tested if float(row["p_adjusted"]) <= SIGNIFICANT]
-    if clear:
-        above = sum(float(row["gain"]) > 0 for row in clear)
-        return f"Clear: {above} gains and {len(clear) - above} losses of {len(tested)}"
-    found = [float(row["detectable_gain"]) for row in tested if row["detectable_gain"]]
-    found = [gain for gain in found if gain > 0]
-    if not found:
-        return "Too few test recordings to tell gains from chance"
-    return f"No gain is clear; the smallest that could have been seen is {min(found):.3f}"
+    detectable = [float(row["detectable_gain"]) for row in tested if row["detectable_gain"]]
+    return describe_findings(sum(map(_is_clear, tested)), len(tested), detectable)
+
+
+def describe_best(row: Mapping) -> str:
+    """What share of the headroom the paper's best method recovers, of table recovery_best."""
+    chosen = describe_variant((row["method"], row["threshold"]))
+    start = f"Of the paper's methods {chosen} was chosen on training recordings"
+    if not row["recovered"]:
+        return f"{start}; there is no headroom to recover."
+    said = f"{start}: it recovers {100 * float(row['recovered']):.0f} % of the headroom"
+    if not row["recovered_low"]:
+        return f"{said}, which is not clear itself."
+    ends = (100 * float(row[f"recovered_{end}"]) for end in ("low", "high"))
+    return f"{said} [{', '.join(f'{end:.0f}' for end in ends)}]."
+
+
+def _is_clear(row: Mapping) -> bool:
+    return (_number(row, "p_adjusted") or np.nan) <= SIGNIFICANT
 
 
 def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_size: float) -> None:
@@ -98,20 +116,21 @@ def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_s
         row = cells[variant]
         value = _number(row, column)
         if value is None:
-            if column == "pooled_auc":
-                panel.text(0.5, place, "not defined", color=look.GREY, ha="center", va="center",
-                           transform=panel.get_yaxis_transform())  # fmt: skip
+            if column == "energy_removed" and row["undefined"]:
+                panel.text(0.05, place, f"not defined: {row['undefined']}", color=look.GREY,
+                           va="center", transform=panel.get_yaxis_transform())  # fmt: skip
             continue
         own = variant[0] in BASELINES
         colour = look.BLUE if own else look.BLACK
-        if column == "gain" and not (_number(row, "p_adjusted") or 0) <= SIGNIFICANT:
+        if column == "gain" and not _is_clear(row):
             colour = FADED
-        if column == "energy_removed":
-            value = max(value, LOWEST_ENERGY)
+        marker = "s" if own else "o"
+        if column == "energy_removed" and value < LOWEST_ENERGY:
+            value, marker = LOWEST_ENERGY, "<"
         ends = [_number(row, f"{column}_{end}") for end in ("low", "high")]
         if None not in ends and column == "gain":
             panel.hlines(place, *ends, color=colour, linewidth=0.8)
-        panel.plot(value, place, marker="s" if own else "o", color=colour, linestyle="",
+        panel.plot(value, place, marker=marker, color=colour, linestyle="",
                    markersize=point_size, markeredgewidth=0, clip_on=False, zorder=3)  # fmt: skip
         if column == "pooled_auc" and (random := _number(row, "random_auc")) is not None:
             panel.plot(random, place, marker="|", color=look.VERMILION, markersize=7, zorder=4)

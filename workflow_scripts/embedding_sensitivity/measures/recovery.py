@@ -112,7 +112,7 @@ MEASURE = Measure(
             "recovery",
             "of each method the energy removed, what of the level is left, the pooled AUC and the "
             "mean one within levels",
-            ("recovery", "recovery_mean"),
+            ("recovery", "recovery_mean", "recovery_best"),
             style={"point_size": 3.5, "hide": []},
             paper="question IV",
         ),
@@ -273,8 +273,8 @@ def conclude(found) -> dict:
 def draw(tables, subject, style):
     from embedding_sensitivity.figures.recovery import recovery_figure
 
-    rows = tables["recovery_mean"]
+    what = subject.model, subject.labels, subject.effect, style
     if len(subject.labels) == 1:
         rows = [row for row in tables["recovery"] if row["label"] == subject.labels[0]]
-    what = subject.model, subject.labels, subject.effect, style
-    return recovery_figure(*what, rows)
+        return recovery_figure(*what, rows)
+    return recovery_figure(*what, tables["recovery_mean"], tables["recovery_best"])
