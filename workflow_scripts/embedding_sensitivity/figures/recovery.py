@@ -15,6 +15,7 @@ from embedding_sensitivity.figures.panels import (
     legend,
     legend_height,
     order_variants,
+    wrap,
 )
 from embedding_sensitivity.figures.style import PAGE_IN, EffectAxis
 
@@ -46,6 +47,7 @@ def recovery_figure(
     """
     rows = list(rows)
     said = [describe_gains(rows), *map(describe_best, best)]
+    said = [line for text in said for line in wrap(text, 0.8 * PAGE_IN).split("\n")]
     variants = order_variants(rows, style)
     cells = {(row["method"], row["threshold"]): row for row in rows}
     names = [describe_variant(variant) for variant in variants]
@@ -116,8 +118,8 @@ def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_s
         row = cells[variant]
         value = _number(row, column)
         if value is None:
-            if column == "energy_removed" and row["undefined"]:
-                panel.text(0.05, place, f"not defined: {row['undefined']}", color=look.GREY,
+            if column == "pooled_auc":
+                panel.text(0.5, place, row["undefined"], color=look.GREY, ha="center",
                            va="center", transform=panel.get_yaxis_transform())  # fmt: skip
             continue
         own = variant[0] in BASELINES

@@ -58,7 +58,7 @@ def weigh_gains(
     if n_groups < min_recordings:
         reach = np.full(len(gain), np.nan)
     tested = spread > ROUNDING
-    p = np.where(gain == 0, 1.0, np.nan)
+    p = np.where((gain == 0) & ~np.isnan(spread), 1.0, np.nan)
     p[tested] = 2 * stdtr(freedom[tested], -np.abs(gain[tested]) / spread[tested])
     if n_groups < 2:
         p[:] = np.nan
