@@ -7,7 +7,8 @@ labels, 9 ways of debiasing. The authors' way is written here with scikit-learn 
 code has it: dense d x d projections, one cross-validated liblinear classifier for every row of the
 table, sample-wise directions fitted anew for each threshold. It is timed on few cells, because a
 whole effect takes it an hour. The statistics are what the authors' code has nothing like: nulls,
-intervals, held-out levels, R2 of test clips, dimensionality, gains and displacements.
+intervals, held-out levels, R2 of test clips, dimensionality, gains, what debiasing recovers, and
+displacements.
 """
 
 import sys
@@ -48,8 +49,9 @@ from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.analysis.ridge import fit_ridge
 from embedding_sensitivity.analysis.statistics import null_statistics
-from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
-from embedding_sensitivity.measures import dimensionality, equivariance, retrieval
+from embedding_sensitivity.clips.split import classifier_clips
+from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS, THRESHOLD_METHOD
+from embedding_sensitivity.measures import dimensionality, equivariance, recovery, retrieval
 
 MODELS = {"openl3": 512, "clap": 1024, "panns": 2048}
 EFFECT_LEVELS = (31, 31, 34, 12)
@@ -123,6 +125,49 @@ def as_label(clips, tests, gallery, groups, fitted) -> SimpleNamespace:
     )
 
 
+def with_classifiers(label, source: Embeddings, trained, n_tests) -> SimpleNamespace:
+    """What the measure of recovery gets: `as_label`'s, all labels' clips and trained classifiers.
+
+    `n_tests` are each label's number of test clips.
+    """
+    names = [f"label {k}" for k in range(N_LABELS)]
+    clips, places = [], {}
+    everyone = SimpleNamespace(training={}, test={}, group_of={})
+    for k, (name, n) in enumerate(zip(names, n_tests, strict=True)):
+        own, tests = label.training, label.test
+        if k == 0:
+            given = [np.concatenate([part.originals[None], part.effected]) for part in (own, tests)]
+            clips += [part.astype(np.float32) for part in given]
+        else:
+            clips += [source.clips(k, m, range(N_LEVELS)) for m in (N_NEGATIVES, n)]
+        for part, count in (("training", N_TRAIN), ("test", n)):
+            ids = [f"{name}, {part} {index}" for index in range(count)]
+            getattr(everyone, part)[name] = ids
+            everyone.group_of |= {clip: f"{name}, {part} {i // 3}" for i, clip in enumerate(ids)}
+    chosen = classifier_clips(everyone.training, names[0])
+    for k, name in enumerate(names):
+        training = [clip for clip in chosen if clip.startswith(f"{name}, ")]
+        for part, ids in enumerate((training, everyone.test[name])):
+            places |= {clip: (2 * k + part, index) for index, clip in enumerate(ids)}
+
+    def read(ids):
+        found = [places[clip] for clip in ids]
+        return np.stack([clips[block][:, index] for block, index in found], axis=1)
+
+    everyone.originals, everyone.effected = lambda ids: read(ids)[0], lambda ids: read(ids)[1:]
+    label.label, label.everyone = names[0], everyone
+    label.training.clips, label.test.clips = everyone.training[names[0]], everyone.test[names[0]]
+    rows = [0] + [1] * N_LEVELS
+    kept = (
+        getattr(trained, name)[rows] for name in ("weights", "intercepts", "best_c", "n_tied_c")
+    )
+    variants = [("none", None), *((THRESHOLD_METHOD, threshold) for threshold in THRESHOLDS)]
+    variants += [(name, None) for name in PAPER_METHODS if name not in ("none", THRESHOLD_METHOD)]
+    bases = {variant: index for index, variant in enumerate(variants)}
+    label.shared = {"classifiers": (classification.Classifiers(*kept), bases, len(chosen))}
+    return label
+
+
 def seconds(function):
     """Processor seconds of a call, and what it returned."""
     start = time.process_time()
@@ -182,7 +227,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     counts = [directions.n_directions(fitted.singular_values, t) for t in THRESHOLDS]
     subspaces = fitted.subspaces
     bases = [np.empty((0, dimension)), *(subspaces["samplewise_cca_svd"][:k] for k in counts)]
-    bases += [subspaces[name] for name in METHODS if name not in ("none", THRESHOLD_METHOD)]
+    bases += [subspaces[name] for name in PAPER_METHODS if name not in ("none", THRESHOLD_METHOD)]
     others = [source.clips(k, N_NEGATIVES, TRAINED_LEVELS) for k in range(1, N_LABELS)]
     own = clips[[0, *(1 + level for level in TRAINED_LEVELS)]].astype(np.float32)
     sets = np.concatenate([own, *others], axis=1)
@@ -243,6 +288,11 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     gain_s, _ = seconds(gains)
     gain_s /= len(bases)
     moved_s, _ = seconds(lambda: displacement.describe_level(originals, effected[15], distance=1.0))
+
+    label = with_classifiers(
+        as_label(clips, own_tests, tests[0], groups, fitted), source, trained, sizes
+    )
+    recovery_s, _ = seconds(lambda: recovery.measure(label, METHODS, THRESHOLDS, "exact"))
 
     # The authors'.
     global_s, direction = seconds(lambda: authors_direction(points, targets))
@@ -323,6 +373,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
         "its threshold, an effect": (len(EFFECT_LEVELS), len(EFFECT_LEVELS) * thresholds_s),
         "principal angles, an effect": (len(EFFECT_LEVELS), len(EFFECT_LEVELS) * angles_s),
         "gains with intervals, a row": (n_rows, n_rows * gain_s),
+        "recovery by all methods, a label": (n_labels, by_points * recovery_s),
         "displacements, a label and level": (n_moved, n_moved * moved_s),
     }
     for what, (number, cost) in added.items():
