@@ -9,7 +9,6 @@ from embedding_sensitivity.analysis import intervals
 from embedding_sensitivity.analysis.intervals import (
     FISHER,
     LOG_REST,
-    PLAIN,
     ClusteredAuc,
     Estimate,
     interval,
@@ -18,7 +17,7 @@ from embedding_sensitivity.analysis.intervals import (
     left_out,
     mean_estimate,
     mean_of_squares,
-    moderate,
+    mean_on_scale,
     p_above,
     paired_difference,
 )
@@ -42,10 +41,10 @@ def test_the_jackknife_of_a_mean_is_students_t():
 def test_a_paired_difference_of_means_is_the_paired_t_test():
     first, second = np.random.default_rng(0).normal(size=(2, 20)) + np.arange(20)
     pairs = mean_and_without(first), mean_and_without(second + 0.5)
-    found, expected = paired_difference(*pairs, PLAIN), stats.ttest_rel(first, second + 0.5)
+    found, expected = paired_difference(*pairs), stats.ttest_rel(first, second + 0.5)
     assert interval(found) == pytest.approx(expected.confidence_interval(0.95))
     assert p_above(found, 0.0) == pytest.approx(1 - expected.pvalue / 2)
-    same = paired_difference(pairs[0], pairs[0], PLAIN)
+    same = paired_difference(pairs[0], pairs[0])
     assert (same.value, same.variance, p_above(same, 0.0)) == (0, 0, 1)
 
 
@@ -99,16 +98,20 @@ def test_the_mean_over_labels_is_welchs():
 
 
 def test_in_a_mean_labels_of_few_recordings_lend_each_other_their_variance():
-    """4 and 8 recordings, whose z have variances 1 and 5; 4 degrees of freedom of the pooled."""
-    labels = [Estimate(0.0, 1 / 4, 3, 4, FISHER), Estimate(0.0, 5 / 8, 7, 8, FISHER)]
+    """4 and 8 recordings whose z have variances 1 and 5; 4 degrees of freedom of the pooled."""
+    slope = 1 / (1 - 0.5**2)
+    labels = [
+        Estimate(0.5, variance / slope**2, n - 1, n, said=0.5)
+        for variance, n in ((1 / 4, 4), (5 / 8, 8))
+    ]
     pooled = (3 * 1 + 7 * 5) / 10
-    found = [each.variance for each in moderate(labels)]
     expected = [(4 * pooled + 3 * 1) / 7 / 4, (4 * pooled + 7 * 5) / 11 / 8]
-    assert found == pytest.approx(expected)
-    assert mean_estimate(labels).variance == pytest.approx(sum(expected) / 4)
-    assert mean_estimate(labels).freedom <= 3 + 7
-    (alone,) = moderate(labels[:1])
-    assert alone.variance == pytest.approx(1 / 4) and mean_estimate(labels[:1]).freedom == 3
+    found = mean_on_scale(labels, FISHER)
+    assert found.variance == pytest.approx(sum(expected) / 4)
+    assert found.value == pytest.approx(np.arctanh(0.5)) and found.freedom <= 3 + 7
+    assert mean_on_scale([*labels, None], FISHER) is None
+    alone = mean_on_scale(labels[:1], FISHER)
+    assert (alone.variance, alone.freedom) == (pytest.approx(1 / 4), 3)
 
 
 def test_the_mean_over_labels_is_of_correlations_not_of_their_z():

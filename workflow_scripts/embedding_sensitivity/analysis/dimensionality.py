@@ -16,11 +16,12 @@ from scipy import linalg
 from embedding_sensitivity.analysis.cca import centred_points, oriented, samplewise_solutions
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
+    PLAIN,
     Interval,
     Scale,
     interval,
     jackknife,
-    mean_estimate,
+    mean_on_scale,
 )
 
 SHARE = 0.9
@@ -264,7 +265,7 @@ def columns_of_mean(
     found = [each for each in found if each[0] is not None and not np.isnan(each[0])]
     if not found:
         return {name: None}
-    mean = mean_estimate([jackknife(*each[:2], scale, each[2]) for each in found])
+    mean = mean_on_scale([jackknife(*each[:2], PLAIN, each[2]) for each in found], scale)
     value = np.mean([each[0] for each in found])
     return _columns(name, value, interval(mean, MIN_RECORDINGS_OF_LABELS), lowest)
 

@@ -163,16 +163,12 @@ def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
     """Estimate the mean of a statistic over labels, whose recordings are different ones.
 
     Variances add, with Satterthwaite's degrees of freedom (1946). The mean is that of the
-    statistic itself, not of its values on the scale; its interval is taken on the scale, on which
-    recordings of all labels vary alike: a label's variance is moderated by that of all
-    (`moderate`). None where a label has no estimate.
+    statistic itself, not of its values on the scale; its interval is taken on the scale.
+    None where a label has no estimate.
     """
     if not estimates or any(each is None for each in estimates):
         return None
     scale, n = estimates[0].scale, len(estimates)
-    most = sum(each.freedom for each in estimates)
-    if scale != PLAIN:  # equal, not the same, where an estimate is from another process
-        estimates = moderate(estimates)
     values = scale.back(np.array([each.value for each in estimates]))
     variances = np.array([each.variance for each in estimates])
     variances = variances / np.square(scale.slope(scale.inside(values))) / n**2
@@ -182,32 +178,51 @@ def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
     return Estimate(
         float(scale.to(mean)),
         float(variance * np.square(scale.slope(scale.inside(mean)))),
-        float(min(freedom, most)),
+        float(freedom),
         sum(each.n_recordings for each in estimates),
         scale,
         float(np.mean([each.said for each in estimates])),
     )
 
 
-def moderate(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Estimates whose variance is, as if of `PRIOR_FREEDOM` degrees of freedom, that of all labels.
+def mean_on_scale(estimates: Sequence[Estimate | None], scale: Scale) -> Estimate | None:
+    """Estimate the mean over labels of few recordings each, its interval to be taken on a scale.
 
-    Of 4 recordings it is known to a factor of 2: with one label's, an interval is five times as
-    wide by chance (moderated variances: Smyth 2004).
+    `estimates` are on the plain scale: of 4 recordings some pseudo-values lie beyond the end of a
+    correlation's. Those of all labels vary alike on the scale, so a label's variance there is that
+    of all labels as if of `PRIOR_FREEDOM` degrees of freedom, beside its own (moderated variances:
+    Smyth 2004), for its own is known to a factor of 2. None where a label has no estimate.
     """
-    of_recordings = [each.variance * (each.freedom + 1) for each in estimates]
+    if not estimates or any(each is None for each in estimates):
+        return None
+    squares = [np.square(scale.slope(scale.inside(each.said))) for each in estimates]
     freedoms = [each.freedom for each in estimates]
+    of_recordings = [
+        each.variance * square * (each.freedom + 1)
+        for each, square in zip(estimates, squares, strict=True)
+    ]
     pooled = np.average(of_recordings, weights=freedoms)
-    return [
+    moderated = [
         replace(
             each,
-            variance=(PRIOR_FREEDOM * pooled + freedom * own)
-            / (PRIOR_FREEDOM + freedom)
-            / (freedom + 1),
-            freedom=PRIOR_FREEDOM + freedom,
+            variance=(PRIOR_FREEDOM * pooled + each.freedom * own)
+            / (PRIOR_FREEDOM + each.freedom)
+            / (each.freedom + 1)
+            / square,
+            freedom=PRIOR_FREEDOM + each.freedom,
         )
-        for each, freedom, own in zip(estimates, freedoms, of_recordings, strict=True)
+        for each, own, square in zip(estimates, of_recordings, squares, strict=True)
     ]
+    mean = mean_estimate(moderated)
+    said = scale.inside(mean.said)
+    slope = scale.slope(said)
+    return replace(
+        mean,
+        value=float(scale.to(said) + slope * (mean.value - said)),
+        variance=float(mean.variance * np.square(slope)),
+        freedom=float(min(mean.freedom, sum(freedoms))),
+        scale=scale,
+    )
 
 
 def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) -> Interval:
@@ -225,27 +240,17 @@ def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) ->
 
 
 def paired_difference(
-    first: tuple[float, np.ndarray], second: tuple[float, np.ndarray], scale: Scale
+    first: tuple[float, np.ndarray], second: tuple[float, np.ndarray]
 ) -> Estimate | None:
     """Estimate how much larger a statistic is than another of the same recordings.
 
-    What recordings do to both cancels: of the difference of pseudo-values, back from the scale by
-    its slope.
+    What recordings do to both cancels: the jackknife of the difference.
 
     Parameters
     ----------
     first, second : the statistic of all clips, and (G,) without each recording, see `jackknife`
     """
-    n, values, parts = len(first[1]), [], []
-    for whole, without in (first, second):
-        pseudo = n * scale.to(whole) - (n - 1) * scale.to(np.asarray(without, np.float64))
-        values.append(scale.back(pseudo.mean()))
-        parts.append((pseudo - pseudo.mean()) / scale.slope(scale.inside(values[-1])))
-    apart = parts[0] - parts[1]
-    if n < 2 or not np.isfinite(apart).all():
-        return None
-    variance, said = apart.var(ddof=1) / n, first[0] - second[0]
-    return Estimate(float(values[0] - values[1]), float(variance), n - 1, n, said=float(said))
+    return jackknife(first[0] - second[0], np.subtract(first[1], second[1]))
 
 
 def quantile_t(freedom: float, tail: float = (1 - COVERAGE) / 2) -> float:

@@ -307,7 +307,8 @@ def regularised_columns(data) -> tuple[dict, list[dict], dict]:
     }
     others = zip(np.unique(test.groups).tolist(), without, strict=True)
     rows = [{"group": group, "rho_ridge": value} for group, value in others]
-    return row, rows, {"rho_ridge": rho, "rho_within": share, "row": row}
+    plain = jackknife(global_rho(along), without)
+    return row, rows, {"rho_plain": plain, "rho_within": share, "row": row}
 
 
 def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> dict:
@@ -316,11 +317,13 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
     `estimates` is empty if a label has no test clip; then there is no mean over labels either.
     """
     from embedding_sensitivity.analysis.intervals import (
+        FISHER,
         MIN_RECORDINGS_OF_LABELS,
         interval,
         interval_within_clips,
         mean_estimate,
         mean_of_squares,
+        mean_on_scale,
     )
     from embedding_sensitivity.analysis.statistics import mean_over_labels, null_row
 
@@ -329,7 +332,8 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
     of_labels = {name: [each[name] for each in estimates] for name in estimates[0]}
     rows = of_labels["row"]
     _, (test_low, test_high) = mean_of_squares(of_labels["r2_test"])
-    low, high = interval(mean_estimate(of_labels["rho_ridge"]), MIN_RECORDINGS_OF_LABELS)
+    mean = mean_on_scale(of_labels["rho_plain"], FISHER)
+    low, high = interval(mean, MIN_RECORDINGS_OF_LABELS)
     ceiling = _mean([row["rho_ceiling"] for row in rows])
     share = mean_estimate(of_labels["rho_within"])
     n_clips = sum(row["n_clips_test"] for row in rows)
@@ -451,7 +455,6 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
     import numpy as np
 
     from embedding_sensitivity.analysis.intervals import (
-        FISHER,
         MIN_RECORDINGS_OF_LABELS,
         interval,
         mean_estimate,
@@ -482,7 +485,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
             [(whole[key], np.array([without[key][group] for group in own])) for key in pair]
             for pair, own in zip(labels, groups, strict=True)
         ]
-        found = mean_estimate([paired_difference(*each, FISHER) for each in jackknifed])
+        found = mean_estimate([paired_difference(*each) for each in jackknifed])
         means = [_mean([each[side][0] for each in jackknifed]) for side in (0, 1)]
         low, high = interval(found, MIN_RECORDINGS_OF_LABELS)
         row = {
