@@ -150,8 +150,7 @@ def measure(data, methods, thresholds, solver) -> dict:
             if method == "own_level":
                 lines[variant] = recovery.Lines(trained.weights[:, 0], trained.intercepts[:, 0])
             elif method == "augmentation":
-                given = originals, effected[applied], positive, solver
-                found = recovery.train_augmented(*given)
+                found = recovery.train_augmented(originals, effected[applied], positive, solver)
                 if found is None:
                     fitted[variant] = "a single level"
                 else:

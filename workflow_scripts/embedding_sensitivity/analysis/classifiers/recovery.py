@@ -186,7 +186,7 @@ def cross_validate(
     few = np.linspace(0, len(effected) - 1, min(len(effected), MAX_COURSE)).round().astype(int)
     if neutral[few].all():
         few = np.arange(len(effected))
-    points = np.concatenate([originals[None], effected[~neutral]])
+    points = [originals, *(effected[level] for level in np.flatnonzero(~neutral))]
     found = []
     for held in np.unique(fold):
         test, kept = fold == held, fold != held
@@ -203,7 +203,7 @@ def cross_validate(
         )
         variants, bases = distinct_bases(directions, methods, thresholds, originals.shape[1])
         trained = train(originals[None, kept], positive[kept], bases, solver)
-        scores = np.stack([trained.scores(level, (0,)) for level in points[:, test]], axis=1)
+        scores = np.stack([trained.scores(level[test], (0,)) for level in points], axis=1)
         tiled = np.tile(positive[test], len(points))
         areas = roc_auc(tiled, scores.reshape(len(bases), -1))
         found.append({variant: areas[basis] for variant, basis in variants.items()})
