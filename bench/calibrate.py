@@ -330,7 +330,9 @@ What can't tell has an empty interval in the tables, by a rule in one place, the
 energy that fewer than 4 recordings decide. `common` is not asked under 5 levels. Where responses
 differ in length between recordings by a factor of 2 and more (slopes 0.8: the standard deviation
 of the logarithm), the recordings that decide a share of energy, or that are not in order, may not
-be among 12, and no interval made of those 12 can know it.
+be among 12, and no interval made of those 12 can know it. A gain in AUC whose interval has no width
+is one of two classifiers that order all test clips alike: it says nothing of other clips, and is
+not covered where the true gain is not exactly 0.
 
 """
 

@@ -96,8 +96,11 @@ def try_experiment(
     """
     rng = np.random.default_rng(seed)
     seeds = rng.integers(2**32, size=size.n_labels)
+    # Nulls are drawn by the labels' names: by others in every experiment.
     kinds = itertools.cycle([world] if isinstance(world, World) else world)
-    worlds = {f"label{i}": replace(next(kinds), seed=int(own)) for i, own in enumerate(seeds)}
+    worlds = {
+        f"label{i} of {seed}": replace(next(kinds), seed=int(own)) for i, own in enumerate(seeds)
+    }
     data = simulate(worlds, size.training, size.test, rng)
     tables, fitted = fill_tables(data, measures)
     n_new = NEW * size.test[0]
