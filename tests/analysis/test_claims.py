@@ -1,10 +1,13 @@
 """Verdicts on the paper's claims, of simulated worlds that decide them in each direction."""
 
+import matplotlib
 import numpy as np
 import pytest
 
 from embedding_sensitivity.experiment.measures import PAPER_METHODS, load
 from embedding_sensitivity.experiment.tables import format_value
+from embedding_sensitivity.figures.claims import claims_figure
+from embedding_sensitivity.figures.style import EffectAxis, rc_of
 from embedding_sensitivity.measures.claims import CLAIMS, judge_claims
 from support.calibration import fill_tables
 from support.worlds import World, simulate
@@ -121,3 +124,20 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(claim):
         assert claim.judge(inside[1], inside[1], is_there) == NO
         assert claim.judge(min(inside), max(inside), is_there) == UNKNOWN
         assert claim.judge(None, None, is_there) == UNKNOWN
+
+
+def test_the_figure_says_each_verdict_in_words():
+    rows = [
+        {"model": "m", "effect": "gain", "claim": claim.name, "verdict": verdict, "value": value}
+        for claim, verdict, value in zip(
+            CLAIMS, [YES, NO, UNKNOWN] * 2, ["0.97", "-0.05", "", "1.0", "-20", "0.4"], strict=True
+        )
+    ]
+    effects = [EffectAxis("gain", "gain", "dB", False, None, ("0", "1"))]
+    with matplotlib.rc_context(rc_of({"font_size": 7.0})):
+        figure = claims_figure(["m"], effects, {"font_size": 7.0}, rows)
+    (panel,) = figure.axes
+    said = [text.get_text() for text in panel.texts]
+    assert said == ["yes .97", "no -.05", "?", "yes 1.00", "no <-9", "? .40", "gain"]
+    colours = {patch.get_facecolor() for patch in panel.patches}
+    assert len(colours) == 3 and len(panel.get_xticklabels()) == len(CLAIMS) == 6

@@ -69,6 +69,23 @@ def test_the_three_largest_effects_name_their_rows(tables):
     ]
 
 
+def test_verdicts_on_claims_are_counted_but_for_controls(tables):
+    verdicts = {("musicnn", "gain"): "supported", ("musicnn", "reverb"): "cannot tell",
+                ("logmel", "gain"): "not supported"}  # fmt: skip
+    rows = [
+        {"model": model, "effect": effect, "claim": claim, "verdict": verdict}
+        for (model, effect), verdict in verdicts.items()
+        for claim in ("a", "b")
+    ]
+    write(tables, "claims", *rows)
+    *_, line = largest_effects(tables, ["logmel"])
+    assert line == (
+        "the paper's claims, supported / not supported / cannot tell, of 2 models and effects: "
+        "a 1/0/1, b 1/0/1 (claims.csv)"
+    )
+    assert len(closing_lines(str(tables.parent), "logs/x", "my.yaml", ["logmel"])) <= 8
+
+
 def test_of_controls_alone_the_largest_is_theirs(tables):
     write(tables, "displacement", moved("logmel", "5.0", "cello", 9.0))
     assert "moves logmel most: 9 times" in largest_effects(tables, ["logmel"])[0]

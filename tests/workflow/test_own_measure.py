@@ -150,6 +150,11 @@ def test_its_group_is_its_own_and_options_are_set(tmp_path):
         (('keys=("model", ', "keys=("), {}, r"table straightness: its first keys must be model"),
         (('"effect", "label")', '"effect", "key")'), {}, r"table straightness: key key is not"),
         (('"straightness"', '"auc"'), {}, r"there is a (figure|table) auc already"),
+        (
+            ("in_report=True,", 'derived_from=("nothing",), derive="draw",'),
+            {},
+            r"mine\.py: table straightness: nothing, of derived_from, is no measure's result",
+        ),
         (("", ""), {"options": {"a": 1}}, r"options: unknown option 'a', .*mine\.py has none"),
         (("", ""), {"name": "spectra"}, r"measures\.spectra: there is a measure spectra already"),
         (("", ""), {"name": "sensitivity"}, r"sensitivity: there is a group sensitivity already"),
