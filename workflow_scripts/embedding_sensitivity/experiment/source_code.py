@@ -21,23 +21,6 @@ _SKIPPED = {"ctx", "kind", "type_params", "type_comment", "returns", "annotation
 # themselves; its parameter, range, cost or licence change no sample.
 _COMPUTING = {"Effect": {"make", "options", "frames_at"}, "Model": {"load", "initial"}}
 _LOGGERS = {"log", "logging", "logger", "warnings"}
-# Modules whose code changed but not one number, as golden files and tests of bits show. The digest
-# now is replaced by the former one, so that nothing is embedded again.
-SAME_NUMBERS = {
-    # effects.rendering, since it checks what effects return and lets them differ in length
-    "fb0da95fa30b1008cb133e4c952ed7cfc9fa3e068a494afee149f8cda00ffb35": "6c7453d468125c94b39170a3201a6f39ab2876171be0a319e97517c9225d9802",  # noqa: E501
-    # clips.audio, since PyAV decodes what libsndfile doesn't and effects may change lengths
-    "df96fa4fdc6b132e9104ff22c8bcc00239c9c050bcd6102874995eab9acce720": "45dc75bac2fa0dea1de6c812d63cedf12831a9488bb7c54239e9c4b3fb869fba",  # noqa: E501
-    # constants, functions and texts have had other words
-    "d684b6a9db217e48d14091ac2aa6ee27239b106a8de509a49b53b6a3cfd9be3c": "4f1047e82c219f7786f05c42d5ecf46ccc24d489d0ed0b08d089045e4fb509cb",  # noqa: E501
-    "f8a185216eee18e026ef3108013786f219c748e27ea7e103914a9a254efe87a2": "1e17a11456af3672cc839eb394ecacc3166a0a142e71500f49f10ebba2efd9f9",  # noqa: E501
-    "ec0d2c3ce5cc4a8feaa81829b315533b7670f839d95b5f3b65accc3ccdc25c9f": "d3fa6792da7e44e64231270f9eef2aac2e339896eefd4fc5a1ba7f5a4150b5a8",  # noqa: E501
-    "fbc6fc09285d063e214ff42bc198bf70b1c70944e609e6adb175c7b62e1552f9": "78046e456c236b4eb734d03a741d76b62ebdd1ff64bc19518e08c2ca0a2213bc",  # noqa: E501
-    "f3850d18991bea5eb1819f22166e9a995604ef3f6a14cc3f8038ac3babda1676": "1d01cffe6fe703de12b50d6c06735def53b3a97e05eb5ac8d2a9c822cae4131e",  # noqa: E501
-    "1de1224998ce2d0211f6c3297bec7f5c5a3cd60ae284bc3098074639c6840aca": "ae64a1d294b35f20153297283598bdbea14fd69390e658b69c8378428a09c11f",  # noqa: E501
-    "54dea94698f24cd5f7bb8e074763014e99754af2f0d5d188535308a8975256c6": "68b40e2c3798ebd2b3058e5225a562e7539c4da0cc6d93d34b1d9e77dd867147",  # noqa: E501
-    "873d6ff80c2d29f1efeb1cfbaf79f2c26a11d70810ceee3f56b887d6ef056617": "1f910f54600db4dc1111fe3551f6a1aebeb0e5f5730c9181503f068f8f345ed2",  # noqa: E501
-}
 # Parsing takes a third of a second of each plan, so digests and imports are cached beside Python's
 # bytecode, under the hash of the parsed text.
 _KEPT = FOLDER / "__pycache__" / "source_code.json"
@@ -57,8 +40,7 @@ def numeric_digest(files: Iterable[Path]) -> str:
 
 @functools.cache
 def _digest(path: Path) -> str:
-    digest = _remember("digest", path.read_text(encoding="utf-8"), code_digest)
-    return SAME_NUMBERS.get(digest, digest)
+    return _remember("digest", path.read_text(encoding="utf-8"), code_digest)
 
 
 def _hash(text: str) -> str:
