@@ -14,14 +14,14 @@ from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.files.errors import InputError
-from support.effect_contract import drawn_for, level_at
+from support.effect_contract import drawn_for, level_for_noise
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
 forms = pytest.mark.parametrize(("samplerate", "channels"), FORMS)
 
 
-LEVELS = {name: float(level_at(effect, 0.25)) for name, effect in EFFECTS.items()}
+LEVELS = {name: float(level_for_noise(effect)) for name, effect in EFFECTS.items()}
 
 
 def noise(frames, channels, seed=0, peak=1.0):
@@ -231,7 +231,7 @@ def test_accepted_levels():
 
 
 def test_an_unknown_effect_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"'chorus' is unknown.*bitcrush, gain, lowpass, reverb"):
+    with pytest.raises(InputError, match=r"'chorus' is unknown.*bitcrush, .*gain, .*lowpass, .*reverb"):
         effect_named("chorus")
 
 

@@ -139,7 +139,8 @@ def test_a_parts_name_is_not_too_long_for_a_file_system(effect):
     """With as many levels as `levels_per_job` may be, while it is written (`files.replacing`)."""
     most = Settings.model_fields["levels_per_job"].metadata
     n_levels = next(bound.le for bound in most if hasattr(bound, "le"))
-    longest = max((f"{level:.{effect.decimals}f}" for level in effect.range), key=len)
+    digits = ".4g" if effect.decimals is None else f".{effect.decimals}f"
+    longest = max((format(level * 0.9999, digits) for level in effect.range), key=len)
     name = f".{batch_name([longest] * n_levels)}.01234567.h5.part"
     assert len(name.encode()) <= 255
 

@@ -5,6 +5,14 @@ import numpy as np
 from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.effects.levels import level_string
 
+# Where a short clip of white noise has no such level, as it takes a higher bit rate.
+MIN_SHARES = {"vorbis": 0.5}
+
+
+def level_for_noise(effect: Effect) -> str:
+    """A level that tells apart clips of white noise, as text."""
+    return level_at(effect, max(0.25, MIN_SHARES.get(effect.name, 0)))
+
 
 def level_at(effect: Effect, share: float) -> str:
     """The level at a share of the range, on the effect's scale, as text."""

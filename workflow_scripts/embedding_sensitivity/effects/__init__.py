@@ -226,7 +226,10 @@ def _show(value: Any) -> str:
 EFFECTS: dict[str, Effect] = discover(
     __name__,
     "EFFECT",
-    leave_out=("chain", "entries", "levels", "plugin", "plugin_table", "rendering"),
+    leave_out=(
+        "chain", "codecs", "entries", "levels", "own_audio", "plugin", "plugin_table", "powers",
+        "rendering",
+    ),  # fmt: skip
 )
 
 

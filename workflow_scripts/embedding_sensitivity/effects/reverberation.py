@@ -1,0 +1,62 @@
+"""Reverberation by its time RT60: the clip and noise that decays by 60 dB in that time.
+
+The tail is that of one room whose absorption varies: its energy grows in proportion to RT60, from
+`direct_to_reverberant_db` at 1 s (Sabine's diffuse field). A clip has one noise at all levels, its
+own in each channel. Grids in use: 0 to 3 s (synesis), 0.3 to 1 s; `{geometric: [0.1, 3, 12]}`. The
+clip's length stays: what sounds after it is cut off.
+"""
+
+from collections.abc import Callable
+
+from embedding_sensitivity.effects import Effect, Parameter
+
+
+def make_tail(rt60: float, samplerate: int, channels: int, seed: int):
+    """Return noise that decays by 60 dB in `rt60` seconds, (frames, channels) float32.
+
+    Its energy is `rt60`, in the mean over seeds; the samples before the decay are the same at all.
+    """
+    import numpy as np
+
+    # To -80 dB, so that fits of the decay see no end.
+    frames = max(1, round(rt60 * samplerate * 80 / 60))
+    noise = np.random.default_rng(seed).standard_normal((frames, channels), np.float32)
+    decay = 10 ** (-3 * np.arange(frames) / (rt60 * samplerate))
+    energy_at_1_s = samplerate / (6 * np.log(10))
+    return (noise * (decay / np.sqrt(energy_at_1_s))[:, None]).astype(np.float32)
+
+
+def make_reverberation(
+    level: float, samplerate: int, direct_to_reverberant_db: float, seed: int
+) -> Callable:
+    """Add the clip convolved with the tail."""
+    import numpy as np
+    from scipy.signal import fftconvolve
+
+    gain = np.float32(10 ** (-direct_to_reverberant_db / 20))
+
+    def process(audio):
+        if level == 0:
+            return audio
+        tail = make_tail(level, samplerate, audio.shape[1], seed)[: len(audio)]
+        return audio + gain * fftconvolve(audio, tail, axes=0)[: len(audio)]
+
+    return process
+
+
+EFFECT = Effect(
+    parameter="RT60",
+    unit="s",
+    decimals=None,
+    range=(0.0, 10.0),
+    neutral=0.0,
+    options={"direct_to_reverberant_db": 0.0},
+    parameters={
+        "direct_to_reverberant_db": Parameter(
+            "direct-to-reverberant ratio at 1 s", "dB", (-40.0, 60.0), mild_end="high"
+        )
+    },
+    make=make_reverberation,
+    needs_seed=True,
+    packages=("numpy", "scipy"),
+)
