@@ -128,7 +128,10 @@ def _show(value: float | str | bool) -> str:
 
 def _effect_row(effect: Effect) -> tuple[str, ...]:
     low, high = effect.range
-    fixed = [f"{key} {value}" for key, value in effect.options.items()]
+    fixed = [
+        f"{key} {' or '.join(effect.choices.get(key, (str(value),)))}".rstrip()
+        for key, value in effect.options.items()
+    ]
     fixed += [f"at most {effect.max_channels} channels"] if effect.max_channels else []
     fixed += ["goes on from clip to clip"] if effect.stateful else []
     neutral = "" if effect.neutral is None else f"{effect.neutral:g} {effect.unit}".rstrip()

@@ -108,7 +108,6 @@ def test_a_rate_that_a_codec_does_not_reach_is_refused(name, rate, channels, mes
 )
 def test_what_a_format_does_not_have_is_refused_with_the_config(name, rate, samplerate, message):
 
-
     assert re.search(message, EFFECTS[name].find_fault(rate, samplerate, 2))
 
 

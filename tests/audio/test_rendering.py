@@ -22,6 +22,7 @@ from embedding_sensitivity.effects import EFFECTS, rendering
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
 from support import mock_snakemake
+from support.effect_contract import level_at
 
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
 PAPER = {"reverb_state": "carried", "audio": "pcm16"}
@@ -145,6 +146,17 @@ def test_neither_threads_nor_chunks_change_a_sample(tmp_path, clips, effect, pro
     one = rendered(clips, effect, LEVELS[effect], protocol, tmp_path / "one.h5")
     other = rendered(clips, effect, LEVELS[effect], protocol, tmp_path / "other.h5", **options)
     assert_equal(other, one)
+
+
+@pytest.mark.parametrize("effect", [name for name in EFFECTS if EFFECTS[name].needs_seed])
+def test_what_is_drawn_depends_on_the_clip_alone(tmp_path, clips, effect):
+    levels = [level_at(EFFECTS[effect], share) for share in (0.2, 0.3)]
+    both = rendered(clips, effect, levels, PAPER, tmp_path / "both.h5")
+    # Which clip is mixed in depends on those that there are.
+    first = 0 if EFFECTS[effect].needs_other else 1
+    threads = {"threads": 3, "samples_per_chunk": 1}
+    fewer = rendered(clips[first:], effect, levels[:1], PAPER, tmp_path / "fewer.h5", **threads)
+    assert_equal(fewer, [both[0][first:]])
 
 
 @pytest.mark.parametrize("effect", LEVELS)

@@ -1,11 +1,14 @@
 """Entries of a config's `effects`: what is refused in one line, what a plan makes of one."""
 
+import ast
 import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
 
@@ -130,3 +133,21 @@ def test_the_report_says_what_an_entry_is():
         "release_ms 100, before pedalboard.Invert",
         "damped": "reverb, damping varies, room_size 0.5",
     }
+
+
+def grid_of(effect) -> dict | list | None:
+    """The levels that the text of an effect's file gives, between backticks."""
+    text = ast.get_docstring(ast.parse(effect.file.read_text(encoding="utf-8")))
+    found = re.search(r"`([\[{].*?[\]}])`", text, re.DOTALL)
+    return found and yaml.safe_load(found[1])
+
+
+@pytest.mark.parametrize("name", [name for name in EFFECTS if grid_of(EFFECTS[name])])
+def test_the_levels_that_an_effects_page_gives_are_accepted(name):
+    settings = settings_of(**{name: {"levels": grid_of(EFFECTS[name])}})
+    assert len(settings.levels(name)) >= 4
+
+
+def test_a_folder_of_ones_own_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match=r"noise\.noises: nowhere does not exist: give a file or"):
+        settings_of(noise={"levels": [0, 10], "noises": "nowhere"})

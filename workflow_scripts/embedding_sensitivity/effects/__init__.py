@@ -227,9 +227,16 @@ EFFECTS: dict[str, Effect] = discover(
     __name__,
     "EFFECT",
     leave_out=(
-        "chain", "codecs", "entries", "levels", "own_audio", "plugin", "plugin_table", "powers",
+        "chain",
+        "codecs",
+        "entries",
+        "levels",
+        "own_audio",
+        "plugin",
+        "plugin_table",
+        "powers",
         "rendering",
-    ),  # fmt: skip
+    ),
 )
 
 

@@ -6,6 +6,7 @@ level by more than 10 %, it is asked for more or less until the rate is the leve
 depends on the clip.
 """
 
+import math
 from collections.abc import Callable
 
 from embedding_sensitivity.effects import Effect
@@ -29,13 +30,14 @@ def make_aac(level: float, samplerate: int) -> Callable:
     """Encode and decode, aligned with the clip; a silent clip stays as it is."""
 
     def process(audio):
-        def write(kbit_s: float):
-            content = encode(audio, samplerate, kbit_s, "aac", "mp4")
+        def write(log_rate: float):
+            content = encode(audio, samplerate, math.exp(log_rate), "aac", "mp4")
             return decode(content, "mp4", len(audio))
 
         if not audio.any():
             return audio
-        return reach_rate(write, level, level, level / MAX_FACTOR, level * MAX_FACTOR, "AAC")
+        first, margin = math.log(level), math.log(MAX_FACTOR)
+        return reach_rate(write, level, first, first - margin, first + margin, "AAC")
 
     return process
 
@@ -50,6 +52,7 @@ EFFECT = Effect(
     find_fault_at=find_samplerate_fault,
     make=make_aac,
     max_channels=2,
+    seconds=1 / 9,
     packages=("numpy", "av"),
     computes_with=("embedding_sensitivity.effects.codecs",),
 )

@@ -1,6 +1,7 @@
 """What codecs share: encoding and decoding by PyAV (FFmpeg), and the bit rate really written."""
 
 import io
+import math
 from collections.abc import Callable
 
 from embedding_sensitivity.files.errors import InputError
@@ -74,7 +75,8 @@ def reach_rate(write: Callable, level: float, first: float, low: float, high: fl
 
     Parameters
     ----------
-    write : ``write(setting)`` returns the decoded clip and its rate in kbit/s, which rises with it
+    write : ``write(setting)`` returns the decoded clip and its rate in kbit/s, whose logarithm
+        rises by about as much as the setting
     first, low, high : settings: the one to try first, and the ends
 
     Raises `InputError` that says what the codec writes of the clip where no setting is found.
@@ -85,7 +87,9 @@ def reach_rate(write: Callable, level: float, first: float, low: float, high: fl
         if is_reached(written, level):
             return audio
         bottom, top = (setting, top) if written < level else (bottom, setting)
-        setting = (bottom + top) / 2
+        setting += math.log(level / written)
+        if not bottom < setting < top:
+            setting = (bottom + top) / 2
     least, most = (write(end)[1] for end in (low, high))
     raise refuse_rate(codec, level, f"{least:.0f} to {most:.0f} kbit/s")
 

@@ -2,8 +2,8 @@
 
 `impulse_responses` is a file or folder of recorded ones, of which each clip has one at all levels;
 without it each has a decaying noise of `rt60` seconds. A response starts at its largest sample, the
-direct sound, so that nothing lags, and has the energy 1. Grids in use: 0 to 1 (audiomentations and
-pedalboard's `wet`); `{start: 0, stop: 1, step: 0.1}`.
+direct sound, so that nothing lags, is cut to the clip's length, and has the energy 1. Grids in use:
+0 to 1, as pedalboard's `wet_level`; `{start: 0, stop: 1, step: 0.1}`.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ def make_impulse_response(
 
     from embedding_sensitivity.effects.own_audio import read_one
 
-    def choose_response(channels: int):
+    def choose_response(shape: tuple[int, int]):
         if not impulse_responses:
-            response = make_tail(rt60, samplerate, channels, seed)
+            response = make_tail(rt60, samplerate, shape, seed)
         else:
             rng = np.random.default_rng(seed)
-            response = read_one(impulse_responses, rng, samplerate, channels)
-            response = response[np.abs(response).max(axis=1).argmax() :]
-        energy = np.sum(np.square(response, dtype=np.float64)) / channels
+            response = read_one(impulse_responses, rng, samplerate, shape[1])
+            response = response[np.abs(response).max(axis=1).argmax() :][: shape[0]]
+        energy = np.sum(np.square(response, dtype=np.float64)) / shape[1]
         if energy == 0:
             raise InputError(f"{impulse_responses} has a silent file: remove it")
         return response / np.float32(np.sqrt(energy))
@@ -37,7 +37,7 @@ def make_impulse_response(
     def process(audio):
         if level == 0:
             return audio
-        response = choose_response(audio.shape[1])[: len(audio)]
+        response = choose_response(audio.shape)
         wet = fftconvolve(audio, response, axes=0)[: len(audio)]
         return np.float32(1 - level) * audio + np.float32(level) * wet
 
@@ -55,6 +55,7 @@ EFFECT = Effect(
     paths=("impulse_responses",),
     make=make_impulse_response,
     needs_seed=True,
+    seconds=1 / 60,
     packages=("numpy", "scipy", "soundfile", "soxr"),
     computes_with=(
         "embedding_sensitivity.effects.reverberation",

@@ -31,6 +31,7 @@ EFFECT = Effect(
     make=make_mix,
     needs_seed=True,
     needs_other=True,
+    seconds=1 / 250,
     packages=("numpy",),
     computes_with=("embedding_sensitivity.effects.powers",),
 )

@@ -59,6 +59,7 @@ EFFECT = Effect(
     find_fault_at=find_rate_fault,
     make=make_mp3,
     max_channels=2,
+    seconds=1 / 7,
     packages=("numpy", "av"),
     computes_with=("embedding_sensitivity.effects.codecs",),
 )

@@ -57,6 +57,7 @@ EFFECT = Effect(
     paths=("noises",),
     make=make_noise,
     needs_seed=True,
+    seconds=1 / 200,
     packages=("numpy", "scipy", "soundfile", "soxr"),
     computes_with=(
         "embedding_sensitivity.effects.powers",

@@ -44,6 +44,7 @@ EFFECT = Effect(
     mild_end="high",
     make=make_opus,
     max_channels=2,
+    seconds=1 / 18,
     packages=("numpy", "av", "soxr"),
     computes_with=("embedding_sensitivity.effects.codecs",),
 )

@@ -32,5 +32,6 @@ EFFECT = Effect(
     parameters={"packet_ms": Parameter("packet length", "ms", (1.0, 1000.0), mild_end="low")},
     make=make_packet_loss,
     needs_seed=True,
+    seconds=1 / 900,
     packages=("numpy",),
 )

@@ -1,6 +1,7 @@
 """Bandwidth: resampled to a lower rate and back, by soxr with linear phase.
 
-Grids in use: 8 to 44.1 kHz; `{geometric: [4000, 32000, 12]}` for clips of 44.1 kHz.
+Grids in use: 8 to 44.1 kHz (the rates of codecs and models); `{geometric: [4000, 32000, 12]}` for
+clips of 44.1 kHz.
 """
 
 from collections.abc import Callable
@@ -36,6 +37,7 @@ EFFECT = Effect(
     mild_end="high",
     find_fault_at=find_rate_fault,
     make=make_resampling,
+    seconds=1 / 150,
     packages=("numpy", "soxr"),
     computes_with=("embedding_sensitivity.effects.codecs",),
 )

@@ -11,15 +11,17 @@ from collections.abc import Callable
 from embedding_sensitivity.effects import Effect, Parameter
 
 
-def make_tail(rt60: float, samplerate: int, channels: int, seed: int):
-    """Return noise that decays by 60 dB in `rt60` seconds, (frames, channels) float32.
+def make_tail(rt60: float, samplerate: int, shape: tuple[int, int], seed: int):
+    """Return noise that decays by 60 dB in `rt60` seconds, float32.
+
+    It is cut to `shape`, (frames, channels), or ends before.
 
     Its energy is `rt60`, in the mean over seeds; the samples before the decay are the same at all.
     """
     import numpy as np
 
     # To -80 dB, so that fits of the decay see no end.
-    frames = max(1, round(rt60 * samplerate * 80 / 60))
+    frames, channels = min(shape[0], round(rt60 * samplerate * 80 / 60)), shape[1]
     noise = np.random.default_rng(seed).standard_normal((frames, channels), np.float32)
     decay = 10 ** (-3 * np.arange(frames) / (rt60 * samplerate))
     energy_at_1_s = samplerate / (6 * np.log(10))
@@ -38,7 +40,7 @@ def make_reverberation(
     def process(audio):
         if level == 0:
             return audio
-        tail = make_tail(level, samplerate, audio.shape[1], seed)[: len(audio)]
+        tail = make_tail(level, samplerate, audio.shape, seed)
         return audio + gain * fftconvolve(audio, tail, axes=0)[: len(audio)]
 
     return process
@@ -58,5 +60,6 @@ EFFECT = Effect(
     },
     make=make_reverberation,
     needs_seed=True,
+    seconds=1 / 45,
     packages=("numpy", "scipy"),
 )

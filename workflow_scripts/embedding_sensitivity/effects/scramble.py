@@ -35,5 +35,6 @@ EFFECT = Effect(
     mild_end="high",
     make=make_scramble,
     needs_seed=True,
+    seconds=1 / 2000,
     packages=("numpy",),
 )

@@ -6,26 +6,36 @@ which the rate is the level's. Grids in use: 48 (AudioMarkBench), 64, 128, 256 k
 """
 
 import io
+import math
 from collections.abc import Callable
 
 from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.effects.codecs import decode, reach_rate
+
+# Rates of music in stereo at the lowest and highest quality, in kbit/s; between them the logarithm
+# is about linear.
+ENDS = 53.0, 315.0
 
 
 def make_vorbis(level: float, samplerate: int) -> Callable:
     """Encode and decode, aligned with the clip; a silent clip stays as it is."""
     import soundfile
 
+    span = math.log(ENDS[1] / ENDS[0])
+
     def process(audio):
-        def write(quality: float):
+        def write(setting: float):
             file = io.BytesIO()
             soundfile.write(
                 file, audio, samplerate, format="OGG", subtype="VORBIS",
-                compression_level=1 - quality,
+                compression_level=1 - setting / span,
             )  # fmt: skip
             return decode(file.getvalue(), "ogg", len(audio))
 
-        return reach_rate(write, level, 0.5, 0.0, 1.0, "Vorbis") if audio.any() else audio
+        if not audio.any():
+            return audio
+        first = math.log(level / audio.shape[1] * 2 / ENDS[0])
+        return reach_rate(write, level, min(max(first, 0.0), span), 0.0, span, "Vorbis")
 
     return process
 
@@ -39,6 +49,7 @@ EFFECT = Effect(
     mild_end="high",
     make=make_vorbis,
     max_channels=2,
+    seconds=1 / 14,
     packages=("numpy", "av", "soundfile"),
     computes_with=("embedding_sensitivity.effects.codecs",),
 )
