@@ -9,8 +9,7 @@ depends on the clip.
 import math
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect
-from embedding_sensitivity.effects.codecs import decode, encode, reach_rate
+from embedding_sensitivity.effects.codecs import declare, decode, encode, reach_rate
 
 SAMPLERATES = (
     7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,
@@ -42,17 +41,4 @@ def make_aac(level: float, samplerate: int) -> Callable:
     return process
 
 
-EFFECT = Effect(
-    parameter="bit rate",
-    unit="kbit/s",
-    decimals=None,
-    range=(16.0, 400.0),
-    scale="log",
-    mild_end="high",
-    find_fault_at=find_samplerate_fault,
-    make=make_aac,
-    max_channels=2,
-    seconds=1 / 9,
-    packages=("numpy", "av"),
-    computes_with=("embedding_sensitivity.effects.codecs",),
-)
+EFFECT = declare(make_aac, (16.0, 400.0), 1 / 9, find_fault_at=find_samplerate_fault)

@@ -4,11 +4,36 @@ import io
 import math
 from collections.abc import Callable
 
+from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.files.errors import InputError
 
 # Of the rate that a level asks for: how far that written may be from it.
 RATE_TOLERANCE = 0.1
 MAX_TRIES = 7
+
+
+def declare(
+    make: Callable,
+    bit_rates: tuple[float, float],
+    seconds: float,
+    package: str | None = None,
+    find_fault_at: Callable | None = None,
+) -> Effect:
+    """Return the declaration of a codec whose levels are bit rates in kbit/s."""
+    return Effect(
+        parameter="bit rate",
+        unit="kbit/s",
+        decimals=None,
+        range=bit_rates,
+        scale="log",
+        mild_end="high",
+        find_fault_at=find_fault_at,
+        make=make,
+        max_channels=2,
+        packages=("numpy", "av", *([package] if package else [])),
+        computes_with=("embedding_sensitivity.effects.codecs",),
+        seconds=seconds,
+    )
 
 
 def encode(audio, samplerate: int, kbit_s: float, encoder: str, container: str, **options: str):

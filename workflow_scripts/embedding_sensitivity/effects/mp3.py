@@ -6,8 +6,7 @@ Grids in use: 8 to 40 kbit/s for speech (AudioMarkBench), 64 to 256 for music (R
 
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect
-from embedding_sensitivity.effects.codecs import decode, encode, is_reached, refuse_rate
+from embedding_sensitivity.effects.codecs import declare, decode, encode, is_reached, refuse_rate
 
 # The rates of layer III in kbit/s, of MPEG-1, MPEG-2 and MPEG-2.5 (ISO 11172-3, 13818-3), by the
 # sample rates that these have. LAME takes the nearest one and says nothing.
@@ -49,17 +48,4 @@ def make_mp3(level: float, samplerate: int) -> Callable:
     return process
 
 
-EFFECT = Effect(
-    parameter="bit rate",
-    unit="kbit/s",
-    decimals=None,
-    range=(16.0, 320.0),
-    scale="log",
-    mild_end="high",
-    find_fault_at=find_rate_fault,
-    make=make_mp3,
-    max_channels=2,
-    seconds=1 / 7,
-    packages=("numpy", "av"),
-    computes_with=("embedding_sensitivity.effects.codecs",),
-)
+EFFECT = declare(make_mp3, (16.0, 320.0), 1 / 7, find_fault_at=find_rate_fault)

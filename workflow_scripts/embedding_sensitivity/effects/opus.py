@@ -7,8 +7,8 @@ samples, by another number in each clip.
 
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.effects.codecs import (
+    declare,
     decode,
     encode,
     fit_frames,
@@ -35,16 +35,4 @@ def make_opus(level: float, samplerate: int) -> Callable:
     return process
 
 
-EFFECT = Effect(
-    parameter="bit rate",
-    unit="kbit/s",
-    decimals=None,
-    range=(6.0, 256.0),
-    scale="log",
-    mild_end="high",
-    make=make_opus,
-    max_channels=2,
-    seconds=1 / 18,
-    packages=("numpy", "av", "soxr"),
-    computes_with=("embedding_sensitivity.effects.codecs",),
-)
+EFFECT = declare(make_opus, (6.0, 256.0), 1 / 18, "soxr")

@@ -9,8 +9,7 @@ import io
 import math
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect
-from embedding_sensitivity.effects.codecs import decode, reach_rate
+from embedding_sensitivity.effects.codecs import declare, decode, reach_rate
 
 # Rates of music in stereo at the lowest and highest quality, in kbit/s; between them the logarithm
 # is about linear.
@@ -40,16 +39,4 @@ def make_vorbis(level: float, samplerate: int) -> Callable:
     return process
 
 
-EFFECT = Effect(
-    parameter="bit rate",
-    unit="kbit/s",
-    decimals=None,
-    range=(32.0, 400.0),
-    scale="log",
-    mild_end="high",
-    make=make_vorbis,
-    max_channels=2,
-    seconds=1 / 14,
-    packages=("numpy", "av", "soundfile"),
-    computes_with=("embedding_sensitivity.effects.codecs",),
-)
+EFFECT = declare(make_vorbis, (32.0, 400.0), 1 / 14, "soundfile")
