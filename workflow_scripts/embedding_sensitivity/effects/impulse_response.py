@@ -9,7 +9,7 @@ direct sound, so that nothing lags, is cut to the clip's length, and has the ene
 from collections.abc import Callable
 
 from embedding_sensitivity.effects import Effect, Parameter
-from embedding_sensitivity.effects.reverberation import make_tail
+from embedding_sensitivity.effects.reverberation import convolve, make_tail
 from embedding_sensitivity.files.errors import InputError
 
 
@@ -18,7 +18,6 @@ def make_impulse_response(
 ) -> Callable:
     """Cross from the clip at 0 to the convolved clip alone at 1."""
     import numpy as np
-    from scipy.signal import fftconvolve
 
     from embedding_sensitivity.effects.own_audio import read_one
 
@@ -37,9 +36,8 @@ def make_impulse_response(
     def process(audio):
         if level == 0:
             return audio
-        response = choose_response(audio.shape)
-        wet = fftconvolve(audio, response, axes=0)[: len(audio)]
-        return np.float32(1 - level) * audio + np.float32(level) * wet
+        wet = convolve(audio, np.float32(level) * choose_response(audio.shape))
+        return np.float32(1 - level) * audio + wet
 
     return process
 

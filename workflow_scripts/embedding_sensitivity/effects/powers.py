@@ -7,7 +7,7 @@ def power_of(audio) -> float:
     """Return the mean square over frames and channels."""
     import numpy as np
 
-    return float(np.mean(np.square(audio, dtype=np.float64)))
+    return float(np.mean(np.square(audio), dtype=np.float64))
 
 
 def add_at_ratio(audio, added, ratio_db: float, what: str):

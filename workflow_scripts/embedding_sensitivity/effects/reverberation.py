@@ -23,9 +23,18 @@ def make_tail(rt60: float, samplerate: int, shape: tuple[int, int], seed: int):
     # To -80 dB, so that fits of the decay see no end.
     frames, channels = min(shape[0], round(rt60 * samplerate * 80 / 60)), shape[1]
     noise = np.random.default_rng(seed).standard_normal((frames, channels), np.float32)
-    decay = 10 ** (-3 * np.arange(frames) / (rt60 * samplerate))
+    rate = np.float32(3 * np.log(10) / (rt60 * samplerate))
+    decay = np.exp(-rate * np.arange(frames, dtype=np.float32))
     energy_at_1_s = samplerate / (6 * np.log(10))
-    return (noise * (decay / np.sqrt(energy_at_1_s))[:, None]).astype(np.float32)
+    return noise * (decay / np.float32(np.sqrt(energy_at_1_s)))[:, None]
+
+
+def convolve(audio, response):
+    """Return a clip convolved with an impulse response, of the clip's length."""
+    from scipy.signal import fftconvolve
+
+    # By channel, as clips lie in memory.
+    return fftconvolve(audio.T, response.T, axes=1)[:, : len(audio)].T
 
 
 def make_reverberation(
@@ -33,7 +42,6 @@ def make_reverberation(
 ) -> Callable:
     """Add the clip convolved with the tail."""
     import numpy as np
-    from scipy.signal import fftconvolve
 
     gain = np.float32(10 ** (-direct_to_reverberant_db / 20))
 
@@ -41,7 +49,7 @@ def make_reverberation(
         if level == 0:
             return audio
         tail = make_tail(level, samplerate, audio.shape, seed)
-        return audio + gain * fftconvolve(audio, tail, axes=0)[: len(audio)]
+        return audio + convolve(audio, gain * tail)
 
     return process
 
