@@ -25,7 +25,7 @@ def text_of(entry: str) -> dict:
 
 
 REFUSED = [
-    ("a", "{}", "effects: unknown effect 'a': expected one of .*; or say what it is by effect, pl"),
+    ("q", "{}", "effects: unknown effect 'q': expected one of .*; or say what it is by effect, pl"),
     ("a", "{effect: gan}", r"a\.effect: unknown effect 'gan': did you mean 'gain'"),
     ("gain", "{effect: reverb}", "gain is one of the workflow's own effects: give that of effect"),
     ("gain", "{plugin: Gain}", "gain is one of the workflow's own effects: give that of plugin"),
