@@ -1,7 +1,7 @@
 """Vorbis at a bit rate, by libvorbis in libsndfile.
 
 Its rate follows the clip at a quality that one sets: so the quality is searched, clip by clip, at
-which the rate is the level's. Grids in use: 48 (AudioMarkBench), 64, 128, 256 kbit/s (RAW-Bench);
+which the rate is the level's. Grids in use: 48, 64, 128, 256 kbit/s (RAW-Bench);
 `[64, 80, 96, 128, 160, 192]` for music in stereo. What it reaches depends on the clip.
 """
 
