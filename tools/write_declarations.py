@@ -132,6 +132,7 @@ def _effect_row(effect: Effect) -> tuple[str, ...]:
         f"{key} {' or '.join(effect.choices.get(key, (str(value),)))}".rstrip()
         for key, value in effect.options.items()
     ]
+    fixed += [f"at least {effect.min_channels} channels"] if effect.min_channels > 1 else []
     fixed += [f"at most {effect.max_channels} channels"] if effect.max_channels else []
     fixed += ["goes on from clip to clip"] if effect.stateful else []
     neutral = "" if effect.neutral is None else f"{effect.neutral:g} {effect.unit}".rstrip()

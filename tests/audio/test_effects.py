@@ -14,7 +14,7 @@ from scipy.signal import cheb2ord, cheby2, sosfilt, sosfreqz
 from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.files.errors import InputError
-from support.effect_contract import drawn_for, level_for_noise
+from support.effect_contract import MIN_FRAMES, drawn_for, level_for_noise
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = [(44100, 2), (44100, 1), (22050, 2), (48000, 1)]
@@ -27,6 +27,13 @@ LEVELS = {name: float(level_for_noise(effect)) for name, effect in EFFECTS.items
 def noise(frames, channels, seed=0, peak=1.0):
     rng = np.random.default_rng(seed)
     return rng.uniform(-peak, peak, (frames, channels)).astype(np.float32)
+
+
+def noise_for(name, frames, channels=2, **options):
+    """Noise of a length and a number of channels that an effect accepts."""
+    effect = EFFECTS[name]
+    frames = max(frames, MIN_FRAMES.get(name, 0))
+    return noise(frames, max(channels, effect.min_channels), **options)
 
 
 def of_pedalboard(plugin, audio, samplerate):
@@ -65,13 +72,13 @@ def test_every_effect_declares_what_a_plan_needs(name):
 @pytest.mark.parametrize("name", EFFECTS)
 @forms
 def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels):
-    audio = np.asfortranarray(noise(5000, channels))
+    audio = np.asfortranarray(noise_for(name, 5000, channels))
     before = audio.copy()
     effected = EFFECTS[name].build(LEVELS[name], samplerate, **drawn_for(EFFECTS[name], audio))(
         audio
     )
     n_frames = EFFECTS[name].n_frames(LEVELS[name], len(audio))
-    assert effected.shape[1] == channels
+    assert effected.shape[1] == audio.shape[1]
     assert not EFFECTS[name].keeps_length or len(effected) == n_frames
     assert np.isfinite(effected).all()
     assert not np.array_equal(effected, before)
@@ -80,7 +87,7 @@ def test_the_shape_stays_and_the_input_is_left_alone(name, samplerate, channels)
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_the_memory_layout_changes_nothing(name):
-    audio = noise(5000, 2)
+    audio = noise_for(name, 5000)
     drawn = drawn_for(EFFECTS[name], audio)
     build = functools.partial(EFFECTS[name].build, LEVELS[name], 44100, **drawn)
     by_frame = build()(np.ascontiguousarray(audio))
@@ -90,10 +97,11 @@ def test_the_memory_layout_changes_nothing(name):
 
 @pytest.mark.parametrize("name", [name for name, effect in EFFECTS.items() if not effect.stateful])
 def test_an_effect_that_says_it_has_no_state_has_none(name):
-    process = EFFECTS[name].build(LEVELS[name], 44100, **drawn_for(EFFECTS[name], noise(3000, 2)))
-    first = process(noise(3000, 2))
-    process(noise(3000, 2, seed=1))
-    np.testing.assert_array_equal(process(noise(3000, 2)), first)
+    audio = noise_for(name, 3000)
+    process = EFFECTS[name].build(LEVELS[name], 44100, **drawn_for(EFFECTS[name], audio))
+    first = process(audio)
+    process(noise_for(name, 3000, seed=1))
+    np.testing.assert_array_equal(process(audio), first)
 
 
 @pytest.mark.parametrize("level", np.arange(-40, 5.01, 1.5))
@@ -107,7 +115,7 @@ def test_gain_is_a_factor_and_pedalboards_to_the_bit(level):
 @pytest.mark.parametrize("name", [n for n, effect in EFFECTS.items() if effect.neutral is not None])
 @forms
 def test_an_effect_at_its_neutral_level_returns_its_input(name, samplerate, channels):
-    audio, effect = noise(4000, channels), EFFECTS[name]
+    audio, effect = noise_for(name, 4000, channels), EFFECTS[name]
     effected = effect.build(effect.neutral, samplerate, **drawn_for(effect, audio))(audio)
     np.testing.assert_array_equal(effected, audio)
     assert effect.n_frames(effect.neutral, len(audio)) == len(audio)
@@ -213,6 +221,8 @@ def test_reverb_does_not_depend_on_the_cutting_into_chunks():
         ("lowpass", 20046.0, 44100, None, "half the sample rate, 22050 Hz"),
         ("lowpass", 18333.333, 32000, None, "stay under 14545.5 Hz"),
         ("reverb", 1.01, None, None, "room size 1.01 is outside 0 to 1"),
+        ("stereo_width", 0.5, 44100, 1, "at least 2 channels, the clips have 1"),
+        ("highpass", 20046.0, 44100, None, "stay under 20045.5 Hz"),
         ("reverb", 0.5, 44100, 3, "at most 2 channels, the clips have 3"),
         ("bitcrush", 4.5, None, None, "bit depth 4.5 bit is not a whole number"),
         ("bitcrush", 0.0, None, None, "outside 1 to 24 bit"),

@@ -7,6 +7,10 @@ from embedding_sensitivity.effects.levels import level_string
 
 # Where a short clip of white noise has no such level, as it takes a higher bit rate.
 MIN_SHARES = {"vorbis": 0.5}
+# Levels for clips of a tenth of a second, of effects that aren't for such in all of their range.
+SHORT = {"time_shift": (-0.02, 0.02)}
+# The frames that the tests' clips need, where a tenth of a second is not enough.
+MIN_FRAMES = {"loudness": 20000}
 
 
 def level_for_noise(effect: Effect) -> str:
@@ -16,7 +20,7 @@ def level_for_noise(effect: Effect) -> str:
 
 def level_at(effect: Effect, share: float) -> str:
     """The level at a share of the range, on the effect's scale, as text."""
-    low, high = effect.range
+    low, high = SHORT.get(effect.name, effect.range)
     if effect.scale == "log":
         level = low ** (1 - share) * high**share
     else:

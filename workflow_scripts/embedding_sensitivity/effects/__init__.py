@@ -76,7 +76,7 @@ class Effect:
     needs_other : `make` gets `other` too, the samples of a clip of another recording
     frames_at : ``frames_at(level, frames)`` is the length of an effected clip; None: the clip's
     keeps_length : if not, effected clips are cut, or padded with silence, to that length
-    max_channels : that the effect accepts
+    min_channels, max_channels : that the effect accepts
     packages : distributions whose version can change samples
     version : raised by hand when samples change
     computes_with : modules of the library whose code touches samples, besides this file
@@ -105,6 +105,7 @@ class Effect:
     needs_other: bool = False
     frames_at: Callable[[float, int], int] | None = None
     keeps_length: bool = True
+    min_channels: int = 1
     max_channels: int | None = None
     packages: tuple[str, ...] = ()
     version: int = 1
@@ -174,6 +175,9 @@ class Effect:
         """
         if fault := self.level.find_fault(level, samplerate):
             return fault
+        if channels and channels < self.min_channels:
+            fewest = f"at least {self.min_channels} channels"
+            return f"{self.name} takes {fewest}, the clips have {channels}"
         if self.max_channels and channels and channels > self.max_channels:
             return (
                 f"{self.name} takes at most {self.max_channels} channels, the clips have {channels}"

@@ -122,13 +122,16 @@ def measure_lufs(audio, samplerate: int) -> float:
     if seconds < MIN_LUFS_S or channels > MAX_LUFS_CHANNELS:
         raise InputError(
             f"LUFS is defined from {MIN_LUFS_S:g} s and up to {MAX_LUFS_CHANNELS} channels, a clip "
-            f"has {seconds:.3g} s and {channels}: match: rms"
+            f"has {seconds:.3g} s and {channels}: leave it out, or for `match: lufs` set match: rms"
         )
     # The filters of this name are the standard's own; the package's default is 0.04 LU off.
     meter = pyloudnorm.Meter(samplerate, filter_class="DeMan")
     found = meter.integrated_loudness(np.asarray(audio, np.float64))
     if not math.isfinite(found):
-        raise InputError("a clip is under -70 LUFS, where no loudness is defined: match: rms")
+        raise InputError(
+            "a clip is under -70 LUFS, where no loudness is defined: leave it out, or for "
+            "`match: lufs` set match: rms"
+        )
     return float(found)
 
 

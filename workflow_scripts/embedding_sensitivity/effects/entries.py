@@ -171,7 +171,7 @@ def _vary(
         raise InputError(f"{where}.{vary}: is what varies: remove it")
     varied = effect.parameters[vary]
     if source[0] == "plugin":
-        make = functools.partial(make_plugin, source[1], vary)
+        make = functools.partial(make_plugin, source[1], vary, neutral=varied.neutral)
     else:
         fixed = _check_number(where, effect.level_key, effect.level, options, needed=vary)
         del options[effect.level_key]
@@ -366,6 +366,7 @@ def _surround(
         stateful=any(each.stateful for each, _ in effects) and not needs_seed,
         frames_at=functools.partial(_count_frames, effects),
         keeps_length=all(each.keeps_length for each, _ in effects),
+        min_channels=max(each.min_channels for each, _ in effects),
         max_channels=min(limits, default=None),
         packages=tuple(dict.fromkeys(packages)),
         computes_with=tuple(

@@ -5,7 +5,13 @@ from typing import Any
 
 
 def make_plugin(
-    plugin: str, vary: str | None, level: float, samplerate: int, **options: Any
+    plugin: str,
+    vary: str | None,
+    level: float,
+    samplerate: int,
+    *,
+    neutral: float | None = None,
+    **options: Any,
 ) -> Callable:
     """Return a function that applies a plugin to a clip, from silence.
 
@@ -13,10 +19,13 @@ def make_plugin(
     ----------
     plugin : name of a class of pedalboard
     vary : the keyword that `level` is given by; None: all are in `options`
+    neutral : the level at which a clip comes back as it is; pedalboard's filters then round
     options : its other keywords; words are names of an enumeration's members
     """
     import pedalboard
 
+    if level == neutral:
+        return lambda audio: audio
     made_by = getattr(pedalboard, plugin)
     given = {**options, **({vary: level} if vary else {})}
     for key, word in given.items():

@@ -1,0 +1,43 @@
+"""Tempo changed at the same pitch, by Rubber Band (``pedalboard.time_stretch``).
+
+Grids in use: 0.5 to 2 (synesis), 0.7 to 1.5 (AudioMarkBench), 0.8 to 1.2 (Deezer);
+`{geometric: [0.5, 2, 25]}`, two-sided, 1 being the clip itself. Length: at twice the speed a clip
+has half its length, and models get it so.
+"""
+
+from collections.abc import Callable
+
+from embedding_sensitivity.effects import Effect
+
+
+def make_time_stretch(level: float, samplerate: int) -> Callable:
+    """Play `level` times as fast."""
+    import numpy as np
+    import pedalboard
+
+    def process(audio):
+        if level == 1:
+            return audio
+        contiguous = np.ascontiguousarray(audio.T)
+        return pedalboard.time_stretch(contiguous, samplerate, stretch_factor=level).T
+
+    return process
+
+
+def stretch_frames(level: float, frames: int) -> int:
+    """Return the length of a clip of `frames` at a speed."""
+    return int(frames / level + 0.5)  # half a sample counts as one, as Rubber Band does
+
+
+EFFECT = Effect(
+    parameter="speed",
+    unit="",
+    decimals=None,
+    range=(0.25, 4.0),
+    scale="log",
+    neutral=1.0,
+    frames_at=stretch_frames,
+    make=make_time_stretch,
+    seconds=1 / 4,
+    packages=("numpy", "pedalboard"),
+)
