@@ -63,7 +63,7 @@ MAGICS = (
 MEMORY = 2 * 2**30
 # Effects that one clip is enough for.
 ALONE = [effect for effect in EFFECTS.values() if not effect.needs_other]
-# Why an effect may refuse a single clip that is one: it changes nothing, a codec writes what it can,
+# Why an effect may refuse a single clip: it changes nothing, a codec writes what it can,
 # or the clip is too short or too quiet for a loudness.
 OF_THIS_CLIP = (
     "every clip comes back as it was|kbit/s of this clip|LUFS is defined from|under -70 LUFS"

@@ -231,6 +231,7 @@ EFFECTS: dict[str, Effect] = discover(
     __name__,
     "EFFECT",
     leave_out=(
+        "bands",
         "chain",
         "codecs",
         "entries",
