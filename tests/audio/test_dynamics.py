@@ -112,6 +112,12 @@ def test_a_clip_that_has_no_loudness_is_refused(audio, message):
         apply("loudness", -23.0, audio)
 
 
+def test_a_sample_rate_without_the_standards_filter_is_refused():
+    process = choose("loudness", {"effect": "loudness"}).build(-23.0, 3000)
+    with pytest.raises(InputError, match=r"and 4000 Hz.* a clip has 14\.7 s, 3000 Hz and 1"):
+        process(sine(0.5))
+
+
 @pytest.mark.parametrize("width", [0.0, 0.5, 1.5, 2.0])
 def test_width_keeps_the_middle_and_scales_the_side(width):
     audio = np.random.default_rng(1).uniform(-0.4, 0.4, (4000, 2)).astype(np.float32)

@@ -11,6 +11,8 @@ from embedding_sensitivity.files.errors import InputError
 # The shortest clip of which LUFS is defined, in seconds (a block of ITU-R BS.1770-4).
 MIN_LUFS_S = 0.4
 MAX_LUFS_CHANNELS = 5
+# Its filter has a corner at 1682 Hz, which half the sample rate has to exceed.
+MIN_LUFS_SAMPLERATE = 4000
 
 
 class Chain:
@@ -113,16 +115,17 @@ def _match_lufs(audio, effected, samplerate: int):
 def measure_lufs(audio, samplerate: int) -> float:
     """Return the integrated loudness of a clip, (frames, channels), in LUFS (ITU-R BS.1770-4).
 
-    Raises `InputError` where it has none: under 0.4 s, or quieter than -70 LUFS throughout.
+    Raises `InputError` where it has none: under 0.4 s or 4000 Hz, or quieter than -70 LUFS throughout.
     """
     import numpy as np
     import pyloudnorm
 
     seconds, channels = len(audio) / samplerate, audio.shape[1]
-    if seconds < MIN_LUFS_S or channels > MAX_LUFS_CHANNELS:
+    if seconds < MIN_LUFS_S or channels > MAX_LUFS_CHANNELS or samplerate < MIN_LUFS_SAMPLERATE:
         raise InputError(
-            f"LUFS is defined from {MIN_LUFS_S:g} s and up to {MAX_LUFS_CHANNELS} channels, a clip "
-            f"has {seconds:.3g} s and {channels}: leave it out, or for `match: lufs` set match: rms"
+            f"LUFS is defined from {MIN_LUFS_S:g} s and {MIN_LUFS_SAMPLERATE} Hz, and up to "
+            f"{MAX_LUFS_CHANNELS} channels, a clip has {seconds:.3g} s, {samplerate} Hz and "
+            f"{channels}: leave it out, or for `match: lufs` set match: rms"
         )
     # The filters of this name are the standard's own; the package's default is 0.04 LU off.
     meter = pyloudnorm.Meter(samplerate, filter_class="DeMan")

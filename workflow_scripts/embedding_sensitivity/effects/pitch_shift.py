@@ -2,7 +2,7 @@
 
 Grids in use: -12 to 12 semitones (synesis), -3 to 3 (Deezer); `{start: -12, stop: 12, step: 1}`,
 two-sided, 0 being the clip itself. It is a phase vocoder: 0.01 semitones are about as far from the
-clip as 1. ``pedalboard.PitchShift`` isn't used: it is up to 20 cents off.
+clip as 1. ``pedalboard.PitchShift`` isn't used: it is more than 10 cents off at many levels.
 """
 
 from collections.abc import Callable
