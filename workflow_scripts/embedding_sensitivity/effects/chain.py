@@ -115,7 +115,8 @@ def _match_lufs(audio, effected, samplerate: int):
 def measure_lufs(audio, samplerate: int) -> float:
     """Return the integrated loudness of a clip, (frames, channels), in LUFS (ITU-R BS.1770-4).
 
-    Raises `InputError` where it has none: under 0.4 s or 4000 Hz, or quieter than -70 LUFS throughout.
+    Raises `InputError` where it has none: of less than 0.4 s or 4000 Hz, or quieter than -70 LUFS
+    throughout.
     """
     import numpy as np
     import pyloudnorm

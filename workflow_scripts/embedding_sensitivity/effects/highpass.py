@@ -5,8 +5,9 @@ Grids in use: 10 to 500 Hz (RAW-Bench); `{geometric: [20, 2000, 15]}`.
 
 from collections.abc import Callable
 
-from embedding_sensitivity.effects import Effect, Parameter
+from embedding_sensitivity.effects import Effect
 from embedding_sensitivity.effects.lowpass import EDGE_RATIO
+from embedding_sensitivity.effects.lowpass import EFFECT as LOWPASS
 
 
 def make_highpass(
@@ -44,10 +45,7 @@ EFFECT = Effect(
     scale="log",
     mild_end="low",
     options={"passband_ripple_db": 3, "stopband_attenuation_db": 80},
-    parameters={
-        "passband_ripple_db": Parameter("passband ripple", "dB", (0.01, 20.0), mild_end="low"),
-        "stopband_attenuation_db": Parameter("attenuation", "dB", (20.0, 160.0), mild_end="low"),
-    },
+    parameters=LOWPASS.parameters,
     find_fault_at=find_pass_edge_fault,
     make=make_highpass,
     seconds=1 / 240,
