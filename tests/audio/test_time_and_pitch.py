@@ -96,6 +96,12 @@ def test_the_shortest_clips_are_stretched_and_shifted(frames):
         assert len(apply("time_stretch", speed, audio)) == n_frames
 
 
+@pytest.mark.parametrize(("name", "level"), [("pitch_shift", 3), ("time_stretch", 2)])
+def test_a_clip_too_short_for_rubber_band_is_refused(name, level):
+    with pytest.raises(InputError, match="a clip of 499 samples is too short for Rubber Band"):
+        apply(name, level, np.zeros((499, 1), np.float32))
+
+
 @pytest.mark.parametrize("shift", [-0.5, -0.1, 0.1, 1.2])
 def test_time_shift_moves_a_clip_to_the_sample_and_puts_silence_in(shift):
     audio = np.random.default_rng(0).uniform(-0.5, 0.5, (66150, 2)).astype(np.float32)

@@ -241,6 +241,7 @@ EFFECTS: dict[str, Effect] = discover(
         "plugin_table",
         "powers",
         "rendering",
+        "rubber_band",
     ),
 )
 

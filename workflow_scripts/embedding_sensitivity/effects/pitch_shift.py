@@ -8,22 +8,21 @@ clip as 1. ``pedalboard.PitchShift`` isn't used: it is more than 10 cents off at
 from collections.abc import Callable
 
 from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects.rubber_band import stretch
 
 
 def make_pitch_shift(level: float, samplerate: int, preserve_formants: bool) -> Callable:
     """Shift by `level` semitones."""
-    import numpy as np
-    import pedalboard
 
     def process(audio):
         if level == 0:
             return audio
-        return pedalboard.time_stretch(
-            np.ascontiguousarray(audio.T),
+        return stretch(
+            audio,
             samplerate,
             pitch_shift_in_semitones=level,
             preserve_formants=preserve_formants,
-        ).T
+        )
 
     return process
 
@@ -38,4 +37,5 @@ EFFECT = Effect(
     make=make_pitch_shift,
     seconds=1 / 3.5,
     packages=("numpy", "pedalboard"),
+    computes_with=("embedding_sensitivity.effects.rubber_band",),
 )

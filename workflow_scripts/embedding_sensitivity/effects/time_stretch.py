@@ -8,20 +8,12 @@ has half its length, and models get it so.
 from collections.abc import Callable
 
 from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects.rubber_band import stretch
 
 
 def make_time_stretch(level: float, samplerate: int) -> Callable:
     """Play `level` times as fast."""
-    import numpy as np
-    import pedalboard
-
-    def process(audio):
-        if level == 1:
-            return audio
-        contiguous = np.ascontiguousarray(audio.T)
-        return pedalboard.time_stretch(contiguous, samplerate, stretch_factor=level).T
-
-    return process
+    return lambda audio: audio if level == 1 else stretch(audio, samplerate, stretch_factor=level)
 
 
 def stretch_frames(level: float, frames: int) -> int:
@@ -40,4 +32,5 @@ EFFECT = Effect(
     make=make_time_stretch,
     seconds=1 / 4,
     packages=("numpy", "pedalboard"),
+    computes_with=("embedding_sensitivity.effects.rubber_band",),
 )
