@@ -64,8 +64,13 @@ MEMORY = 2 * 2**30
 # Effects that one clip is enough for.
 ALONE = [effect for effect in EFFECTS.values() if not effect.needs_other]
 # Why an effect may refuse a single clip: it changes nothing, a codec writes what it can,
-# or the clip is too short or too quiet for a loudness.
-OF_THIS_CLIP = "every clip comes back as it was|kbit/s of this clip|LUFS is defined from|under -70 LUFS|too short for Rubber"
+# or the clip is too short or quiet.
+OF_THIS_CLIP = "|".join(
+    (
+        "every clip comes back as it was", "kbit/s of this clip", "LUFS is defined from",
+        "under -70 LUFS", "too short for Rubber Band",
+    )
+)  # fmt: skip
 SECONDS = 120  # for one file, many times what the slowest takes: machines may be busy
 
 
