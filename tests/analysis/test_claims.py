@@ -138,6 +138,6 @@ def test_the_figure_says_each_verdict_in_words():
         figure = claims_figure(["m"], effects, {"font_size": 7.0}, rows)
     (panel,) = figure.axes
     said = [text.get_text() for text in panel.texts]
-    assert said == ["yes .97", "no -.05", "?", "yes 1.00", "no <-9", "? .40", "gain"]
+    assert said == ["yes .97", "no -.05", "?", "yes 1.0", "no <-9", "? .40", "gain"]
     colours = {patch.get_facecolor() for patch in panel.patches}
     assert len(colours) == 3 and len(panel.get_xticklabels()) == len(CLAIMS) == 6

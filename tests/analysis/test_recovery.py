@@ -466,9 +466,11 @@ def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):
     assert tested
     for row in tested:
         row["p_adjusted"] = "0.4"
-    least = min(float(row["detectable_gain"]) for row in tested if float(row["detectable_gain"]))
-    said = f"None of {len(tested)} gains and losses is clear."
-    assert describe_gains(rows) == f"{said} The smallest that could have been seen: {least:.3f}."
+    seen = [float(row["detectable_gain"]) for row in tested if float(row["detectable_gain"])]
+    assert describe_gains(rows) == (
+        f"None of {len(tested)} gains and losses is clear. The smallest that could have been seen: "
+        f"{min(seen):.3f}; in half of the cells {np.median(seen):.3f} or less."
+    )
     tested[0] |= {"p_adjusted": "0.01", "gain": "0.1"}
     assert describe_gains(rows) == f"1 of {len(tested)} gains and losses are clear."
 

@@ -49,7 +49,7 @@ def claims_figure(
                     _draw_cell(panel, x, y, row, size - 0.8)
         panel.set_xlim(-0.5, len(claims) - 0.5)
         panel.set_ylim(len(models) - 0.5, -0.5)
-        names = [look.shorten(look.model_title(model), left - 0.06, size) for model in models]
+        names = [_wrap_name(look.model_title(model), left - 0.06, size) for model in models]
         panel.set_yticks(range(len(models)), names)
         panel.set_xticks(range(len(claims)), [TITLES[claim] for claim in claims])
         panel.tick_params(
@@ -79,8 +79,15 @@ def _draw_cell(panel, x: int, y: int, row: Mapping, size: float) -> None:
     panel.text(x, y, f"{word} {value}".strip(), color=ink, ha="center", va="center", size=size)
 
 
+def _wrap_name(title: str, width: float, size: float) -> str:
+    """The model's name, with what it is below where one line is too narrow for both."""
+    if look.shorten(title, width, size) == title:
+        return title
+    return "\n".join(look.shorten(part, width, size) for part in title.rsplit(" ", 1))
+
+
 def _short(value: float) -> str:
-    """Two decimals, without the zero before the point; what is far below 0 as such."""
+    """Two digits, without the zero before the point; what is far below 0 as such."""
     if value < -9:
         return "<-9"
-    return f"{value:.2f}".replace("0.", ".", 1)
+    return f"{value:.2f}".replace("0.", ".", 1) if value < 0.995 else f"{value:.1f}"

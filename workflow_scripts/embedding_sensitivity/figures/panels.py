@@ -213,18 +213,26 @@ def place_note(figure: Figure, text: str, width_in: float, above_in: float) -> N
                 linespacing=1.2)  # fmt: skip
 
 
-def describe_findings(clear: int, tested: int, detectable: Iterable[float]) -> str:
-    """Say how many gains are clear; where none is, the smallest that could have been seen.
+def describe_findings(
+    clear: int, tested: int, detectable: Iterable[float], of_cells: bool = True
+) -> str:
+    """Say how many gains are clear; where none is, which could have been seen.
 
-    detectable : gains that would have been clear; those of 0 are of methods that change nothing
+    detectable : gains that would have been clear, each of a cell, or the smallest of each of some
+        groups of them; those of 0 are of methods that change nothing
     """
     if not tested:
         return "Too few test recordings to tell a gain from chance."
     if clear:
         return f"{clear} of {tested} gains and losses are clear."
+    said = f"None of {tested} gains and losses is clear."
     seen = [gain for gain in detectable if gain > 0]
-    least = f" The smallest that could have been seen: {min(seen):.3f}." if seen else ""
-    return f"None of {tested} gains and losses is clear.{least}"
+    if not seen:
+        return said
+    said += f" The smallest that could have been seen: {min(seen):.3f}"
+    return (
+        f"{said}; in half of the cells {np.median(seen):.3f} or less." if of_cells else f"{said}."
+    )
 
 
 def order_variants(rows: Iterable[Mapping], style: Mapping) -> list[tuple[str, str]]:

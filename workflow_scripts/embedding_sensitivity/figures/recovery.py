@@ -63,7 +63,7 @@ def recovery_figure(
         Line2D([], [], color=look.GREEN, linestyle="--", linewidth=0.8,
                label="within originals: all that could be regained"),
         Line2D([], [], color=FADED, marker="o", linestyle="-", markersize=3,
-               label="gain not clear (95 % interval)"),
+               label="gain not clear once adjusted (95 % interval)"),
     ]  # fmt: skip
     figure, axes = look.grid(
         len(TITLES), len(TITLES), PAGE_IN, max(1, len(variants)) * 1.6 * size / 72,

@@ -51,7 +51,9 @@ def verdicts_figure(
         for columns in (("helps", "harms"), ("helps", "harms", "neither"))
     )
     detectable = [float(row["detectable_gain"]) for row in rows if row["detectable_gain"]]
-    said = wrap(describe_findings(clear, tested, detectable), 0.82 * COLUMN_IN).split("\n")
+    said = wrap(
+        describe_findings(clear, tested, detectable, of_cells=False), 0.82 * COLUMN_IN
+    ).split("\n")
 
     size = style["font_size"]
     handles, columns = model_handles(models, size, markersize=style["point_size"], linestyle="")
