@@ -35,7 +35,7 @@ rule draw_paper_table1:
             "<results>/figures/paper_table1.png",
             caption="../report/paper_table1.rst",
             category="5. The paper's numbers",
-            labels={"model": "all", "effect": "all", "kind": "paper_table1", "label": "all"},
+            labels={"kind": "paper_table1"},
         ),
         pdf="<results>/figures/paper_table1.pdf",
     log:
@@ -64,9 +64,9 @@ rule draw_paper_auc:
             caption="../report/paper_auc.rst",
             category="5. The paper's numbers",
             labels={
+                "kind": "paper_auc",
                 "model": "{model}",
                 "effect": "{effect}",
-                "kind": "paper_auc",
                 "label": "{label}",
             },
         ),

@@ -14,7 +14,9 @@ from cluster import Cluster, missing, wait_until
 from support.project import ROOT, Project, copy_checkout
 
 # One of each rule that writes tables: it writes the others too.
-TABLES = [f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement")]
+TABLES = [
+    f"results/tiny/tables/{name}.csv" for name in ("global_r2", "auc", "displacement", "claims")
+]
 TABLES.append("results/tiny/tables/provenance.json")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from embedding_sensitivity.analysis.directions import (
 )
 from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
-from embedding_sensitivity.embeddings.effect_data import LabelData
 from embedding_sensitivity.experiment.measures import PAPER_METHODS, THRESHOLD_METHOD
 from embedding_sensitivity.files.errors import InputError
+
+if TYPE_CHECKING:
+    from embedding_sensitivity.embeddings.effect_data import LabelData
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-8, 4))
 # C's whose mean AUC is this near to the best count as tied with it.
@@ -105,7 +108,7 @@ def train(
 
 
 def train_label(
-    data: LabelData, methods: Sequence[str], thresholds: Sequence[float], solver: str
+    data: "LabelData", methods: Sequence[str], thresholds: Sequence[float], solver: str
 ) -> tuple[Classifiers, dict[Variant, int], int]:
     """Train a label's classifiers on its training set, uneffected and at each level that applies.
 
