@@ -39,10 +39,10 @@ EFFECT = Effect("frames", "", 0, (1, 100), make, needs_seed=True, keeps_length=F
 
 
 def test_an_effect_of_ones_own_is_named_by_its_file(tmp_path):
-    file = tmp_path / "noise.py"
+    file = tmp_path / "hiss.py"
     file.write_text(NOISE)
     first, second, other = (
-        es.render(np.ones(50), 44100, "noise", 20, file=str(file), seed=seed) for seed in (1, 1, 2)
+        es.render(np.ones(50), 44100, "hiss", 20, file=str(file), seed=seed) for seed in (1, 1, 2)
     )
     assert np.array_equal(first, second) and not np.array_equal(first, other)
     assert first[:20].all() and not first[20:].any() and len(first) == 50

@@ -271,6 +271,6 @@ def test_outputs_that_are_not_the_configs_are_refused(tmp_path):
         params={"demo": demo},
         output={"clips": [tmp_path / "x.wav"], "split": tmp_path / "split.csv"},
     )
-    with pytest.raises(ValueError, match="other clips"):
+    with pytest.raises(ValueError, match="not the clips of the config"):
         render_demo_clips.main(snakemake)
     assert list(tmp_path.iterdir()) == []

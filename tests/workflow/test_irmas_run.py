@@ -105,7 +105,7 @@ def expecting_mini(project: Project) -> Project:
     """Make a copy of the workflow expect the made-up archive and split."""
     library = project.path("workflow_scripts/embedding_sensitivity/downloads")
     replace_in(
-        library / "sources.py",
+        library / "published_files.py",
         ("4fd9f5ed5a18d8e2687e6360b5f60afe", hashlib.md5(ARCHIVE).hexdigest()),
         ("ace53a87ef4958925d4d853fc9a6f6fa097f706bb640d67cc9e04e27270bd669", sha256(SPLIT_FILE)),
         ("size=225_199", f"size={len(SPLIT_FILE)}"),
