@@ -161,7 +161,7 @@ def add_to_report(path: str, caption: str, section: str, kind: str, figure=None)
     """Return an output with its section and labels in the report."""
     figure = figure or targets.Figure("", "all", "all", "all")
     model = figure.model if figure.model == "all" else plan.title(figure.model)
-    labels = {"kind": kind, "model": model, "effect": figure.effect, "label": figure.label}
+    labels = {"kind": kind, "effect": figure.effect, "model": model, "label": figure.label}
     # The report makes a switch of a label, but for the first, that has one of two values in each half
     # of a section's rows, and shows nothing where a switch leads to no row.
     labels = {name: value for name, value in labels.items() if value != "all"}

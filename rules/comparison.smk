@@ -65,8 +65,8 @@ rule draw_paper_auc:
             category="5. The paper's numbers",
             labels={
                 "kind": "paper_auc",
-                "model": "{model}",
                 "effect": "{effect}",
+                "model": "{model}",
                 "label": "{label}",
             },
         ),

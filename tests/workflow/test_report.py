@@ -36,7 +36,7 @@ TABLES = {
     "recordings.csv": "Clips",
     "clips_report.csv": "Clips",
 }
-COLUMNS = ("kind", "model", "effect", "label")
+COLUMNS = ("kind", "effect", "model", "label")
 # What a row is known by here.
 ROW = ("model", "effect", "kind", "label")
 CELLS = (
