@@ -67,6 +67,7 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
         "measure_debiasing": 2,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
+        "tabulate_claims": 1,
         "tabulate_provenance": 1,
     }
     quiet = subprocess.DEVNULL
@@ -84,6 +85,7 @@ def test_a_cancelled_job_is_noticed_and_the_rest_goes_on(again, undisturbed, new
         "measure_debiasing": 1,
         "tabulate_sensitivity": 1,
         "tabulate_debiasing": 1,
+        "tabulate_claims": 1,
     }
     assert again.counts() == missing
     again.run(*TABLES)
