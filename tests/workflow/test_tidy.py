@@ -13,7 +13,7 @@ import pytest
 PENULTIMATE = {"layer": "penultimate"}
 LISTED = re.compile(r" *[0-9.]+ (?:bytes|[kMG]B)  (.*?)(?:  \((.*)\))?")
 PENCIL = "results/tiny/figures/auc_pencil.png"  # a name that a figure of ours might have
-OURS_APART = "Not the workflow's"
+OURS_APART = "Not made by the workflow"
 
 
 def tidy(project, *arguments: str) -> subprocess.CompletedProcess:
