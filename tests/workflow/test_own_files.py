@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from embedding_sensitivity.effects import EFFECTS, effect_named
+from embedding_sensitivity.effects import EFFECTS, entries
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
@@ -144,7 +144,7 @@ def test_a_file_that_declares_no_effect_is_refused_in_one_line(own, text, messag
     path = own / "my" / "tape.py"
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message) as error:
-        effect_named("tape", "my/tape.py")
+        entries.choose("tape", {"file": "my/tape.py"})
     assert "\n" not in str(error.value)
 
 
@@ -197,7 +197,7 @@ def test_what_a_config_says_of_own_files_is_checked(own, sections, message):
 
 
 def test_own_files_are_not_among_the_workflows_own(own):
-    assert effect_named("tape", "my/tape.py").name == "tape"
+    assert entries.choose("tape", {"file": "my/tape.py"}).name == "tape"
     assert choose("bands", {"file": "my/bands.py"}).dimension == 16
     assert "tape" not in EFFECTS
     with pytest.raises(InputError, match="no such model"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from embedding_sensitivity.files.declarations import discover, load_declaration
+from embedding_sensitivity.files.declarations import discover
 from embedding_sensitivity.files.errors import InputError
 
 
@@ -246,18 +246,8 @@ EFFECTS: dict[str, Effect] = discover(
 )
 
 
-def effect_named(name: str, file: str | None = None) -> Effect:
-    """The effect called `name`, which a user's `file` may declare.
-
-    Raises `InputError` that lists the known ones if there is none, or for a file that is none.
-    """
-    if file:
-        if name in EFFECTS:
-            raise InputError(
-                f"effects.{name}: {name} is one of the workflow's own effects: "
-                f"give that of {file} another name"
-            )
-        return load_declaration(name, file, f"effects.{name}.file", "EFFECT", Effect)
+def effect_named(name: str) -> Effect:
+    """The effect called `name`. Raises `InputError` that lists the known ones if there is none."""
     if name not in EFFECTS:
         raise InputError(f"effect {name!r} is unknown: the effects are {', '.join(EFFECTS)}")
     return EFFECTS[name]

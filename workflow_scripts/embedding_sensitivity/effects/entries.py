@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity.effects import EFFECTS, Effect, Instance, Parameter, effect_named
+from embedding_sensitivity.effects import EFFECTS, Effect, Instance, Parameter
 from embedding_sensitivity.effects.chain import MATCHES, make_chain, make_seeded, make_varying
 from embedding_sensitivity.effects.plugin import make_plugin
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED
@@ -115,7 +115,7 @@ def _declared(where: str, source: tuple[str, str], name: str) -> Effect:
     if key == "effect":
         if what not in EFFECTS:
             raise InputError(f"{where}.effect: {say_unknown('effect', what, EFFECTS)}")
-        return replace(effect_named(what), instance=Instance(what))
+        return replace(EFFECTS[what], instance=Instance(what))
     if what in REFUSED:
         raise InputError(f"{where}.plugin: {what} {REFUSED[what]}: name another plugin")
     if what not in PLUGINS:

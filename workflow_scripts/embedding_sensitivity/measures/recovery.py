@@ -129,7 +129,6 @@ def measure(data, methods, thresholds, solver) -> dict:
         train_label,
     )
     from embedding_sensitivity.analysis.dimensionality import columns_of, removed_share
-    from embedding_sensitivity.analysis.directions import n_directions
     from embedding_sensitivity.analysis.intervals import LOG_REST, MIN_RECORDINGS
     from embedding_sensitivity.clips.split import classifier_clips
     from embedding_sensitivity.effects.levels import ORIGINAL
@@ -140,32 +139,16 @@ def measure(data, methods, thresholds, solver) -> dict:
     clips = classifier_clips(everyone.training, data.label)
     originals, effected = everyone.originals(clips).astype(np.float64), everyone.effected(clips)
     positive = np.isin(clips, training.clips)
-    # Of each method its map, or why it has none; and its classifier, as one of embeddings.
+    # Of each method its map, or why it has none; and its classifiers, as those of embeddings.
     fitted, lines = {}, {}
-    arrays = training.effected, training.originals, data.neutral, data.directions
     for method in dict.fromkeys(("none", *methods)):
         for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
             variant = method, threshold
-            fitted[variant] = None
-            if method == "own_level":
-                lines[variant] = recovery.Lines(trained.weights[:, 0], trained.intercepts[:, 0])
-            elif method == "augmentation":
-                found = recovery.train_augmented(originals, effected[applied], positive, solver)
-                if found is None:
-                    fitted[variant] = "a single level"
-                else:
-                    lines[variant] = found
-            else:
-                n_kept = n_directions(data.directions.singular_values, threshold or 1.0)
-                found = fitted[variant] = maps.fit_map(method, *arrays, n_kept)
-                if method in PAPER_METHODS:
-                    of_levels = recovery.pull_back_lines(trained, bases.get(variant, 0), found)
-                elif not isinstance(found, str):
-                    of_levels = recovery.train_mapped(originals, positive, found, trained, solver)
-                else:
-                    continue
-                kept = np.concatenate([[True], applied])
-                lines[variant] = of_levels.at(kept)
+            fitted[variant], found = recovery.fit_variant(
+                variant, data, originals, effected, positive, trained, bases, solver
+            )
+            if found is not None:
+                lines[variant] = found
     counts = {
         variant: len(found.writes) if isinstance(found, maps.Projection) else None
         for variant, found in fitted.items()

@@ -4,8 +4,9 @@ The AUC within a level cannot see a displacement that all clips share: it moves 
 Here test clips at all levels and their originals are ranked together, by classifiers of originals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg
@@ -20,11 +21,15 @@ from embedding_sensitivity.analysis.classifiers.classification import (
     stratified_folds,
     train,
 )
-from embedding_sensitivity.analysis.classifiers.maps import Map, Projection, project
+from embedding_sensitivity.analysis.classifiers.maps import Map, Projection, fit_map, project
 from embedding_sensitivity.analysis.classifiers.verdicts import weigh_gains
 from embedding_sensitivity.analysis.correlation import first_equal_rows, global_rho
 from embedding_sensitivity.analysis.correlation import project as project_on
-from embedding_sensitivity.analysis.directions import fit_label, reference_variances
+from embedding_sensitivity.analysis.directions import (
+    fit_label,
+    n_directions,
+    reference_variances,
+)
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS,
     ClusteredAuc,
@@ -35,6 +40,10 @@ from embedding_sensitivity.analysis.intervals import (
 )
 from embedding_sensitivity.analysis.statistics import generator
 from embedding_sensitivity.clips.split import N_FOLDS
+from embedding_sensitivity.experiment.measures import PAPER_METHODS
+
+if TYPE_CHECKING:
+    from embedding_sensitivity.embeddings.effect_data import LabelData
 
 # A share of less headroom than this is not worth a name, nor that of one that isn't clear.
 MIN_HEADROOM = 0.02
@@ -114,6 +123,49 @@ def train_augmented(
         np.concatenate([weights.mean(axis=0)[None], weights[turns]]),
         np.concatenate([[intercepts.mean()], intercepts[turns]]),
     )
+
+
+def fit_variant(
+    variant: Variant,
+    data: "LabelData",
+    originals: np.ndarray,
+    effected: np.ndarray,
+    positive: np.ndarray,
+    trained: Classifiers,
+    bases: Mapping[Variant, int],
+    solver: str,
+) -> tuple[Map | str | None, Lines | None]:
+    """Fit a method's map and train its classifiers.
+
+    Parameters
+    ----------
+    originals, effected, positive : (n, d), (P, n, d) and (n,), the label's training set
+    trained, bases : see `classification.train_label`
+
+    Returns
+    -------
+    The map, or why there is none, or None of a method that changes the training set alone; and the
+    classifiers of originals and of the levels that apply, None where there is no map
+    """
+    method, threshold = variant
+    applied = ~data.neutral
+    if method == "own_level":
+        return None, Lines(trained.weights[:, 0], trained.intercepts[:, 0])
+    if method == "augmentation":
+        lines = train_augmented(originals, effected[applied], positive, solver)
+        return ("a single level", None) if lines is None else (None, lines)
+    n_kept = n_directions(data.directions.singular_values, threshold or 1.0)
+    training = data.training
+    found = fit_map(
+        method, training.effected, training.originals, data.neutral, data.directions, n_kept
+    )
+    if method in PAPER_METHODS:
+        lines = pull_back_lines(trained, bases.get(variant, 0), found)
+    elif isinstance(found, str):
+        return found, None
+    else:
+        lines = train_mapped(originals, positive, found, trained, solver)
+    return found, lines.at(np.concatenate([[True], applied]))
 
 
 def draw_bases(count: int, dimension: int, label: str) -> list[np.ndarray]:
