@@ -5,7 +5,6 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from embedding_sensitivity.experiment import tables
 from embedding_sensitivity.experiment.measures import PAPER_METHODS
+from support.tables import read_rows
 
 MODELS = ("logmel", "musicnn", "musicnn-untrained")
 LEVELS = {"gain": ("-20.0", "0.0", "5.0"), "reverb": ("0.10", "0.50", "0.90")}
@@ -251,15 +251,6 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
     assert len([name for name in compared if name.startswith("analysis/")]) == 2 * 2 * 28
     stored = [results / f"embeddings/logmel/{effect}.h5" for effect in ("reverb", "gain")]
     assert stored[0].stat().st_mtime_ns < stored[1].stat().st_mtime_ns, "no other order"
-
-
-def read_rows(path) -> list[dict[str, str]]:
-    """Rows of a table without p-values adjusted over the run's models: another run has others."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        {key: row[key] for key in row if not re.fullmatch("p_.+_adjusted", key)} for row in rows
-    ]
 
 
 # Relative L2 distance of an embedding computed alone from the same in a batch (docs/protocol.md).

@@ -5,7 +5,6 @@ run.
 """
 
 import base64
-import csv
 import os
 import random
 import re
@@ -20,6 +19,7 @@ import generic_rules
 import pytest
 
 from support.project import Project, copy_checkout
+from support.tables import read_rows
 
 KILLS = int(os.environ.get("KILLS", "8"))
 ALL = KILLS >= 50
@@ -243,15 +243,6 @@ def test_killed_jobs_leave_no_trace_once_the_run_is_repeated(finished, project, 
     assert len(left) <= wanted and all(name.startswith("snakemake") for name in left), left
 
 
-def rows_of_logmel(path: Path) -> list[dict[str, str]]:
-    """Rows of a table without p-values adjusted over all models: this run has fewer."""
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("model") == "logmel"]
-    return [
-        {key: row[key] for key in row if not re.fullmatch("p_.+_adjusted", key)} for row in rows
-    ]
-
-
 def check_results(finished: Project, project: Project) -> None:
     """What an undisturbed run made is there, of the same bytes, and nothing else is."""
     assert project.planned() == {}
@@ -269,7 +260,11 @@ def check_results(finished: Project, project: Project) -> None:
         of_model = [name for name in names if "logmel" in name or name.startswith("clips")]
         same_tree(results, expected, of_model)
         for name in tables:
-            assert rows_of_logmel(results / name) == rows_of_logmel(expected / name), name
+            found, wanted = (
+                [row for row in read_rows(folder / name) if row.get("model") == "logmel"]
+                for folder in (results, expected)
+            )
+            assert found == wanted, name
     everything = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
     assert everything <= set(names)
     hidden = [

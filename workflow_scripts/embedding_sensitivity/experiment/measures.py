@@ -35,6 +35,8 @@ DEBIASING = "4. Debiasing (section IV)"
 FURTHER = "6. Further measures"
 # On a claim of the paper.
 VERDICTS = ("supported", "not supported", "cannot tell")
+# The share of false findings among findings that adjusted p-values allow: one is clear up to it.
+FALSE_DISCOVERY_RATE = 0.05
 # What a figure is drawn for; a job measures for one of the first two.
 PER = ("model", "effect", "run")
 # What debiasing projects out (section IV of the paper).

@@ -14,6 +14,7 @@ from embedding_sensitivity.effects import effect_named
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.measures import FigureKind
+from embedding_sensitivity.files.csv_files import parse_number
 from embedding_sensitivity.files.errors import InputError
 
 if TYPE_CHECKING:
@@ -184,10 +185,6 @@ def nearest_level(published: str, levels: Iterable[str]) -> str | None:
     return nearest
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
-
-
 def _row(quantity: str, paper: float, ours: float | None, paper_std=None, **keys) -> dict:
     difference = None if ours is None else ours - paper
     return {
@@ -218,8 +215,8 @@ def compare_table1(
         if model in models and effect in effects:
             row = own.get((model, effect), {"mean": "", "std": ""})
             keys = {"model": model, "effect": effect}
-            rows.append(_row(R2_MEAN, mean, _number(row["mean"]), std, **keys))
-            rows.append(_row(R2_STD, std, _number(row["std"]), **keys))
+            rows.append(_row(R2_MEAN, mean, parse_number(row["mean"]), std, **keys))
+            rows.append(_row(R2_STD, std, parse_number(row["std"]), **keys))
     return rows
 
 
@@ -258,7 +255,7 @@ def compare_fig4(
             "model": point.model, "effect": point.effect, "label": point.label,
             "method": point.method, "threshold": point.threshold, "train": train, "test": test,
         }  # fmt: skip
-        row = _row(ROC_AUC, point.roc_auc, _number(own.get((curve, train, test), "")), **keys)
+        row = _row(ROC_AUC, point.roc_auc, parse_number(own.get((curve, train, test), "")), **keys)
         if rows.setdefault((curve, train, test), row) != row:
             raise InputError(
                 f"data/paper: two numbers for {', '.join(filter(None, keys.values()))}: restore "
@@ -271,7 +268,7 @@ def _curve(row: Mapping[str, str]) -> tuple:
     """Return the key of a curve that a row of auc or a point of Fig. 4 belongs to."""
     return (
         *(row[key] for key in ("model", "effect", "label", "method")),
-        _number(row["threshold"]),
+        parse_number(row["threshold"]),
     )
 
 

@@ -8,8 +8,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from embedding_sensitivity.analysis.classifiers.verdicts import FALSE_DISCOVERY_RATE
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment.measures import FALSE_DISCOVERY_RATE
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     describe_findings,

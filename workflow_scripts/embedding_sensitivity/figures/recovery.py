@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from embedding_sensitivity.experiment.measures import BASELINES
+from embedding_sensitivity.experiment.measures import BASELINES, FALSE_DISCOVERY_RATE
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     describe_findings,
@@ -18,8 +17,8 @@ from embedding_sensitivity.figures.panels import (
     wrap,
 )
 from embedding_sensitivity.figures.style import PAGE_IN, EffectAxis
+from embedding_sensitivity.files.csv_files import parse_number
 
-SIGNIFICANT = 0.05
 FADED = "#AAAAAA"
 # Energy below it is drawn at the edge: the map adds to displacements.
 LOWEST_ENERGY = -0.5
@@ -109,14 +108,15 @@ def describe_best(row: Mapping) -> str:
 
 
 def _is_clear(row: Mapping) -> bool:
-    return (_number(row, "p_adjusted") or np.nan) <= SIGNIFICANT
+    p = parse_number(row.get("p_adjusted"))
+    return p is not None and p <= FALSE_DISCOVERY_RATE
 
 
 def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_size: float) -> None:
     """Points, intervals and marks of one column of the table."""
     for place, variant in enumerate(variants):
         row = cells[variant]
-        value = _number(row, column)
+        value = parse_number(row.get(column))
         if value is None:
             if column == "pooled_auc":
                 panel.text(0.5, place, row["undefined"], color=look.GREY, ha="center",
@@ -129,23 +129,18 @@ def _draw_column(panel, column: str, variants: Sequence, cells: Mapping, point_s
         marker = "s" if own else "o"
         if column == "energy_removed" and value < LOWEST_ENERGY:
             value, marker = LOWEST_ENERGY, "<"
-        ends = [_number(row, f"{column}_{end}") for end in ("low", "high")]
+        ends = [parse_number(row.get(f"{column}_{end}")) for end in ("low", "high")]
         if None not in ends and column == "gain":
             panel.hlines(place, *ends, color=colour, linewidth=0.8)
         panel.plot(value, place, marker=marker, color=colour, linestyle="",
                    markersize=point_size, markeredgewidth=0, clip_on=False, zorder=3)  # fmt: skip
-        if column == "pooled_auc" and (random := _number(row, "random_auc")) is not None:
+        if column == "pooled_auc" and (random := parse_number(row.get("random_auc"))) is not None:
             panel.plot(random, place, marker="|", color=look.VERMILION, markersize=7, zorder=4)
     none = cells.get(("none", ""), {})
-    start = 0.0 if column == "gain" else _number(none, column)
+    start = 0.0 if column == "gain" else parse_number(none.get(column))
     if start is not None and column != "energy_removed":
         panel.axvline(start, color=look.GREY, linestyle="--", linewidth=0.8, zorder=1)
-    heads = [_number(row, "headroom") for row in cells.values()]
+    heads = [parse_number(row.get("headroom")) for row in cells.values()]
     heads = [head for head in heads if head is not None]
     if heads and column in ("gain", "pooled_auc") and start is not None:
         panel.axvline(start + heads[0], color=look.GREEN, linestyle="--", linewidth=0.8, zorder=1)
-
-
-def _number(row: Mapping, column: str) -> float | None:
-    """A cell as a number; None where it is empty or the row has no such column."""
-    return float(row[column]) if row.get(column) else None

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
+from embedding_sensitivity.experiment.measures import FALSE_DISCOVERY_RATE
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     legend,
@@ -18,7 +19,6 @@ from embedding_sensitivity.figures.panels import (
 from embedding_sensitivity.figures.style import COLUMN_IN
 
 CANNOT_TELL = "?"
-CLEAR = 0.05
 # Where columns are, in inches: the panel of rho from its left to its right, then centres of texts.
 NAMES, PANEL = 0.12, (0.72, 1.4)
 RHO, P_VALUES, TRAIN, TEST = 1.61, (1.91, 2.19, 2.48), 2.88, 3.31
@@ -32,8 +32,8 @@ SYMBOLS = (
 NOTE = (
     "ρ: Spearman correlation of level and projection on the regularised direction, mean over "
     "labels. p: is there an effect, is it the order of levels, is the direction shared? Adjusted "
-    f"for all rows, grey above {CLEAR:g}; {CANNOT_TELL}: cannot tell. R²: the paper's, of the "
-    "exact fit, mean ± deviation over labels."
+    f"for all rows, grey above {FALSE_DISCOVERY_RATE:g}; {CANNOT_TELL}: cannot tell. R²: the "
+    "paper's, of the exact fit, mean ± deviation over labels."
 )
 SATURATED = (
     "† Training fit saturated for at least one label: R² = 1 there by identity, and test R² "
@@ -152,9 +152,9 @@ def _train_text(row: Mapping) -> str:
 
 
 def _p_text(value: str) -> tuple[str, bool]:
-    """A p-value, and whether it is at most `CLEAR`; an empty one can't tell."""
+    """A p-value, and whether it is at most `FALSE_DISCOVERY_RATE`; an empty one can't tell."""
     if not value:
         return CANNOT_TELL, False
     p = float(value)
     text = "<.001" if p < 0.0005 else "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
-    return text, p <= CLEAR
+    return text, p <= FALSE_DISCOVERY_RATE

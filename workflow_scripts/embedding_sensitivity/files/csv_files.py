@@ -38,3 +38,8 @@ def read_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
             f"{path}: row {short} is not whole, the file is damaged: delete it and run again"
         )
     return rows
+
+
+def parse_number(cell: str | None) -> float | None:
+    """Return the number in a cell; None for an empty cell, and for a row without that column."""
+    return float(cell) if cell else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from embedding_sensitivity.experiment.measures import (
     ANSWERS,
+    FALSE_DISCOVERY_RATE,
     VERDICTS,
     FigureKind,
     Measure,
@@ -16,8 +17,6 @@ from embedding_sensitivity.experiment.measures import (
 )
 
 SUPPORTED, NOT_SUPPORTED, CANNOT_TELL = VERDICTS
-# An effect is there where its adjusted p-value is at most this.
-MAX_P = 0.05
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,7 @@ MEASURE = Measure(
 def judge_claims(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict]:
     """Rows of the table claims, from rows of others as text."""
     from embedding_sensitivity.analysis.statistics import adjust_p_values
+    from embedding_sensitivity.files.csv_files import parse_number
 
     found = {
         name: {(row["model"], row["effect"]): row for row in tables[name]}
@@ -158,10 +158,10 @@ def judge_claims(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict
     for case in cases:
         key = case["model"], case["effect"]
         nulls = {"energy_3": statistics.fmean(energies[key]) if energies[key] else None}
-        is_there = case.get("p_effect_adjusted", 1.0) <= MAX_P
+        is_there = case.get("p_effect_adjusted", 1.0) <= FALSE_DISCOVERY_RATE
         for claim in CLAIMS:
             row = found[claim.table].get(key, {})
-            value, low, high = (_number(row.get(name)) for name in claim.columns())
+            value, low, high = (parse_number(row.get(name)) for name in claim.columns())
             rows.append(
                 {
                     **case,
@@ -188,13 +188,11 @@ def p_of_effect(of_directions: Mapping[str, str], of_clips: Mapping[str, str]) -
     One direction of all clips finds what they have in common, directions of single clips what each
     does of its own: the smaller of both p-values counts twice (Bonferroni).
     """
-    both = _number(of_directions["p_recording"]), _number(of_clips.get("p"))
+    from embedding_sensitivity.files.csv_files import parse_number
+
+    both = parse_number(of_directions["p_recording"]), parse_number(of_clips.get("p"))
     known = [p for p in both if p is not None]
     return min(1.0, len(known) * min(known)) if known else None
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
 
 
 def draw(tables, subject, style):

@@ -19,9 +19,8 @@ from embedding_sensitivity.analysis.intervals import (
 )
 from embedding_sensitivity.analysis.statistics import adjust_p_values
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment.measures import FALSE_DISCOVERY_RATE
 
-# The share of false findings among findings that the correction allows.
-FALSE_DISCOVERY_RATE = 0.05
 # A spread of this size is none: that of AUCs whose order is the same in every recording.
 ROUNDING = 1e-12
 EFFECTED = "effected"
