@@ -102,7 +102,10 @@ def test_clips_are_dealt_all_of_a_folders_recordings(folder):
     ("content", "message"),
     [
         ({}, "has no files: put recordings there"),
-        ({"a.wav": b"nothing"}, r"a\.wav: cannot be used \(.*\): remove it from the folder"),
+        (
+            {"a.wav": b"nothing"},
+            r"a\.wav: cannot be used \(Format not recognised\.\): remove it from the folder",
+        ),
         ({"silence.wav": 1000}, "is silent, so that no gain gives the ratio"),
     ],
 )
@@ -115,6 +118,14 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as raised:
         build("noise", 0.0, noises=str(tmp_path))(noise(2000))
     assert "\n" not in str(raised.value)
+
+
+def test_a_recording_that_is_cut_short_is_refused(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(2000), SAMPLERATE)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"a\.wav: cannot be used \(is cut short: .*\): remove it"):
+        build("noise", 0.0, noises=str(path))(noise(2000))
 
 
 def test_packets_are_lost_whole_and_stay_lost():

@@ -37,13 +37,18 @@ def _read(file: str, samplerate: int, channels: int):
     import soundfile
 
     from embedding_sensitivity.clips.audio import decode, read_content
+    from embedding_sensitivity.clips.containers import recognise
     from embedding_sensitivity.clips.decoding import convert
 
     try:
-        audio, rate = decode(read_content(file))
+        content = read_content(file)
+        if fault := recognise(content).fault:
+            raise InputError(fault)
+        audio, rate = decode(content)
         audio = convert(audio, rate, (samplerate, channels))
     except (OSError, soundfile.SoundFileError, InputError) as error:
-        reason = " ".join(str(error).split())
+        # libsndfile's words without the name of the object that was read.
+        reason = " ".join(getattr(error, "error_string", str(error)).split())
         raise InputError(f"{file}: cannot be used ({reason}): remove it from the folder") from None
     audio.setflags(write=False)
     return audio
