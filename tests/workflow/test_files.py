@@ -90,6 +90,7 @@ def test_two_writers_of_one_file_are_told(tmp_path):
         (MemoryError("Unable to allocate 3. GiB"), "memory ran out (Unable to allocate 3. GiB): "),
         (MemoryError(), "memory ran out (MemoryError): free memory"),
         (RuntimeError("can't start new thread"), "memory ran out (can't start new thread): "),
+        (ImportError("a.so: failed to map segment from shared object"), "memory ran out (a.so: "),
         (OSError(errno.ENOSPC, "No space left on device", "x.png"),
          "x.png: No space left on device: free disk there and run again"),
         (OSError(errno.EROFS, "Read-only file system"), "a file of this job (results, log or "),

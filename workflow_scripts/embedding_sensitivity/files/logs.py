@@ -78,9 +78,7 @@ def _one_line(error: BaseException) -> str | None:
     """Return one line for an error that is not a fault of the program, else None."""
     if isinstance(error, InputError):
         return str(error)
-    # No memory for a thread's stack; Python has no other type for it.
-    no_thread = isinstance(error, RuntimeError) and str(error) == "can't start new thread"
-    if isinstance(error, MemoryError) or no_thread:
+    if _is_out_of_memory(error):
         reason = str(error) or "MemoryError"
         return (
             f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "
@@ -90,3 +88,13 @@ def _one_line(error: BaseException) -> str | None:
         where = error.filename or "a file of this job (results, log or the temporary folder)"
         return f"{where}: {error.strerror}: {files.REMEDIES[error.errno]}"
     return None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # Python has no type of its own for the other two: no memory for a thread's stack, and none
+    # for a library that is loaded when it is first used.
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, RuntimeError) and str(error) == "can't start new thread")
+        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
+    )
