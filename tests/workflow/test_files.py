@@ -91,6 +91,8 @@ def test_two_writers_of_one_file_are_told(tmp_path):
         (MemoryError(), "memory ran out (MemoryError): free memory"),
         (RuntimeError("can't start new thread"), "memory ran out (can't start new thread): "),
         (ImportError("a.so: failed to map segment from shared object"), "memory ran out (a.so: "),
+        (ImportError("\nAdvice.\n\nIt was: a.so: failed to map segment from shared object\n"),
+         "memory ran out (It was: a.so: failed to map segment from shared object): free memory"),
         (OSError(errno.ENOSPC, "No space left on device", "x.png"),
          "x.png: No space left on device: free disk there and run again"),
         (OSError(errno.EROFS, "Read-only file system"), "a file of this job (results, log or "),

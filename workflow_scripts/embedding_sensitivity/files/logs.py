@@ -78,8 +78,7 @@ def _one_line(error: BaseException) -> str | None:
     """Return one line for an error that is not a fault of the program, else None."""
     if isinstance(error, InputError):
         return str(error)
-    if _is_out_of_memory(error):
-        reason = str(error) or "MemoryError"
+    if reason := _find_lack_of_memory(error):
         return (
             f"memory ran out ({reason}): free memory, or run fewer jobs at a time with a smaller "
             "--cores"
@@ -90,11 +89,13 @@ def _one_line(error: BaseException) -> str | None:
     return None
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def _find_lack_of_memory(error: BaseException) -> str | None:
+    """Return the line of an error that says memory ran out; None if it says something else."""
+    if isinstance(error, MemoryError):
+        return str(error) or "MemoryError"
     # Python has no type of its own for the other two: no memory for a thread's stack, and none
-    # for a library that is loaded when it is first used.
-    return (
-        isinstance(error, MemoryError)
-        or (isinstance(error, RuntimeError) and str(error) == "can't start new thread")
-        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
-    )
+    # for a library that is loaded when it is first used, which numpy says below lines of advice.
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return str(error)
+    lines = str(error).splitlines() if isinstance(error, ImportError) else []
+    return next((line for line in lines if "failed to map segment" in line), None)
