@@ -1,5 +1,7 @@
 """Effects that draw random numbers, against closed forms."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,7 @@ from scipy.signal import fftconvolve
 
 from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.effects.entries import choose
-from embedding_sensitivity.effects.own_audio import read_one
+from embedding_sensitivity.effects.own_audio import list_files, read_one
 from embedding_sensitivity.files.errors import InputError
 from support.effect_contract import drawn_for
 
@@ -96,6 +98,18 @@ def test_clips_are_dealt_all_of_a_folders_recordings(folder):
         for seed in range(12)
     ]
     assert set(shapes) == {(120000, 2), (500, 2)}
+
+
+def test_only_what_is_hidden_within_a_folder_is_left_out(tmp_path, monkeypatch):
+    """A folder may be named from the one beside it, or lie in a hidden one."""
+    recordings = tmp_path / ".data" / "recordings"
+    recordings.mkdir(parents=True)
+    (recordings / "a.wav").write_bytes(b"recording")
+    (recordings / ".hidden").write_bytes(b"nothing")
+    assert list_files(str(recordings)) == [recordings / "a.wav"]
+    (tmp_path / ".data" / "run").mkdir()
+    monkeypatch.chdir(tmp_path / ".data" / "run")
+    assert list_files("../recordings") == [Path("../recordings/a.wav")]
 
 
 @pytest.mark.parametrize(

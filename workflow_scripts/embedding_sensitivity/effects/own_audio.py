@@ -25,7 +25,7 @@ def list_files(path: str) -> list[Path]:
     found = sorted(
         file
         for file in Path(path).rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.parts)
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
     if not found:
         raise InputError(f"{path} has no files: put recordings there")
