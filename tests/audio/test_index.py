@@ -499,3 +499,12 @@ def test_a_label_of_one_group_cannot_be_split():
     described |= {f"b{i}": ("b", "", "one") for i in range(8)}
     with pytest.raises(InputError, match="label b: its 8 clips are of one group"):
         generate_split(described)
+
+
+def test_too_few_clips_or_groups_for_a_split_are_refused():
+    of_own = {f"{label}{i}": (label, "", f"{label}{i}") for i in range(3) for label in "ab"}
+    with pytest.raises(InputError, match=r"data: 3 clips at most of a label, .* needs 4 of one"):
+        generate_split(of_own)
+    shared = {f"{label}{i}": (label, "", f"g{i % 3}") for i in range(6) for label in "ab"}
+    with pytest.raises(InputError, match="data: 3 groups, a generated split needs at least 4"):
+        generate_split(shared)

@@ -298,6 +298,11 @@ def generate_split(
             f"data: {len(set(groups))} groups, a generated split needs at least {FOLDS}: "
             "add recordings or give data.split"
         )
+    if (most := max(sizes.values())) < FOLDS:
+        raise InputError(
+            f"data: {most} clips at most of a label, a generated split needs {FOLDS} of one: "
+            "add recordings or give data.split"
+        )
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
     with warnings.catch_warnings():
         # Of a label that isn't analysed, with fewer clips than there are folds.
