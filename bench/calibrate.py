@@ -1,7 +1,7 @@
 # environment: analysis
 """What the tables say of simulated worlds, beside the truth: writes docs/calibration.md.
 
-    make calibrate                      all parts, 1000 experiments a cell
+    make calibrate                      all parts, 1000 experiments a world, 500 at the paper's size
     make calibrate SEEDS=100 PARTS="worlds_demo nulls"
 
 Experiments are drawn and measured by tests/support/support/calibration.py, through the functions
@@ -9,6 +9,7 @@ that fill the workflow's tables. Each part keeps its counts in build/calibration
 is made of all that are there.
 """
 
+import argparse
 import csv
 import os
 import sys
@@ -338,9 +339,17 @@ not covered where the true gain is not exactly 0.
 
 
 if __name__ == "__main__":
-    seeds, chosen = int(sys.argv[1]), sys.argv[2:]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("seeds", type=int, help="experiments a world; 0: only the document is made")
+    parser.add_argument("parts", nargs="*", help="all that there are, if none is named")
+    arguments = parser.parse_args()
+    seeds, chosen = arguments.seeds, arguments.parts
+    if seeds < 0 or (seeds == 0 and not any(KEPT.glob("*.csv"))):
+        parser.error(f"seeds is {seeds}, expected more than 0, or 0 where {KEPT} has counts")
+    if unknown := set(chosen) - set(TITLES):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(TITLES)}")
     for part, worlds in plan_parts().items():
         if seeds and (not chosen or part in chosen):
             # At the paper's size two labels an experiment, so as many values as seeds.
-            run_part(part, worlds, seeds // 2 if part.endswith("paper") else seeds)
+            run_part(part, worlds, max(1, seeds // 2) if part.endswith("paper") else seeds)
     write_document()
