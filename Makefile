@@ -61,7 +61,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 COMMAND := $(RUN) embedding-sensitivity
 
-.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale calibrate fuzz plan missing envs slurm wheels schema clean
+.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale calibrate fuzz plan missing envs slurm wheels schema docs clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -92,13 +92,13 @@ tidy: .venv/.ready ## list files that a config no longer needs, with sizes; DELE
 	    echo "error: DELETE is '$$DELETE', expected yes" >&2; exit 1; fi
 	@$(COMMAND) tidy "$$CONFIG" $(if $(DELETE),--delete)
 
-test: .venv/.ready .test-tools/.ready ## test each promise once, each stack with its own Python (STACKS="audio analysis" for some)
+test: .venv/.ready .test-tools/.ready .docs-tools/.ready ## test each promise once, each stack with its own Python (STACKS="audio analysis" for some)
 	@$(RUN) python tools/run_tests.py $$STACKS
 
-test-more: .venv/.ready .test-tools/.ready ## test the variations: kills, fuzz, faults, Slurm, every rebuild and offline case
+test-more: .venv/.ready .test-tools/.ready .docs-tools/.ready ## test the variations: kills, fuzz, faults, Slurm, every rebuild and offline case
 	@$(RUN) python tools/run_tests.py --more $$STACKS
 
-test-all: .venv/.ready .test-tools/.ready ## run all of test and test-more
+test-all: .venv/.ready .test-tools/.ready .docs-tools/.ready ## run all of test and test-more
 	@$(RUN) python tools/run_tests.py --all $$STACKS
 
 test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny run, every kind, and finish it (8 minutes)
@@ -145,14 +145,20 @@ slurm: .venv/.slurm ## add Snakemake's Slurm plugin to .venv, for profiles/slurm
 wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=wheels` where there is no network
 	@$(RUN) python tools/wheels.py
 
-schema: .venv/.ready ## write what is generated: the config's JSON schema, docs/api.md, effects.md, models.md, tables in documents
+schema: .venv/.ready ## write what is generated: the config's JSON schema, the reference in docs/
 	@$(COMMAND) schema schemas/config.schema.json
 	@$(RUN) python tools/write_api.py
 	@$(RUN) python tools/write_declarations.py
 	@$(RUN) python tools/write_documents.py
+	@$(RUN) python tools/write_reference.py
+
+docs: .docs-tools/.ready ## make the site of docs/ in build/docs, its links checked
+	@rm -rf build/docs
+	@PYTHONPATH=.docs-tools .venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "The documentation: $(CURDIR)/build/docs/index.html"
 
 clean: ## remove the demo's results, the environments and the tools; other experiments stay
-	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools build workflow_scripts/*.egg-info
+	rm -rf $(DEMO) logs/demo benchmarks/demo .snakemake/conda .venv .test-tools .docs-tools build workflow_scripts/*.egg-info
 
 .venv/.ready: tools/requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
@@ -185,4 +191,9 @@ clean: ## remove the demo's results, the environments and the tools; other exper
 	@rm -rf .test-tools
 	@.venv/bin/uv pip install --quiet --python .venv --target .test-tools --constraint $< pytest pytest-timeout pytest-xdist hypothesis miniaudio==1.71 || { $(NO_PACKAGES); }
 	@.venv/bin/uv pip install --quiet --no-deps --python .venv --target .test-tools concept-erasure==0.2.4 || { $(NO_PACKAGES); }
+	@touch $@
+
+.docs-tools/.ready: tools/docs.txt .venv/.ready
+	@rm -rf .docs-tools
+	@.venv/bin/uv pip install --quiet --no-deps --python .venv --target .docs-tools --requirement $< || { $(NO_PACKAGES); }
 	@touch $@

@@ -36,7 +36,7 @@ def list_missing(config: str) -> list[str]:
     (summary, _), (environments, _) = answers
     return missing_downloads(read_planned(summary), settings) + [
         f"{file}: is not built: `make envs` builds it where there is a network, "
-        "`make envs WHEELS=folder` where there is none (README, Without a network)"
+        "`make envs WHEELS=folder` where there is none (docs/no_network.md)"
         for file, folder in read_environments(environments).items()
         if not is_built(folder)
     ]
