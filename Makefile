@@ -109,10 +109,11 @@ test-faults: .venv/.ready .test-tools/.ready ## kill 60 jobs of the whole tiny r
 test-slurm: .venv/.ready .test-tools/.ready ## run the workflow on a Slurm of its own, through faults (as root; 12 minutes)
 	@$(RUN) python tools/run_tests.py --all slurm
 
-lint: .venv/.ready ## check formatting, Python and the workflow
+lint: .venv/.ready ## check formatting, Python, the words of documents and the workflow
 	$(RUN) snakefmt --check Snakefile workflow rules tools
 	$(RUN) ruff check
 	$(RUN) ruff format --check
+	$(RUN) python tools/check_prose.py
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
 bench: .venv/.ready ## time the code: prints the figures that docs/cost.md keeps

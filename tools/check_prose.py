@@ -1,0 +1,104 @@
+"""Check what a machine can see of plain English in documents and captions (`make lint`).
+
+It prints each fault as ``file:line: fault``: a line of prose over 100 characters, a sentence over 25
+words, a word of the list. Code, tables, headings and text in parentheses are not counted. Without
+arguments it checks all documents of the repository but generated ones.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ("*.md", "docs/*.md", "report/*.rst", "config/*.md", "resources/*.md", "results/*.md")
+# `make schema` and `make calibrate` write them from code that has tests of its own.
+GENERATED = {
+    "api.md",
+    "calibration.md",
+    "command_line.md",
+    "config_keys.md",
+    "effects.md",
+    "models.md",
+}
+MAX_CHARACTERS = 100
+MAX_WORDS = 25
+WORDS = {
+    "in order to": "to",
+    "leverage": "use",
+    "obviously": "nothing",
+    "of course": "nothing",
+    "simply": "nothing",
+    "stranger": "user",
+    "strangers": "users",
+    "that are none": "what they are instead",
+    "that is none": "what it is instead",
+    "utilise": "use",
+    "utilize": "use",
+}
+LISTED = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
+ITEM = re.compile(r"\s*([-*]|\d+\.)\s")
+# What ends a sentence; a colon or semicolon lets a reader breathe too.
+END = re.compile(r"(?<=[.!?:;])\s+")
+# Jinja in captions, code, text in parentheses, emphasis: what each counts as.
+NOT_COUNTED = (
+    (re.compile(r"{%.*?%}|{{.*?}}"), "code"),
+    (re.compile(r"`+[^`]*`+"), "code"),
+    (re.compile(r"\([^()]*\)"), ""),
+    (re.compile(r"[*]{1,2}"), ""),
+)
+
+
+def read_paragraphs(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    """Yield paragraphs and list items of prose as numbered lines."""
+    paragraph, in_code = [], False
+    for number, line in enumerate(lines, 1):
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        is_prose = not in_code and not line.lstrip().startswith(("```", "|", "#", "<", "..", "!["))
+        if not (is_prose and line.strip()) or ITEM.match(line):
+            yield paragraph
+            paragraph = []
+        if is_prose and line.strip():
+            paragraph.append((number, line.rstrip()))
+    yield paragraph
+
+
+def find_faults(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the line number and the fault of each."""
+    for paragraph in read_paragraphs(lines):
+        for number, line in paragraph:
+            if len(line) > MAX_CHARACTERS and " " in line[:MAX_CHARACTERS].strip():
+                yield number, f"{len(line)} characters, at most {MAX_CHARACTERS}"
+            for found in LISTED.findall(line):
+                yield number, f"'{found}': write {WORDS[found.lower()]}"
+        if not paragraph or re.match(r"^(    |\t)", paragraph[0][1]):
+            continue
+        text = " ".join(line for _, line in paragraph)
+        for pattern, instead in NOT_COUNTED:
+            text = pattern.sub(instead, text)
+        for sentence in END.split(text):
+            if (n_words := len(sentence.split())) > MAX_WORDS:
+                first = " ".join(sentence.split()[:6])
+                yield paragraph[0][0], f"{n_words} words, at most {MAX_WORDS}: {first} ..."
+
+
+def main(arguments: list[str]) -> int:
+    """Print the faults of some documents, or of all; return whether there are any."""
+    found = [Path(given) for given in arguments] or [
+        path
+        for pattern in DOCUMENTS
+        for path in sorted(ROOT.glob(pattern))
+        if path.name not in GENERATED
+    ]
+    faults = [
+        f"{path}:{number}: {fault}"
+        for path in found
+        for number, fault in find_faults(path.read_text(encoding="utf-8").splitlines())
+    ]
+    print("\n".join(faults), end="\n" if faults else "")
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
