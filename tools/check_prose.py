@@ -1,8 +1,8 @@
 """Check what a machine can see of plain English in documents and captions (`make lint`).
 
 It prints each fault as ``file:line: fault``: a line of prose over 100 characters, a sentence over
-25 words, a word of the list. Code, tables, headings and text in parentheses are not counted. Without
-arguments it checks all documents of the repository but generated ones.
+25 words, a word of the list. Code, tables, headings and text in parentheses are not counted. With
+no arguments it checks all documents of the repository but generated ones.
 """
 
 import re
