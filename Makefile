@@ -61,7 +61,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(RUN) snakemake
 COMMAND := $(RUN) embedding-sensitivity
 
-.PHONY: help demo report compare verify tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale calibrate fuzz plan missing envs slurm wheels schema docs clean
+.PHONY: help demo report compare verify crate tidy test test-more test-all test-faults test-slurm lint bench bench-models bench-scale calibrate fuzz plan missing envs slurm wheels schema docs clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -86,6 +86,9 @@ compare: .venv/.ready ## compare two finished experiments (A=paper B=paper_clean
 
 verify: .venv/.ready ## compare all files of a finished run with its manifest (CONFIG=config/demo.yaml, or results/NAME)
 	@$(COMMAND) verify "$$CONFIG"
+
+crate: .venv/.ready ## describe a finished run as an RO-Crate, in its folder (CONFIG=config/demo.yaml, or results/NAME)
+	@$(COMMAND) crate "$$CONFIG"
 
 tidy: .venv/.ready ## list files that a config no longer needs, with sizes; DELETE=yes deletes only these
 	@if [ -n "$$DELETE" ] && [ "$$DELETE" != yes ]; then \

@@ -63,29 +63,43 @@ def tidy(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Copy a model's store, with the data it refers to, into one file."""
     if not importlib.util.find_spec("h5py"):
-        return export_elsewhere(arguments)
+        use_analysis_stack("h5py", "stores", "export", arguments.store, arguments.copy)
     from embedding_sensitivity.embeddings.store import export_store
 
     export_store(arguments.store, arguments.copy)
     return 0
 
 
-def export_elsewhere(arguments: argparse.Namespace) -> int:
-    """Export with the Python of the analysis stack, which has h5py."""
+def crate(arguments: argparse.Namespace) -> int:
+    """Describe a finished run as a Workflow Run RO-Crate, in its folder."""
+    folder = arguments.given
+    if not os.path.isdir(folder):
+        from embedding_sensitivity.commands.verify import find_experiment
+
+        folder, _ = find_experiment(folder)
+    if not importlib.util.find_spec("rocrate"):
+        use_analysis_stack("rocrate", "workflow", "crate", folder)
+    from embedding_sensitivity.commands.crate import write_crate
+
+    print(write_crate(folder))
+    return 0
+
+
+def use_analysis_stack(module: str, extra: str, *arguments: str) -> NoReturn:
+    """Replace this process by one of the analysis stack's Python, which has a module."""
     from embedding_sensitivity.commands.checkout import find_environments, is_built
 
     has_snakemake = importlib.util.find_spec("snakemake")
     folder = find_environments()["analysis"] if has_snakemake else None
     if not (folder and is_built(folder)):
         raise InputError(
-            "h5py is not installed: install embedding-sensitivity[stores], or run `make envs` in "
-            "the checkout"
+            f"{module} is not installed: install embedding-sensitivity[{extra}], or run `make "
+            "envs` in the checkout"
         )
     python = folder / "bin" / "python"
     library = Path(__file__).resolve().parents[1]
     environment = os.environ | {"PYTHONPATH": str(library)}
-    command = [str(python), "-m", __spec__.name, "export", arguments.store, arguments.copy]
-    os.execve(python, command, environment)
+    os.execve(python, [str(python), "-m", __spec__.name, *arguments], environment)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -147,6 +161,7 @@ def make_parser() -> Parser:
     command.add_argument("b", help="the name of the one set beside it")
     command.add_argument("--config", default=CONFIG, help="any config of the checkout")
     command.add_argument("--cores", default="all")
+    add("crate", crate).add_argument("given", metavar="CONFIG", help=help_text)
     add("schema", write_schema).add_argument("file", help="the file to write")
     text = "Run Snakemake with this checkout's Snakefile and profile, and all arguments."
     commands.add_parser("run", help=text, add_help=False)

@@ -7,8 +7,10 @@ from pathlib import Path
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import make_environment
 
+# The metadata of a run's RO-Crate, and the copy of the Snakefile that it describes.
+CRATE, CRATE_WORKFLOW = "ro-crate-metadata.json", "workflow/Snakefile"
 # Made after a run from its results, so not outputs of rules.
-MADE_LATER = ("report.html", ".report.html", ".audio.json")
+MADE_LATER = ("report.html", ".report.html", ".audio.json", CRATE, CRATE_WORKFLOW)
 
 
 def find_root() -> Path:

@@ -104,17 +104,26 @@ def list_notes(found: dict, config: dict | None, source: str) -> list[str]:
     return lines
 
 
+def find_experiment(given: str) -> tuple[str, dict | None]:
+    """Return an experiment's folder and config, from a config file or results/EXPERIMENT.
+
+    The folder is relative to the one above `results`, as in the manifest; the config is None where
+    a folder is given.
+    """
+    config = None if os.path.isdir(given) else read_config(given)
+    folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
+    if not config and os.path.dirname(folder) != "results":
+        raise InputError(f"{given}: expected results/EXPERIMENT, from the folder above `results`")
+    return folder, config
+
+
 def verify(given: str) -> int:
     """Verify the experiment of a config file, or of a folder results/EXPERIMENT.
 
     Prints a line for each difference, with what to do, and a line of counts. Returns the exit
     status: 1 if there is a difference.
     """
-    config = None if os.path.isdir(given) else read_config(given)
-    # Relative to the folder above `results`, as in the manifest.
-    folder = os.path.join("results", config["experiment"]) if config else os.path.normpath(given)
-    if not config and os.path.dirname(folder) != "results":
-        raise InputError(f"{given}: expected results/EXPERIMENT, from the folder above `results`")
+    folder, config = find_experiment(given)
     found = manifest.read(Path(folder, manifest.NAME))
     progress = Progress(count_bytes(found, folder))
     threads = min(8, os.cpu_count() or 1)
