@@ -1,7 +1,7 @@
 """A finished run's RO-Crate has what the profiles require, clause by clause.
 
 `roc-validator` fetches contexts from the web, so it can't run where there is no network. The
-clauses are of RO-Crate 1.3, Workflow RO-Crate 1.1, Process Run Crate 0.6 and Workflow Run Crate 0.6.
+clauses are of RO-Crate 1.3, Workflow RO-Crate 1.1, Process Run and Workflow Run Crate 0.6.
 """
 
 import hashlib
