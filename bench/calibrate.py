@@ -175,15 +175,15 @@ def keep_rows(path: Path, rows: list[dict]) -> None:
 
 HEAD = """# Calibration
 
-What the tables say of simulated worlds whose answer is known (tests/support/support/worlds.py), how
-often 95 % intervals hold the truth, and how often nulls are rejected. Written by `make calibrate`,
-through the functions that fill the workflow's own tables (each measure's `measure` and `conclude`):
-edit bench/calibrate.py, not this file.
+This page has what the tables say of simulated worlds whose answer is known
+(tests/support/support/worlds.py). It has how often 95 % intervals contain the truth, and how often
+nulls are rejected. `make calibrate` writes it through the functions that fill the workflow's own
+tables (each measure's `measure` and `conclude`): edit bench/calibrate.py, not this file.
 
 {how}
 
 A truth is what the same fitted direction, map, classifier or gallery gives on {new} times as many
-new recordings: the estimand of the intervals ([measures.md](measures.md)); what it errs by itself
+new recordings. It is the estimand of the intervals ([measures.md](measures.md)). Its own error
 takes 1 to 3 % off the coverage. Every experiment is a world of its own, with other directions,
 places of levels and recordings. Clips have {dimension} dimensions and {levels} levels. Nulls have
 {draws} draws in place of 999, which costs power and moves no level: with either, a true null is
@@ -252,7 +252,7 @@ def tables_of(rows: list[dict]) -> Iterator[str]:
     others = tuple(name for name in names if name not in known and not name.startswith("p "))
     for of, columns in (*MEASURES.items(), ("classifiers", others)):
         if columns := [name for name in columns if name in names]:
-            yield f"Of {of}: truth, what is said (medians), coverage of the 95 % interval."
+            yield f"Of {of}: truth and the tables' value (medians), coverage of the 95 % interval."
             yield from table(worlds, columns, lambda *key: value_of(cells.get(key)))
     if tests := [name for name in names if name.startswith("p ")]:
         yield "Share of p-values of at most 0.05: in bold where the null holds, else its power."
@@ -320,20 +320,20 @@ def describe_short(parts: dict[str, list[dict]]) -> str:
     said = "\n".join(lines) or "None."
     return f"""## Cells that fall short
 
-Coverage under {MIN_COVERED:.0%}, or over {MAX_COVERED:.0%} away from an end of the scale, or a true
-null rejected in over {MAX_REJECTED:.0%}, by more than one standard error of these counts (some of
-a hundred cells are, by chance):
+A cell falls short if coverage is under {MIN_COVERED:.0%}, or over {MAX_COVERED:.0%} away from an
+end of the scale. It also does if a true null is rejected in over {MAX_REJECTED:.0%}. Each is by
+more than one standard error of these counts (some of a hundred cells are, by chance):
 
 {said}
 
-What can't tell has an empty interval in the tables, by a rule in one place, the first lines of
-`analysis/intervals.py`: under 6 recordings of a label, under 12 of all labels, and a share of
-energy that fewer than 4 recordings decide. `common` is not asked under 5 levels. Where responses
+What can't tell has an empty interval in the tables. One rule decides, in the first lines of
+`analysis/intervals.py`: under 6 recordings of a label, under 12 of all labels, or a share of
+energy that fewer than 4 recordings decide. `common` is not asked under 5 levels. Responses may
 differ in length between recordings by a factor of 2 and more (slopes 0.8: the standard deviation
-of the logarithm), the recordings that decide a share of energy, or that are not in order, may not
-be among 12, and no interval made of those 12 can know it. A gain in AUC whose interval has no width
-is one of two classifiers that order all test clips alike: it says nothing of other clips, and is
-not covered where the true gain is not exactly 0.
+of the logarithm). The recordings that decide a share of energy, or that are not in order, may then
+not be among 12. No interval made of those 12 can know it. The interval of a gain in AUC has no
+width if both classifiers order all test clips alike. It says nothing of other clips, and doesn't
+cover a true gain other than exactly 0.
 
 """
 

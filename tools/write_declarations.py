@@ -46,15 +46,17 @@ Further keys of an entry:
 
 `match` is for effects that change loudness too, which alone moves most embeddings. An effect in
 `before` or `after` has its parameters under their names, with `_` for blanks: `before: [{effect:
-lowpass, cutoff_frequency: 3000}, {plugin: Invert}]`; no level is then neutral. `neutral: null` says
+lowpass, cutoff_frequency: 3000}, {plugin: Invert}]`. No level is then neutral. `neutral: null` says
 that no level returns the clip.
 
-Audio and embeddings are known by what an entry changes, not by its name, unit, scale or neutral
-level: adding an effect, or renaming an axis, embeds nothing of the others. A level of a shipped
-effect is named with the decimals below; of any other as it is written, geometric ones with four
-significant digits. What an effect returns is checked: samples that are not finite, another number
-of channels, or a level, other than the neutral one, at which every clip comes back as it was, end
-the run in one line.
+Audio and embeddings are identified by what an entry changes, not by its name, unit, scale or
+neutral
+level. Adding an effect, or renaming an axis, embeds nothing of the others. A level of a shipped
+effect is named with the decimals below. A level of any other effect is named as it is written,
+geometric ones with four significant digits. What an effect returns is checked. The run ends in one
+line if samples are not finite, or if the number of channels changes. It also ends if every clip
+comes
+comes back unchanged at a level that is not neutral.
 
 ## Shipped effects
 

@@ -7,8 +7,8 @@ The protocol's `clap_input` says how channels are joined. ``concatenated`` is th
 ``reshape(-1)``: first the whole left channel, then the right; from a stereo clip of 3 s the 2023
 encoder gets left, right, and a second of left again. ``mono`` is their mean. A shorter signal is
 repeated until it fills the input. From a longer one the package takes a part that starts at a
-random place, different in each call; here Python's generator is seeded with the option `crop_seed`
-for each clip, so the place depends only on the clip's length, and a clip and its effected versions
+random place, different in each call. Here Python's generator is seeded with the option `crop_seed`
+for each clip. So the place depends only on the clip's length, and a clip and its effected versions
 are cut alike. An empty clip is silence. Each channel at another sample rate is resampled by soxr to
 ceil(frames 44100 / rate) frames; the package uses torchaudio.
 
