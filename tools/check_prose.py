@@ -37,9 +37,11 @@ WORDS = {
     "utilize": "use",
 }
 LISTED = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
-ITEM = re.compile(r"\s*([-*]|\d+\.)\s")
-# What ends a sentence; a colon or semicolon lets a reader breathe too.
-END = re.compile(r"(?<=[.!?:;])\s+")
+ITEM = re.compile(r"^\s*([-*]|\d+\.)\s")
+# What ends a sentence; a colon or semicolon lets a reader breathe too, an abbreviation does not.
+END = re.compile(r"(?<=[.!?:;])(?<!\bFig\.)(?<!\bFigs\.)(?<!\be\.g\.)(?<!\bi\.e\.)\s+")
+# Lines that are no prose: fences, tables, headings, HTML, directives, images.
+NO_PROSE = re.compile(r"\s*(```|\|[ :|-]|#+ |<!|</?[a-z]+[ />]|\.\.|!\[)")
 # Jinja in captions, code, text in parentheses, emphasis: what each counts as.
 NOT_COUNTED = (
     (re.compile(r"{%.*?%}|{{.*?}}"), "code"),
@@ -55,7 +57,7 @@ def read_paragraphs(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
     for number, line in enumerate(lines, 1):
         if line.lstrip().startswith("```"):
             in_code = not in_code
-        is_prose = not in_code and not line.lstrip().startswith(("```", "|", "#", "<", "..", "!["))
+        is_prose = not in_code and not NO_PROSE.match(line)
         if not (is_prose and line.strip()) or ITEM.match(line):
             yield paragraph
             paragraph = []
@@ -74,7 +76,7 @@ def find_faults(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
                 yield number, f"'{found}': write {WORDS[found.lower()]}"
         if not paragraph or re.match(r"^(    |\t)", paragraph[0][1]):
             continue
-        text = " ".join(line for _, line in paragraph)
+        text = ITEM.sub("", " ".join(line for _, line in paragraph), count=1)
         for pattern, instead in NOT_COUNTED:
             text = pattern.sub(instead, text)
         for sentence in END.split(text):
