@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("*.md", "docs/*.md", "report/*.rst", "config/*.md", "resources/*.md", "results/*.md")
+DOCUMENTS = (
+    "*.md", "config/*.md", "data/*/*.md", "docs/*.md", "report/*.rst", "resources/*.md",
+    "results/*.md", "tests/*/*.md",
+)  # fmt: skip
 # `make schema` and `make calibrate` write them from code that has tests of its own.
 GENERATED = {
     "api.md",
