@@ -12,8 +12,8 @@ from pathlib import Path
 FOLDER = Path("benchmarks", "demo")
 
 
-def stage_of(path: Path) -> str:
-    """The stage of a job from the place of its benchmark file."""
+def find_stage(path: Path) -> str:
+    """Return the stage of a job, from the path of its benchmark file."""
     parts = path.relative_to(FOLDER).with_suffix("").parts
     if parts[-1] == "assemble" or (parts[0] == "embeddings" and len(parts) == 2):
         return "assembling stores"
@@ -31,7 +31,7 @@ def main() -> None:
     stages = defaultdict(list)
     for path in sorted(FOLDER.rglob("*.tsv")):
         with open(path, encoding="utf-8", newline="") as file:
-            stages[stage_of(path)] += list(csv.DictReader(file, delimiter="\t"))
+            stages[find_stage(path)] += list(csv.DictReader(file, delimiter="\t"))
     if not stages:
         sys.exit(f"error: {FOLDER} has no measurements: run `make demo` first")
     print(f"{'stage':32} {'jobs':>5} {'wall s':>8} {'CPU s':>8} {'MB':>6}")

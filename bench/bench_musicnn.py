@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from material import clip_paths, place
+from material import describe_machine, list_clips
 
 ROOT = Path(__file__).resolve().parents[1]
 N_TURNS = 7
@@ -29,8 +29,8 @@ TIMED = {
 }
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Processor time of one call."""
+def time_call(function: Callable[[], object]) -> float:
+    """Return the processor time of one call."""
     start = time.process_time()
     function()
     return time.process_time() - start
@@ -38,7 +38,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def answer(what: str) -> None:
     """Be one of `TIMED`: for each line of input a line with the times, in seconds a clip."""
-    paths = clip_paths()[:N_CLIPS]
+    paths = list_clips()[:N_CLIPS]
     if what == "musicnn extractor":
         from musicnn.extractor import extractor
 
@@ -46,16 +46,16 @@ def answer(what: str) -> None:
             with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
                 extractor(str(paths[0]), model="MTT_musicnn")
 
-        ask, once = lambda: {"clip": seconds(extract)}, {}
+        ask, once = lambda: {"clip": time_call(extract)}, {}
         extract()  # imports and caches
     else:
-        ask, once = backend(*what.split(), paths)
-    print(json.dumps({"once": once, "place": place()}), flush=True)
+        ask, once = prepare_backend(*what.split(), paths)
+    print(json.dumps({"once": once, "place": describe_machine()}), flush=True)
     for _ in sys.stdin:
         print(json.dumps(ask()), flush=True)
 
 
-def backend(
+def prepare_backend(
     name: str, chosen: str, paths: list[Path]
 ) -> tuple[Callable[[], dict], dict[str, float]]:
     """What times a backend of ours, and the seconds of what is done once: importing, loading."""
@@ -64,16 +64,16 @@ def backend(
     from embedding_sensitivity.models import choose
 
     models = []
-    once = {"loading": seconds(lambda: models.append(choose(name, {"backend": chosen}).load()))}
+    once = {"loading": time_call(lambda: models.append(choose(name, {"backend": chosen}).load()))}
     (model,) = models
     if (name, chosen) == ("musicnn", "numpy"):
-        once["untrained weights"] = seconds(lambda: choose("musicnn-untrained").load())
+        once["untrained weights"] = time_call(lambda: choose("musicnn-untrained").load())
     clips = [soundfile.read(path, dtype="float32", always_2d=True) for path in paths]
 
     def ask() -> dict[str, float]:
         prepared = []
-        front_end = seconds(lambda: prepared.extend(model.prepare(*clip) for clip in clips))
-        network = seconds(lambda: model.embed(prepared))
+        front_end = time_call(lambda: prepared.extend(model.prepare(*clip) for clip in clips))
+        network = time_call(lambda: model.embed(prepared))
         total = front_end + network
         times = {"clip": total, "front end": front_end, "network": network}
         return {key: value / len(clips) for key, value in times.items()}

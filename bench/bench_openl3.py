@@ -25,7 +25,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 import soundfile
-from material import clip_paths, place
+from material import describe_machine, list_clips
 
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as openl3
@@ -35,21 +35,21 @@ N_TURNS = 5
 N_WINDOWS = 26  # of a clip of 3 s
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Processor time of one call."""
+def time_call(function: Callable[[], object]) -> float:
+    """Return the processor time of one call."""
     start = time.process_time()
     function()
     return time.process_time() - start
 
 
 def embed(model, path: str) -> None:
-    """From the file to the embedding."""
+    """Embed a file."""
     audio, samplerate = soundfile.read(path, dtype="float32", always_2d=True)
     model.embed([model.prepare(audio, samplerate)])
 
 
-def n_operations() -> int:
-    """Multiplications and additions in the convolutions of one clip."""
+def count_operations() -> int:
+    """Count the multiplications and additions in the convolutions of one clip."""
     of_window = 0
     for layer, (n_in, n_out) in enumerate(pairwise(openl3.CHANNELS)):
         block = layer // 2
@@ -62,9 +62,9 @@ def answer(weights: str, path: str) -> None:
     """Be the backend `torch`: a line with the time of a clip for each line of input."""
     model = choose("openl3", {"backend": "torch"}).load(weights)
     embed(model, path)
-    print(place(), flush=True)
+    print(describe_machine(), flush=True)
     for _ in sys.stdin:
-        print(seconds(lambda: embed(model, path)), flush=True)
+        print(time_call(lambda: embed(model, path)), flush=True)
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         import openl3 as package
     with tempfile.TemporaryDirectory() as folder:
-        path, weights = str(clip_paths()[0]), f"{folder}/weights.h5"
+        path, weights = str(list_clips()[0]), f"{folder}/weights.h5"
         package.models.AUDIO_MODELS["mel128"]().save_weights(weights)
         network = package.models.load_audio_embedding_model_from_path(weights, "mel128", 512)
         upstream = choose("openl3", {"backend": "upstream"}).load(weights)
@@ -96,7 +96,7 @@ def main() -> None:
                 samples, samplerate = soundfile.read(path)
                 package.get_audio_embedding(samples, samplerate, model=network, verbose=False)
 
-            return seconds(call)
+            return time_call(call)
 
         def ask_torch() -> float:
             torch.stdin.write("\n")
@@ -104,7 +104,7 @@ def main() -> None:
 
         ask = {
             "package's get_audio_embedding": ask_package,
-            "backend upstream": lambda: seconds(lambda: embed(upstream, path)),
+            "backend upstream": lambda: time_call(lambda: embed(upstream, path)),
             "backend torch": ask_torch,
         }
         turns = [{name: timed() for name, timed in ask.items()} for _ in range(N_TURNS + 1)]
@@ -112,13 +112,13 @@ def main() -> None:
         torch.wait()
     best = {name: min(turn[name] for turn in turns[1:]) for name in ask}  # the first one warms up
     reference = next(iter(best.values()))
-    giga = n_operations() / 1e9
+    giga = count_operations() / 1e9
     print(f"openl3: {giga:.0f} GFLOP a clip of 3 s in its convolutions")
     for name, clip in best.items():
         print(
             f"openl3 {name}: {1 / clip:.3f} clips/s, {clip:.2f} s a clip, "
             f"{giga / clip:.0f} GFLOP/s, {reference / clip:.2f} times the package "
-            f"({places.get(name) or place()})"
+            f"({places.get(name) or describe_machine()})"
         )
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import numpy as np
 import pedalboard
 import soundfile
-from material import clip_paths
+from material import list_clips
 from scipy.signal import cheb2ord, cheby2, sosfilt
 
 from embedding_sensitivity.clips.audio import AudioBatch
@@ -40,17 +40,17 @@ LEVELS = {
 PAPER = {"reverb_state": "carried", "audio": "pcm16"}
 
 
-def demo_clips() -> list[Clip]:
-    """Clips as the demo's, in the format of IRMAS."""
+def make_clips() -> list[Clip]:
+    """Return clips like the demo's, in the format of IRMAS."""
     return [
         Clip(path.stem, str(path), "cello", "", path.stem, "train", SECONDS, SAMPLERATE, 2,
              sha256_of(path), SECONDS * SAMPLERATE, index)
-        for index, path in enumerate(clip_paths()[:N_CLIPS])
+        for index, path in enumerate(list_clips()[:N_CLIPS])
     ]  # fmt: skip
 
 
-def raw_calls(effect: str, level: float):
-    """The library call alone, planar float32 in, as in the authors' code."""
+def make_raw_call(effect: str, level: float):
+    """Return the library's function alone, of planar float32, as in the authors' code."""
     if effect == "lowpass":
         order, edge = cheb2ord(level / 1.1, level * 1.1, 3, 80, fs=SAMPLERATE)
         sections = cheby2(order, 80, edge, output="sos", fs=SAMPLERATE)
@@ -65,11 +65,11 @@ def raw_calls(effect: str, level: float):
 
 
 def run_raw(effect: str, decoded: list[np.ndarray], threads: int) -> None:
-    """All clips at all levels, the levels dealt out to `threads` threads."""
+    """Process all clips at all levels, with the levels dealt out to `threads` threads."""
 
     def work(levels) -> None:
         for level in levels:
-            call = raw_calls(effect, float(level))
+            call = make_raw_call(effect, float(level))
             for audio in decoded:
                 call(audio)
 
@@ -83,19 +83,22 @@ def run_raw(effect: str, decoded: list[np.ndarray], threads: int) -> None:
         worker.join()
 
 
-def timed(function) -> tuple[float, float]:
-    """Wall and processor seconds of one call."""
+def time_call(function) -> tuple[float, float]:
+    """Return the wall and processor seconds of one call."""
     wall, cpu = time.perf_counter(), time.process_time()
     function()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def best(functions: dict, outputs: Path, repeats: int = 5) -> dict[str, tuple[float, float]]:
-    """The least wall and processor time of each function, called in turn; empties `outputs`."""
+def find_best(functions: dict, outputs: Path, repeats: int = 5) -> dict[str, tuple[float, float]]:
+    """Return the least wall and processor time of each function; call them in turn.
+
+    After each call it empties `outputs`.
+    """
     times = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
-            times[name].append(timed(function))
+            times[name].append(time_call(function))
             # Outside the clock. Kept files would fill the page cache with memory never used before.
             for output in outputs.iterdir():
                 output.unlink()
@@ -103,7 +106,7 @@ def best(functions: dict, outputs: Path, repeats: int = 5) -> dict[str, tuple[fl
 
 
 def copy_files(clips: list[Clip], folder: Path, copies: int) -> None:
-    """Plain copies of the clips' files, as many as the effect has levels."""
+    """Copy the clips' files, as often as the effect has levels."""
     for copy in range(copies):
         for clip in clips:
             shutil.copyfile(clip.path, folder / f"{copy}_{clip.clip}.wav")
@@ -114,7 +117,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        clips = demo_clips()
+        clips = make_clips()
         decoded = [
             np.ascontiguousarray(soundfile.read(clip.path, dtype="float32")[0].T) for clip in clips
         ]
@@ -122,7 +125,7 @@ def main() -> None:
         outputs.mkdir()
         print(f"{N_CLIPS} clips of {SECONDS} s stereo at 6 levels, pcm16, reverb carried;")
         print("rates are clips x levels a second")
-        copies = best({"copy": lambda: copy_files(clips, outputs, 6)}, outputs)["copy"]
+        copies = find_best({"copy": lambda: copy_files(clips, outputs, 6)}, outputs)["copy"]
         print(f"plain copy of the files: {6 * N_CLIPS / copies[0]:.0f}/s")
         print(
             f"{'effect':9}{'raw/s':>8}{'ours/s':>8}{'cpu raw/ours':>14}"
@@ -134,7 +137,7 @@ def main() -> None:
                 path = outputs / "batch.h5"
                 render_batch(clips, EFFECTS[effect], LEVELS[effect], PAPER, path, threads)
 
-            times = best(
+            times = find_best(
                 {
                     "raw": lambda effect=effect: run_raw(effect, decoded, 1),
                     "ours": lambda: render(1),
@@ -153,7 +156,7 @@ def main() -> None:
             )
         render(cores)
         batch = AudioBatch(outputs / "batch.h5")
-        _, cpu = timed(lambda: [batch.clip(p, i) for i in range(N_CLIPS) for p in range(6)])
+        _, cpu = time_call(lambda: [batch.clip(p, i) for i in range(N_CLIPS) for p in range(6)])
         print(f"reading a batch back, level by level of a clip: {6 * N_CLIPS / cpu:.0f}/s")
 
 

@@ -29,7 +29,7 @@ LEVELS = {"gain": [-20, 5], "lowpass": [1600, 6400], "reverb": [0.1, 1], "bitcru
 STAGES = {"render_demo_clips": "rendering clips", "index_clips": "index"}
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def run_snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the checkout's workflow with its environments, results below `folder`."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(folder)]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--conda-prefix"]
@@ -53,7 +53,7 @@ def watch(folder: Path, stop: threading.Event, largest: list[int]) -> None:
         largest[0] = max(largest[0], sum(sizes))
 
 
-def stage_of(path: Path, folder: Path) -> str:
+def find_stage(path: Path, folder: Path) -> str:
     parts = path.relative_to(folder).parts
     if parts[0] == "audio":
         return f"rendering {parts[1]}"
@@ -63,7 +63,7 @@ def stage_of(path: Path, folder: Path) -> str:
 
 
 def measure(train: int, test: int) -> tuple[dict[str, list[float]], int, float]:
-    """Run it: by stage wall seconds, CPU seconds and MB; the largest audio; all seconds."""
+    """Run the workflow; return seconds and MB by stage, the largest audio, and all seconds."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         config = {
@@ -82,7 +82,7 @@ def measure(train: int, test: int) -> tuple[dict[str, list[float]], int, float]:
         start = time.perf_counter()
         try:
             file = str(folder / "scale.yaml")
-            snakemake(folder, "--configfile", file, "--", "results/scale/embeddings/logmel.h5")
+            run_snakemake(folder, "--configfile", file, "--", "results/scale/embeddings/logmel.h5")
         finally:
             stop.set()
             watcher.join()
@@ -92,7 +92,7 @@ def measure(train: int, test: int) -> tuple[dict[str, list[float]], int, float]:
         for path in sorted(measured.rglob("*.tsv")):
             with open(path, encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file, delimiter="\t"):
-                    stage = stages[stage_of(path, measured)]
+                    stage = stages[find_stage(path, measured)]
                     stage[0] += float(row["s"])
                     stage[1] += float(row["cpu_time"])
                     stage[2] = max(stage[2], float(row["max_rss"]))
@@ -103,7 +103,7 @@ def report_plan() -> None:
     """Print how many jobs the paper's own run has, and how long a dry run of it takes."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        done = snakemake(
+        done = run_snakemake(
             Path(folder), "--configfile", str(ROOT / "config.yaml"), "--dry-run", "--quiet", "rules"
         )
         seconds = time.perf_counter() - start

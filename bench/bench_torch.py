@@ -25,7 +25,7 @@ import librosa
 import numpy as np
 import soundfile
 import torch
-from material import clip_paths, place
+from material import describe_machine, list_clips
 from upstream import audio_tagging_class, msclap_class
 
 from embedding_sensitivity.models import choose
@@ -36,15 +36,15 @@ N_RUNS = 5
 N_UPSTREAM = 4
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Processor time of one call."""
+def time_call(function: Callable[[], object]) -> float:
+    """Return the processor time of one call."""
     start = time.process_time()
     function()
     return time.process_time() - start
 
 
-def upstream_panns(weights: Path) -> Callable[[Path], np.ndarray]:
-    """The authors' use of panns-inference: one file, its embedding."""
+def load_upstream_panns(weights: Path) -> Callable[[Path], np.ndarray]:
+    """Return a function that embeds a file as the authors use panns-inference."""
     tagging = audio_tagging_class()(checkpoint_path=str(weights), device="cpu")
 
     def embed(path: Path) -> np.ndarray:
@@ -54,17 +54,17 @@ def upstream_panns(weights: Path) -> Callable[[Path], np.ndarray]:
     return embed
 
 
-def upstream_clap(weights: Path, version: str) -> Callable[[Path], np.ndarray]:
-    """The authors' use of msclap: one file, its embedding."""
+def load_upstream_clap(weights: Path, version: str) -> Callable[[Path], np.ndarray]:
+    """Return a function that embeds a file as the authors use msclap."""
     wrapper = msclap_class()(str(weights), version=version, use_cuda=False)
     return lambda path: wrapper.get_audio_embeddings([str(path)]).numpy()[0]
 
 
 def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, folder: Path) -> str:
-    """What is to be said of one model."""
+    """Return the line on one model."""
     model = choose(name).load(weights, protocol={"clap_input": "concatenated"})
     torch.set_num_threads(1)
-    clip, short = clip_paths()[0], folder / "short.wav"
+    clip, short = list_clips()[0], folder / "short.wav"
     # Of 2 s, so that CLAP 2022, too, repeats them and cuts nothing out at random.
     samples, samplerate = soundfile.read(clip, always_2d=True)
     soundfile.write(short, samples[: 2 * samplerate], samplerate, subtype="PCM_16")
@@ -76,8 +76,8 @@ def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, fo
     difference = relative(embed(short)[0], upstream(short))
     times = []
     for _ in range(N_RUNS):
-        package = seconds(lambda: [upstream(clip) for _ in range(N_UPSTREAM)]) / N_UPSTREAM
-        ours = seconds(lambda: embed(clip)) / model.batch_size
+        package = time_call(lambda: [upstream(clip) for _ in range(N_UPSTREAM)]) / N_UPSTREAM
+        ours = time_call(lambda: embed(clip)) / model.batch_size
         times.append((package, ours, package / ours))
     package, ours, ratio = map(statistics.median, zip(*times, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -85,7 +85,7 @@ def compare(name: str, upstream: Callable[[Path], np.ndarray], weights: Path, fo
         f"{name}: {1 / ours:.2f} clips/s in batches of {model.batch_size}, upstream's API "
         f"{1 / package:.2f}; {ratio:.2f} times ({min(t[2] for t in times):.2f} to "
         f"{max(t[2] for t in times):.2f} in {N_RUNS} runs); relative L2 difference "
-        f"{difference:.1e}; peak memory so far, of both, {peak:.0f} MB ({place()})"
+        f"{difference:.1e}; peak memory so far, of both, {peak:.0f} MB ({describe_machine()})"
     )
 
 
@@ -93,9 +93,9 @@ def main() -> None:
     """Print one line for each model."""
     torch_model.N_PINK_CLIPS = 2  # statistics don't change the time
     upstreams = {
-        "panns": upstream_panns,
-        "clap": lambda weights: upstream_clap(weights, "2023"),
-        "clap_2022": lambda weights: upstream_clap(weights, "2022"),
+        "panns": load_upstream_panns,
+        "clap": lambda weights: load_upstream_clap(weights, "2023"),
+        "clap_2022": lambda weights: load_upstream_clap(weights, "2022"),
     }
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, "weights.pth")

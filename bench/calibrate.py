@@ -228,7 +228,8 @@ def write_document() -> None:
             with open(KEPT / f"{part}.csv", encoding="utf-8") as file:
                 parts[part] = list(csv.DictReader(file))
     seeds = ", ".join(f"{part} {rows[0]['seeds']}" for part, rows in parts.items())
-    how = f"Made on {material.place()}, with seeds from 0 on, so many experiments a world: {seeds}."
+    machine = material.describe_machine()
+    how = f"Made on {machine}, with seeds from 0 on, so many experiments a world: {seeds}."
     sizes = "\n".join(
         f"| {name} | {size.n_labels} | {size.training[0]} x {size.training[1]} "
         f"| {size.test[0]} x {size.test[1]} |"

@@ -40,7 +40,7 @@ for module in ("numpy", "scipy.linalg"):
     if importlib.util.find_spec(module.partition(".")[0]):
         __import__(module)
 import material
-print(material.place())
+print(material.describe_machine())
 """
     command = [python, "-c", script]
     return subprocess.check_output(command, cwd=ROOT, env=environment, text=True).strip()
