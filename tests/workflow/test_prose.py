@@ -2,7 +2,10 @@
 
 import importlib.util
 
+import docutils.nodes
 import pytest
+from docutils.core import publish_doctree
+from jinja2 import Environment, StrictUndefined
 
 from support.project import ROOT
 
@@ -16,6 +19,19 @@ def load(name: str):
 
 
 check_prose = load("check_prose")
+# What Snakemake's report gives captions.
+EFFECT = {"name": "gain", "parameter": "gain", "unit": "dB", "levels": ["-6", "0"], "made": ""}
+OTHER = EFFECT | {"name": "reverb", "parameter": "room size", "unit": "", "made": "file: my/x.py"}
+RUN = {
+    "clips": "54 clips",
+    "dropped": "2",
+    "recordings": "fewer than 10",
+    "labels": ["cello", "flute"],
+    "effects": [EFFECT, OTHER],
+    "models": ["logmel (control)"],
+    "protocol": {"audio": "pcm16", "reverb_state": "carried"},
+}
+CAPTIONS = sorted(path.name for path in (ROOT / "report").glob("*.rst"))
 
 
 def words(number: int, last: str = ".") -> str:
@@ -155,3 +171,29 @@ def test_documents_and_captions_are_checked():
     assert {"README.md", "docs/measures.md", "report/workflow.rst", "results/README.md"} <= found
     names = {path.rpartition("/")[2] for path in found}
     assert names > check_prose.GENERATED
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_a_caption_is_whole_in_the_report(name):
+    said = "**What it shows.** " + 30 * "word " + "\n\nHow: so."
+    snakemake = {
+        "params": {
+            "effects": [EFFECT, OTHER],
+            "effect": EFFECT,
+            "caption": said,
+            "captions": [said],
+        },
+        "wildcards": {"model": "logmel", "effect": "gain", "label": "cello"},
+        "config": {"experiment": "tiny", "run": RUN},
+    }
+    template = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    text = (ROOT / "report" / name).read_text(encoding="utf-8")
+    rendered = template.from_string(text).render(snakemake=snakemake)
+    assert "{" not in rendered and "}" not in rendered
+    # A warning, or a list or paragraph that docutils takes for something else, is an error.
+    read = publish_doctree(rendered, settings_overrides={"report_level": 2, "halt_level": 2})
+    what, *more = [n.astext() for n in read if isinstance(n, docutils.nodes.paragraph)]
+    if name != "workflow.rst":
+        assert len(what) > 100
+        assert sum(paragraph.startswith("How: ") for paragraph in more) == 1
+        assert "snakemake.params.effects " not in text or "gain" in what
