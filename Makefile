@@ -151,6 +151,7 @@ wheels: .venv/.ready ## fetch all packages into wheels/, for `make envs WHEELS=w
 
 schema: .venv/.ready ## write what is generated: the config's JSON schema, the reference in docs/
 	@$(COMMAND) schema schemas/config.schema.json
+	@$(COMMAND) schema --card schemas/card.schema.json
 	@$(RUN) python tools/write_api.py
 	@$(RUN) python tools/write_declarations.py
 	@$(RUN) python tools/write_documents.py

@@ -26,7 +26,7 @@ from embedding_sensitivity.effects import levels
 from embedding_sensitivity.experiment import manifest, paper, targets
 from embedding_sensitivity.experiment import snakemake_internals as internals
 from embedding_sensitivity.experiment.closing import closing_lines, missing_downloads
-from embedding_sensitivity.experiment.measures import group_measures, merge_style
+from embedding_sensitivity.experiment.measures import ANSWERS, group_measures, merge_style
 from embedding_sensitivity.experiment.plan import (
     PART,
     Plan,
@@ -85,6 +85,17 @@ JOBS = group_measures(settings.all_measures)
 # Processes among which labels are divided: at the paper's size four fit into 8 GiB (use
 # `--set-threads measure_debiasing=11` for more); the demo's labels take less time than starting one.
 LABEL_PROCESSES = 1 if DEMO else 4
+
+
+# The tables that response cards sum up.
+CARD_TABLES = (
+    "threshold_90",
+    "displacement",
+    "r2_means",
+    "equivariance_mean",
+    "recovery_best",
+    "recordings",
+)
 
 
 # The logger plugin that the profiles choose.

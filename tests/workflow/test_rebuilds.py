@@ -32,6 +32,7 @@ DEBIASING = {
     "draw_auc_gain",
     "draw_recovery",
     "draw_verdicts",
+    "write_cards",
 }
 MEASURE = ("measure_sensitivity", "measure_debiasing")
 SENSITIVITY = {
@@ -50,12 +51,13 @@ SENSITIVITY = {
     "draw_heldout_energy",
     "draw_retrieval",
     "draw_threshold_90",
+    "write_cards",
 }
 TRAJECTORIES = {"measure_trajectories", "draw_trajectories"}
 MEASURES = SENSITIVITY | DEBIASING | TRAJECTORIES
 ANALYSIS = MEASURES | {"tabulate_provenance"}
 # What is put together of all effects, figures in one job a kind.
-TOGETHER = {rule for rule in ANALYSIS if rule.startswith(("tabulate_", "draw_"))}
+TOGETHER = {rule for rule in ANALYSIS if rule.startswith(("tabulate_", "draw_", "write_"))}
 STORES = {"assemble_effect", "assemble_model"}
 BY_IDENTITY = {
     *("render_effect", "keep_audio", "embed_clips", "embed_original"),
@@ -582,6 +584,7 @@ def chosen_modules(rule: str) -> list[tuple[str, tuple[str, ...] | None]]:
         "tabulate_paper_comparison": ("global_r2", "debiasing"),
         "draw_paper_auc": ("debiasing",),
         "compare_experiments": ("global_r2", "debiasing"),
+        "write_cards": ("displacement", "equivariance", "global_r2", "recovery", "retrieval"),
     }
     return found + [(f"{library}.measures.{name}", ()) for name in read.get(rule, ())]
 

@@ -13,6 +13,7 @@ loaded when first used: a Snakemake plan imports this package, and has no NumPy.
 
 import importlib
 
+__version__ = "0.1.0"
 __all__ = [  # noqa: RUF022  (in the order of docs/api.md: from arrays to files to audio)
     "global_direction",
     "global_r2",

@@ -85,6 +85,14 @@ def crate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def card(arguments: argparse.Namespace) -> int:
+    """Set response cards side by side, and rank models where their cards compare."""
+    from embedding_sensitivity.commands.cards import compare_cards, read_card
+
+    print("\n".join(compare_cards([read_card(path) for path in arguments.cards])))
+    return 0
+
+
 def use_analysis_stack(module: str, extra: str, *arguments: str) -> NoReturn:
     """Replace this process by one of the analysis stack's Python, which has a module."""
     from embedding_sensitivity.commands.checkout import find_environments, is_built
@@ -111,8 +119,14 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def write_schema(arguments: argparse.Namespace) -> int:
-    """Write the JSON schema of config files."""
-    from embedding_sensitivity.experiment.settings import schema
+    """Write the JSON schema of config files, or with --card that of response cards."""
+    if arguments.card:
+        from embedding_sensitivity.commands.cards import SCHEMA
+
+        def schema() -> dict:
+            return SCHEMA
+    else:
+        from embedding_sensitivity.experiment.settings import schema
     from embedding_sensitivity.files.atomic import replacing
 
     with replacing(arguments.file) as part:
@@ -162,7 +176,11 @@ def make_parser() -> Parser:
     command.add_argument("--config", default=CONFIG, help="any config of the checkout")
     command.add_argument("--cores", default="all")
     add("crate", crate).add_argument("given", metavar="CONFIG", help=help_text)
-    add("schema", write_schema).add_argument("file", help="the file to write")
+    help_text = "results/EXPERIMENT/cards/MODEL.json"
+    add("card", card).add_argument("cards", metavar="CARD", nargs="+", help=help_text)
+    command = add("schema", write_schema)
+    command.add_argument("file", help="the file to write")
+    command.add_argument("--card", action="store_true", help="of response cards")
     text = "Run Snakemake with this checkout's Snakefile and profile, and all arguments."
     commands.add_parser("run", help=text, add_help=False)
     return parser

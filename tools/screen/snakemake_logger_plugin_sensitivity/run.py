@@ -18,7 +18,7 @@ STAGES = (
     ("measures", ("measure",)),
     ("classifiers", ("measure_debiasing",)),
     ("trajectories", ("measure_trajectories",)),
-    ("tables", ("tabulate_", "compare_")),
+    ("tables", ("tabulate_", "compare_", "write_cards")),
     ("figures", ("draw_",)),
     ("manifest", ("write_manifest",)),
 )

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity import models
+from embedding_sensitivity import __version__, models
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import published_files
@@ -34,6 +34,8 @@ from embedding_sensitivity.models import Choice
 
 SCRIPTS = identity.FOLDER.parent
 ROOT = SCRIPTS.parent
+# Files of a response card, by ending.
+CARD_FILES = ("json", "pdf", "png")
 PART = "[-0-9._a-f]+"
 
 
@@ -223,6 +225,18 @@ class Plan:
         made = self.settings.declared[effect].instance
         return made.text if made and (made.changed or made.kind != effect) else ""
 
+    def describe_experiment(self) -> dict:
+        """Return what response cards say of the experiment as a whole."""
+        return {
+            "experiment": self.settings.experiment,
+            "clips": self.source.describe(),
+            "workflow_version": __version__,
+            "effects": [
+                {**self.describe_effect(effect), "made": self.describe_entry(effect)}
+                for effect in self.effects
+            ],
+        }
+
     def describe_dropped(self) -> str:
         """Say how many clips a finished run dropped; empty if none."""
         clips, dropped = (
@@ -381,6 +395,7 @@ class Plan:
                 for table in tables
             ),
             *self.tables(),
+            *(f"{self.results}/cards/{m}.{kind}" for m in self.models for kind in CARD_FILES),
             *self.figures(),
             *self.comparisons(),
             *self.model_stores(),
