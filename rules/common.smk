@@ -161,6 +161,15 @@ def inputs_of_kept_audio(wildcards) -> dict:
     return skip_if_made(folder, forced, clips=f"{RESULTS}/clips.csv")
 
 
+def inputs_of_signal(wildcards) -> dict:
+    """Return the inputs of a part of the signal's change."""
+    return skip_if_made(
+        f"{RESULTS}/signal/{wildcards.effect}/{wildcards.part}.csv",
+        internals.is_forced(workflow, "compare_signals"),
+        **plan.signal_inputs(wildcards.effect, wildcards.part),
+    )
+
+
 def inputs_of_index(wildcards) -> dict:
     if plan.index.finished and not internals.is_forced(workflow, "index_clips"):
         return {}

@@ -23,7 +23,7 @@ from embedding_sensitivity.experiment.tables import OTHERS  # noqa: E402
 def all_tables() -> list[Table]:
     """Return the tables of the results folder, in the order of the report's sections."""
     measured = [table for m in list_measures() for table in m.tables if table.is_result]
-    others = ("dropped_clips", "recordings", "paper_comparison")
+    others = ("dropped_clips", "recordings", "signal_change", "paper_comparison")
     return [*measured, *(OTHERS[name] for name in others)]
 
 
@@ -76,7 +76,12 @@ def write_figures() -> str:
     def format_value(value) -> str:
         return str(value).lower() if isinstance(value, bool) else f"{value}"
 
-    endings = {"model": "_<model>_<effect>", "effect": "_<effect>", "run": ""}
+    endings = {
+        "model": "_<model>_<effect>",
+        "effect": "_<effect>",
+        "all effects": "_<model>",
+        "run": "",
+    }
     return rows(
         ("figure", "paper", "shows", "style keys (default)"),
         *(

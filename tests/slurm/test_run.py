@@ -59,7 +59,7 @@ def observed(tmp_path_factory, cluster) -> Observed:
 
 def test_the_tables_are_those_of_a_run_without_slurm(observed, undisturbed):
     tables = observed.project.tables()
-    assert len(tables) == 32 and tables == undisturbed.tables()
+    assert len(tables) == 34 and tables == undisturbed.tables()
     assert observed.project.planned() == {}
 
 

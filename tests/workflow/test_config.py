@@ -26,7 +26,9 @@ def changed(**keys) -> dict:
     return config
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config/demo.yaml", "config/clean.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "config/demo.yaml", "config/clean.yaml", "config/effects.yaml"]
+)
 def test_shipped_configs_are_valid(name):
     config = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
     settings = load_settings(config, name)
@@ -38,6 +40,15 @@ def test_the_papers_config_has_the_papers_108_levels():
     settings = load_settings(config, "config.yaml")
     counts = {effect: len(settings.levels(effect)) for effect in settings.effects}
     assert counts == {"gain": 31, "lowpass": 31, "reverb": 34, "bitcrush": 12}
+
+
+def test_the_tour_has_twelve_effects_of_three_labels():
+    config = yaml.safe_load((ROOT / "config" / "effects.yaml").read_text(encoding="utf-8"))
+    settings = load_settings(config, "config/effects.yaml")
+    assert len(settings.effects) == 12 and set(settings.models) == {"musicnn", "logmel"}
+    assert len({effect.instance.kind for effect in settings.declared.values()}) == 12
+    assert settings.data.source == "demo" and len(settings.labels) == 3
+    assert (settings.data.train, settings.data.test) == (12, 6)
 
 
 def test_clean_differs_from_the_paper_in_protocol_alone():

@@ -27,6 +27,8 @@ SHARED_KINDS = (
     *("retrieval", "samplewise", "verdicts"),
 )
 RUN_KINDS = ("claims", "table1", "threshold_90")
+# And of these a model, with every effect.
+MODEL_KINDS = ("response_to_change",)
 VARIANTS = [(method, "") for method in PAPER_METHODS if method != "samplewise_cca_svd"]
 VARIANTS += [("samplewise_cca_svd", threshold) for threshold in ("0.3", "0.4", "0.5")]
 
@@ -90,6 +92,7 @@ def test_every_figure_is_there_as_pdf_and_png(finished):
     }
     stems |= {f"{kind}_{effect}" for kind, effect in itertools.product(SHARED_KINDS, LEVELS)}
     stems |= set(RUN_KINDS)
+    stems |= {f"{kind}_{model}" for kind, model in itertools.product(MODEL_KINDS, MODELS)}
     folder = finished.path("results/tiny/figures")
     assert {path.name for path in folder.iterdir()} == {
         f"{stem}.{format}" for stem in stems for format in ("pdf", "png")
@@ -223,7 +226,7 @@ def test_the_same_run_gives_the_same_bytes(finished, project):
     del config["models"]["musicnn"]
     project.write_config(config)
     names = [path.stem for path in finished.path("results/tiny/tables").glob("*.csv")]
-    assert len(names) == 32
+    assert len(names) == 34
     late = [f"results/tiny/embeddings/{model}/reverb.h5" for model in config["models"]]
     project.run(
         *(f"results/tiny/tables/{table}.csv" for table in names),

@@ -23,7 +23,9 @@ from embedding_sensitivity.experiment.measures import list_measures
 from support.project import first_of
 
 ROOT = Path(__file__).resolve().parents[2]
+RESPONSE = {"tabulate_response_to_change", "draw_response_to_change"}
 DEBIASING = {
+    *RESPONSE,
     "measure_debiasing",
     "tabulate_debiasing",
     "tabulate_claims",
@@ -36,6 +38,7 @@ DEBIASING = {
 }
 MEASURE = ("measure_sensitivity", "measure_debiasing")
 SENSITIVITY = {
+    *RESPONSE,
     "measure_sensitivity",
     "tabulate_sensitivity",
     "tabulate_claims",
@@ -60,10 +63,11 @@ ANALYSIS = MEASURES | {"tabulate_provenance"}
 TOGETHER = {rule for rule in ANALYSIS if rule.startswith(("tabulate_", "draw_", "write_"))}
 STORES = {"assemble_effect", "assemble_model"}
 BY_IDENTITY = {
-    *("render_effect", "keep_audio", "embed_clips", "embed_original"),
+    *("render_effect", "keep_audio", "compare_signals", "embed_clips", "embed_original"),
     *("index_clips", "render_demo_clips", "initialise_model"),
 }
 EMBEDDING = {"render_effect", "embed_clips"}
+SIGNAL = {"compare_signals", "tabulate_signal_change"}
 
 
 def change(project, **keys) -> None:
@@ -152,7 +156,7 @@ def test_a_comment_embeds_and_renders_nothing(again):
     for name in names:
         edit(again, name)
     planned = set(again.planned())
-    assert planned == {"assemble_effect", "assemble_model"} | ANALYSIS
+    assert planned == {"assemble_effect", "assemble_model", "tabulate_signal_change"} | ANALYSIS
 
 
 def test_a_comment_in_the_library_analyses_and_draws_nothing(again):
@@ -200,6 +204,33 @@ def loudest(clip):
         raise InputError("no clip")
     return abs(read_clip(clip)).max()
 """
+
+
+def test_how_a_change_of_the_signal_is_measured_embeds_nothing(again):
+    """Of a state that clips carry on the audio is rendered again, of others a few clips."""
+    module = again.path("workflow_scripts/embedding_sensitivity/effects/signal_change.py")
+    text = module.read_text(encoding="utf-8")
+    assert "MAX_CLIPS = 20" in text
+    module.write_text(text.replace("MAX_CLIPS = 20", "MAX_CLIPS = 10"), encoding="utf-8")
+    planned = again.planned()
+    assert set(planned) == SIGNAL | RESPONSE | {"render_effect"}
+    assert len(planned["compare_signals"]) == 2 * 2
+    assert {job["effect"] for job in planned["render_effect"]} == {"reverb"}
+
+
+@pytest.mark.more
+def test_a_lost_change_of_the_signal_is_measured_again_and_is_the_same(again):
+    """As in an experiment that was run before there was this table."""
+    shutil.rmtree(again.path("results/tiny/signal"))
+    table = again.path("results/tiny/tables/signal_change.csv")
+    before = table.read_bytes()
+    table.unlink()
+    done = again.run()
+    rules = Counter(job.rule for job in done.finished)
+    assert (rules["compare_signals"], rules["render_effect"]) == (4, 2)
+    assert not set(rules) & {"embed_clips", "embed_original", "measure_sensitivity"}
+    assert table.read_bytes() == before
+    assert again.planned() == {}
 
 
 def test_a_new_module_and_a_new_error_text_embed_nothing(again):
@@ -350,7 +381,7 @@ def test_umap_settings_recompute_trajectories_alone(again):
 def test_an_extra_level_is_the_only_one_embedded(again):
     change(again, effects__gain__extra=[-5])
     planned = again.planned()
-    assert set(planned) == EMBEDDING | STORES | ANALYSIS
+    assert set(planned) == EMBEDDING | SIGNAL | STORES | ANALYSIS
     rendered = [(job["effect"], batch_of(job)) for job in planned["render_effect"]]
     assert rendered == [("gain", "-5.0")]
     assert {(job["model"], batch_of(job)) for job in planned["embed_clips"]} == {
@@ -435,7 +466,7 @@ def test_a_replaced_clip_recomputes_from_the_index_on(again):
     planned = again.planned()
     assert (
         set(planned)
-        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | STORES | ANALYSIS
+        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | SIGNAL | STORES | ANALYSIS
     )
     assert "Updated input files" in planned["index_clips"][0]["reason"]
     assert clips[0].name in planned["index_clips"][0]["reason"]
@@ -479,7 +510,7 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     planned = again.planned()
     assert (
         set(planned)
-        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | STORES | ANALYSIS
+        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | SIGNAL | STORES | ANALYSIS
     )
     assert "Updated input files" in planned["index_clips"][0]["reason"]
     assert clips[0].name in planned["index_clips"][0]["reason"]

@@ -21,6 +21,7 @@ TABLES = {
     "threshold_90.csv": "0. In short: where a clip is lost, and what holds of the claims",
     "claims.csv": "0. In short: where a clip is lost, and what holds of the claims",
     "displacement_order.csv": "1. Impact (section II)",
+    "signal_change.csv": "1. Impact (section II)",
     "global_r2.csv": "2. Correlation (section III)",
     "table1.csv": "2. Correlation (section III)",
     "trained_untrained.csv": "2. Correlation (section III)",
@@ -61,6 +62,7 @@ def expected_rows(section: str) -> set[tuple]:
         rows |= {(model, "all", "card", "all") for model in MODELS}
     if section.startswith("1."):
         rows |= {("all", effect, "displacement", "all") for effect in ("gain", "reverb")}
+        rows |= {(model, "all", "response_to_change", "all") for model in MODELS}
     if section.startswith("4."):
         rows |= {("all", effect, "verdicts", "all") for effect in ("gain", "reverb")}
     rows |= {("all", "all", table, "all") for table in TABLES if TABLES[table] == section}

@@ -31,9 +31,21 @@ def imported(**keys):
 
 def test_every_table_but_for_what_a_run_on_embeddings_cannot_have():
     results = [table.name for m in list_measures() for table in m.tables if table.is_result]
-    assert len(results) == 30 and {"auc", "table1", "displacement_order"} <= set(results)
-    assert targets.tables(SETTINGS) == [*results, "dropped_clips", "recordings"]
+    assert len(results) == 31 and {"auc", "table1", "displacement_order"} <= set(results)
+    of_audio = ["dropped_clips", "signal_change"]
+    assert targets.tables(SETTINGS) == [*results, *of_audio, "recordings"]
+    results.remove("response_to_change")
     assert targets.tables(imported()) == [*results, "recordings"]
+
+
+def test_what_needs_audio_is_drawn_of_each_model_and_not_without_audio():
+    found = list(targets.list_figures(KINDS["response_to_change"], SETTINGS))
+    assert found == [
+        (f"response_to_change_{model}", model, "all", "all")
+        for model in ("logmel", "musicnn", "musicnn-untrained")
+    ]
+    stems = targets.figures(imported(), "tiny.yaml")
+    assert "table1" in stems and not [stem for stem in stems if stem.startswith("response")]
 
 
 def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one():
@@ -52,7 +64,7 @@ def test_every_kind_of_figure_has_a_style():
 
 def test_each_figure_is_named_once():
     found = targets.figures(SETTINGS, "tiny.yaml")
-    assert len(found) == len(set(found)) == 6 * 12 + 8 * 2 + 3
+    assert len(found) == len(set(found)) == 6 * 12 + 8 * 2 + 3 + 3
     assert {"table1", "verdicts_gain", "spectra_logmel_reverb_cello"} <= set(found)
 
 

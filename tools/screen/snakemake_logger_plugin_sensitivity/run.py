@@ -13,7 +13,7 @@ from pathlib import Path
 STAGES = (
     ("downloads", ("download_", "fetch_")),
     ("clips", ("render_demo_clips", "index_")),
-    ("effects", ("render_effect", "keep_audio")),
+    ("effects", ("render_effect", "keep_audio", "compare_signals")),
     ("embeddings", ("initialise_", "embed_", "import_", "assemble_")),
     ("measures", ("measure",)),
     ("classifiers", ("measure_debiasing",)),

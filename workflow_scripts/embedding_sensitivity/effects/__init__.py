@@ -242,6 +242,7 @@ EFFECTS: dict[str, Effect] = discover(
         "powers",
         "rendering",
         "rubber_band",
+        "signal_change",
     ),
 )
 

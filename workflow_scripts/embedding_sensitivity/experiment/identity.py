@@ -26,6 +26,13 @@ RENDERING = (
     "embedding_sensitivity.clips.compiled_loops",
     "embedding_sensitivity.effects.rendering",
 )
+SIGNAL = (
+    *RENDERING,
+    "embedding_sensitivity.effects.chain",
+    "embedding_sensitivity.effects.powers",
+    "embedding_sensitivity.effects.signal_change",
+)
+SIGNAL_PACKAGES = ("numpy", "scipy", "pyloudnorm")
 EMBEDDING = ("embedding_sensitivity.clips.audio", "embedding_sensitivity.embeddings.embedding")
 INDEX = (
     "embedding_sensitivity.clips.audio",
@@ -68,6 +75,20 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
             "packages": pinned_versions(declared.environment, declared.packages),
             "protocol": audio_protocol(settings, effect),
             "clips": clips,
+        }
+    )
+
+
+def signal_identity(audio: str) -> str:
+    """Return the eight digits of how much of the signal an effect changes.
+
+    `audio` are those of the effect's audio. No embedding depends on them.
+    """
+    return fingerprint(
+        {
+            "audio": audio,
+            "code": numeric_digest(map(module_file, SIGNAL)),
+            "packages": pinned_versions("audio", SIGNAL_PACKAGES),
         }
     )
 

@@ -38,7 +38,7 @@ VERDICTS = ("supported", "not supported", "cannot tell")
 # The share of false findings among findings that adjusted p-values allow: one is clear up to it.
 FALSE_DISCOVERY_RATE = 0.05
 # What a figure is drawn for; a job measures for one of the first two.
-PER = ("model", "effect", "run")
+PER = ("model", "effect", "all effects", "run")
 # What debiasing projects out (section IV of the paper).
 PAPER_METHODS = (
     "none",
@@ -116,7 +116,7 @@ class FigureKind:
     shows : a line for docs/figures.md
     tables : of the same measure, whose rows it is drawn from
     per : ``model`` (a figure for each model and effect, and one for each of `figures.labels`),
-        ``effect`` (one with all models) or ``run`` (only one)
+        ``effect`` (one with all models), ``all effects`` (one of each model) or ``run`` (only one)
     style : what `figures.style` may set, with defaults; every kind has `font_size`
     paper : the paper's figure or section
     caption : in the report; if it is empty, ``report/<name>.rst``
@@ -188,6 +188,7 @@ class Measure:
     options : other parameters of `measure` with defaults, set by `measures.<name>.options`
     two_sided : what it does where the neutral level lies between others (pitch, equaliser), for
         docs/measures.md
+    needs_audio : whether it is left out of a run that starts from embeddings
     environment : YAML of the environment that computes it; None for envs/analysis.yaml
     name, file : set when the declaration is loaded
     """
@@ -201,6 +202,7 @@ class Measure:
     reads: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     two_sided: str = ""
+    needs_audio: bool = False
     environment: str | None = None
     name: str = ""
     file: Path = Path()
@@ -288,8 +290,10 @@ def list_measures() -> tuple[Measure, ...]:
     return tuple(sorted(map(load, names), key=lambda measure: (measure.section, measure.name)))
 
 
-def load_measures(own: Mapping[str, Any]) -> tuple[Measure, ...]:
+def load_measures(own: Mapping[str, Any], from_audio: bool = True) -> tuple[Measure, ...]:
     """Return the library's measures and the user's `own`, from `measures` of the config.
+
+    A run that isn't `from_audio` has none that needs it.
 
     Raises `InputError` as `load` does, and for a name that is taken or an unknown option.
     """
@@ -313,7 +317,7 @@ def load_measures(own: Mapping[str, Any]) -> tuple[Measure, ...]:
             )
         options = {**measure.options, **entry.options}
         found.append(replace(measure, options=options, environment=entry.environment))
-    shared = _results(*list_measures())
+    shared = _results(*list_measures()) | {"signal_change"}
     for measure in found:
         for table in measure.tables:
             if unknown := set(table.derived_from) - shared - _results(measure):
@@ -321,17 +325,18 @@ def load_measures(own: Mapping[str, Any]) -> tuple[Measure, ...]:
                     f"{measure.file}: table {table.name}: {min(unknown)}, of derived_from, is no "
                     "measure's result: correct it"
                 )
-    return tuple(found)
+    return tuple(measure for measure in found if from_audio or not measure.needs_audio)
 
 
 def _results(*measures: Measure) -> set[str]:
     return {table.name for measure in measures for table in measure.tables if table.is_result}
 
 
+OTHER_TABLES = ("dropped_clips", "recordings", "signal_change", "signal_clips", "paper_comparison")
 # Names of rules and files that belong to no measure.
 TAKEN = {
     ("group", "provenance"),
-    *(("table", name) for name in ("dropped_clips", "recordings", "paper_comparison")),
+    *(("table", name) for name in OTHER_TABLES),
     *(("figure", name) for name in ("comparison", "paper_table1", "paper_auc")),
 }
 

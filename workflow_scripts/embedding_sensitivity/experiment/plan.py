@@ -6,7 +6,7 @@ A part of embeddings or kept audio is named by its identity. If it exists it has
 
 import os
 from collections.abc import Callable, Iterable
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,34 @@ class Plan:
             for effect, level in targets.kept_audio(self.settings)
         ]
 
+    def signal_parts(self, effect: str) -> list[str]:
+        """Return the files of how much each level of an effect changes a sample of clips."""
+        folder = f"{self.results}/signal/{effect}"
+        digits = identity.signal_identity(self.audio_identity(effect))
+        return self._parts(folder, effect, digits, "csv")
+
+    def signal_inputs(self, effect: str, part: str) -> dict[str, Any]:
+        """Return what one of them is made from: effected audio where it is rendered anyway.
+
+        That is where it is embedded too, and where a few clips can't be rendered by themselves:
+        one depends on others, or the effect needs an environment of its own.
+        """
+        batch = part.rpartition(".")[0]
+        declared = self.settings.declared[effect]
+        carried = declared.stateful and self.settings.protocol.reverb_state == "carried"
+        rendered = (
+            carried
+            or declared.needs_other
+            or declared.environment != "audio"
+            or any(
+                Path(path).name.rsplit(".", 2)[0] == batch and not os.path.exists(path)
+                for model in self.models
+                for path in self.parts(model, effect)
+            )
+        )
+        audio = [self.audio(effect, part)] if rendered else []
+        return {"clips": f"{self.results}/clips.csv", "audio": audio}
+
     # Embeddings
 
     def identity(self, model: str, effect: str | None = None) -> str:
@@ -116,16 +144,19 @@ class Plan:
     def parts(self, model: str, effect: str) -> list[str]:
         """Return the parts that together hold a model's embeddings at all levels of an effect."""
         folder = f"{self.results}/embeddings/{model}/{effect}"
-        digits = self.identity(model, effect)
-        found = sorted(Path(folder).glob(f"[!.]*.{digits}.h5"))
-        there = [path.name.removesuffix(f".{digits}.h5") for path in found]
+        return self._parts(folder, effect, self.identity(model, effect), "h5")
+
+    def _parts(self, folder: str, effect: str, digits: str, ending: str) -> list[str]:
+        """Return files of batches that together hold all levels, reusing those that are there."""
+        found = sorted(Path(folder).glob(f"[!.]*.{digits}.{ending}"))
+        there = [path.name.removesuffix(f".{digits}.{ending}") for path in found]
         batches = levels.plan_batches(
             self.settings.grid(effect),
             self.settings.extra(effect),
             self.settings.levels_per_job,
             there,
         )
-        return [f"{folder}/{batch}.{digits}.h5" for batch in batches]
+        return [f"{folder}/{batch}.{digits}.{ending}" for batch in batches]
 
     def original(self, model: str) -> str:
         """Return the store of a model's embeddings of the original clips."""
@@ -400,6 +431,7 @@ class Plan:
             *self.comparisons(),
             *self.model_stores(),
             *self.kept_audio(),
+            *([] if self.imported else chain.from_iterable(map(self.signal_parts, self.effects))),
         ]
 
 

@@ -599,8 +599,8 @@ class ImportSettings(Section):
 
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
-        """The library's measures and the config's own."""
-        return load_measures(self.measures)
+        """The library's measures that need no audio, and the config's own."""
+        return load_measures(self.measures, from_audio=False)
 
     @model_validator(mode="before")
     @classmethod

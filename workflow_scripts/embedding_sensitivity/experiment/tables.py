@@ -19,7 +19,22 @@ def _describe_both(common: str, numbers: str, as_it_is: str = "") -> dict[str, s
     return columns
 
 
-# Tables that belong to no measure: of clips and of comparisons.
+SIGNAL = {
+    "snr_db": "signal-to-noise ratio of the change: the clip's power over that of effected clip "
+    "less clip, in dB; `inf` of a clip that comes back as it was",
+    "loudness_change_lu": "effected clip's loudness less the clip's (ITU-R BS.1770-4), in LU; "
+    "empty where one has none: under 0.4 s, or -70 LUFS",
+    "rms_change_db": "effected clip's RMS over the clip's, in dB",
+    "log_spectral_distance_db": "root mean square over frequency of the difference of spectra in "
+    "dB, mean over windows (Hann, 46 ms) and channels; bins 80 dB under the clip's loudest count "
+    "as silent",
+}
+SIGNAL_QUANTILES = {
+    f"{name}_q{percent}": f"{percent} % quantile of `{name}` over clips, one of their values"
+    for name in SIGNAL
+    for percent in (10, 50, 90)
+}
+# Tables that belong to no measure: of clips, of effected audio and of comparisons.
 OTHERS = {
     table.name: table
     for table in (
@@ -44,6 +59,27 @@ OTHERS = {
                 "unnamed": "clips of which nothing says the recording: each counts as one",
             },
             ("label",),
+        ),
+        Table(
+            "signal_clips",
+            {
+                **describe("effect level clip label"),
+                **SIGNAL,
+                "unchanged": "1 where the clip comes back as it was",
+            },
+            ("effect", "level", "clip"),
+        ),
+        Table(
+            "signal_change",
+            {
+                **describe("effect level"),
+                "label": "label of the clips; empty: those of all labels",
+                **{name: f"mean over clips where it is finite: {SIGNAL[name]}" for name in SIGNAL},
+                **SIGNAL_QUANTILES,
+                "unchanged": "share of clips that come back as they were",
+                "n_clips": "clips that were measured: at most 20 a label",
+            },
+            ("effect", "level", "label"),
         ),
         Table(
             "paper_comparison",

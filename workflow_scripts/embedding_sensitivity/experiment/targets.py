@@ -17,7 +17,8 @@ def tables(settings: Run) -> list[str]:
     """Return names of a run's tables, without the comparison with the paper."""
     results = [table.name for measure in settings.all_measures for table in measure.tables
                if table.is_result]  # fmt: skip
-    return [*results, *(["dropped_clips"] if settings.data else []), "recordings"]
+    of_audio = ["dropped_clips", "signal_change"] if settings.data else []
+    return [*results, *of_audio, "recordings"]
 
 
 def analysis_tables(settings: Run) -> list[str]:
@@ -37,8 +38,8 @@ class Figure(NamedTuple):
 def list_figures(kind: FigureKind, settings: Run) -> Iterator[Figure]:
     """Yield the figures of a kind."""
     every = kind.per == "model"
-    models = sorted(settings.models) if every else [None]
-    effects = [None] if kind.per == "run" else sorted(settings.effects)
+    models = sorted(settings.models) if kind.per in ("model", "all effects") else [None]
+    effects = sorted(settings.effects) if kind.per in ("model", "effect") else [None]
     labels = [None, *settings.figures.labels] if every else [None]
     for what in product(models, effects, labels):
         stem = "_".join([kind.name, *(part for part in what if part)])

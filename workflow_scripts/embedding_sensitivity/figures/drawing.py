@@ -21,7 +21,8 @@ class Subject:
 
     stem : the name of its files
     models, labels, effects : one model and effect of a kind that is drawn per model, one effect of
-        one that is drawn per effect, else all; one label of a single-label figure, else all
+        one that is drawn per effect, one model of one per "all effects", else all; one label of a
+        single-label figure, else all
     """
 
     stem: str
@@ -52,7 +53,9 @@ def list_subjects(
     """Yield what each figure of a kind shows."""
     if kind.per == "run":
         yield Subject(kind.name, models, labels, effects)
-    for effect in effects if kind.per != "run" else ():
+    for model in models if kind.per == "all effects" else ():
+        yield Subject(f"{kind.name}_{model}", [model], labels, effects)
+    for effect in effects if kind.per in ("model", "effect") else ():
         if kind.per == "effect":
             yield Subject(f"{kind.name}_{effect.name}", models, labels, [effect])
             continue
