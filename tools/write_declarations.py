@@ -30,6 +30,11 @@ effects:
   tape: {file: my/tape.py, levels: [0, 12, 24]}
 ```
 
+`config/effects.yaml` is a tour of twelve effects on music that the workflow renders itself:
+`snakemake --cores all --configfile config/effects.yaml`. Its figures `response_to_change_<model>`
+have all of them on one axis: how far a model moves against how much a level changes the signal
+(docs/measures.md).
+
 Further keys of an entry:
 
 | key | is |

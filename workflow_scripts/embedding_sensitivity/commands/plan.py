@@ -19,6 +19,8 @@ from embedding_sensitivity.files.errors import InputError
 CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.0057, 48, 0.9
 # The rest of the analysis for a label and level, by the dimension (288 training clips a label).
 STATISTICS_S, STATISTICS_POWER = 7e-6, 1.65
+# How much a level changes of a clip's signal, of a sample of clips.
+SIGNAL_S, MAX_SAMPLE = 0.011, 20
 # Starting Python and importing, most of the time of a small job.
 JOB_S = 2.0
 FIGURE_S = 4.0
@@ -88,6 +90,7 @@ def estimate(path: str) -> list[str]:
     effects = settings.declared.values()
     models = [choice.model for choice in settings.choices.values()]
     rendering = sum((each.seconds or 0) * len(levels[each.name]) * n_clips for each in effects)
+    rendering += SIGNAL_S * n_levels * min(n_clips, MAX_SAMPLE * n_labels)
     embedding = sum((each.seconds or 0) * n_clips * (n_levels + 1) for each in models)
     unknown = [each.name for each in (*models, *effects) if each.seconds is None]
     variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
