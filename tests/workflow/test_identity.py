@@ -184,6 +184,19 @@ def test_an_effect_names_all_modules_that_compute_with_it(name):
     assert reached - known - others - OF_CLIPS == AROUND - known
 
 
+def test_what_measures_the_signals_change_is_in_its_identity_and_in_no_embeddings():
+    signal = {
+        str(identity.module_file(name).relative_to(identity.FOLDER)) for name in identity.SIGNAL
+    }
+    effects = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
+    reached = computing(find_code_files(SCRIPTS, "compare_signals"))
+    assert "effects/signal_change.py" in reached & signal
+    assert reached - signal - effects - OF_CLIPS - AROUND == set()
+    for script in ("render_effect", "keep_audio", "embed_clips", "embed_original"):
+        assert "effects/signal_change.py" not in computing(find_code_files(SCRIPTS, script))
+    assert identity.signal_identity("01234567") != identity.signal_identity("76543210")
+
+
 SQUASH = {"plugin": "Compressor", "vary": "ratio", "threshold_db": -30}
 HALL = {"effect": "reverb", "damping": 0.9}
 
