@@ -32,6 +32,7 @@ include: "rules/stores.smk"
 include: "rules/measures.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/cards.smk"
 include: "rules/comparison.smk"
 include: "rules/manifest.smk"
 

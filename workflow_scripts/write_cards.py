@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 
+from embedding_sensitivity import __version__
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.cards import build_card, format_threshold
 from embedding_sensitivity.experiment.manifest import hash_text
@@ -23,9 +24,9 @@ def main(snakemake) -> None:
     stores = json.loads(Path(given.provenance).read_text(encoding="utf-8"))
     clips = [clip for clip in in_split(read_clips(given.clips)) if clip.label in params.labels]
     rows = [(c.clip, c.label, c.group, c.split, c.sha256, c.split_row) for c in clips]
-    digest = hash_text(rows)
+    about = {**params.about, "clips_sha256": hash_text(rows), "workflow_version": __version__}
     for model, *files in zip(params.models, made.cards, made.pdf, made.png, strict=True):
-        card = build_card(model, tables, stores, params.about | {"clips_sha256": digest})
+        card = build_card(model, tables, stores, about)
         with replacing(files[0]) as part:
             part.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         thresholds = {

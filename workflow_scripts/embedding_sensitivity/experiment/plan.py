@@ -10,7 +10,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity import __version__, models
+from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import published_files
@@ -261,7 +261,6 @@ class Plan:
         return {
             "experiment": self.settings.experiment,
             "clips": self.source.describe(),
-            "workflow_version": __version__,
             "effects": [
                 {**self.describe_effect(effect), "made": self.describe_entry(effect)}
                 for effect in self.effects
