@@ -13,7 +13,7 @@ rule initialise_model:
         seed=r"\d+",
         ending=r"\.[a-z0-9]+",
     conda:
-        lambda wildcards: conda_file(plan.choice(wildcards.model).initial_environment)
+        lambda wildcards: conda_file(plan.choice(wildcards.model).weights_environment)
     resources:
         mem_mb=5000,
     params:

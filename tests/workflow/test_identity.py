@@ -300,7 +300,7 @@ def test_what_a_path_names_is_in_an_identity_by_its_content(tmp_path, monkeypatc
 def test_all_environments_that_read_clips_have_the_same_decoders():
     """What an index says of a clip holds for every job that decodes it."""
     pins = identity.pinned_versions("audio", identity.DECODERS)
-    for environment in ("torch", "tensorflow", "musicnn"):
+    for environment in ("torch", "tensorflow", "musicnn", "litert", "aisfx"):
         assert identity.pinned_versions(environment, identity.DECODERS) == pins
 
 

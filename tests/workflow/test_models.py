@@ -27,8 +27,10 @@ def test_every_model_declares_what_a_plan_needs(name):
         choice = models.choose(name, {"backend": backend})
         assert (ROOT / "envs" / f"{choice.environment}.yaml").is_file()
         assert choice.packages and choice.dimension > 0
-    if model.untrained:
-        assert (ROOT / "envs" / f"{choice.initial_environment}.yaml").is_file()
+    if choice.made_weights:
+        assert (ROOT / "envs" / f"{choice.weights_environment}.yaml").is_file()
+    else:
+        assert choice.weights_environment is None and not model.untrained
 
 
 def test_defaults_are_filled_in_and_the_identity_leaves_out_how_it_is_computed():

@@ -30,6 +30,7 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.safe_names import printable
 
 WEIGHTS = "resources/weights"
+MAKE_WEIGHTS = ("initialise_model", "convert_weights")
 CONDA = ".snakemake/conda"
 PART = re.compile(r"\..+\.part")
 BATCH = re.compile(r".+\.([0-9a-f]{8})\.h5")
@@ -136,7 +137,7 @@ def _explain(path: str, rule: str, current: set[tuple[str, str]]) -> str:
 
 
 def find_unused_weights(plan: Plan) -> Iterator[Entry]:
-    """Yield untrained weights that neither this config nor any experiment's manifest names.
+    """Yield weights made by a job that neither this config nor any experiment's manifest names.
 
     Experiments share them; without its weights, an experiment would be embedded again. So if an
     experiment has no manifest, nothing is listed.
@@ -152,7 +153,7 @@ def find_unused_weights(plan: Plan) -> Iterator[Entry]:
     for path in list_files(WEIGHTS):
         if PART.fullmatch(os.path.basename(path)):
             yield Entry(path, "left by a job that was killed", (path,))
-        elif path not in plan.wanted | used and plan.rule_of(path) == "initialise_model":
+        elif path not in plan.wanted | used and plan.rule_of(path) in MAKE_WEIGHTS:
             yield Entry(path, "in no experiment's manifest: made again when asked for", (path,))
 
 

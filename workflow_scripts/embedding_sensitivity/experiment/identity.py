@@ -113,23 +113,24 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
 
 
 def weights_files(choice: Choice) -> list[str]:
-    """Return the files of weights that a model reads; none if they come with a package.
+    """Return the files of weights that a model reads; none if a package's are read as they are.
 
-    Those of an untrained model are named by its seed and by what makes them.
+    Those that a job makes, of an untrained model or from a package, are named by what makes them.
     """
-    model = choice.model
-    if not model.untrained:
+    model, made = choice.model, choice.made_weights
+    if made is None:
         return [f"resources/weights/{file.unpacked}" for file in model.published]
-    seed = choice.options["seed"]
+    seed = choice.options.get("seed")
     made_by = fingerprint(
         {
             "model": [choice.name, seed],
             "version": model.version,
             "code": code_digest(model, ()),
-            "packages": pinned_versions(choice.initial_environment, model.initial.packages),
+            "packages": pinned_versions(choice.weights_environment, made.packages),
         }
     )
-    return [f"resources/weights/{choice.name}_seed{seed}.{made_by}{model.initial.ending}"]
+    named = f"{choice.name}_seed{seed}" if model.untrained else choice.name
+    return [f"resources/weights/{named}.{made_by}{made.ending}"]
 
 
 def weights_digests(choice: Choice) -> list[str]:

