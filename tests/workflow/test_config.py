@@ -9,6 +9,7 @@ import yaml
 
 from embedding_sensitivity.experiment.settings import load_settings, schema
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = yaml.safe_load((ROOT / "tests" / "workflow" / "tiny.yaml").read_text(encoding="utf-8"))
@@ -27,7 +28,8 @@ def changed(**keys) -> dict:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yaml", "config/demo.yaml", "config/clean.yaml", "config/effects.yaml"]
+    "name",
+    ["config.yaml", *(f"config/{name}.yaml" for name in ("demo", "clean", "effects", "models"))],
 )
 def test_shipped_configs_are_valid(name):
     config = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
@@ -60,6 +62,21 @@ def test_clean_differs_from_the_paper_in_protocol_alone():
     assert clean["effects"]["bitcrush"].pop("neutral") == 15
     differing = {key for key in paper if paper[key] != clean[key]}
     assert differing == {"experiment", "protocol"}
+
+
+def test_the_tour_of_models_has_all_trained_weights_that_need_no_download():
+    config = yaml.safe_load((ROOT / "config/models.yaml").read_text(encoding="utf-8"))
+    settings = load_settings(config, "config/models.yaml")
+    trained = {name for name, choice in settings.choices.items() if not choice.control}
+    inside_packages = {
+        name
+        for name, model in MODELS.items()
+        if not (model.files or model.untrained or model.handcrafted)
+    }
+    assert trained == inside_packages == {"musicnn", "birdnet", "aisfx"}
+    assert not [choice.name for choice in settings.choices.values() if choice.model.published]
+    controls = {choice.control for choice in settings.choices.values()}
+    assert controls == {"", "handcrafted", "untrained"}
 
 
 FIVE_LABELS = {
