@@ -1,5 +1,5 @@
 # environment: workflow
-"""Processor time a clip: MusiCNN's backends, its package's extractor, and log-mel.
+"""Processor time a clip: MusiCNN, BirdNET, aiSFX, log-mel, and the extractor of MusiCNN's package.
 
 Each runs in its own environment, on one thread, on clips rendered as the demo's are; the least of
 some turns in which they alternate. Decoding counts for the package's extractor alone, which reads
@@ -26,6 +26,8 @@ TIMED = {
     "musicnn upstream": "tensorflow",
     "musicnn extractor": "tensorflow",
     "logmel numpy": "audio",
+    "birdnet litert": "litert",
+    "aisfx torch": "aisfx",
 }
 
 

@@ -37,7 +37,7 @@ MODEL = Model(
         ending=".pth",
     ),
     initial=Initial(later(f"{__name__}.model", "write_initial"), "aisfx", PACKAGES, ".pth"),
-    seconds=0.07,
+    seconds=0.06,
     computes_with=(
         "embedding_sensitivity.models.aisfx.model",
         "embedding_sensitivity.models.shared.frontend",
