@@ -2,6 +2,7 @@
 
 import librosa
 import numpy as np
+import pytest
 import soundfile
 
 from embedding_sensitivity.models.shared.frontend import mel_filters, mel_power, mono_at
@@ -28,3 +29,19 @@ def test_front_end_is_librosas(tmp_path):
     )
     found = mel_power(signal, 512, 256, mel_filters(16000, 512, 96))
     np.testing.assert_allclose(found, expected.T, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("target", [16000, 32000, 44100, 48000])
+@pytest.mark.parametrize("samplerate", [16000, 22050, 32000, 44100, 48000, 96000])
+def test_a_mono_mix_is_resampled_to_the_same_tone_at_the_networks_rate(samplerate, target):
+    """A closed form, apart from the networks: 440 Hz in one channel, 1000 Hz in the other."""
+    frames = np.arange(2 * samplerate) / samplerate
+    tones = np.sin(2 * np.pi * np.array([440.0, 1000.0]) * frames[:, None]).astype(np.float32)
+    found = mono_at(tones, samplerate, target)
+    # As librosa rounds: a sample more for 22.05 and 44.1 to 48 kHz.
+    assert found.dtype == np.float32 and 0 <= len(found) - 2 * target <= 1
+    seconds = np.arange(len(found)) / target
+    expected = np.sin(2 * np.pi * np.array([440.0, 1000.0]) * seconds[:, None]).mean(axis=1)
+    # The resampler's filter reaches beyond both ends of the clip.
+    inner = slice(target // 10, -target // 10)
+    assert np.abs(found[inner] - expected[inner]).max() <= 2e-6
