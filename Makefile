@@ -4,7 +4,7 @@ CONFIG ?= config.yaml
 CORES ?= all
 DEMO := results/demo
 comma := ,
-DEMO_STACKS := audio musicnn analysis
+DEMO_STACKS := audio musicnn litert analysis
 MODELS := $(wildcard bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py)
 
 SHELL := bash

@@ -27,12 +27,13 @@ def number(text: str, line: str) -> float:
 def test_the_demos_plan_counts_what_the_demo_makes(tmp_path):
     done = plan(ROOT / "config" / "demo.yaml", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "160 clips (the config), 24 levels of 4 effects, 3 models, 5 labels" in done.stdout
-    # 160 clips x 6 levels of 3 s x 44100 Hz x 2 channels x 2 bytes, and a sixth of that.
-    assert number(done.stdout, "effected audio") == 508
+    assert "160 clips (the config), 20 levels of 4 effects, 4 models, 5 labels" in done.stdout
+    # 160 clips x 5 levels of 3 s x 44100 Hz x 2 channels x 2 bytes, and a fifth of that.
+    assert number(done.stdout, "effected audio") == 423
     assert number(done.stdout, "rendered clips") == 85
-    # Parts and assembled stores of 24 levels, and the originals, float32, d = 753, 753 and 256.
-    assert number(done.stdout, "embeddings") == round(160 * 49 * (753 + 753 + 256) * 4 / 1e6)
+    # Parts and assembled stores of 20 levels, and the originals, float32.
+    n_values = 753 + 753 + 256 + 1024
+    assert number(done.stdout, "embeddings") == round(160 * 41 * n_values * 4 / 1e6)
 
 
 def test_twice_the_levels_cost_twice_the_embedding(tmp_path):
