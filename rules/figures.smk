@@ -32,6 +32,7 @@ for measure in settings.all_measures:
                 effects=EFFECT_WORDS,
                 style=get_style(kind),
                 caption=kind.caption,
+                two_sided=plan.describe_sides(measure),
             message:
                 f"Drawing {kind.name}"
             script:

@@ -1,6 +1,7 @@
 """Write docs/effects.md and docs/models.md from the declarations (`make schema`)."""
 
 import ast
+import re
 from pathlib import Path
 
 from embedding_sensitivity.effects import EFFECTS, Effect
@@ -27,7 +28,7 @@ effects:
   damped: {effect: reverb, vary: damping, room_size: 0.5, levels: [0, 0.5, 1]}
   # A plugin of pedalboard.
   squash: {plugin: Compressor, vary: ratio, threshold_db: -30, levels: [1, 2, 4, 8, 16]}
-  # A file of your own (CONTRIBUTING.md).
+  # A file of your own, named from the config file's folder (CONTRIBUTING.md has two whole ones).
   tape: {file: my/tape.py, levels: [0, 12, 24]}
 ```
 
@@ -56,13 +57,13 @@ lowpass, cutoff_frequency: 3000}, {plugin: Invert}]`. No level is then neutral. 
 that no level returns the clip.
 
 Audio and embeddings are identified by what an entry changes, not by its name, unit, scale or
-neutral
-level. Adding an effect, or renaming an axis, embeds nothing of the others. A level of a shipped
-effect is named with the decimals below. A level of any other effect is named as it is written,
-geometric ones with four significant digits. What an effect returns is checked. The run ends in one
-line if samples are not finite, or if the number of channels changes. It also ends if every clip
-comes
-comes back unchanged at a level that is not neutral.
+neutral level. Adding an effect, or renaming an axis, embeds nothing of the others. A level of a
+shipped effect is named with the decimals below. A level of any other effect is named as it is
+written, in at most 12 characters, geometric ones with four significant digits.
+
+What an effect returns is checked. The run ends in one line if samples are not finite, or if the
+number of channels changes. It also ends if every clip comes back unchanged at a level that is not
+neutral.
 
 ## Shipped effects
 
@@ -93,7 +94,9 @@ and says their licence. `config/models.yaml` is a tour of these three and of con
 
 """
 PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"
-EFFECT_COLUMNS = "effect", "parameter", "levels", "decimals", "scale", "no effect at", "fixed"
+EFFECT_COLUMNS = (
+    "effect", "parameter", "levels", "a grid", "decimals", "scale", "no effect at", "fixed",
+)  # fmt: skip
 MODEL_COLUMNS = "model", "dimensions", "Hz", "backend (environment)", "options", "untrained"
 FILE_COLUMNS = "download", "file", "licence", "known by"
 PACKAGED_COLUMNS = "converted", "file in a package", "licence", "known by"
@@ -150,11 +153,22 @@ def _effect_row(effect: Effect) -> tuple[str, ...]:
     fixed += ["goes on from clip to clip"] if effect.stateful else []
     neutral = "" if effect.neutral is None else f"{effect.neutral:g} {effect.unit}".rstrip()
     levels = f"{low:g} to {high:g} {effect.unit}".rstrip()
+    grid = find_grid(effect)
     decimals = "" if effect.decimals is None else str(effect.decimals)
     return (
-        f"`{effect.name}`", effect.parameter, levels, decimals, effect.scale, neutral,
-        ", ".join(fixed),
+        f"`{effect.name}`", effect.parameter, levels, grid and f"`{grid}`", decimals,
+        effect.scale, neutral, ", ".join(fixed),
     )  # fmt: skip
+
+
+def find_grid(effect: Effect) -> str:
+    """Return the first levels that the text of an effect's file gives between backticks."""
+    found = re.search(r"`([\[{].*?[\]}])`", _read_docstring(effect), re.DOTALL)
+    return found[1] if found else ""
+
+
+def _read_docstring(declared: Effect | Model) -> str:
+    return ast.get_docstring(ast.parse(declared.file.read_text(encoding="utf-8"))) or ""
 
 
 def make_models_page() -> str:
@@ -213,7 +227,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _describe(declared: Effect | Model) -> str:
     """Return a section with the docstring of the file that declares it."""
-    text = ast.get_docstring(ast.parse(declared.file.read_text(encoding="utf-8")))
+    text = _read_docstring(declared)
     return f"## {declared.name}\n\n{text.replace('``', '`')}\n\n"
 
 

@@ -3,22 +3,23 @@
 import time
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
-from embedding_sensitivity.effects.entries import choose
-from embedding_sensitivity.effects.rendering import render_batch
-from embedding_sensitivity.files.logs import configure_logging
+from embedding_sensitivity.effects.entries import check_lengths, choose
+from embedding_sensitivity.effects.rendering import RENDERED_WITH, render_batch
+from embedding_sensitivity.files.logs import configure_logging, log_versions
 
 
 def main(snakemake) -> None:
     """Read the clip index, render, and log the rate."""
-    log = configure_logging(
-        snakemake, packages=("numpy", "scipy", "pedalboard", "soundfile", "h5py")
-    )
+    log = configure_logging(snakemake, packages=("h5py",))
+    effect = choose(snakemake.params.effect, snakemake.params.entry)
+    log_versions(log, sorted({*RENDERED_WITH, *effect.packages}))
     clips = read_clips(snakemake.input.clips)
     levels = list(snakemake.params.levels)
+    check_lengths(effect, levels, in_split(clips))
     start = time.perf_counter()
     render_batch(
         clips,
-        choose(snakemake.params.effect, snakemake.params.entry),
+        effect,
         levels,
         dict(snakemake.params.protocol),
         snakemake.output[0],

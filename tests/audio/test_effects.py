@@ -1,3 +1,4 @@
+import ast
 import functools
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def test_every_effect_declares_what_a_plan_needs(name):
     effect = EFFECTS[name]
     assert effect.name == name and effect.file.stem == name and effect.version >= 1
     assert effect.parameter and effect.packages
+    assert effect.seconds, "measure it (bench/bench_effects.py): `make plan` counts with it"
     assert (ROOT / "envs" / f"{effect.environment}.yaml").is_file()
     for module in effect.computes_with:
         assert (ROOT / "workflow_scripts" / f"{module.replace('.', '/')}.py").is_file()
@@ -67,6 +69,19 @@ def test_every_effect_declares_what_a_plan_needs(name):
     ]
     for parameter in effect.parameters.values():
         assert parameter.label and parameter.find_fault(parameter.range[0]) is None
+
+
+def test_every_effect_is_timed_at_a_level_that_it_accepts():
+    tree = ast.parse((ROOT / "bench" / "bench_effects.py").read_text(encoding="utf-8"))
+    (levels,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LEVELS"
+    )
+    assert list(levels) == list(EFFECTS)
+    for name, level in levels.items():
+        assert EFFECTS[name].find_fault(float(level), 44100, 2) is None
+        assert level_string(level, EFFECTS[name].decimals, name) == level
 
 
 @pytest.mark.parametrize("name", EFFECTS)

@@ -10,8 +10,10 @@ import soundfile
 import assemble_effect
 import embed_clips
 import embed_original
-from embedding_sensitivity.clips.audio import from_pcm16, to_pcm16, write_batch
-from embedding_sensitivity.clips.clip import Clip, write_clips
+from embedding_sensitivity.clips.audio import AudioBatch, from_pcm16, to_pcm16, write_batch
+from embedding_sensitivity.clips.clip import Clip, read_clips, write_clips
+from embedding_sensitivity.effects import EFFECTS
+from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.embeddings.embedding import Embedder
 from embedding_sensitivity.embeddings.store import read_store
 from embedding_sensitivity.files.errors import InputError
@@ -69,6 +71,25 @@ def job(folder: Path, output: str, batch_size: int | str = "auto", **changes):
         params={**params, **changes},
         resources={"device": "auto", "batch_size": batch_size},
     )
+
+
+def test_clips_of_other_lengths_at_each_level_are_embedded(folder):
+    """Four times the length, and two thirds of it: each row is that of its own audio."""
+    clips = [clip for clip in read_clips(folder / "clips.csv") if clip.split]
+    effect, levels = EFFECTS["time_stretch"], ["0.25", "1", "1.5"]
+    protocol = {"audio": "float32"}
+    render_batch(clips, effect, levels, protocol, folder / "0.h5")
+    given = {"effect": "time_stretch", "levels": levels, "protocol": protocol}
+    embed_clips.main(job(folder, "part.h5", unit="", **given))
+    part, batch = read_store(folder / "part.h5"), AudioBatch(folder / "0.h5")
+    model = choose("logmel").load()
+    for index, level in enumerate(levels):
+        for row, name in enumerate(part.clips):
+            audio = batch.clip(index, row)
+            clip = next(clip for clip in clips if clip.clip == name)
+            assert len(audio) == effect.n_frames(float(level), clip.frames)
+            (expected,) = model.embed([model.prepare(audio, SAMPLERATE)])["embedding"]
+            np.testing.assert_allclose(part.embeddings[index, row], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_parts_and_originals_hold_every_clip_and_say_what_made_them(folder):

@@ -6,13 +6,27 @@ import re
 import numpy as np
 import pedalboard
 import pytest
+import soundfile
 
+from embedding_sensitivity.clips.audio import AudioBatch, read_clip
+from embedding_sensitivity.clips.clip import Clip
+from embedding_sensitivity.clips.inspection import inspect_file
 from embedding_sensitivity.effects.entries import choose
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED
+from embedding_sensitivity.effects.rendering import render_batch
 
 SAMPLERATE = 44100
 SWEPT = [(name, key) for name, plugin in PLUGINS.items() for key in plugin.parameters]
+
+
+# What makes a plugin heard that does nothing, or nothing to these clips, with its defaults.
+BAND = {"gain_db": 6.0}
+AUDIBLE = {
+    "BrickwallLimiter": {"ceiling_db": -20.0}, "Compressor": {"threshold_db": -40.0, "ratio": 4.0},
+    "HighShelfFilter": BAND, "LowShelfFilter": BAND, "PeakFilter": BAND,
+    "NoiseGate": {"threshold_db": -30.0},
+}  # fmt: skip
 
 
 def noise(frames=8820, channels=2, seed=0):
@@ -22,6 +36,12 @@ def noise(frames=8820, channels=2, seed=0):
 
 def effect_of(plugin, vary, **options):
     return choose("mine", {"plugin": plugin, "vary": vary, **options})
+
+
+def audible(plugin, vary):
+    """A plugin that changes a clip whatever varies."""
+    options = {key: value for key, value in AUDIBLE.get(plugin, {}).items() if key != vary}
+    return effect_of(plugin, vary, **options)
 
 
 def levels_of(parameter):
@@ -35,6 +55,23 @@ def levels_of(parameter):
     else:
         values = low + (high - low) * shares
     return [float(level_string(f"{value:.5g}", None, "x")) for value in values]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Three clips of a fifth of a second that die away, as the index has them."""
+    folder, found = tmp_path_factory.mktemp("clips"), []
+    for number in range(3):
+        path = folder / f"clip{number}.wav"
+        decay = np.logspace(0, -4, 8820 + number)[:, None]
+        audio = noise(len(decay), seed=number) * decay
+        soundfile.write(path, audio, SAMPLERATE, subtype="FLOAT")
+        seen = inspect_file(path)
+        found.append(
+            Clip(path.stem, str(path), "cello", "", path.stem, "train", 0.2, SAMPLERATE, 2,
+                 seen.sha256, seen.frames, number)
+        )  # fmt: skip
+    return found
 
 
 def process(effect, level, audio):
@@ -81,7 +118,7 @@ def test_the_options_are_pedalboards_own_with_their_defaults(name):
 @pytest.mark.parametrize(("name", "vary"), SWEPT)
 def test_any_level_in_the_range_gives_finite_audio_without_a_lag(name, vary):
     """Each time the same, from silence, in the clip's shape; the clip itself is left alone."""
-    effect = effect_of(name, vary)
+    effect = audible(name, vary)
     audio = noise()
     before = audio.copy()
     for level in levels_of(effect.level):
@@ -93,6 +130,20 @@ def test_any_level_in_the_range_gives_finite_audio_without_a_lag(name, vary):
         build(noise(seed=1))
         np.testing.assert_array_equal(build(audio), effected)
         np.testing.assert_array_equal(process(effect, level, audio), effected)
+
+
+@pytest.mark.parametrize(("name", "vary"), SWEPT)
+def test_every_parameter_is_swept_as_a_job_renders_it(name, vary, clips, tmp_path):
+    """Two levels of three clips, of which a batch has what the plugin makes of each by itself."""
+    effect = audible(name, vary)
+    levels = [f"{level:g}" for level in levels_of(effect.level)[1:3]]
+    path = tmp_path / "batch.h5"
+    render_batch(clips, effect, levels, {"reverb_state": "carried", "audio": "float32"}, path)
+    batch = AudioBatch(path)
+    for index, level in enumerate(levels):
+        for row, clip in enumerate(clips):
+            expected = process(effect, float(level), read_clip(clip))
+            np.testing.assert_array_equal(batch.clip(index, row), expected)
 
 
 NEUTRAL = [each for each in SWEPT if PLUGINS[each[0]].parameters[each[1]].neutral is not None]

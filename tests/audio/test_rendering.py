@@ -19,6 +19,8 @@ from embedding_sensitivity.clips.audio import AudioBatch, read_clip
 from embedding_sensitivity.clips.clip import Clip, in_split, write_clips
 from embedding_sensitivity.clips.inspection import inspect_file
 from embedding_sensitivity.effects import EFFECTS, rendering
+from embedding_sensitivity.effects.entries import choose
+from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.files.errors import InputError
 from support import mock_snakemake
@@ -340,6 +342,45 @@ def test_one_clip_that_changes_is_enough_and_the_neutral_level_changes_none(tmp_
     np.testing.assert_array_equal(batch.clip(1, 0), first / 2)
 
 
+@pytest.fixture(scope="module")
+def long_clips(tmp_path_factory):
+    """Three clips of a second, of white noise at a peak of 0.1 at most."""
+    folder, found = tmp_path_factory.mktemp("long"), []
+    for number, frames in enumerate((44100, 40000, 52000)):
+        audio = np.random.default_rng(number).uniform(-0.1, 0.1, (frames, 2))
+        soundfile.write(folder / f"clip{number}.wav", audio, 44100)
+        found.append(index_of(folder / f"clip{number}.wav", f"clip{number}", "train", number))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("effect", "level", "entry"),
+    [
+        ("limiter", "-10", {}),
+        ("clipping", "-6", {"reference": "full_scale"}),
+        ("scramble", "5", {}),
+        ("packet_loss", "0.0001", {}),
+        ("gain", "0.0", {"neutral": None}),
+    ],
+)
+def test_a_level_that_changes_no_clip_is_refused(tmp_path, long_clips, effect, level, entry):
+    words = f"effects.{effect}: at level {level} every clip comes back as it was: leave the level"
+    assert_refused(tmp_path, words, long_clips, choose(effect, entry), [level], CLEAN)
+
+
+@pytest.mark.parametrize("effect", [n for n, each in EFFECTS.items() if each.neutral is not None])
+@pytest.mark.parametrize("audio", ["float32", "pcm16"])
+def test_a_neutral_level_gives_the_clips_themselves(tmp_path, long_clips, effect, audio):
+    declared = EFFECTS[effect]
+    level = level_string(declared.neutral, declared.decimals, effect)
+    render_batch(long_clips, declared, [level], CLEAN | {"audio": audio}, tmp_path / "a.h5")
+    batch = AudioBatch(tmp_path / "a.h5")
+    # What pedalboard reads of a 16-bit file and writes again is up to one step away.
+    step = 0 if audio == "float32" else 1 / 32768
+    for row, clip in enumerate(long_clips):
+        assert np.abs(batch.clip(0, row) - read_clip(clip)).max() <= step
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_an_effect_that_needs_another_clip_gets_one_of_another_recording(tmp_path, threads):
     clips = [dataclasses.replace(clip, split="train") for clip in make_clips(tmp_path / "clips", 8)]
@@ -431,6 +472,22 @@ def test_the_rendering_script(tmp_path, clips):
     expected = rendered(clips, "gain", ["-3.0"], PAPER, tmp_path / "expected.h5")
     batch = AudioBatch(output)
     assert_equal([[batch.samples(0, i) for i in range(len(batch.clips))]], expected)
+
+
+def test_a_level_that_makes_clips_too_short_for_models_is_refused(tmp_path, clips):
+    output = tmp_path / "audio" / "batch.h5"
+    words = (
+        r"^effects.time_stretch: at level 4, clip clip0: lasts 0.0283 s, and models take 0.05 s or "
+        "more: leave the level or the clip out$"
+    )
+    params = {"effect": "time_stretch", "protocol": CLEAN}
+    with pytest.raises(InputError, match=words):
+        render_effect.main(snakemake_for(tmp_path, clips, output, levels=["2", "4"], **params))
+    assert not output.exists()
+    render_effect.main(snakemake_for(tmp_path, clips, output, levels=["2"], **params))
+    batch, stretch = AudioBatch(output), EFFECTS["time_stretch"]
+    for row, clip in enumerate(in_split(clips)):
+        assert len(batch.clip(0, row)) == stretch.n_frames(2, clip.frames)
 
 
 def test_the_script_that_keeps_audio(tmp_path, clips):

@@ -13,6 +13,7 @@ import pytest
 
 from embedding_sensitivity.files import content
 from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.errors import InputError
 from support.audio import write_clip
 from support.project import ROOT, Project, copy_checkout, copy_finished, first_of
 
@@ -48,6 +49,14 @@ def replace(path: Path, data: bytes, time: float | None = None) -> None:
 def date(folder: Path, time: float) -> None:
     for path in folder.rglob("*"):
         os.utime(path, (time, time))
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that can't be read")
+def test_what_cannot_be_read_is_refused_in_one_line():
+    with pytest.raises(
+        InputError, match=r"^/proc/self/mem: cannot be read \(.*\): correct that or"
+    ):
+        content.content_of("/proc/self/mem")
 
 
 def test_a_file_is_read_once(read):

@@ -128,6 +128,11 @@ def test_versions_are_those_that_an_environment_pins(environment):
     assert identity.pinned_versions(str(environment), ["numpy"]) == {"numpy": "1.26.4"}
 
 
+def test_an_environment_without_a_file_is_refused():
+    with pytest.raises(InputError, match=r"^my/no\.yaml: does not exist: give a YAML of conda"):
+        identity.pinned_versions("my/no.yaml", ["numba"])
+
+
 def test_a_package_without_a_version_is_refused(environment):
     message = rf"^{environment}: numba has no fixed version, .* write numba==VERSION$"
     environment.write_text("dependencies:\n  - pip:\n      - numba>=0.60\n")

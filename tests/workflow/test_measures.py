@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from embedding_sensitivity.experiment.measures import list_measures, read_options
+from embedding_sensitivity.experiment.plan import Plan
 from embedding_sensitivity.experiment.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,4 +65,22 @@ def test_its_options_are_the_parameters_of_its_function(measure):
 
 
 def test_every_measure_says_what_it_does_with_a_parameter_of_two_sides():
+    """In docs/measures.md, and in the captions of a run that has one."""
     assert all(measure.two_sided for measure in list_measures())
+    kinds = [kind for measure in list_measures() for kind in measure.figures]
+    for name in {"figure", *(kind.name for kind in kinds if not kind.caption)}:
+        text = (ROOT / "report" / f"{name}.rst").read_text(encoding="utf-8")
+        assert "{{ snakemake.params.two_sided }}" in text, name
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"), [([-20, 0, 5], True), ([-20, 5], True), ([-20, -5], False), ([0, 5], False)]
+)
+def test_captions_say_what_is_done_where_a_runs_effect_has_two_sides(levels, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    effects = {"gain": {"levels": levels}, "reverb": {"levels": [0.1, 0.5]}}
+    plan = Plan({**TINY, "effects": effects}, "tiny.yaml")
+    for measure in list_measures():
+        expected = measure.two_sided.replace("`", "``")
+        text = f"**Levels on both sides of no effect** (gain): {expected}." if said else ""
+        assert plan.describe_sides(measure) == text

@@ -12,6 +12,11 @@ from conftest import ROOT
 
 from embedding_sensitivity.effects import EFFECTS, entries
 from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.files.declarations import (
+    copy_of_config,
+    folder_of_config,
+    locate_own_files,
+)
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
 from support import mock_snakemake
@@ -73,7 +78,7 @@ def test_a_file_in_the_librarys_folder_is_all_that_a_new_one_needs(project):
         "keys = schema()['$defs']['Settings']['properties']\n"
         "print(keys['effects']['properties']['tape']['description'])\n"
         "print(list(keys['models']['properties']['bands']['anyOf'][0]['properties']))\n"
-        "print('| `tape` | drive | -20 to 40 dB | 1 |' in pages.make_effects_page())\n"
+        "print('| `tape` | drive | -20 to 40 dB |  | 1 |' in pages.make_effects_page())\n"
         "print('| `bands` (control) | 16 | 44100 |' in pages.make_models_page())\n"
     )
     said = subprocess.check_output([sys.executable, "-c", code], cwd=project.folder, text=True)
@@ -85,33 +90,133 @@ def test_a_file_in_the_librarys_folder_is_all_that_a_new_one_needs(project):
     ]
 
 
+def copy_stack(stack: str, file: Path) -> None:
+    """Write the YAML of one of the workflow's environments, and what runs after its build."""
+    for ending in (".yaml", ".post-deploy.sh"):
+        text = (ROOT / "envs" / f"{stack}{ending}").read_text(encoding="utf-8")
+        file.with_suffix(ending).write_text(text, encoding="utf-8")
+
+
+def in_torch(text: str) -> str:
+    """The effect of CONTRIBUTING.md computed by a package that envs/audio.yaml doesn't have."""
+    text = text.replace("    import numpy as np\n", "    import numpy as np\n    import torch\n")
+    text = text.replace("np.tanh(audio * drive)", "torch.tanh(torch.tensor(audio * drive)).numpy()")
+    return text.replace('packages=("numpy",)', 'packages=("numpy", "torch")')
+
+
 def test_a_users_files_run_to_tables_and_figures(project):
-    """The model in an environment that the user's own YAML makes."""
-    folder = project.path("my")
-    folder.mkdir()
-    for name in ("tape.py", "bands.py"):
+    """Beside the config file, whatever the working directory; two in environments of their own."""
+    folder = project.path("lab/my")
+    folder.mkdir(parents=True)
+    tape = folder / "tape.py"
+    tape.write_text(in_torch(file_of("tape.py")), encoding="utf-8")
+    for name in ("bands.py", "hiss.py"):
         (folder / name).write_text(file_of(name), encoding="utf-8")
-    stack = project.path("envs/audio.yaml").read_text(encoding="utf-8")
-    (folder / "audio.yaml").write_text(stack, encoding="utf-8")
-    script = project.path("envs/audio.post-deploy.sh").read_text(encoding="utf-8")
-    (folder / "audio.post-deploy.sh").write_text(script, encoding="utf-8")
-    made_with(
-        project,
-        effects={"tape": {"file": "my/tape.py", "levels": [0, 24]}},
-        models={"bands": {"file": "my/bands.py", "environment": "my/audio.yaml"}},
-    )
-    project.run()
+    copy_stack("audio", folder / "audio.yaml")
+    copy_stack("torch", folder / "torch.yaml")
+    effects = {"tape": {"file": "my/tape.py", "environment": "my/torch.yaml", "levels": [0, 24]}}
+    models = {"bands": {"file": str(folder / "bands.py"), "environment": "my/audio.yaml"}}
+    config = made_with(project, effects=effects, models=models)
+    config_file = folder.parent / "mine.yaml"
+    config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    project.config_file.unlink()
+
+    def jobs(*arguments: str) -> list:
+        done = project.snakemake(*arguments, configfile="lab/mine.yaml")
+        assert done.returncode == 0, done.output
+        return [job for job in done.jobs if job.rule != "all"]
+
+    def run(*arguments: str) -> set[str]:
+        return {job.rule for job in jobs(*arguments)}
+
+    assert "render_effect" in run()
     assert tables_of(project) == {table: {("bands", "tape")} for table in ("global_r2", "auc")}
     assert project.path("results/tiny/figures/auc_bands_tape.png").exists()
-    assert project.planned() == {}
+    assert run("--dry-run") == set()
 
-    tape = folder / "tape.py"
+    # Another effect, which draws random numbers: of the first nothing is rendered or embedded.
+    more = effects | {"hiss": {"file": "my/hiss.py", "levels": [0, 30]}}
+    config_file.write_text(yaml.safe_dump(config | {"effects": more}), encoding="utf-8")
+    made = [job for job in jobs("--dry-run") if job.rule in ("render_effect", "embed_clips")]
+    assert {job.wildcards["effect"] for job in made} == {"hiss"}
+    config_file.write_text(yaml.safe_dump(config), encoding="utf-8")
+
     text = tape.read_text(encoding="utf-8")
     tape.write_text(f"# of my own\n{text.replace('(-20.0, 40.0)', '(-30.0, 40.0)')}")
-    assert set(project.planned()) == {"write_manifest"}  # which has the files' hashes
-    tape.write_text(text.replace("np.tanh", "np.arctan"))
-    jobs = project.planned()
-    assert {"render_effect", "embed_clips"} <= set(jobs) and "embed_original" not in jobs
+    assert run("--dry-run") == {"write_manifest"}  # which has the files' hashes
+    tape.write_text(text.replace("torch.tanh", "torch.atan"))
+    rules = run("--dry-run")
+    assert {"render_effect", "embed_clips"} <= rules and "embed_original" not in rules
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [
+        ("my.yaml", ""),
+        ("lab/my.yaml", "lab"),
+        ("../lab/my.yaml", "../lab"),
+        ("/lab/my.yaml", "/lab"),
+        # Text given as keys has no folder, another workflow's neither.
+        ("module sens: config", ""),
+        # A UTF-8 copy is not where the file was.
+        (str(copy_of_config("../lab/my.yaml")), "../lab"),
+        (str(copy_of_config("my.yaml")), ""),
+        (str(copy_of_config("../my.yaml")), ".."),
+    ],
+)
+def test_own_files_are_named_from_the_folder_of_the_config_file(source, folder):
+    assert folder_of_config(source) == folder
+
+
+def test_every_own_file_of_a_config_is_located():
+    entry = {
+        "file": "my/tape.py",
+        "environment": "my/env.yaml",
+        "before": [{"file": "my/hum.py"}, {"effect": "gain"}, 3],
+        "levels": [1, 2],
+    }
+    assert locate_own_files(entry, "lab") == {
+        "file": "lab/my/tape.py",
+        "environment": "lab/my/env.yaml",
+        "before": [{"file": "lab/my/hum.py"}, {"effect": "gain"}, 3],
+        "levels": [1, 2],
+    }
+    as_it_was = {"file": "/a/tape.py", "environment": "audio", "effect": 3}
+    assert locate_own_files(as_it_was, "lab") == as_it_was
+    assert locate_own_files({"file": 3}, "lab") == {"file": 3}
+
+
+def test_files_beside_a_config_file_elsewhere_are_found(own, monkeypatch):
+    tiny = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+    (own / "elsewhere").mkdir()
+    monkeypatch.chdir(own / "elsewhere")
+    sections = {
+        "effects": {"tape": {"file": "my/tape.py", "levels": [0, 1]}},
+        "models": {"bands": {"file": "my/bands.py"}},
+    }
+    settings = load_settings({**tiny, **sections}, "../my.yaml")
+    assert settings.user_files == ["../my/bands.py", "../my/tape.py"]
+    message = "models.bands.file: my/bands.py does not exist"
+    with pytest.raises(InputError, match=message):
+        load_settings({**tiny, **sections}, "my.yaml")
+
+
+def test_a_models_file_names_its_environments_from_its_own_folder(own):
+    bands = own / "my" / "bands.py"
+    text = bands.read_text(encoding="utf-8")
+    bands.write_text(text.replace('Backend("audio"', 'Backend("../bands.yaml"'))
+    assert choose("bands", {"file": "my/bands.py"}).environment == "my/../bands.yaml"
+    given = {"file": "my/bands.py", "environment": "other.yaml"}
+    assert choose("bands", given).environment == "other.yaml"
+
+
+def test_an_effects_file_names_its_environment_from_its_own_folder(own):
+    tape = own / "my" / "tape.py"
+    text = tape.read_text(encoding="utf-8")
+    tape.write_text(text.replace("    make=", '    environment="tape.yaml",\n    make='))
+    assert entries.choose("tape", {"file": "my/tape.py"}).environment == "my/tape.yaml"
+    given = {"file": "my/tape.py", "environment": "other.yaml"}
+    assert entries.choose("tape", given).environment == "other.yaml"
 
 
 def test_a_users_handcrafted_model_is_a_control_in_figures(project, monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.clips.clip import MIN_DURATION_S
+from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.models import MODELS, Choice, EmbeddingModel, choose
 
 
@@ -50,8 +51,20 @@ def check_model(choice: Choice, model: EmbeddingModel) -> None:
         (alone,) = model.embed([clip])[choice.view]
         assert np.linalg.norm(row - alone) <= 1e-5 * np.linalg.norm(alone)
     assert np.isfinite(model.embed([prepare(noise(1, 2, 3, 22050), 22050)])[choice.view]).all()
+    check_lengths(choice, model)
     # If channels are mixed, two equal channels give the same as one.
     if not choice.model.switches:
         mono = noise(1, 1, 4)
         both = model.embed([prepare(mono, 44100), prepare(np.repeat(mono, 2, axis=1), 44100)])
         np.testing.assert_array_equal(*both[choice.view])
+
+
+def check_lengths(choice: Choice, model: EmbeddingModel) -> None:
+    """Check that a model embeds what effects make of a clip's length: a quarter, or four times.
+
+    Nothing shorter than `MIN_DURATION_S` is rendered.
+    """
+    low, high = EFFECTS["time_stretch"].range
+    clips = [noise(seconds, 2, 5) for seconds in (MIN_DURATION_S, 3 / high, 3 / low)]
+    rows = model.embed([model.prepare(clip, 44100) for clip in clips])[choice.view]
+    assert rows.shape == (len(clips), choice.dimension) and np.isfinite(rows).all()

@@ -16,10 +16,9 @@ import yaml
 
 from embedding_sensitivity.experiment.settings import Settings, load_settings
 from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.declarations import copy_of_config
 from embedding_sensitivity.files.errors import InputError
 
-# UTF-8 copies of files that Snakemake cannot read.
-COPIES = Path(".snakemake", "configs")
 OPTIONS = ("--configfile", "--configfiles")
 # Longer marks first: a shorter one may be their beginning.
 MARKS = (
@@ -65,8 +64,8 @@ def give_to_snakemake(path: str) -> str:
     parse(text, path)
     if find_encoding(Path(path).read_bytes()) in ("utf-8", "utf-8-sig"):
         return path
-    COPIES.mkdir(parents=True, exist_ok=True)
-    copy = COPIES / Path(path).name
+    copy = copy_of_config(path)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     with replacing(copy) as part:
         Path(part).write_text(text, encoding="utf-8")
     return str(copy)

@@ -80,7 +80,8 @@ class Effect:
     packages : distributions whose version can change samples
     version : raised by hand when samples change
     computes_with : modules of the library whose code touches samples, besides this file
-    environment : the stem of a file in ``envs/`` that it is rendered in, or the path of a YAML file
+    environment : the stem of a file in ``envs/`` that it is rendered in, or the path of a YAML
+        file, from the folder of the declaration
     seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
     name, file : of the declaration; known when it is found
     instance : what a config changes of the declaration (`effects.entries`); nothing of most

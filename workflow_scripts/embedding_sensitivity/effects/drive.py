@@ -1,6 +1,6 @@
 """Soft clipping: tanh of the amplified clip (``pedalboard.Distortion``).
 
-Grids in use: 0 to 40 dB; `{start: 0, stop: 40, step: 2}`. Loudness rises with the drive, which
+Grid of our own: `{start: 0, stop: 40, step: 2}`. Loudness rises with the drive, which
 alone moves most embeddings: `match: rms` or `match: lufs` keeps it.
 """
 

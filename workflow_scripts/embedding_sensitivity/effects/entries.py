@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from embedding_sensitivity.clips.clip import MIN_DURATION_S, Clip
 from embedding_sensitivity.effects import EFFECTS, Effect, Instance, Parameter
 from embedding_sensitivity.effects.chain import MATCHES, make_chain, make_seeded, make_varying
 from embedding_sensitivity.effects.plugin import make_plugin
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED
-from embedding_sensitivity.files.declarations import load_declaration
+from embedding_sensitivity.files.declarations import load_declaration, locate_own_files
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault
 
@@ -79,6 +80,19 @@ def choose(name: str, entry: Mapping[str, Any]) -> Effect:
     return replace(found, name=name)
 
 
+def check_lengths(effect: Effect, levels: Iterable[str], clips: Iterable[Clip]) -> None:
+    """Raise `InputError` for a level at which a clip would be too short for models."""
+    for clip in clips:
+        for level in levels:
+            seconds = effect.n_frames(float(level), clip.frames) / clip.samplerate
+            if seconds < MIN_DURATION_S:
+                raise InputError(
+                    f"effects.{effect.name}: at level {level}, clip {clip.clip}: lasts "
+                    f"{seconds:.3g} s, and models take {MIN_DURATION_S:g} s or more: leave the "
+                    "level or the clip out"
+                )
+
+
 def option_names(name: str, entry: Mapping[str, Any]) -> list[str]:
     """Return the keys that an entry may have as options of its effect.
 
@@ -111,7 +125,8 @@ def _declared(where: str, source: tuple[str, str], name: str) -> Effect:
     key, what = source
     if key == "file":
         found = load_declaration(name, what, f"{where}.file", "EFFECT", Effect)
-        return replace(found, instance=Instance(Path(what).stem))
+        own = locate_own_files({"environment": found.environment}, str(found.file.parent))
+        return replace(found, **own, instance=Instance(Path(what).stem))
     if key == "effect":
         if what not in EFFECTS:
             raise InputError(f"{where}.effect: {say_unknown('effect', what, EFFECTS)}")
@@ -259,6 +274,8 @@ def _check_option(where: str, effect: Effect, key: str, value: Any) -> Any:
             raise InputError(f"{where}.{key}: {value!r} {reason}: rename it or move it elsewhere")
         if not Path(value).exists():
             raise InputError(f"{where}.{key}: {value} does not exist: give a file or folder")
+        if not (Path(value).is_file() or Path(value).is_dir()):
+            raise InputError(f"{where}.{key}: {value} is a pipe or device: give a file or folder")
     elif isinstance(default, bool):
         if type(value) is not bool:
             raise InputError(f"{where}.{key}: is {value!r}, expected true or false")
@@ -431,7 +448,7 @@ def _describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:
     if "neutral" in given:
         neutral = given["neutral"]
         if neutral is not None:
-            neutral = _check_number(where, "neutral", None, given)
+            neutral = _check_number(where, "neutral", effect.level, given)
         effect = replace(effect, neutral=neutral)
     if effect.scale == "log" and effect.neutral is not None and effect.neutral <= 0:
         key = "neutral" if "neutral" in given else "scale"

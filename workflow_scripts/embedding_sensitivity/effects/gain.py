@@ -1,4 +1,8 @@
-"""A gain in decibels."""
+"""A gain in decibels.
+
+Grids in use: -40 to 5 dB (the paper); `{start: -40, stop: 5, step: 1.5}`, the paper's. It
+leaves out 0 dB, the clip itself, which a step of 2.5 has.
+"""
 
 from collections.abc import Callable
 

@@ -2,8 +2,8 @@
 
 `impulse_responses` is a file or folder of recorded ones, of which each clip has one at all levels;
 without it each has a decaying noise of `rt60` seconds. A response starts at its largest sample, the
-direct sound, so that nothing lags, is cut to the clip's length, and has the energy 1. Grids in use:
-0 to 1, as pedalboard's `wet_level`; `{start: 0, stop: 1, step: 0.1}`.
+direct sound, so that nothing lags, is cut to the clip's length, and has the energy 1. Grid of our
+own: `{start: 0, stop: 1, step: 0.1}`, as pedalboard's `wet_level` goes.
 """
 
 from collections.abc import Callable

@@ -18,6 +18,10 @@ ORIGINAL = "original"
 SEPARATOR = "_"
 
 
+# More than any experiment has: a slip of the pen, which would take hours to list.
+MAX_LEVELS = 1000
+# Characters of a level that is named as it is written: sixteen of them name a file.
+MAX_TEXT = 12
 # Of the levels of a geometric grid whose number of decimals isn't fixed.
 SIGNIFICANT_DIGITS = 4
 
@@ -43,6 +47,11 @@ def level_string(value: float | str | Decimal, decimals: int | None, key: str) -
             f"{key}: level {value} has more than the {decimals} decimals this effect's levels are "
             f"named with: write {text}"
         )
+    if len(text) > MAX_TEXT:
+        raise InputError(
+            f"{key}: level {value} takes {len(text)} characters, expected at most {MAX_TEXT}: it "
+            "is part of names of files: write fewer digits"
+        )
     return text.lstrip("-") if float(text) == 0 else text
 
 
@@ -59,6 +68,7 @@ def stepped(start: float, stop: float, step: float, decimals: int | None, key: s
     if last < first:
         raise InputError(f"{key}: stop {stop} is below start {start}: levels ascend, swap the two")
     count = int((last - first) / by) + 1
+    _check_number(count, key)
     return [level_string(first + by * index, decimals, key) for index in range(count)]
 
 
@@ -72,6 +82,7 @@ def geometric(first: float, last: float, number: int, decimals: int | None, key:
             f"{key}: geometric is [{first}, {last}, {number}], expected [first, last, number] "
             "with finite numbers, 0 < first < last and number >= 2"
         )
+    _check_number(number, key)
     ratio = last / first
     values = (first * ratio ** (index / (number - 1)) for index in range(number))
     if decimals is None:
@@ -79,10 +90,17 @@ def geometric(first: float, last: float, number: int, decimals: int | None, key:
     return [f"{value:.{decimals}f}" for value in values]
 
 
+def _check_number(number: int, key: str) -> None:
+    """Refuse more levels than `MAX_LEVELS`."""
+    if number > MAX_LEVELS:
+        raise InputError(f"{key}: {number} levels, expected at most {MAX_LEVELS}: leave some out")
+
+
 def check_ascending(levels: Sequence[str], key: str) -> None:
     """Refuse an empty, unsorted or repeating list of level strings."""
     if not levels:
         raise InputError(f"{key}: no levels: give at least two")
+    _check_number(len(levels), key)
     for before, after in pairwise(levels):
         if float(after) <= float(before):
             raise InputError(

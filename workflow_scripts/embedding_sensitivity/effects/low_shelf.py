@@ -1,7 +1,7 @@
 """All below a frequency made louder or quieter (``pedalboard.LowShelfFilter``).
 
-Grids in use: up to 12 dB, as tone controls have; `{start: -12, stop: 12, step: 2}`,
-two-sided, 0 dB being the clip itself.
+Grid of our own, as far as tone controls go: `{start: -12, stop: 12, step: 2}`, two-sided, 0 dB
+being the clip itself.
 """
 
 from embedding_sensitivity.effects.bands import declare_band

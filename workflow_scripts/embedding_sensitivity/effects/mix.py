@@ -1,8 +1,7 @@
 """A clip of another recording mixed in, at a ratio of the clip's power to that clip's.
 
-No grid is in general use; `{start: -20, stop: 30, step: 5}`. The clip keeps its own loudness: give
-`match` for the mixture to have it. The other clip is the same at all levels, cut or repeated to the
-length.
+Grid of our own: `{start: -20, stop: 30, step: 5}`. The clip keeps its own loudness: give `match`
+for the mixture to have it. The other clip is the same at all levels, cut or repeated to the length.
 """
 
 from collections.abc import Callable

@@ -232,6 +232,8 @@ PLUGINS: dict[str, Plugin] = {
             "wet_level": _share("wet level"),
             "dry_level": Parameter("dry level", "", (0.0, 1.0), mild_end="high"),
             "width": _share("width"),
+            # From 0.5 on what reverberates is held: of silence, nothing.
+            "freeze_mode": _share("freeze mode"),
         },
         {
             "room_size": 0.5,

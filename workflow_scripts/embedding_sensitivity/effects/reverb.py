@@ -1,4 +1,8 @@
-"""The reverberation of ``pedalboard.Reverb`` (Freeverb)."""
+"""The reverberation of ``pedalboard.Reverb`` (Freeverb).
+
+Grids in use: room size 0.01 to 1 (the paper); `{start: 0.01, stop: 1, step: 0.03}`, the paper's.
+With `reverb_state: carried`, the paper's protocol, a clip starts in the tail of the one before it.
+"""
 
 from embedding_sensitivity.effects import Effect, Parameter
 

@@ -1,7 +1,8 @@
 """Stereo made narrower or wider: the difference of the channels times a factor.
 
-Grid: `{start: 0, stop: 2, step: 0.1}`, two-sided: 0 is mono, 1 the clip itself. The channels' mean
-stays, so a model that mixes to mono sees no change.
+Grid of our own: `{start: 0, stop: 2, step: 0.1}`, two-sided: 0 is mono, 1 the clip itself.
+Robustness work has width on or off. The channels' mean stays, so a model that mixes to mono sees no
+change.
 """
 
 from collections.abc import Callable

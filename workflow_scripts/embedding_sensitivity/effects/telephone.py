@@ -1,8 +1,8 @@
 """Passes through a telephone: to 8 kHz, through GSM 06.10 or mu-law (G.711), and back.
 
 Each pass resamples, at instants of its own, as where two networks meet: at the same ones mu-law
-would change nothing after the first. Robustness work has one pass; grid: `[1, 2, 4, 8]`. GSM's
-waveform comes early by a twentieth of a sample at 8 kHz in each pass.
+would change nothing after the first. Grid of our own: `[1, 2, 4, 8]`, robustness
+work having one pass. GSM's waveform comes early by a twentieth of a sample at 8 kHz in each pass.
 """
 
 import io

@@ -2,7 +2,7 @@
 
 Grids in use: 0.5 to 2 (synesis), 0.7 to 1.5 (AudioMarkBench), 0.8 to 1.2 (Deezer);
 `{geometric: [0.5, 2, 25]}`, two-sided, 1 being the clip itself. Length: at twice the speed a clip
-has half its length, and models get it so.
+has half its length, and models get it so; one that would last under 0.05 s is refused.
 """
 
 from collections.abc import Callable

@@ -218,9 +218,12 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
     """Return the versions of some packages that an environment pins.
 
     `environment` is the stem of a file in ``envs/``, or the path of a YAML file. Raises
-    `InputError` for a package that is not pinned: its numbers could change without notice.
+    `InputError` if there is no such file, and for a package that is not pinned: its numbers could
+    change without notice.
     """
     file = environment_file(environment, FOLDER.parents[1])
+    if not file.is_file():
+        raise InputError(f"{file}: does not exist: give a YAML of conda as environment")
     script = file.with_name(f"{file.stem}.post-deploy.sh")
     texts = [path.read_text(encoding="utf-8") for path in (file, script) if path.exists()]
     pins = {_plain(name): version for text in texts for name, version in _PIN.findall(text)}

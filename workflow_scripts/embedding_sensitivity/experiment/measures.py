@@ -187,7 +187,7 @@ class Measure:
     reads : parameters of `measure`, each with the key of the config that sets it
     options : other parameters of `measure` with defaults, set by `measures.<name>.options`
     two_sided : what it does where the neutral level lies between others (pitch, equaliser), for
-        docs/measures.md
+        docs/measures.md and, where a run has such effects, captions
     needs_audio : whether it is left out of a run that starts from embeddings
     environment : YAML of the environment that computes it; None for envs/analysis.yaml
     name, file : set when the declaration is loaded

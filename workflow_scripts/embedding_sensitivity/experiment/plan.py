@@ -25,6 +25,7 @@ from embedding_sensitivity.experiment import (
 )
 from embedding_sensitivity.experiment.clip_index import NAME, read_record
 from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.measures import Measure
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.content import hash_of
@@ -250,6 +251,18 @@ class Plan:
             "neutral": declared.neutral,
             "levels": self.settings.levels(effect),
         }
+
+    def describe_sides(self, measure: Measure) -> str:
+        """Say what a measure does with effects whose neutral level lies between others, if any."""
+        found = []
+        for name in self.effects:
+            neutral, levels = self.settings.declared[name].neutral, self.settings.levels(name)
+            if neutral is not None and float(levels[0]) < neutral < float(levels[-1]):
+                found.append(name)
+        if not found or not measure.two_sided:
+            return ""
+        said = measure.two_sided.replace("`", "``")  # as reStructuredText has it
+        return f"**Levels on both sides of no effect** ({', '.join(found)}): {said}."
 
     def describe_entry(self, effect: str) -> str:
         """Say what the config makes of an effect; nothing of one that is as it is declared."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -44,6 +45,7 @@ from embedding_sensitivity.experiment.measures import (
     load_measures,
     merge_style,
 )
+from embedding_sensitivity.files.declarations import folder_of_config, locate_own_files
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
@@ -63,7 +65,15 @@ def _check_path(path: str) -> str:
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(_check_path)]
 # Normalised, since macOS writes folder names in another Unicode form.
 Label = Annotated[str, AfterValidator(normalize)]
-Levels = list[float | str]
+
+
+def _refuse_switch(level: Any) -> Any:
+    if isinstance(level, bool):  # which Python takes for a number
+        raise PydanticCustomError("float_type", "a number")
+    return level
+
+
+Levels = list[Annotated[float | str, BeforeValidator(_refuse_switch)]]
 OnBadClip = Annotated[
     Literal["fail", "drop"],
     Field(
@@ -280,8 +290,8 @@ class EffectEntry(Section):
     )
     file: FilePath | None = Field(
         None,
-        description="a Python file of your own that declares the effect (CONTRIBUTING.md): it is "
-        "code, and run; null: one of the workflow's own",
+        description="a Python file of your own that declares the effect (CONTRIBUTING.md), named "
+        "from the config file's folder: it is code, and run; null: one of the workflow's own",
     )
     environment: FilePath | None = Field(
         None, description="with `file`: a YAML of conda that it runs in; null: what it declares"
@@ -294,7 +304,7 @@ class EffectEntry(Section):
     scale: Literal["linear", "log"] | None = Field(
         None, description="of an axis of levels; null: as declared"
     )
-    neutral: float | None = Field(
+    neutral: Annotated[float | None, BeforeValidator(_refuse_switch)] = Field(
         None,
         description="the level that returns a clip as it is, null: none does; not given: as "
         "declared",
@@ -759,9 +769,13 @@ def _options_schema(model: Model) -> dict[str, Any]:
 def load_settings(config: dict, source: str) -> Settings | ImportSettings:
     """Check a configuration and return its settings; `source` is its file.
 
+    The user's own code (`file`, `environment`) is named relative to that file's folder; in the
+    settings, to the working directory.
+
     Raises `InputError` naming the file, the key, what is wrong with it and what was expected.
     """
     imports = isinstance(config, dict) and "embeddings" in config
+    config = _locate_files(config, folder_of_config(source))
     try:
         return (ImportSettings if imports else Settings).model_validate(config)
     except InputError as error:
@@ -770,6 +784,19 @@ def load_settings(config: dict, source: str) -> Settings | ImportSettings:
         example = "embeddings" if imports else "demo"
         fault = _describe(error.errors()[0], f"config/{example}.yaml")
         raise InputError(f"{source}: {fault}") from None
+
+
+def _locate_files(config: Any, folder: str) -> Any:
+    """Return a configuration with the user's own files named from the working directory."""
+    if not folder or not isinstance(config, dict):
+        return config
+    found = dict(config)
+    for section in ("effects", "models", "measures"):
+        if isinstance(entries := config.get(section), dict):
+            found[section] = {
+                name: locate_own_files(entry, folder) for name, entry in entries.items()
+            }
+    return found
 
 
 # Characters of an invalid value in an error; with YAML's aliases it can be very long.

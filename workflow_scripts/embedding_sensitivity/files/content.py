@@ -45,14 +45,19 @@ def hash_of(path: str | os.PathLike) -> str | None:
 def content_of(path: str | os.PathLike) -> str | list[list[str]]:
     """Return a file's SHA-256, or of a folder the path and SHA-256 of each file below it.
 
-    Raises `InputError` for a path that isn't there.
+    Raises `InputError` for a path that isn't there, or can't be read.
     """
-    if found := hash_of(path):
-        return found
-    files = sorted(each for each in Path(path).rglob("*") if each.is_file())
-    if not files:
+    try:
+        if found := hash_of(path):
+            return found
+        files = sorted(each for each in Path(path).rglob("*") if each.is_file())
+        content = [[each.relative_to(path).as_posix(), hash_of(each)] for each in files]
+    except OSError as error:
+        file, reason = error.filename or path, error.strerror
+        raise InputError(f"{file}: cannot be read ({reason}): correct that or remove it") from None
+    if not content:
         raise InputError(f"{path}: does not exist, or is an empty folder: put its files there")
-    return [[each.relative_to(path).as_posix(), hash_of(each)] for each in files]
+    return content
 
 
 def remember(seen: Mapping[str, tuple[Stat, str]]) -> None:

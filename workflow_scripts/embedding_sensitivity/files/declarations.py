@@ -11,10 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote
 
 from embedding_sensitivity.files.errors import InputError
 
 T = TypeVar("T")
+
+# UTF-8 copies of config files that Snakemake cannot read, each in a folder named by its own folder.
+COPIES = Path(".snakemake", "configs")
 
 
 def discover(package: str, attribute: str, leave_out: Collection[str] = ()) -> dict:
@@ -48,6 +52,8 @@ def load_declaration(name: str, file: str, key: str, attribute: str, kind: type[
     """
     if not Path(file).is_file():
         raise InputError(f"{key}: {file} does not exist: give a Python file that has {attribute}")
+    if Path(file).suffix != ".py":
+        raise InputError(f"{key}: {file} does not end in .py: give a Python file with {attribute}")
     try:
         module = load_module(file)
     except Exception as error:
@@ -66,10 +72,57 @@ def load_declaration(name: str, file: str, key: str, attribute: str, kind: type[
     return replace(declared, name=name, file=Path(file))
 
 
+def copy_of_config(path: str) -> Path:
+    """Return where the UTF-8 copy of a config file is written."""
+    # Points too, since `.` and `..` are no names.
+    folder = quote(os.path.dirname(path) or ".", safe="").replace(".", "%2E")
+    return COPIES / folder / os.path.basename(path)
+
+
+def folder_of_config(path: str) -> str:
+    """Return the folder of a config file or, of a UTF-8 copy, of what it is a copy of.
+
+    Empty for the working directory.
+    """
+    folder = os.path.dirname(path)
+    if os.path.dirname(folder) == str(COPIES):
+        folder = unquote(os.path.basename(folder))
+    return "" if folder == "." else folder
+
+
+def locate_own_files(entry: Any, folder: str) -> Any:
+    """Return an entry of a config whose `file` and `environment` are named from a `folder`.
+
+    In the result they are named from the working directory; those of effects `before` and `after`
+    too. Whatever isn't a path stays, for others to check.
+    """
+    if isinstance(entry, list):
+        return [locate_own_files(each, folder) for each in entry]
+    if not isinstance(entry, dict):
+        return entry
+    found = dict(entry)
+    for key in ("before", "after"):
+        if key in entry:
+            found[key] = locate_own_files(entry[key], folder)
+    own = {key: entry.get(key) for key in ("file", "environment")}
+    if not is_own_environment(own["environment"]):
+        del own["environment"]  # the stem of one of the workflow's
+    for key, path in own.items():
+        if isinstance(path, str) and path:
+            found[key] = os.path.join(folder, path)
+    return found
+
+
+def is_own_environment(environment: Any) -> bool:
+    """Whether an environment is a user's YAML, not a stem of the folder ``envs``."""
+    return isinstance(environment, str) and environment.endswith((".yaml", ".yml"))
+
+
 def environment_file(environment: str, root: str | os.PathLike) -> Path:
     """Return the YAML of an environment: the path of a user's, or a stem of ``root/envs``."""
-    own = Path(environment)
-    return own if own.suffix in (".yaml", ".yml") else Path(root, "envs", f"{environment}.yaml")
+    if is_own_environment(environment):
+        return Path(environment)
+    return Path(root, "envs", f"{environment}.yaml")
 
 
 def load_module(file: str) -> ModuleType:

@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 
 from embedding_sensitivity.files import atomic as files
@@ -65,13 +66,18 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     )
     wildcards = ", ".join(f"{k}={v}" for k, v in snakemake.wildcards.items())
     log.info("%s (%s) on Python %s", snakemake.rule, wildcards, platform.python_version())
-    for package in packages:
-        log.info("%s %s", package, metadata.version(package))
+    log_versions(log, packages)
     kernels.log_kernels()
     # Again at the end: libraries are loaded when they are first used.
     atexit.unregister(kernels.log_kernels)
     atexit.register(kernels.log_kernels)
     return log
+
+
+def log_versions(log: logging.Logger, packages: Iterable[str]) -> None:
+    """Log the versions of distributions, a line each."""
+    for package in packages:
+        log.info("%s %s", package, metadata.version(package))
 
 
 def _one_line(error: BaseException) -> str | None:

@@ -12,7 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from embedding_sensitivity.files.declarations import discover, load_declaration
+from embedding_sensitivity.files.declarations import (
+    discover,
+    load_declaration,
+    locate_own_files,
+)
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.safe_names import find_text_fault
 
@@ -118,7 +122,8 @@ class Backend:
 
     Attributes
     ----------
-    environment : the stem of a file in ``envs/``, or the path of a YAML file
+    environment : the stem of a file in ``envs/``, or the path of a YAML file, from the folder of
+        the declaration
     packages : distributions whose version can change embeddings
     gpu : whether it can use a GPU
     """
@@ -388,7 +393,7 @@ def find_model(name: str, file: str | None = None) -> Model:
                 f"{file} another name"
             )
         found = load_declaration(trained, file, f"models.{name}.{FILE}", "MODEL", Model)
-        models = _with_controls({trained: found})
+        models = _with_controls({trained: _locate_environments(found)})
     else:
         models = MODELS
     if name not in models:
@@ -396,6 +401,17 @@ def find_model(name: str, file: str | None = None) -> Model:
             raise InputError(f"models.{name}: {trained} has no untrained control: leave it out")
         raise InputError(f"models.{name}: no such model{_nearest(name, models)}")
     return models[name]
+
+
+def _locate_environments(model: Model) -> Model:
+    """Name the environments that a user's file declares from the working directory."""
+
+    def locate(part: Any) -> Any:
+        own = locate_own_files({"environment": part.environment}, str(model.file.parent))
+        return replace(part, **own)
+
+    backends = {name: locate(backend) for name, backend in model.backends.items()}
+    return replace(model, backends=backends, initial=model.initial and locate(model.initial))
 
 
 def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
