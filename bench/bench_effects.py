@@ -8,7 +8,7 @@ take at most a tenth or 3 ms more, whichever is more. Where no library does what
 for a scrambled clip, the call is the effect's own function. Vorbis takes a quality in place of a
 bit rate: plain tries qualities too until the rate is the level's (1.2 a clip of the demo's).
 
-A last part has what is measured on the signal apart from rendering: loudness in LUFS.
+Apart from that: the loudness in LUFS, and the table `signal_change` of a clip at a level.
 """
 
 import io
@@ -27,13 +27,15 @@ import pedalboard
 import pyloudnorm
 import soundfile
 import soxr
-from bench_rendering import SAMPLERATE, SECONDS, best, demo_clips, timed
+from bench_rendering import SAMPLERATE, SECONDS, find_best, make_clips, time_call
 from scipy.signal import cheb2ord, cheby2, fftconvolve, sosfilt
 
+from embedding_sensitivity.clips.audio import AudioBatch
 from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.effects.chain import measure_lufs
 from embedding_sensitivity.effects.codecs import decode, encode
 from embedding_sensitivity.effects.rendering import choose_others, render_batch, seed_of
+from embedding_sensitivity.effects.signal_change import measure_batch
 
 N_CLIPS = 12
 # Processor seconds of an effect's turns, of at most five.
@@ -52,13 +54,13 @@ LEVELS = {
 }  # fmt: skip
 
 
-def of_pedalboard(plugin: str, key: str, level: float, **fixed: float) -> Callable:
+def use_pedalboard(plugin: str, key: str, level: float, **fixed: float) -> Callable:
     """A plugin of pedalboard, made once for all clips."""
     board = pedalboard.Pedalboard([getattr(pedalboard, plugin)(**{key: level}, **fixed)])
     return lambda audio: board.process(audio.T, SAMPLERATE).T
 
 
-def of_scipy(level: float, kind: str) -> Callable:
+def use_scipy(level: float, kind: str) -> Callable:
     """The filter of lowpass and highpass."""
     edges = (level / 1.1, level * 1.1) if kind == "lowpass" else (level * 1.1, level / 1.1)
     order, edge = cheb2ord(*edges, 3, 80, fs=SAMPLERATE)
@@ -66,7 +68,7 @@ def of_scipy(level: float, kind: str) -> Callable:
     return lambda audio: sosfilt(sections, audio, axis=0)
 
 
-def of_room(level: float, rt60: float) -> Callable:
+def use_room(level: float, rt60: float) -> Callable:
     """A clip and decaying noise that it is convolved with, drawn anew for each."""
 
     def process(audio):
@@ -79,7 +81,7 @@ def of_room(level: float, rt60: float) -> Callable:
     return process
 
 
-def of_pyav(level: float, encoder: str, container: str, samplerate: int, **options) -> Callable:
+def use_pyav(level: float, encoder: str, container: str, samplerate: int, **options) -> Callable:
     """One encoding and decoding, and for a codec's own rate resampling there and back."""
 
     def process(audio):
@@ -95,7 +97,7 @@ def of_pyav(level: float, encoder: str, container: str, samplerate: int, **optio
     return process
 
 
-def of_telephone(level: float) -> Callable:
+def use_telephone(level: float) -> Callable:
     """Encoding and decoding at 8 kHz, resampled there and back."""
 
     def process(audio):
@@ -110,7 +112,7 @@ def of_telephone(level: float) -> Callable:
     return process
 
 
-def of_vorbis(level: float) -> Callable:
+def use_vorbis(level: float) -> Callable:
     """Encoded at the quality where the file has the level's bit rate within a tenth."""
 
     def process(audio):
@@ -129,7 +131,7 @@ def of_vorbis(level: float) -> Callable:
     return process
 
 
-def of_numpy_noise(level: float) -> Callable:
+def use_numpy_noise(level: float) -> Callable:
     """White noise at a ratio of powers."""
 
     def process(audio):
@@ -140,7 +142,7 @@ def of_numpy_noise(level: float) -> Callable:
     return process
 
 
-def of_pyloudnorm(level: float) -> Callable:
+def use_pyloudnorm(level: float) -> Callable:
     """A clip at a loudness."""
 
     def process(audio):
@@ -150,7 +152,7 @@ def of_pyloudnorm(level: float) -> Callable:
     return process
 
 
-def of_soxr(level: float) -> Callable:
+def use_soxr(level: float) -> Callable:
     """Resampled there and back."""
 
     def process(audio):
@@ -160,7 +162,7 @@ def of_soxr(level: float) -> Callable:
     return process
 
 
-def of_rubber_band(**options: float) -> Callable:
+def use_rubber_band(**options: float) -> Callable:
     """Pedalboard's function."""
     return lambda audio: (
         pedalboard.time_stretch(np.ascontiguousarray(audio.T), SAMPLERATE, **options).T
@@ -169,33 +171,33 @@ def of_rubber_band(**options: float) -> Callable:
 
 # What the library does; of the others, the effect's own function.
 CALLS: dict[str, Callable[[float], Callable]] = {
-    "aac": partial(of_pyav, encoder="aac", container="mp4", samplerate=SAMPLERATE),
-    "bitcrush": partial(of_pedalboard, "Bitcrush", "bit_depth"),
-    "compressor": partial(of_pedalboard, "Compressor", "ratio", threshold_db=-30),
-    "drive": partial(of_pedalboard, "Distortion", "drive_db"),
-    "gain": partial(of_pedalboard, "Gain", "gain_db"),
+    "aac": partial(use_pyav, encoder="aac", container="mp4", samplerate=SAMPLERATE),
+    "bitcrush": partial(use_pedalboard, "Bitcrush", "bit_depth"),
+    "compressor": partial(use_pedalboard, "Compressor", "ratio", threshold_db=-30),
+    "drive": partial(use_pedalboard, "Distortion", "drive_db"),
+    "gain": partial(use_pedalboard, "Gain", "gain_db"),
     "high_shelf": partial(
-        of_pedalboard, "HighShelfFilter", "gain_db", cutoff_frequency_hz=5000, q=0.707
+        use_pedalboard, "HighShelfFilter", "gain_db", cutoff_frequency_hz=5000, q=0.707
     ),
-    "highpass": partial(of_scipy, kind="highpass"),
-    "impulse_response": partial(of_room, rt60=0.5),
-    "limiter": partial(of_pedalboard, "BrickwallLimiter", "ceiling_db"),
-    "loudness": of_pyloudnorm,
+    "highpass": partial(use_scipy, kind="highpass"),
+    "impulse_response": partial(use_room, rt60=0.5),
+    "limiter": partial(use_pedalboard, "BrickwallLimiter", "ceiling_db"),
+    "loudness": use_pyloudnorm,
     "low_shelf": partial(
-        of_pedalboard, "LowShelfFilter", "gain_db", cutoff_frequency_hz=200, q=0.707
+        use_pedalboard, "LowShelfFilter", "gain_db", cutoff_frequency_hz=200, q=0.707
     ),
-    "lowpass": partial(of_scipy, kind="lowpass"),
-    "mp3": partial(of_pyav, encoder="libmp3lame", container="mp3", samplerate=SAMPLERATE),
-    "noise": of_numpy_noise,
-    "opus": partial(of_pyav, encoder="libopus", container="ogg", samplerate=48000, vbr="off"),
-    "peak_eq": partial(of_pedalboard, "PeakFilter", "gain_db", cutoff_frequency_hz=1000, q=1),
-    "pitch_shift": lambda level: of_rubber_band(pitch_shift_in_semitones=level),
-    "resampling": of_soxr,
-    "reverb": partial(of_pedalboard, "Reverb", "room_size"),
-    "reverberation": lambda level: of_room(0.5, level),
-    "telephone": of_telephone,  # of one pass
-    "time_stretch": lambda level: of_rubber_band(stretch_factor=level),
-    "vorbis": of_vorbis,
+    "lowpass": partial(use_scipy, kind="lowpass"),
+    "mp3": partial(use_pyav, encoder="libmp3lame", container="mp3", samplerate=SAMPLERATE),
+    "noise": use_numpy_noise,
+    "opus": partial(use_pyav, encoder="libopus", container="ogg", samplerate=48000, vbr="off"),
+    "peak_eq": partial(use_pedalboard, "PeakFilter", "gain_db", cutoff_frequency_hz=1000, q=1),
+    "pitch_shift": lambda level: use_rubber_band(pitch_shift_in_semitones=level),
+    "resampling": use_soxr,
+    "reverb": partial(use_pedalboard, "Reverb", "room_size"),
+    "reverberation": lambda level: use_room(0.5, level),
+    "telephone": use_telephone,  # of one pass
+    "time_stretch": lambda level: use_rubber_band(stretch_factor=level),
+    "vorbis": use_vorbis,
 }
 
 
@@ -227,15 +229,15 @@ def measure(name: str, clips: list, folder: Path) -> tuple[float, float]:
         "plain": lambda: run_plain(name, clips, folder),
         "ours": lambda: run_ours(name, clips, folder),
     }
-    once = best(functions, folder, 1)  # compiles and fills caches too
+    once = find_best(functions, folder, 1)  # compiles and fills caches too
     repeats = max(1, min(5, int(BUDGET_S / sum(cpu for _, cpu in once.values()))))
-    again = best(functions, folder, repeats)
+    again = find_best(functions, folder, repeats)
     return tuple(1000 * min(once[k][1], again[k][1]) / len(clips) for k in functions)
 
 
 def main(names: list[str]) -> int:
     """Print a line for each effect; return how many take longer than they may."""
-    clips = demo_clips()[:N_CLIPS]
+    clips = make_clips()[:N_CLIPS]
     print(f"{N_CLIPS} clips of {SECONDS} s stereo, one level, one thread, pcm16")
     print("processor ms a clip; plain: decode, the library's call, encode")
     print(f"{'effect':18}{'level':>10}{'plain':>9}{'ours':>9}{'more':>8}{'':>7}   call")
@@ -252,8 +254,15 @@ def main(names: list[str]) -> int:
                 flush=True,
             )
     audio = [soundfile.read(clip.path, dtype="float32", always_2d=True)[0] for clip in clips]
-    cpu = min(timed(lambda: [measure_lufs(each, SAMPLERATE) for each in audio])[1] for _ in "123")
+    cpu = min(
+        time_call(lambda: [measure_lufs(each, SAMPLERATE) for each in audio])[1] for _ in "123"
+    )
     print(f"loudness in LUFS, once: {1000 * cpu / len(clips):.1f} ms a clip (match: lufs has two)")
+    with tempfile.TemporaryDirectory() as folder:
+        run_ours("gain", clips, Path(folder))
+        batch = AudioBatch(Path(folder, "batch.h5"))
+        cpu = min(time_call(lambda: list(measure_batch(batch, clips)))[1] for _ in "123")
+    print(f"signal_change: {1000 * cpu / len(clips):.1f} ms a clip, of at most 20 clips a label")
     print(f"{n_over} over a tenth and {MAX_MS:g} ms")
     return n_over
 

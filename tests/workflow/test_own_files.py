@@ -13,8 +13,8 @@ from conftest import ROOT
 from embedding_sensitivity.effects import EFFECTS, entries
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.declarations import (
-    copy_of_config,
-    folder_of_config,
+    find_config_folder,
+    locate_config_copy,
     locate_own_files,
 )
 from embedding_sensitivity.files.errors import InputError
@@ -159,13 +159,13 @@ def test_a_users_files_run_to_tables_and_figures(project):
         # Text given as keys has no folder, another workflow's neither.
         ("module sens: config", ""),
         # A UTF-8 copy is not where the file was.
-        (str(copy_of_config("../lab/my.yaml")), "../lab"),
-        (str(copy_of_config("my.yaml")), ""),
-        (str(copy_of_config("../my.yaml")), ".."),
+        (str(locate_config_copy("../lab/my.yaml")), "../lab"),
+        (str(locate_config_copy("my.yaml")), ""),
+        (str(locate_config_copy("../my.yaml")), ".."),
     ],
 )
 def test_own_files_are_named_from_the_folder_of_the_config_file(source, folder):
-    assert folder_of_config(source) == folder
+    assert find_config_folder(source) == folder
 
 
 def test_every_own_file_of_a_config_is_located():

@@ -16,7 +16,7 @@ import yaml
 
 from embedding_sensitivity.experiment.settings import Settings, load_settings
 from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.declarations import copy_of_config
+from embedding_sensitivity.files.declarations import locate_config_copy
 from embedding_sensitivity.files.errors import InputError
 
 OPTIONS = ("--configfile", "--configfiles")
@@ -64,7 +64,7 @@ def give_to_snakemake(path: str) -> str:
     parse(text, path)
     if find_encoding(Path(path).read_bytes()) in ("utf-8", "utf-8-sig"):
         return path
-    copy = copy_of_config(path)
+    copy = locate_config_copy(path)
     copy.parent.mkdir(parents=True, exist_ok=True)
     with replacing(copy) as part:
         Path(part).write_text(text, encoding="utf-8")

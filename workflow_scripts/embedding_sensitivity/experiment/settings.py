@@ -45,7 +45,7 @@ from embedding_sensitivity.experiment.measures import (
     load_measures,
     merge_style,
 )
-from embedding_sensitivity.files.declarations import folder_of_config, locate_own_files
+from embedding_sensitivity.files.declarations import find_config_folder, locate_own_files
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
 from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
@@ -775,7 +775,7 @@ def load_settings(config: dict, source: str) -> Settings | ImportSettings:
     Raises `InputError` naming the file, the key, what is wrong with it and what was expected.
     """
     imports = isinstance(config, dict) and "embeddings" in config
-    config = _locate_files(config, folder_of_config(source))
+    config = _locate_files(config, find_config_folder(source))
     try:
         return (ImportSettings if imports else Settings).model_validate(config)
     except InputError as error:

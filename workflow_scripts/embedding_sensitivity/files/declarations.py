@@ -72,14 +72,14 @@ def load_declaration(name: str, file: str, key: str, attribute: str, kind: type[
     return replace(declared, name=name, file=Path(file))
 
 
-def copy_of_config(path: str) -> Path:
+def locate_config_copy(path: str) -> Path:
     """Return where the UTF-8 copy of a config file is written."""
     # Points too, since `.` and `..` are no names.
     folder = quote(os.path.dirname(path) or ".", safe="").replace(".", "%2E")
     return COPIES / folder / os.path.basename(path)
 
 
-def folder_of_config(path: str) -> str:
+def find_config_folder(path: str) -> str:
     """Return the folder of a config file or, of a UTF-8 copy, of what it is a copy of.
 
     Empty for the working directory.
