@@ -110,6 +110,7 @@ def test_a_line_an_effect_in_the_order_of_its_levels():
     assert list(auc.lines[0].get_xdata()) == [1.0, 0.0, 1.0]
     assert list(auc.lines[0].get_ydata()) == [0.75, 0.9, 0.75]
     assert {line.get_ydata()[0] for line in auc.lines if line.get_color() == look.GREY} == {0.9}
+    assert [label.get_text() for label in auc.get_xticklabels()] == ["0", "1"]
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["eq", "pitch"]
 

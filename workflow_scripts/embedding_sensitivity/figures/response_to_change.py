@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.figures import style as look
@@ -17,6 +19,8 @@ PANELS = {
     "recall_1": "Recall at 1 of the original",
     "roc_auc": "ROC AUC, trained on originals",
 }
+# Noise in silent bands is many times as far as a filter: roots leave both of them room.
+TICKS_DB = (0, 1, 3, 6, 10, 20, 40, 80)
 LINES = ("-", "--", ":")
 LEGEND_COLUMNS = 4
 
@@ -29,6 +33,7 @@ def response_figure(
     `rows` are of the table response_to_change, of the model. A line is an effect, a symbol one of
     its levels, in their order. Grey lines are the originals' values.
     """
+    rows = list(rows)
     cells = grouped(rows, "effect", "level")
     columns = min(LEGEND_COLUMNS, len(effects))
     figure, axes = look.grid(
@@ -56,6 +61,7 @@ def response_figure(
             ]
             if points:
                 panel.plot(*zip(*points, strict=True), **drawn, markeredgewidth=0, clip_on=False)
+    farthest = max((float(row[CHANGE]) for row in rows if row[CHANGE]), default=0.0)
     for panel, (column, title) in zip(axes, PANELS.items(), strict=True):
         originals = {
             row[column] for effect in effects for row in cells.get((effect.name, ORIGINAL), ())
@@ -63,13 +69,21 @@ def response_figure(
         for value in filter(None, originals):
             panel.axhline(float(value), color=look.GREY, linewidth=0.5, zorder=0)
         panel.set_title(title, loc="left", y=1.0)
-        panel.set_xlim(left=0)
-        panel.set_xlabel("log-spectral distance (dB)")
-        panel.locator_params(axis="x", nbins=6)
+        set_distance_axis(panel, farthest)
         if column != "roc_auc":
             panel.set_ylim(bottom=0, top=1.02 if column == "recall_1" else None)
     legend(figure, handles, columns)
     return figure
+
+
+def set_distance_axis(panel, farthest: float) -> None:
+    """Make the x axis one of distances in dB, closer together the larger they are."""
+    root = (lambda x: np.sqrt(np.maximum(x, 0)), np.square)
+    panel.set_xscale("function", functions=root)
+    panel.set_xlim(0, 1.05 * farthest or 1)
+    panel.xaxis.set_major_locator(FixedLocator([x for x in TICKS_DB if x <= 1.05 * farthest]))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.set_xlabel("log-spectral distance (dB, root scale)")
 
 
 def order_levels(effect: EffectAxis) -> list[str]:
