@@ -34,6 +34,7 @@ include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/cards.smk"
 include: "rules/comparison.smk"
+include: "rules/explorer.smk"
 include: "rules/manifest.smk"
 
 

@@ -45,6 +45,7 @@ from embedding_sensitivity.files.machine_limits import (
     memory_mb,
 )
 from embedding_sensitivity.files.safe_names import rst_text
+from embedding_sensitivity.page import jobs as explorer
 
 # Before Snakemake looks for conda.
 find_programs_beside_python()

@@ -83,7 +83,7 @@ def test_verdicts_on_claims_are_counted_but_for_controls(tables):
         "the paper's claims, supported / not supported / cannot tell, of 2 models and effects: "
         "a 1/0/1, b 1/0/1 (claims.csv)"
     )
-    assert len(closing_lines(str(tables.parent), "logs/x", "my.yaml", ["logmel"])) <= 8
+    assert len(closing_lines(str(tables.parent), "logs/x", "my.yaml", ["logmel"])) <= 9
 
 
 def test_of_controls_alone_the_largest_is_theirs(tables):
@@ -108,12 +108,12 @@ def test_an_area_that_never_falls_is_no_drop(tables):
     assert not any("costs" in line for line in largest_effects(tables, ["logmel"]))
 
 
-def test_the_closing_lines_say_where_things_are_in_ten_lines_at_most(tables):
+def test_the_closing_lines_say_where_things_are_in_eleven_lines_at_most(tables):
     results = tables.parent
     (results / "figures").mkdir()
     (results / "figures" / "auc_musicnn_gain.png").touch()
     lines = closing_lines(str(results), "logs/x", "my.yaml")
-    assert len(lines) <= 8  # two are the screen's own
+    assert len(lines) <= 9  # two are the screen's own
     assert lines[0] == f"figures  {results}/figures/ (1, each as PDF and PNG)"
     assert lines[1] == f"report   snakemake --configfile my.yaml --report {results}/report.html"
     # As a shell takes it.
@@ -121,6 +121,9 @@ def test_the_closing_lines_say_where_things_are_in_ten_lines_at_most(tables):
     assert given[3] == "my $x [1] 'a'.yaml"
     assert lines[2].startswith(f"tables   {results}/tables/ (3")
     assert lines[-1].startswith("logs     logs/x/")
+    (results / "explorer.html").touch()
+    lines = closing_lines(str(results), "logs/x", "my.yaml")
+    assert lines[-1] == f"answers  {results}/explorer.html (open it in a browser)"
 
 
 def test_of_a_run_that_made_neither_tables_nor_figures_the_logs_are_named(tmp_path):

@@ -181,7 +181,9 @@ class Killer:
 
 def all_jobs(project: Project) -> dict[str, list]:
     """The jobs of a run from nothing, by rule; the manifest's, which ends it, too."""
-    return project.planned("--forceall") | {"write_manifest": [{}]}
+    return project.planned("--forceall") | {
+        rule: [{}] for rule in ("write_explorer", "write_manifest")
+    }
 
 
 def share_out(jobs: dict[str, list], total: int) -> Counter:

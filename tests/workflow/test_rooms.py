@@ -22,6 +22,7 @@ FLOORS = (
     {"analysis"},
     {"figures"},
     {"measures"},
+    {"page"},
     {"commands"},
 )
 # Above them all, beside the rooms: what people import and what they call.

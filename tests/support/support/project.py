@@ -229,13 +229,15 @@ class Project:
     def planned(self, *arguments: str) -> dict[str, list[dict[str, str]]]:
         """Return the wildcards and reason of each planned job, by rule (dry run).
 
-        A whole run also plans the manifest. It is only listed if there is no other job.
+        A whole run also plans the manifest, and mostly the explorer, which follow from most of the
+        others. They are only listed if there is no other job.
         """
         jobs = defaultdict(list)
         for job in self.run("--dry-run", *arguments).jobs:
             jobs[job.rule].append({**job.wildcards, "reason": job.reason})
         jobs.pop("all", None)
-        if set(jobs) - {"write_manifest"}:
+        if set(jobs) - {"write_manifest", "write_explorer"}:
+            jobs.pop("write_explorer", None)
             manifest = jobs.pop("write_manifest", [])
             whole = all(argument.startswith("-") for argument in arguments)
             assert len(manifest) == whole, "the manifest follows a whole run, once"

@@ -20,6 +20,7 @@ STAGES = (
     ("trajectories", ("measure_trajectories",)),
     ("tables", ("tabulate_", "compare_", "write_cards")),
     ("figures", ("draw_",)),
+    ("explorer", ("render_snippets", "write_explorer")),
     ("manifest", ("write_manifest",)),
 )
 # Rules that only gather what others make.

@@ -20,7 +20,7 @@ Rows = list[Mapping[str, str]]
 def closing_lines(
     results: str, logs: str, config: str, controls: Collection[str] = ()
 ) -> list[str]:
-    """Say where the results are, name three effects and count claims, in at most eight lines.
+    """Say where the results are, name three effects and count claims, in at most nine lines.
 
     Parameters
     ----------
@@ -37,7 +37,10 @@ def closing_lines(
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
     lines += largest_effects(tables, controls)
-    return [*lines, f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)"]
+    lines.append(f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)")
+    if (page := Path(results, "explorer.html")).exists():
+        lines.append(f"answers  {page} (open it in a browser)")
+    return lines
 
 
 def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:

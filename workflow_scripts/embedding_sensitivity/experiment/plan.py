@@ -15,7 +15,8 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import published_files
 from embedding_sensitivity.downloads.expected_hashes import check_weights, known_sha256
-from embedding_sensitivity.effects import levels
+from embedding_sensitivity.effects import EFFECTS, levels
+from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment import (
     embedding_files,
     identity,
@@ -37,6 +38,8 @@ SCRIPTS = identity.FOLDER.parent
 ROOT = SCRIPTS.parent
 # Files of a response card, by ending.
 CARD_FILES = ("json", "pdf", "png")
+# Test clips a label that the explorer plays, unless the config says otherwise.
+N_SNIPPETS = 6
 PART = "[-0-9._a-f]+"
 
 
@@ -413,6 +416,58 @@ class Plan:
         tables = [f"{self.results}/tables/paper_comparison.csv"] if stems else []
         return tables + self._list_figure_files(stems)
 
+    def explorer(self) -> str:
+        """Return the page of the run's answers."""
+        return f"{self.results}/explorer.html"
+
+    def n_snippets(self) -> int:
+        """Return how many clips of a label the explorer plays, at most."""
+        if self.imported:
+            return 0
+        asked = self.settings.explorer.snippets
+        of_irmas = self.settings.data.source == "irmas"
+        return (0 if of_irmas else N_SNIPPETS) if asked is None else asked
+
+    def split_heard(self) -> tuple[list[str], list[str]]:
+        """Return the effects whose snippets are rendered, and those that the page applies."""
+        if not self.n_snippets():
+            return [], []
+        declared = self.settings.declared
+        applied = [
+            effect
+            for effect in self.effects
+            if declared[effect].file == EFFECTS["gain"].file
+            if not (declared[effect].instance and declared[effect].instance.changed)
+        ]
+        return [effect for effect in self.effects if effect not in applied], applied
+
+    def snippets(self) -> list[str]:
+        """Return the files of what the explorer plays."""
+        if not self.n_snippets():
+            return []
+        return [
+            f"{self.results}/snippets/{name}.json" for name in (ORIGINAL, *self.split_heard()[0])
+        ]
+
+    def describe_run(self) -> dict[str, Any]:
+        """Return what the explorer says of the run besides its tables, as `contents.Run`."""
+        settings = self.settings
+        return {
+            "experiment": settings.experiment,
+            "clips": self.source.describe(),
+            "labels": self.labels,
+            "models": [self._describe_model(model) for model in self.models],
+            "effects": [
+                {**self.describe_effect(effect), "made": self.describe_entry(effect)}
+                for effect in self.effects
+            ],
+            "protocol": {} if self.imported else settings.protocol.model_dump(),
+        }
+
+    def _describe_model(self, model: str) -> dict[str, str]:
+        control = models.control(model) if self.imported else self.choice(model).control
+        return {"name": model, "title": self.title(model), "control": control}
+
     def published_numbers(self) -> list[str]:
         """Return the files of the paper's numbers, if the run is compared with them."""
         names = ("table1_global_r2", "fig4_auc")
@@ -441,6 +496,8 @@ class Plan:
             *(f"{self.results}/cards/{m}.{kind}" for m in self.models for kind in CARD_FILES),
             *self.figures(),
             *self.comparisons(),
+            *self.snippets(),
+            self.explorer(),
             *self.model_stores(),
             *self.kept_audio(),
             *([] if self.imported else chain.from_iterable(map(self.signal_parts, self.effects))),

@@ -394,6 +394,18 @@ class Figures(Section):
     )
 
 
+class Explorer(Section):
+    """The page explorer.html."""
+
+    snippets: int | None = Field(
+        None,
+        ge=0,
+        le=6,
+        description="test clips a label that the page can play, and so holds: at most so many, 0: "
+        "none; null: 6, but none of IRMAS, which may not be redistributed",
+    )
+
+
 class OwnMeasure(Section):
     """A measure in a file of your own (CONTRIBUTING.md). The file is code, and a job runs it."""
 
@@ -480,6 +492,7 @@ class Settings(Section):
     measures: OwnMeasures = {}
     debiasing: Debiasing = Debiasing()
     figures: Figures = Figures()
+    explorer: Explorer = Explorer()
 
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
