@@ -20,8 +20,7 @@ rule render_snippets:
     params:
         code=hash_code("render_snippets"),
         sound=lambda wildcards: explorer.describe_sound(plan, wildcards.sound),
-        n_levels=explorer.count_levels(plan),
-        n_clips=plan.n_snippets(),
+        n_clips=explorer.count_heard_clips(plan),
         labels=LABELS,
         audio=None if IMPORTED else settings.protocol.audio,
     message:

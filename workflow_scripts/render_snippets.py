@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake, packages=("numpy", "av", "soxr"))
     params, name = snakemake.params, snakemake.wildcards.sound
     clips = read_clips(snakemake.input.clips)
-    chosen = choose_sounds(clips, params.labels, params.n_clips, params.n_levels)
+    chosen = choose_sounds(clips, params.labels, params.n_clips)
     levels = params.sound["levels"]
     effect = None if name == ORIGINAL else choose(name, params.sound["entry"])
     sounds = render_snippets(clips, chosen, effect, levels, params.audio)

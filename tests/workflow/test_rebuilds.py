@@ -20,6 +20,7 @@ import yaml
 from test_source_code import imported_modules
 
 from embedding_sensitivity.experiment.measures import list_measures
+from embedding_sensitivity.page.contents import SHOWN
 from support.project import first_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,7 @@ BY_IDENTITY = {
 }
 EMBEDDING = {"render_effect", "embed_clips"}
 SIGNAL = {"compare_signals", "tabulate_signal_change"}
+LISTENING = {"keep_audio", "render_snippets"}
 
 
 def change(project, **keys) -> None:
@@ -466,7 +468,7 @@ def test_a_replaced_clip_recomputes_from_the_index_on(again):
     planned = again.planned()
     assert (
         set(planned)
-        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | SIGNAL | STORES | ANALYSIS
+        == {"index_clips", "embed_original", *LISTENING} | EMBEDDING | SIGNAL | STORES | ANALYSIS
     )
     assert "Updated input files" in planned["index_clips"][0]["reason"]
     assert clips[0].name in planned["index_clips"][0]["reason"]
@@ -510,7 +512,7 @@ def test_a_replaced_clip_recomputes_from_rendering_on(again):
     planned = again.planned()
     assert (
         set(planned)
-        == {"index_clips", "embed_original", "keep_audio"} | EMBEDDING | SIGNAL | STORES | ANALYSIS
+        == {"index_clips", "embed_original", *LISTENING} | EMBEDDING | SIGNAL | STORES | ANALYSIS
     )
     assert "Updated input files" in planned["index_clips"][0]["reason"]
     assert clips[0].name in planned["index_clips"][0]["reason"]
@@ -616,6 +618,11 @@ def chosen_modules(rule: str) -> list[tuple[str, tuple[str, ...] | None]]:
         "draw_paper_auc": ("debiasing",),
         "compare_experiments": ("global_r2", "debiasing"),
         "write_cards": ("displacement", "equivariance", "global_r2", "recovery", "retrieval"),
+        "write_explorer": sorted(
+            measure.name
+            for measure in list_measures()
+            if {table.name for table in measure.tables} & set(SHOWN)
+        ),
     }
     return found + [(f"{library}.measures.{name}", ()) for name in read.get(rule, ())]
 

@@ -27,7 +27,10 @@ SCHEMA_VERSION = 1
 _PARTS = {"config": dict, "experiment": str, "folders": list, "pinned": list}
 KINDS = ("changed", "missing", "not in the manifest")
 # Files of a checkout that decide what a run does.
-CODE = ("Snakefile", "rules/*.smk", "workflow_scripts/**/*.py", "envs/*.yaml", "envs/*.sh")
+CODE = (
+    *("Snakefile", "rules/*.smk", "envs/*.yaml", "envs/*.sh"),
+    *(f"workflow_scripts/**/*.{ending}" for ending in ("py", "html", "css", "js")),
+)
 # Snakemake writes it into a folder that is an output.
 TIMESTAMP = ".snakemake_timestamp"
 

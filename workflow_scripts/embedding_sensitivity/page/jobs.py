@@ -7,7 +7,7 @@ from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.tables import find_table
 from embedding_sensitivity.page.contents import SHOWN
 from embedding_sensitivity.page.document import TEMPLATES
-from embedding_sensitivity.page.snippets import choose_levels
+from embedding_sensitivity.page.snippets import choose_levels, count_clips
 
 if TYPE_CHECKING:
     from embedding_sensitivity.experiment.plan import Plan
@@ -61,6 +61,7 @@ def find_environment(plan: "Plan", sound: str) -> str:
     return "audio" if sound == ORIGINAL else plan.settings.declared[sound].environment
 
 
-def count_levels(plan: "Plan") -> list[int]:
-    """Return how many levels of each rendered effect can be heard."""
-    return [len(choose_levels(plan.levels(effect))) for effect in plan.split_heard()[0]]
+def count_heard_clips(plan: "Plan") -> int:
+    """Return how many clips of each label can be heard."""
+    n_levels = [len(choose_levels(plan.levels(effect))) for effect in plan.split_heard()[0]]
+    return count_clips(plan.n_snippets(), len(plan.labels), n_levels)

@@ -136,7 +136,7 @@ def describe_threshold_range(row: Row, effect: EffectInfo) -> str:
         ("" if row[bound] == "=" else f"{row[bound]} ") + effect.format_level(float(row[end]))
         for end, bound in (("threshold_90_low", "bound_low"), ("threshold_90_high", "bound_high"))
     ]
-    return " to ".join(ends)
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _share_lost(row: Row, effect: EffectInfo) -> float:

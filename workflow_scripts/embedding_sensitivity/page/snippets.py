@@ -21,24 +21,25 @@ KBIT_S = 64
 OPTIONS = {"vbr": "constrained"}
 SAMPLERATE = 48000  # Opus has no 44100 Hz
 # Of an effected clip, at most its first seconds.
-MAX_SECONDS = 4.0
+MAX_SECONDS = 3.0
 # All sounds of a page together, at the nominal bit rate: base64 makes a third more of it.
 MAX_BYTES = 12_000_000
 # Levels of an effect that can be heard; a point between them plays the nearest.
 MAX_LEVELS = 8
 
 
-def choose_sounds(
-    clips: Sequence[Clip], labels: Sequence[str], n_clips: int, n_levels: Iterable[int]
-) -> list[Clip]:
-    """Choose each label's clips that can be heard: those of `courses`, as many as there is room.
+def count_clips(n_clips: int, n_labels: int, n_levels: Iterable[int]) -> int:
+    """Return how many clips of a label there is room for, `n_clips` at most.
 
     `n_levels` are the numbers of levels heard, of each effect that is rendered.
     """
-    seconds = min(MAX_SECONDS, max((clip.duration_s for clip in clips), default=MAX_SECONDS))
-    a_clip = KBIT_S * 125 * seconds * (1 + sum(n_levels))
-    room = int(MAX_BYTES / (a_clip * len(labels)))
-    number = min(n_clips, max(1, room)) if n_clips else 0
+    a_clip = KBIT_S * 125 * MAX_SECONDS * (1 + sum(n_levels))
+    room = int(MAX_BYTES / (a_clip * n_labels))
+    return min(n_clips, max(1, room))
+
+
+def choose_sounds(clips: Sequence[Clip], labels: Sequence[str], number: int) -> list[Clip]:
+    """Choose each label's clips that can be heard: the first of those that have a course."""
     found = []
     for label in labels:
         own = sorted(

@@ -94,11 +94,17 @@ function viewCell(place) {
   ];
 }
 
+// The level that moves clips most, where that is known.
+function strongestLevel(model, effect) {
+  const cell = CONTENTS.cells.displacement.find(each => each.model === model.name && each.effect === effect.name);
+  return cell?.keys.level ?? effect.levels.at(-1);
+}
+
 function viewCourses(place, model, effect, label) {
   const rows = rowsOf("courses", { model: model.name, effect: effect.name, label });
   const clips = [...groupBy(rows, "clip").keys()];
   if (!clips.length) return make("p", { class: "empty" }, `There is no test clip of ${label}.`);
-  const picked = { clip: clips.includes(place.clip) ? place.clip : clips[0], level: effect.levels.includes(place.level) ? place.level : effect.levels.at(-1) };
+  const picked = { clip: clips.includes(place.clip) ? place.clip : clips[0], level: effect.levels.includes(place.level) ? place.level : strongestLevel(model, effect) };
   const hear = canHear(effect.name) && heardClips(label).length > 0;
   const note = make("p", { class: "faint" });
   const plot = make("div", { class: "plot", role: "img", "aria-label": `Courses of test clips of ${label} as ${effect.name} grows` });
@@ -137,7 +143,7 @@ function viewCourses(place, model, effect, label) {
   return make("figure", {}, make("h3", {}, `Courses of clips of ${label}`),
     make("div", { class: "controls" }, choose("Label", RUN.labels.map(each => [each, each]), label, name => { location.hash = address({ label: name, clip: "" }, where()); }),
       lists.clip, lists.level, ...buttons), note, plot,
-    make("figcaption", {}, `Each line is a test clip, from level to level; the star is its original. The plane shows ${share === null ? "no" : `${(100 * share).toFixed(0)} % of the`} variance of these points. ${hear ? "Click a point to hear it. Sounds are Opus, at most 4 s; a reverb starts from silence." : ""}`),
+    make("figcaption", {}, `Each line is a test clip, from level to level; the star is its original. The plane shows ${share === null ? "no" : `${(100 * share).toFixed(0)} % of the`} variance of these points. ${hear ? "Click a point to hear it. Sounds are Opus, at most 3 s; a reverb starts from silence." : ""}`),
     spectra,
     make("div", { class: "controls" }, csvButton("courses", rows), sourceButton("courses", { model: model.name, effect: effect.name, label }, "x")));
 }
