@@ -72,7 +72,8 @@ demo: .venv/.ready .snakemake/.demo-environments ## run the whole workflow on re
 	@if [ ! -e $(DEMO)/report.html ] || \
 	    [ -n "$$(find $(DEMO) report -type f -newer $(DEMO)/report.html -print -quit)" ]; then \
 	    $(MAKE) --no-print-directory report; fi
-	@echo "The demo's report: $(CURDIR)/$(DEMO)/report.html"
+	@echo "The demo's answers in one page: $(CURDIR)/$(DEMO)/explorer.html"
+	@echo "Its report: $(CURDIR)/$(DEMO)/report.html"
 
 report: .venv/.ready ## make the report of the demo's results again
 	@$(SNAKEMAKE) --configfile config/demo.yaml --report $(DEMO)/.report.html

@@ -1,5 +1,6 @@
 """What the explorer says, of a world whose answer is known, and how large it gets."""
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -329,3 +330,70 @@ def test_the_world_is_drawn_with_names_as_text(tables, tmp_path):
         assert "no sounds of it" in opened.evaluate("document.querySelector('#main').innerText")
         assert not opened.errors
         assert opened.requests == [page.resolve().as_uri()]
+
+
+# A PNG of one white pixel.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP6DwABBQECz6AuzQAAAABJRU5ErkJggg=="
+)
+
+
+def test_of_the_papers_own_run_its_figures_are_shown(tables, tmp_path):
+    row = dict.fromkeys(find_table("paper_comparison").columns, "")
+    row |= {"quantity": "r2_mean", "model": "strong", "effect": "hum", "paper": "0.5"}
+    found = gather(tables | {"paper_comparison": [row]})
+    page = tmp_path / "explorer.html"
+    figures = {"paper_table1": PIXEL}
+    page.write_text(
+        document.write_document(found, get_plotlyjs(), figures=figures), encoding="utf-8"
+    )
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH to open the page in")
+    with browser.opened(page) as opened:
+        opened.evaluate("location.hash = 'view=paper'")
+        opened.wait_for("document.querySelector('main img')?.naturalWidth === 1")
+        assert not opened.errors
+
+
+def test_layers_of_a_model_are_drawn_by_depth(tables, tmp_path):
+    """A layer is a model of its own."""
+    names = {"strong": "mert.00", "weak": "mert.06"}
+    renamed = {
+        name: [row | {"model": names[row["model"]]} if "model" in row else row for row in rows]
+        for name, rows in tables.items()
+    }
+    models = [contents.ModelInfo(name, name) for name in names.values()]
+    page = tmp_path / "explorer.html"
+    found = gather(renamed, replace(RUN, models=models))
+    page.write_text(document.write_document(found, get_plotlyjs()), encoding="utf-8")
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH to open the page in")
+    with browser.opened(page) as opened:
+        opened.evaluate(
+            "location.hash = 'view=cell&model=mert.06&effect=shake&statistic=displacement'"
+        )
+        depth = "[...document.querySelectorAll('.js-plotly-plot')].at(-1)"
+        opened.wait_for(f"{depth}?.layout.xaxis.title.text === 'layer'")
+        assert opened.evaluate(f"[...{depth}.data[0].x]") == [0, 6]
+        strong, weak = opened.evaluate(f"[...{depth}.data[0].y]")
+        assert strong > 5 * weak and not opened.errors
+
+
+def test_on_paper_there_is_text_on_white_and_nothing_to_press(tables, tmp_path):
+    page = tmp_path / "explorer.html"
+    page.write_text(document.write_document(gather(tables), get_plotlyjs()), encoding="utf-8")
+    if browser.CHROMIUM is None:
+        pytest.skip("no chromium on PATH to open the page in")
+    with browser.opened(page) as opened:
+        opened.call(
+            "Emulation.setEmulatedMedia",
+            media="print",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )
+        shown = (
+            "[...document.querySelectorAll('button, select, nav')].filter(e => e.checkVisibility())"
+        )
+        assert opened.evaluate(f"{shown}.length") == 0
+        colours = "(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))"
+        assert opened.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+        assert len(base64.b64decode(opened.call("Page.printToPDF")["data"])) > 10_000

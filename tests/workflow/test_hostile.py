@@ -108,7 +108,8 @@ def test_the_report_shows_names_as_text_and_runs_nothing(run):
         for shown in (FOLDER, *LABELS.values()):
             assert shown in text
         assert page.evaluate(f"[...{front}.querySelectorAll('a')].map(a => a.href)") == [
-            "https://hal.science/hal-04904470"
+            "https://hal.science/hal-04904470",
+            report.with_name("explorer.html").as_uri(),
         ]
         assert (
             page.evaluate("document.querySelectorAll('.system-message, .problematic').length") == 0

@@ -11,15 +11,15 @@ function render() {
   document.getElementById("nav").replaceChildren(
     ...Object.entries(VIEWS).map(([view, [title]]) => make("a", { href: address({ view }), "aria-current": current(view) }, title)),
     make("button", { class: "small", onclick: () => navigator.clipboard?.writeText(location.href).then(() => say("Copied the link to this view."), () => say(location.href)) ?? say(location.href) }, "Copy link"));
-  const before = document.activeElement?.tagName === "SELECT" ? document.activeElement.parentElement.textContent.slice(0, 5) : null;
+  const selects = () => [...main.querySelectorAll("select")];
+  const chosen = selects().indexOf(document.activeElement);
   // Figures are drawn once they are in the page, for their width.
   const found = VIEWS[name][1](place).flat().filter(Boolean);
   main.replaceChildren(...found);
   main.dataset.view = name;
   document.title = `${RUN.experiment}: ${VIEWS[name][0]}`;
   // A choice by keyboard keeps its place.
-  const again = before && [...main.querySelectorAll("label")].find(label => label.textContent.startsWith(before));
-  if (again) again.querySelector("select").focus({ preventScroll: true });
+  if (chosen >= 0) selects()[chosen]?.focus({ preventScroll: true });
   return name;
 }
 

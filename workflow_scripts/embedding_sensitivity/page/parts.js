@@ -33,6 +33,13 @@ function dataTable(rows, columns, limit = 500) {
       make("tbody", {}, rows.slice(0, limit).map(row => make("tr", {}, columns.map(column => cell(row[column])))))));
 }
 
+// What is made when it is opened, as a table of many rows.
+function later(title, build) {
+  const details = make("details", {}, make("summary", {}, title));
+  details.addEventListener("toggle", () => details.append(build()), { once: true });
+  return details;
+}
+
 function toCsv(rows, columns) {
   const cell = value => {
     const text = value === null || value === undefined ? "" : String(value);
@@ -80,7 +87,7 @@ function chart(title, caption, draw, rows, source) {
   const figure = make("figure", {}, make("h3", {}, title), plot, make("figcaption", {}, caption),
     make("div", { class: "controls" }, csvButton(title.replace(/\W+/g, "_").toLowerCase(), rows),
       source ? sourceButton(source.table, source.keys, source.column) : null),
-    make("details", {}, make("summary", {}, "Data as a table"), dataTable(rows, columns)));
+    later("Data as a table", () => dataTable(rows, columns)));
   // Once it is in the page, for its width.
   if (rows.length) queueMicrotask(() => draw(plot));
   else plot.replaceWith(make("p", { class: "empty" }, "Nothing is known here: too few clips, levels or recordings."));

@@ -2,6 +2,7 @@
 // What can be heard: decoded when it is first played; gain is applied here.
 const SOUNDS = read("sound-index");
 const context = (() => { let made; return () => (made ??= new AudioContext()); })();
+const MAX_DECODED = 40;
 const decoded = new Map();
 let playing = null;
 
@@ -27,6 +28,8 @@ async function sound(clip, effect, level) {
   if (!decoded.has(number)) {
     const text = document.getElementById(`sound-${number}`).textContent;
     const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    // A decoded sound takes 40 times the room of a coded one.
+    if (decoded.size >= MAX_DECODED) decoded.delete(decoded.keys().next().value);
     decoded.set(number, context().decodeAudioData(bytes.buffer));
   }
   return { buffer: await decoded.get(number), gain: applied ? 10 ** (Number(level) / 20) : 1 };
