@@ -103,8 +103,13 @@ def threshold(side, value, low=("", ""), high=("", ""), bound="=", responds="1")
     ("row", "said", "is_clear"),
     [
         (threshold("up", "2.5", ("=", "2"), ("=", "3")), "upwards from 2.5 dB on", True),
-        (threshold("up", "5", (">", "5"), (">", "5"), ">"), "upwards not within the levels", True),
-        (threshold("down", "0", ("<", "0"), ("=", "1"), "<"), "downwards not within", True),
+        (threshold("up", "5", (">", "5"), (">", "5"), ">"), "upwards it is not lost to 5 dB", True),
+        (
+            threshold("down", "0", ("<", "0"), ("=", "1"), "<"),
+            "downwards it is not lost to 0 dB",
+            True,
+        ),
+        (threshold("down", "5", (">", "5"), (">", "5"), ">"), "downwards at every level", True),
         (threshold("up", "2", ("<", "0"), (">", "5")), "the interval holds all levels", False),
         (threshold("up", "2"), "8 test recordings, and an interval needs 12", False),
     ],
@@ -120,8 +125,8 @@ def test_where_it_begins_to_matter_is_told_with_its_interval(row, said, is_clear
     [
         ([threshold("up", "1.25")], {}, "1.25 dB", 0.75),
         ([threshold("down", "1.25")], {}, "1.25 dB", 0.25),
-        ([threshold("up", "5", bound=">")], {}, "> 5 dB", 0.0),
-        ([threshold("up", "0", bound="<")], {}, "< 0 dB", 1.0),
+        ([threshold("up", "5", bound=">")], {}, "not lost to 5 dB", 0.0),
+        ([threshold("up", "0", bound="<")], {}, "lost from 0 dB", 1.0),
         # The sooner of both sides of a neutral level inside the grid decides.
         ([threshold("down", "1"), threshold("up", "4")], {"neutral": 2.0}, "1 dB / 4 dB", 0.5),
         ([threshold("up", "4")], {"levels": ["1", "4", "16"], "log_axis": True}, "4 dB", 0.5),

@@ -108,8 +108,9 @@ def test_the_matrix_has_a_cell_for_each_model_and_effect(page, statistic):
 @pytest.mark.parametrize("curve", CURVES)
 def test_each_curve_is_drawn(page, curve):
     show(page, view="cell", model="musicnn", effect="reverb", curve=curve, label="")
-    # The curve, the courses, two spectrograms, and those by label where there are intervals.
-    assert drawn(page) >= 4
+    page.wait_for("document.querySelector('#spectrogram-effect .hm image')")
+    # The curve, the courses, two spectrograms, and four more.
+    assert drawn(page) == 8
     names = page.evaluate(
         "[...document.querySelectorAll('.js-plotly-plot')][0].data.map(trace => trace.name)"
     )

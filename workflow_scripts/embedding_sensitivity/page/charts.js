@@ -21,7 +21,7 @@ function draw(plot, traces, layout) {
   return Plotly.react(plot, traces, {
     // A finger scrolls the page; a mouse draws what is to be seen larger.
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", ...common, margin: { l: 55, r: 15, t: 15, b: 50 }, hovermode: "closest",
-    legend: { orientation: "h", y: -0.25 }, ...layout, ...axes,
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" }, ...layout, ...axes,
   }, CONFIG);
 }
 
@@ -84,7 +84,7 @@ function curvesOf(model, effect, name, label) {
   const note = label && curve.low ? "" : curve.low ? " Choose a label to see the bars." : "";
   return chart(curve.title, curve.caption + note, plot => draw(plot, traces, {
     xaxis: levelAxis(effect), yaxis: { title: curve.title, range: curve.range }, shapes,
-  }), shown, { table: curve.table, keys: { model, effect: effect.name, ...(label ? { label } : {}) }, column: curve.column });
+  }), shown, { table: curve.table, keys: { model, effect: effect.name, ...(label ? { label } : {}) }, column: curve.column }, shown.map(row => row[curve.column]));
 }
 
 // One row a label: values with intervals; nulls as crosses.
@@ -98,7 +98,7 @@ function dotsOf(title, caption, rows, series, source, axis = {}) {
         arrayminus: own.map(row => row[low] === null ? 0 : row[column] - row[low]) } : undefined,
     };
   });
-  return chart(title, caption, plot => draw(plot, traces, { xaxis: axis, yaxis: { type: "category", autorange: "reversed" } }), rows, source);
+  return chart(title, caption, plot => draw(plot, traces, { xaxis: axis, yaxis: { type: "category", autorange: "reversed" } }), rows, source, traces.flatMap(trace => trace.x));
 }
 
 function orderOf(model, effect) {
@@ -131,7 +131,7 @@ function energyOf(model, effect) {
   traces.push({ name: "null: random directions", x: random.map(row => Number(row.k)), y: random.map(row => row.energy_random), mode: "lines", line: { color: "#888888", dash: "dot" } });
   return chart("How many directions clips share", "Energy of test clips' displacements in the first k directions of other recordings'.", plot => draw(plot, traces, {
     xaxis: { title: "directions k", type: "log", dtick: "D2" }, yaxis: { title: "share of energy", range: [0, 1.03] },
-  }), rows, { table: "heldout_energy", keys: wanted, column: "energy" });
+  }), rows, { table: "heldout_energy", keys: wanted, column: "energy" }, rows.map(row => row.energy));
 }
 
 const methodName = row => row.threshold ? `${row.method} ${row.threshold}` : row.method;
@@ -149,7 +149,7 @@ function debiasingOf(model, effect) {
   const line = (x, dash) => ({ type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: { dash, width: 1.5, color: "#888888" } });
   return chart("Does taking it out help?", "Gain in ROC AUC over all levels in one ranking, a mean over labels with its 95 % interval. Solid line: none. Dashed: all that the effect costs.", plot => draw(plot, [trace], {
     xaxis: { title: "gain in ROC AUC" }, yaxis: { type: "category", autorange: "reversed" }, shapes: [line(0, "solid"), ...(headroom === null ? [] : [line(headroom, "dash")])],
-  }), rows, { table: "recovery_mean", keys: wanted, column: "gain" });
+  }), rows, { table: "recovery_mean", keys: wanted, column: "gain" }, trace.x);
 }
 
 // Layers of one model are models of its own, named `model.06`.
@@ -163,7 +163,7 @@ function depthOf(model, effect, statistic) {
   return chart(`${title}, by layer`, `Of each layer of ${own[1]}.`, plot => draw(plot, [{
     x: cells.map(cell => cell.layer), y: cells.map(cell => cell.value), mode: "lines+markers", line: { color: COLOURS[0] },
     error_y: { type: "data", symmetric: false, array: cells.map(cell => cell.high === null ? 0 : cell.high - cell.value), arrayminus: cells.map(cell => cell.low === null ? 0 : cell.value - cell.low) },
-  }], { xaxis: { title: "layer" }, yaxis: { title } }), cells, { table, keys: { effect: effect.name }, column });
+  }], { xaxis: { title: "layer" }, yaxis: { title } }), cells, { table, keys: { effect: effect.name }, column }, cells.map(cell => cell.value));
 }
 
 // Courses of single clips; `pick(clip, level)` is called for a point.

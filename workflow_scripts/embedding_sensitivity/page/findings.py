@@ -123,10 +123,12 @@ def _say_from_which_level(
                 "recordings, and an interval needs 12"
             )
         elif is_never_lost(row):
-            texts.append(f"{side} not within the levels tried ({place}; interval {between})")
+            texts.append(f"{side} it is {place}, all that was tried (interval {between})")
+        elif row["bound"] != "=":
+            texts.append(f"{side} at every level tried (interval {between})")
         elif {row["bound_low"], row["bound_high"]} == {"<", ">"}:
             is_clear = False
-            texts.append(f"{side} cannot tell: the interval holds all levels ({place})")
+            texts.append(f"{side} cannot tell, since the interval holds all levels ({place})")
         else:
             texts.append(f"{side} from {place} on (interval {between})")
     text = f"{name} makes {model} lose 1 clip in 10 among 32 originals: {'; '.join(texts)}."

@@ -125,7 +125,9 @@ def describe_threshold(row: Row, effect: EffectInfo) -> str:
     if not row["threshold_90"]:
         return "unknown"
     level = effect.format_level(float(row["threshold_90"]))
-    return level if row["bound"] == "=" else f"{row['bound']} {level}"
+    if row["bound"] == "=":
+        return level
+    return f"not lost to {level}" if is_never_lost(row) else f"lost from {level}"
 
 
 def describe_threshold_range(row: Row, effect: EffectInfo) -> str:
@@ -236,8 +238,8 @@ STATISTICS = (
         "threshold",
         "Where a clip is lost",
         "The level, counted from no effect, at which fewer than 90 % of test clips find their own "
-        "original among 32. Darker: lost nearer to no effect, as a share of the levels tried. < "
-        "or >: not within the levels tried.",
+        "original among 32. Darker: lost nearer to no effect, as a share of the levels tried. "
+        "Lost from: at all levels tried. The range is a 95 % interval over recordings.",
         "threshold_90",
         "threshold_90",
         _make_thresholds,

@@ -80,8 +80,9 @@ function showSource(name, keys, column) {
 const sourceButton = (name, keys, column) =>
   make("button", { class: "small", onclick: () => showSource(name, keys, column), "aria-label": `Where ${column ?? name} comes from` }, "source");
 
-// A figure: a chart with its caption, data as table and CSV, and its definition.
-function chart(title, caption, draw, rows, source) {
+// A figure: a chart with its caption, data as table and CSV, and its definition; `known` are the
+// numbers that it draws, of which all may be missing.
+function chart(title, caption, draw, rows, source, known) {
   const plot = make("div", { class: "plot", role: "img", "aria-label": `${title}. ${caption}` });
   const columns = Object.keys(rows[0] ?? {});
   const figure = make("figure", {}, make("h3", {}, title), plot, make("figcaption", {}, caption),
@@ -89,7 +90,7 @@ function chart(title, caption, draw, rows, source) {
       source ? sourceButton(source.table, source.keys, source.column) : null),
     later("Data as a table", () => dataTable(rows, columns)));
   // Once it is in the page, for its width.
-  if (rows.length) queueMicrotask(() => draw(plot));
+  if (known.some(value => typeof value === "number")) queueMicrotask(() => draw(plot));
   else plot.replaceWith(make("p", { class: "empty" }, "Nothing is known here: too few clips, levels or recordings."));
   return figure;
 }

@@ -83,10 +83,10 @@ function viewCell(place) {
     make("h2", {}, "By level"),
     make("div", { class: "controls" },
       choose("Curve", Object.entries(CURVES).map(([name, each]) => [name, each.title]), curve, name => go({ curve: name })),
-      choose("Label", [["", "all"], ...RUN.labels.map(each => [each, each])], label, name => go({ label: name }))),
+      choose("Label", [["", "all"], ...RUN.labels.map(each => [each, each])], label, name => go({ label: name, of: "", clip: "" }))),
     curvesOf(model.name, effect, curve, label),
     make("h2", {}, "Single clips"),
-    viewCourses(place, model, effect, label || RUN.labels[0]),
+    viewCourses(place, model, effect, RUN.labels.includes(place.of) ? place.of : label || RUN.labels[0]),
     make("h2", {}, "By label"),
     make("div", { class: "two" }, orderOf(model.name, effect), sharingOf(model.name, effect)),
     make("div", { class: "two" }, energyOf(model.name, effect), debiasingOf(model.name, effect)),
@@ -114,7 +114,7 @@ function viewCourses(place, model, effect, label) {
   const heard = () => nearestLevel(effect.name, picked.level);
   const buttons = [make("button", { id: "play-original", onclick: () => start("original") }, "▶ Original"), make("button", { id: "play-effect", onclick: () => start(heard()) }, `▶ With ${effect.name}`), make("button", { onclick: stop }, "■ Stop")];
   const update = async () => {
-    history.replaceState(null, "", address({ ...picked, label }, where()));
+    history.replaceState(null, "", address({ ...picked, of: label }, where()));
     for (const button of buttons) button.disabled = !can();
     if (!can()) note.textContent = hear ? "This clip cannot be heard: the page holds sounds of fewer clips." : "Nothing can be heard of this: the page holds no sounds of it.";
     else note.textContent = heard() === picked.level ? "" : `Heard is ${withUnit(heard(), effect)}, the nearest level that the page holds.`;
@@ -141,7 +141,7 @@ function viewCourses(place, model, effect, label) {
   const share = rows[0].share;
   queueMicrotask(update);
   return make("figure", {}, make("h3", {}, `Courses of clips of ${label}`),
-    make("div", { class: "controls" }, choose("Label", RUN.labels.map(each => [each, each]), label, name => { location.hash = address({ label: name, clip: "" }, where()); }),
+    make("div", { class: "controls" }, choose("Label", RUN.labels.map(each => [each, each]), label, name => { location.hash = address({ of: name, clip: "" }, where()); }),
       lists.clip, lists.level, ...buttons), note, plot,
     make("figcaption", {}, `Each line is a test clip, from level to level; the star is its original. The plane shows ${share === null ? "no" : `${(100 * share).toFixed(0)} % of the`} variance of these points. ${hear ? "Click a point to hear it. Sounds are Opus, at most 3 s; a reverb starts from silence." : ""}`),
     spectra,
