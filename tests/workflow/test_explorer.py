@@ -67,7 +67,7 @@ def press(page, key: str) -> None:
 def drawn(page) -> int:
     """How many charts have marks, all of those on the page."""
     charts = "[...document.querySelectorAll('.js-plotly-plot')]"
-    marks = ".every(plot => plot.querySelector('.trace, .points path, .hm image'))"
+    marks = ".every(plot => plot.querySelector('.trace, .points path, image'))"
     page.wait_for(f"{charts}.length && {charts}{marks}")
     return page.evaluate(f"{charts}.length")
 
@@ -108,7 +108,7 @@ def test_the_matrix_has_a_cell_for_each_model_and_effect(page, statistic):
 @pytest.mark.parametrize("curve", CURVES)
 def test_each_curve_is_drawn(page, curve):
     show(page, view="cell", model="musicnn", effect="reverb", curve=curve, label="")
-    page.wait_for("document.querySelector('#spectrogram-effect .hm image')")
+    page.wait_for("document.querySelector('#spectrogram-effect image') !== null")
     # The curve, the courses, two spectrograms, and four more.
     assert drawn(page) == 8
     names = page.evaluate(
