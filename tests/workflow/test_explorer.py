@@ -109,8 +109,8 @@ def test_the_matrix_has_a_cell_for_each_model_and_effect(page, statistic):
 def test_each_curve_is_drawn(page, curve):
     show(page, view="cell", model="musicnn", effect="reverb", curve=curve, label="")
     page.wait_for("document.querySelector('#spectrogram-effect image') !== null")
-    # The curve, the courses, two spectrograms, and four more.
-    assert drawn(page) == 8
+    # The curve, the courses, two spectrograms, and five more.
+    assert drawn(page) == 9
     names = page.evaluate(
         "[...document.querySelectorAll('.js-plotly-plot')][0].data.map(trace => trace.name)"
     )

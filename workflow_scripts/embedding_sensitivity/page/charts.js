@@ -152,6 +152,21 @@ function debiasingOf(model, effect) {
   }), rows, { table: "recovery_mean", keys: wanted, column: "gain" }, trace.x);
 }
 
+// All effects on one axis: how much of the signal they change.
+function changeOf(model, effect) {
+  if (!CONTENTS.tables.response_to_change) return null;
+  const rows = rowsOf("response_to_change", { model });
+  const traces = [...groupBy(rows, "effect")].map(([name, own]) => {
+    const { color, dash, symbol } = look(RUN.effects.findIndex(each => each.name === name));
+    const sorted = own.filter(row => row.log_spectral_distance_db !== null).sort((a, b) => a.log_spectral_distance_db - b.log_spectral_distance_db);
+    return { name: plain(name), x: sorted.map(row => row.log_spectral_distance_db), y: sorted.map(row => row.relative), text: sorted.map(row => plain(withUnit(row.level, EFFECTS.get(name)))),
+      mode: "lines+markers", line: { color, dash, width: name === effect.name ? 4 : 1.5 }, marker: { color, symbol, size: 8 }, hovertemplate: "%{fullData.name} at %{text}<extra></extra>" };
+  });
+  return chart("All effects against their change of the signal", `Displacement of ${model} against the log-spectral distance of each level, which all effects share as an axis. The thick line is ${effect.name}.`, plot => draw(plot, traces, {
+    xaxis: { title: "log-spectral distance (dB)" }, yaxis: { title: "relative displacement" },
+  }), rows, { table: "response_to_change", keys: { model }, column: "relative" }, traces.flatMap(trace => trace.x));
+}
+
 // Layers of one model are models of its own, named `model.06`.
 function depthOf(model, effect, statistic) {
   const layer = name => /^(.+)\.(\d+)$/.exec(name);

@@ -39,6 +39,7 @@ SHOWN: dict[str, dict[str, str]] = {
     "recovery_best": {},
     "auc": {"method": "none", "train": ORIGINAL},
     "courses": {},
+    "response_to_change": {},
     "recordings": {},
     "paper_comparison": {},
 }

@@ -4,6 +4,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from embedding_sensitivity.effects.levels import ORIGINAL
+from embedding_sensitivity.experiment import targets
 from embedding_sensitivity.experiment.tables import find_table
 from embedding_sensitivity.page.contents import SHOWN
 from embedding_sensitivity.page.document import TEMPLATES
@@ -12,19 +13,18 @@ from embedding_sensitivity.page.snippets import choose_levels, count_clips
 if TYPE_CHECKING:
     from embedding_sensitivity.experiment.plan import Plan
 
-# The only table that another run than the paper's lacks.
+# Made in the paper's run alone.
 PAPERS = "paper_comparison"
 
 
 def list_tables(plan: "Plan") -> dict[str, str | list[str]]:
     """Return the files of the tables that the page shows; some are in a file a model and effect."""
+    made = {*targets.tables(plan.settings), *([PAPERS] if plan.comparisons() else [])}
     found: dict[str, str | list[str]] = {}
     for name in SHOWN:
-        if name == PAPERS and not plan.comparisons():
-            continue
-        if find_table(name).is_result:
+        if name in made:
             found[name] = f"{plan.results}/tables/{name}.csv"
-        else:
+        elif not find_table(name).is_result:
             found[name] = [
                 f"{plan.results}/analysis/{model}/{effect}/{name}.csv"
                 for model, effect in product(plan.models, plan.effects)

@@ -90,6 +90,7 @@ function viewCell(place) {
     make("h2", {}, "By label"),
     make("div", { class: "two" }, orderOf(model.name, effect), sharingOf(model.name, effect)),
     make("div", { class: "two" }, energyOf(model.name, effect), debiasingOf(model.name, effect)),
+    changeOf(model.name, effect),
     depthOf(model.name, effect, statisticOf(place.statistic).name),
   ];
 }
