@@ -83,6 +83,8 @@ def derive(folder: Path, found: dict[str, list]) -> dict[str, list]:
     for measure, table in sorted(
         derived, key=lambda each: bool(group_measures(each[:1])[0].sources)
     ):
+        if not set(table.derived_from) <= set(found):
+            continue  # from audio, which this world has none of
         rows = measure.function(table.derive)({name: found[name] for name in table.derived_from})
         path = folder / f"{table.name}.csv"
         write_table(path, table, rows)
