@@ -223,7 +223,7 @@ def test_a_mouse_on_a_point_is_such_a_click(page):
     show(page, view="cell", model="logmel", effect="reverb", label="flute")
     drawn(page)
     page.evaluate("window.played = []; window.play = async (...what) => { played.push(what); }")
-    page.evaluate(f"window.target = {COURSES}")
+    page.evaluate(f"window.target = {COURSES}; 0")
     page.evaluate("target.scrollIntoView({block: 'center'})")
     marks = "target.querySelectorAll('.points path')[0].getBoundingClientRect()"
     x, y = page.evaluate(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({marks})")

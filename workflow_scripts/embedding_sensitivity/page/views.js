@@ -169,7 +169,8 @@ function viewProvenance(place) {
     make("div", { class: "controls" }, choose("Model", [["", "all"], ...RUN.models.map(model => [model.name, model.title])], place.model ?? "", name => { location.hash = address({ view: "provenance", model: name }); }),
       make("button", { class: "small", onclick: () => download(`${RUN.experiment}_provenance.json`, JSON.stringify(stores, null, 1), "application/json") }, "Data as JSON")),
     make("p", {}, "Protocol: ", Object.entries(RUN.protocol).map(([key, value]) => `${key} ${value}`).join(", ") || "unknown, the embeddings were made elsewhere", ". Hashes of everything are in ", make("a", { href: "manifest.json" }, "manifest.json"), "."),
-    stores.map((store, n) => make("details", { open: n === 0 }, make("summary", {}, `${store.model}, ${store.effect}`), show(store)))];
+    stores.map((store, n) => make("details", { open: n === 0 }, make("summary", {}, `${store.model}, ${store.effect}`),
+      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Attributes" }, show(store))))];
 }
 
 function viewPaper() {
