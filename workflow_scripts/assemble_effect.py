@@ -8,8 +8,13 @@ def main(snakemake) -> None:
     """Write the store of an effect."""
     configure_logging(snakemake, packages=("h5py",))
     parts, levels = list(snakemake.input.parts), list(snakemake.params.levels)
+    # A layer's columns, and its name.
+    columns = snakemake.params.get("columns")
+    layer = snakemake.wildcards.model if columns else ""
     # Raises `InputError` for parts made with other settings.
-    assemble_effect(snakemake.output[0], parts, levels, dict(snakemake.params.attributes))
+    assemble_effect(
+        snakemake.output[0], parts, levels, dict(snakemake.params.attributes), layer, columns
+    )
 
 
 if __name__ == "__main__":

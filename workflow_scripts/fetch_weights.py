@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from embedding_sensitivity.downloads.fetch import fetch, gunzip, pin_unpacked, place
+from embedding_sensitivity.downloads.fetch import check_commits, fetch, gunzip, pin_unpacked, place
 from embedding_sensitivity.downloads.published_files import source_of, sources_of
 from embedding_sensitivity.files.logs import configure_logging
-from embedding_sensitivity.models import find_model
+from embedding_sensitivity.models import Model, choose, find_model
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 # OpenL3's unpacked weights have 19 MB.
@@ -17,7 +17,7 @@ def main(snakemake) -> None:
     log = configure_logging(snakemake)
     output = Path(snakemake.output[0])
     resources = output.parents[1]
-    model = find_model(snakemake.params.model, snakemake.params.declared_in)
+    model = _find(snakemake.params.model, snakemake.params.declared_in)
     source, lock = source_of(output.name, sources_of([model])), resources / "weights.lock"
     path = fetch(
         source,
@@ -26,13 +26,26 @@ def main(snakemake) -> None:
         local=next(iter(snakemake.input.local), None),
         lock=lock,
     )
+    check_commits(source, lock)
     # By the published name: a local file may have another.
     if source.file_name == f"{output.name}.gz":
         gunzip(path, output, HDF5 if output.suffix == ".h5" else b"", MAX_BYTES)
         pin_unpacked(source, output, lock)
+    elif source.is_pickled:
+        from embedding_sensitivity.models.hub.network import convert
+
+        convert(path, output)
+        pin_unpacked(source, output, lock)
     else:
         place(path, output)
     log.info("%s: %d bytes from %s", output, output.stat().st_size, path)
+
+
+def _find(name: str, declared_in: str | dict | None) -> Model:
+    """Return a model of the library, of a user's file, or of an entry that names a checkpoint."""
+    if declared_in is None or isinstance(declared_in, str):
+        return find_model(name, declared_in)
+    return choose(name, dict(declared_in)).model
 
 
 if __name__ == "__main__":

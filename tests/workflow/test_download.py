@@ -387,7 +387,7 @@ def test_no_other_address_is_asked(get, server, folder, address, reason):
 
 def test_who_asked_by_https_is_not_sent_on_to_plain_http():
     """Not to this machine either, whose services a server elsewhere has no business with."""
-    handler = download._Redirects()
+    handler = download._Redirects([])
 
     def sent(start: str, end: str):
         return handler.redirect_request(Request(start), None, 302, "Found", Message(), end)

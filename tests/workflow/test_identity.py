@@ -15,7 +15,7 @@ from embedding_sensitivity.experiment.source_code import (
     find_code_files,
 )
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import MODELS
+from embedding_sensitivity.models import MODELS, choose
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -24,7 +24,7 @@ TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="
 COMPUTE_NOTHING = {"files", "experiment", "downloads"} | {
     "clips/clip.py", "clips/containers.py", "clips/irmas.py", "effects/__init__.py",
     "effects/entries.py", "effects/levels.py", "effects/plugin_table.py", "embeddings/devices.py",
-    "embeddings/store.py", "models/__init__.py",
+    "embeddings/store.py", "models/__init__.py", "models/hub/families.py",
 }  # fmt: skip
 # What a config puts around an effect, which only its entry's identity has.
 AROUND = {"effects/chain.py", "effects/plugin.py"}
@@ -177,6 +177,16 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
         reached - in_identity(declared, identity.EMBEDDING) - {"clips/compiled_loops.py"} - others
     )
     assert left - OF_CLIPS == set()
+
+
+def test_a_checkpoint_names_all_modules_that_compute_with_it():
+    """An encoder of the package transformers, which an entry declares."""
+    declared = choose("net", {"transformers": "ast"}).model
+    named = [name.replace(".", "/") for name in declared.computes_with]
+    reached = computing(find_code_files(SCRIPTS, "embed_clips", module_of(declared), *named))
+    others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in MODELS.values()}
+    known = in_identity(declared, identity.EMBEDDING) | {"clips/compiled_loops.py"} | others
+    assert reached - known - OF_CLIPS == set()
 
 
 @pytest.mark.parametrize("name", EFFECTS)

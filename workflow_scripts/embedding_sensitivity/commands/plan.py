@@ -14,6 +14,7 @@ from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import Choice
 
 # A classifier with its cross-validation: measured at 48 and 568 training rows.
 CLASSIFY_S, CLASSIFY_CLIPS, CLASSIFY_POWER = 0.0057, 48, 0.9
@@ -56,6 +57,28 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
     return len(rows), smallest, size, f"{data.split}, clips taken as 3 s of stereo at 44.1 kHz"
 
 
+def list_dimensions(choice: Choice) -> list[int]:
+    """Return the dimension of each model or layer that is analysed of a choice."""
+    columns = choice.analysed.values()
+    return [each[1] - each[0] if each else choice.dimension for each in columns]
+
+
+def describe_layers(choice: Choice, bytes_a_value: int) -> str:
+    """Say what a pass keeps, and so what another layer would cost later."""
+    dimensions = list_dimensions(choice)
+    kept = choice.dimension // dimensions[0]
+    size = format_mb(choice.dimension * bytes_a_value)
+    if choice.options["layers"] == "all":
+        return (
+            f"{choice.name}: {len(dimensions)} analysed; its pass keeps all {kept} ({size}), so "
+            "another one embeds nothing again"
+        )
+    return (
+        f"{choice.name}: {len(dimensions)} analysed; its pass keeps these alone ({size}), so "
+        "another one embeds all clips again (keep: all keeps every layer)"
+    )
+
+
 def format_time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -80,11 +103,13 @@ def estimate(path: str) -> list[str]:
     n_clips, smallest, clip_size, counted = count_clips(settings)
     levels = {effect: settings.levels(effect) for effect in settings.effects}
     n_levels = sum(map(len, levels.values()))
-    n_models, n_effects, n_labels = len(settings.models), len(levels), len(settings.labels)
+    n_models, n_effects, n_labels = len(settings.analysed), len(levels), len(settings.labels)
     batch = max(min(settings.levels_per_job, len(found)) for found in levels.values())
     sample = 1 if settings.protocol.audio == "pcm16" else 2
-    dimensions = [choice.dimension for choice in settings.choices.values()]
-    stores = sum((2 * n_levels + 1) * n_clips * d * 4 for d in dimensions)
+    choices = settings.choices.values()
+    dimensions = [d for choice in choices for d in list_dimensions(choice)]
+    embedded = sum(choice.dimension for choice in choices)
+    stores = ((n_levels + 1) * embedded + n_levels * sum(dimensions)) * n_clips * 4
     kept = sum(len(settings.kept_levels(effect)) for effect in levels)
 
     effects = settings.declared.values()
@@ -123,6 +148,11 @@ def estimate(path: str) -> list[str]:
         f"       everything else  {format_time(other)}",
         f"       in all           {format_time(total)}; about {format_time(total / cores)} on this "
         f"machine's {cores} cores",
+    ]
+    lines += [
+        f"layers {describe_layers(choice, (n_levels + 1) * n_clips * 4)}"
+        for choice in choices
+        if choice.model.layers
     ]
     if unknown:
         lines.append(f"       not counted, no measured rate: {', '.join(unknown)}")

@@ -38,6 +38,9 @@ MAX_PAUSE_S = 60
 RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 PROGRESS_S = 10
 USER_AGENT = "embedding-sensitivity"
+# Of a hub of models: which commit a branch was at; and a branch in an address there.
+COMMIT_HEADER = "X-Repo-Commit"
+BRANCH = "/resolve/main/"
 # `git hash-object FILE` prints a git blob id.
 HASH_NAMES = {"sha256": "SHA-256", "md5": "MD5", "git_blob": "git blob id"}
 HTML = (b"<!doctype html", b"<html")
@@ -174,12 +177,14 @@ def _download(
         raise _Unfit(reason)
     path.parent.mkdir(parents=True, exist_ok=True)
     part, tag = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.etag")
+    url = _at_known_commit(source, url, lock)
     log.info("downloading %s from %s (licence: %s)", source.file_name, url, source.licence)
     for resumed in (_size(part) > 0, False):
-        _complete(source, url, part, tag, timeout_s, pause_s)
+        commits: list[str] = []
+        _complete(source, url, part, tag, timeout_s, pause_s, commits)
         try:
             _verify(part, source)
-            _pin(source, part, url, lock)
+            _pin(source, part, " commit ".join([url, *commits[:1]]), lock)
             break
         except _Unfit:
             part.unlink()
@@ -193,15 +198,24 @@ def _download(
 
 
 def _complete(
-    source: Source, url: str, part: Path, tag: Path, timeout_s: float, pause_s: float
+    source: Source,
+    url: str,
+    part: Path,
+    tag: Path,
+    timeout_s: float,
+    pause_s: float,
+    commits: list[str],
 ) -> None:
-    """Download the rest of `part`, and retry as long as that makes progress."""
-    opener = urllib.request.build_opener(_Redirects, _Proxies)
+    """Download the rest of `part`, and retry as long as that makes progress.
+
+    A commit that the server says the file is of is added to `commits`.
+    """
+    opener = urllib.request.build_opener(_Redirects(commits), _Proxies)
     failures, furthest = 0, _size(part)
     while True:
         try:
             with _translate_errors(timeout_s):
-                _receive(opener, source, url, part, tag, timeout_s)
+                _receive(opener, source, url, part, tag, timeout_s, commits)
             return
         except _Interrupted as error:
             received = _size(part)
@@ -222,6 +236,7 @@ def _receive(
     part: Path,
     tag: Path,
     timeout_s: float,
+    commits: list[str],
 ) -> None:
     """Request the rest of `part` once, and append it.
 
@@ -249,6 +264,7 @@ def _receive(
         raise _Interrupted("more was received before than the file has") from None
 
     with response:
+        commits += _named_commit(response.headers)
         offset = _offset(response, offset, part)
         length = _length(response, offset, source)
         with _disk(part):
@@ -350,10 +366,23 @@ def _translate_errors(timeout_s: float) -> Iterator[None]:
         raise _Interrupted(getattr(reason, "strerror", None) or repr(reason)) from None
 
 
+def _named_commit(headers: http.client.HTTPMessage) -> list[str]:
+    """Return the commit that a hub says a file is of, if it does."""
+    found = headers.get(COMMIT_HEADER, "")
+    return [found] if re.fullmatch("[0-9a-f]{40}", found) else []
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow redirects only to addresses that a config could name."""
+    """Follow redirects only to addresses that a config could name.
+
+    A commit that the redirecting server names is added to `commits`: hubs keep files elsewhere.
+    """
+
+    def __init__(self, commits: list[str]) -> None:
+        self.commits = commits
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
+        self.commits += _named_commit(headers)
         reason = find_url_fault(newurl)
         if not reason and req.type == "https" and urlsplit(newurl).scheme != "https":
             # Plain HTTP is for requests that start on this machine, not for redirects to it.
@@ -419,6 +448,38 @@ def _pin(source: Source, path: Path, origin: str, lock: str | os.PathLike | None
         _pin_as(source.file_name, path, origin, lock, source.reported)
 
 
+def _read_commits(source: Source, lock: str | os.PathLike | None) -> dict[str, str]:
+    """Return the commits, by name, of files of the same repository that the lock file has."""
+    found = {}
+    stem, mark, _ = source.file_name.rpartition("--")
+    if mark and lock and Path(lock).exists():
+        for line in Path(lock).read_text(encoding="utf-8").splitlines():
+            fields = line.split()
+            if fields and fields[0].startswith(f"{stem}--") and fields[-2:-1] == ["commit"]:
+                found[fields[0]] = fields[-1]
+    return found
+
+
+def _at_known_commit(source: Source, url: str, lock: str | os.PathLike | None) -> str:
+    """Return the address of a file in the commit that others of its repository were fetched from.
+
+    A branch may have moved since.
+    """
+    commits = set(_read_commits(source, lock).values())
+    return url.replace(BRANCH, f"/resolve/{commits.pop()}/", 1) if len(commits) == 1 else url
+
+
+def check_commits(source: Source, lock: str | os.PathLike) -> None:
+    """Raise `InputError` if files of one repository were fetched from different commits."""
+    found = _read_commits(source, lock)
+    if len(set(found.values())) > 1:
+        raise InputError(
+            f"{lock}: {', '.join(sorted(found))} are of different commits, as the repository "
+            "changed between downloads: delete these lines, and the files in weights/ and "
+            "downloads/ beside it, and run again"
+        )
+
+
 def pin_unpacked(source: Source, path: str | os.PathLike, lock: str | os.PathLike) -> None:
     """Pin the SHA-256 of the file unpacked from a source's verified file, under its own name.
 
@@ -450,7 +511,14 @@ def _pin_as(
             start = "" if text else f"{LOCK_HEADER}\n"
             gap = "\n" if text and not text.endswith("\n") else ""
             file.write(f"{start}{gap}{name} {found} {size} {today} {origin}\n")
-            log.info("%s: no published hash, pinned SHA-256 %s in %s", path, found, lock)
+            log.info(
+                "%s: no published hash, pinned SHA-256 %s of %d bytes, %s, in %s",
+                path,
+                found,
+                size,
+                origin,
+                lock,
+            )
             if reported and found != reported:
                 log.warning(
                     "%s is not the file that other users have: they report SHA-256 %s",

@@ -59,7 +59,7 @@ def sources_of(models: Iterable[Model]) -> dict[str, Source]:
     for model in models:
         for number, file in enumerate(model.published, start=1):
             name = model.name if number == 1 else f"{model.name}_{number}"
-            key = f"models.{model.name}.weights"
+            key = f"models.{model.name}.{model.weights_key}"
             found[name] = Source(name=name, key=key, model=model.name, **vars(file))
     return found
 
@@ -74,9 +74,12 @@ def weights_files(sources: Mapping[str, Source] = SOURCES) -> list[str]:
 
 
 def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | None:
-    """Return the source of a file or folder below ``resources``, by its name or packed."""
+    """Return the source of a file or folder below ``resources``, by its name, packed or not."""
     names = (made, f"{made}.gz", f"{made}.zip")
-    return next((source for source in sources.values() if source.file_name in names), None)
+    return next(
+        (each for each in sources.values() if each.file_name in names or each.unpacked == made),
+        None,
+    )
 
 
 def published_weights(model: Model) -> list[dict[str, str]]:

@@ -200,12 +200,16 @@ def assemble_effect(
     parts: Sequence[str | os.PathLike],
     levels: Sequence[str],
     attributes: Mapping | None = None,
+    layer: str = "",
+    columns: Sequence[int] | None = None,
 ) -> None:
     """Write one store of an effect's `levels`, in this order, from parts.
 
     Parts may have more levels. Their clips and `IDENTITY` must agree. `attributes` in `IDENTITY`
-    must agree too; others replace those of the parts.
+    must agree too; others replace those of the parts. A `layer` is a model of its own, of the
+    columns from the first of `columns` to the last.
     """
+    between = slice(*(columns or (None,)))
     attributes = dict(attributes or {})
     source: dict[str, tuple[str | os.PathLike, int]] = {}
     expected = {key: value for key, value in attributes.items() if key in IDENTITY}
@@ -232,10 +236,20 @@ def assemble_effect(
         for level in levels:
             part, index = source[level]
             with _open_store(part) as file:
-                yield file["embeddings"][index]
+                yield file["embeddings"][index, :, between]
 
-    shape = (len(levels), len(clips), dimension)
-    _write(path, rows(), shape, clips, levels, {**found, **attributes})
+    shape = (len(levels), len(clips), len(range(dimension)[between]))
+    named = {"model": layer} if layer else {}
+    _write(path, rows(), shape, clips, levels, {**found, **attributes, **named})
+
+
+def take_layer(
+    path: str | os.PathLike, source: str | os.PathLike, layer: str, columns: Sequence[int]
+) -> None:
+    """Write the store of the originals of a `layer`: those `columns` of its network's."""
+    store = read_store(source)
+    attributes = {**store.attributes, "model": layer}
+    write_store(path, store.embeddings[:, slice(*columns)], store.clips, attributes=attributes)
 
 
 def _dimension(path: str | os.PathLike) -> int:

@@ -18,7 +18,7 @@ from embedding_sensitivity.experiment.source_code import FOLDER, module_file, nu
 from embedding_sensitivity.files.content import content_of, hash_of
 from embedding_sensitivity.files.declarations import environment_file
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import Choice
+from embedding_sensitivity.models import Choice, network_of
 
 # Modules that touch samples for every effect, model or index.
 RENDERING = (
@@ -106,14 +106,28 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
             "code": code_digest(choice.model, EMBEDDING),
             "packages": pinned_versions(choice.environment, choice.packages),
             "protocol": model_protocol(settings, model, effect),
-            "weights": [*weights_files(choice), *weights_digests(choice)],
+            **_known_by_content(choice),
+            "weights": [*weights_names(choice), *weights_digests(choice)],
             "audio": audio_identity(settings, effect, clips) if effect else clips,
         }
     )
 
 
+def _known_by_content(choice: Choice) -> dict[str, Any]:
+    """Return what a checkpoint of the package transformers is, whatever its path."""
+    found = {"network": dict(choice.model.facts)} if choice.model.facts else {}
+    if choice.local_files:
+        found["local"] = [content_of(path) for path in choice.local_files]
+    return found
+
+
 def weights_files(choice: Choice) -> list[str]:
-    """Return the files of weights that a model reads; none if a package's are read as they are.
+    """Return the files of weights that a model reads; none if a package's are read as they are."""
+    return [*weights_names(choice), *choice.local_files]
+
+
+def weights_names(choice: Choice) -> list[str]:
+    """Return the same without files of the user's, which are known by content.
 
     Those that a job makes, of an untrained model or from a package, are named by what makes them.
     """
@@ -124,6 +138,7 @@ def weights_files(choice: Choice) -> list[str]:
     made_by = fingerprint(
         {
             "model": [choice.name, seed],
+            **_known_by_content(choice),
             "version": model.version,
             "code": code_digest(model, ()),
             "packages": pinned_versions(choice.weights_environment, made.packages),
@@ -155,9 +170,11 @@ def find_unpublished(choice: Choice) -> dict[str, str]:
     for number, file in enumerate(choice.model.published):
         if file.hash_kind == "lock":
             local = choice.local_weights if number == 0 else None
+            # A converted file has another hash.
+            as_is = file.unpacked == file.file_name
             found[file.unpacked] = (
                 known_sha256(f"resources/weights/{file.unpacked}", "")
-                or hash_of(local or f"resources/downloads/{file.file_name}")
+                or (as_is and hash_of(local or f"resources/downloads/{file.file_name}"))
                 or file.reported
             )
     return found
@@ -252,5 +269,6 @@ def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
 
 def model_protocol(settings: Settings, model: str, effect: str | None) -> dict[str, Any]:
     """Return the protocol's switches that a model's embeddings depend on."""
-    switches = settings.protocol.model_dump(include=set(settings.choices[model].model.switches))
+    choice = settings.choices[network_of(model)]
+    switches = settings.protocol.model_dump(include=set(choice.model.switches))
     return {**(audio_protocol(settings, effect) if effect else {}), **switches}

@@ -190,6 +190,7 @@ class Measure:
         docs/measures.md and, where a run has such effects, captions
     needs_audio : whether it is left out of a run that starts from embeddings
     environment : YAML of the environment that computes it; None for envs/analysis.yaml
+    needs_layers : whether it is of runs alone in which layers of a model are analysed
     name, file : set when the declaration is loaded
     """
 
@@ -204,6 +205,7 @@ class Measure:
     two_sided: str = ""
     needs_audio: bool = False
     environment: str | None = None
+    needs_layers: bool = False
     name: str = ""
     file: Path = Path()
 

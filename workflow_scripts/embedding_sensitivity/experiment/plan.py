@@ -53,7 +53,9 @@ class Plan:
     source : where clips come from, `data.Source`
     index : the clip index, `clip_index.ClipIndex`; None for a run from embeddings
     imported : whether the run starts from embeddings made elsewhere
-    effects, models, labels : names
+    effects, labels : names
+    models : names of what is analysed, models or layers of them
+    networks : names of the models that embed; a layer is cut out of what its network embeds
     results : the experiment's folder
     """
 
@@ -65,7 +67,8 @@ class Plan:
         self.source = source_of(settings, config)
         self.settings = self.source.complete()
         self.effects = sorted(self.settings.effects)
-        self.models = sorted(self.settings.models)
+        self.models = self.settings.analysed
+        self.networks = sorted(self.settings.models)
         self.labels = self.settings.labels
         self.results = f"results/{self.settings.experiment}"
         self.index = None if self.imported else self.source.plan_index()
@@ -137,7 +140,11 @@ class Plan:
     # Embeddings
 
     def identity(self, model: str, effect: str | None = None) -> str:
-        """Return the eight digits of embeddings of an effect; of the originals for None."""
+        """Return the eight digits of embeddings of an effect; of the originals for None.
+
+        A layer has those of its network.
+        """
+        model = models.network_of(model)
         if (model, effect) not in self._embeddings:
             for file in self.unknown_weights(model):
                 self.wait_for_weights(file)
@@ -147,7 +154,7 @@ class Plan:
 
     def parts(self, model: str, effect: str) -> list[str]:
         """Return the parts that together hold a model's embeddings at all levels of an effect."""
-        folder = f"{self.results}/embeddings/{model}/{effect}"
+        folder = f"{self.results}/embeddings/{models.network_of(model)}/{effect}"
         return self._parts(folder, effect, self.identity(model, effect), "h5")
 
     def _parts(self, folder: str, effect: str, digits: str, ending: str) -> list[str]:
@@ -169,6 +176,10 @@ class Plan:
             return f"{folder}/original.h5"
         return f"{folder}/original/{self.identity(model)}.h5"
 
+    def network_original(self, layer: str) -> str:
+        """Return the store of the originals that a layer is cut out of."""
+        return self.original(models.network_of(layer))
+
     def check_part(self, model: str, effect: str | None, part: str) -> str:
         """Return a part's identity; raise `InputError` if it changed since the run was planned."""
         planned, now = part.rpartition(".")[2], self.identity(model, effect)
@@ -181,11 +192,11 @@ class Plan:
 
     def weights(self, model: str) -> list[str]:
         """Return the files of a model's weights; none if they come with a package."""
-        return identity.weights_files(self.settings.choices[model])
+        return identity.weights_files(self.choice(model))
 
-    def unknown_weights(self, *models: str) -> list[str]:
+    def unknown_weights(self, *names: str) -> list[str]:
         """Return names of files of models, by default all, whose hash is unknown until fetched."""
-        found = map(identity.find_unpublished, map(self.choice, models or self.models))
+        found = map(identity.find_unpublished, map(self.choice, names or self.networks))
         return [name for files in found for name, sha256 in files.items() if not sha256]
 
     def check_weights(self) -> None:
@@ -197,16 +208,27 @@ class Plan:
 
     def all_weights(self) -> list[str]:
         """Return the files of weights of all models."""
-        found = () if self.imported else map(self.weights, self.models)
+        found = () if self.imported else map(self.weights, self.networks)
         return sorted({file for files in found for file in files})
 
     def choice(self, model: str) -> Choice:
-        """Return a model as the run uses it."""
-        return self.settings.choices[model]
+        """Return a model, or that of a layer, as the run uses it."""
+        return self.settings.choices[models.network_of(model)]
+
+    def columns(self, model: str) -> list[int] | None:
+        """Return first and last column of a layer in its network's embeddings; None of a model."""
+        found = self.choice(model).analysed[model]
+        return found and list(found)
+
+    def layers(self) -> list[str]:
+        """Return the names of what is analysed that are layers."""
+        return [name for name in self.models if name not in self.networks]
 
     def title(self, model: str) -> str:
         """Return a model's name for people, which says if it is a control."""
-        return models.title(model) if self.imported else self.choice(model).title
+        if self.imported:
+            return models.title(model)
+        return models.title_of(model, self.choice(model).control)
 
     def n_threads(self, model: str) -> int:
         """Return the processes that prepare clips for a GPU, or the network's threads on a CPU."""
@@ -325,7 +347,7 @@ class Plan:
 
     def downloaded_models(self) -> list[str]:
         """Return the models with published weights."""
-        return [] if self.imported else [name for name in self.models if self.published(name)]
+        return [] if self.imported else [name for name in self.networks if self.published(name)]
 
     def pinned_weights(self) -> list[str]:
         """Return the files of weights without a published hash: the lock file has it."""
@@ -358,7 +380,7 @@ class Plan:
         """Return the models that are controls: untrained or handcrafted."""
         if self.imported:
             return [name for name in self.models if models.control(name)]
-        return [name for name in self.models if self.settings.choices[name].control]
+        return [name for name in self.models if self.choice(name).control]
 
     def code_version(self) -> str:
         """Return a hash of the checkout's code and of the user's own files in the config."""
@@ -390,11 +412,11 @@ class Plan:
 
     def stores(self) -> list[str]:
         """Return all stores of embeddings but those of `model_stores`."""
-        found = [self.original(model) for model in self.models]
-        for model in self.models:
-            for effect in self.effects:
-                found.append(f"{self.results}/embeddings/{model}/{effect}.h5")
-                found += [] if self.imported else self.parts(model, effect)
+        found = [self.original(model) for model in dict.fromkeys((*self.models, *self.networks))]
+        for model, effect in product(self.models, self.effects):
+            found.append(f"{self.results}/embeddings/{model}/{effect}.h5")
+        for model, effect in () if self.imported else product(self.networks, self.effects):
+            found += self.parts(model, effect)
         return found
 
     def model_stores(self) -> list[str]:

@@ -48,7 +48,7 @@ from embedding_sensitivity.experiment.measures import (
 from embedding_sensitivity.files.declarations import find_config_folder, locate_own_files
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
-from embedding_sensitivity.models import AUTO, MODELS, Choice, Model, choose
+from embedding_sensitivity.models import AUTO, MODELS, TRANSFORMERS, Choice, Model, choose
 
 # Names that become part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -386,6 +386,11 @@ class Figures(Section):
     """What is drawn, and how. Changing a key here only draws figures again."""
 
     labels: list[Label] = Field([], description="labels that also get single-label figures")
+    layers: bool = Field(
+        False,
+        description="whether each layer of a model gets the figures of one model too, beside "
+        "those of every measure against depth",
+    )
     umap: Umap = Umap()
     style: dict[str, dict[str, Any]] = Field(
         {},
@@ -496,8 +501,10 @@ class Settings(Section):
 
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
-        """The library's measures and the config's own."""
-        return load_measures(self.measures)
+        """The library's measures, less those of layers where there are none, and the config's."""
+        layered = any(choice.model.layers for choice in self.choices.values())
+        found = load_measures(self.measures)
+        return tuple(measure for measure in found if layered or not measure.needs_layers)
 
     @field_validator("effects", mode="before")
     @classmethod
@@ -546,6 +553,11 @@ class Settings(Section):
             check_name(f"models.{name}", name)
         return {name: choose(name, entry) for name, entry in self.models.items()}
 
+    @property
+    def analysed(self) -> list[str]:
+        """Names of all that is analysed: models, or layers of one, sorted."""
+        return sorted(name for choice in self.choices.values() for name in choice.analysed)
+
     @cached_property
     def declared(self) -> dict[str, Effect]:
         """The declarations of the effects, with the options of their entries."""
@@ -564,7 +576,7 @@ class Settings(Section):
         """The user's own files of effects, models and measures, and their environments."""
         files = [given.files for given in self.effects.values()]
         files += [(given.file, given.environment) for given in self.measures.values()]
-        files += [tuple(choice.given.values()) for choice in self.choices.values()]
+        files += [choice.user_files for choice in self.choices.values()]
         return sorted({path for paths in files for path in paths if path})
 
     def grid(self, effect: str) -> list[str]:
@@ -622,8 +634,9 @@ class ImportSettings(Section):
 
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
-        """The library's measures that need no audio, and the config's own."""
-        return load_measures(self.measures, from_audio=False)
+        """The library's measures that need neither audio nor layers, and the config's own."""
+        found = load_measures(self.measures, from_audio=False)
+        return tuple(measure for measure in found if not measure.needs_layers)
 
     @model_validator(mode="before")
     @classmethod
@@ -650,6 +663,11 @@ class ImportSettings(Section):
             if effect and effect.levels is not None:
                 self.levels(name)
         return self
+
+    @property
+    def analysed(self) -> list[str]:
+        """Names of the models, sorted."""
+        return sorted(self.models)
 
     @property
     def declared(self) -> dict[str, Effect]:
@@ -747,10 +765,15 @@ def schema() -> dict[str, Any]:
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
     keys["models"]["additionalProperties"] = {
         "type": "object",
-        "required": ["file"],
+        "anyOf": [{"required": ["file"]}, {"required": [TRANSFORMERS]}],
         "properties": {
             "file": {"type": "string", "description": "a Python file that declares the model"},
             "environment": {"type": "string", "description": "a YAML of conda that it runs in"},
+            TRANSFORMERS: {
+                "type": "string",
+                "description": "a checkpoint of the package transformers (docs/models.md): a "
+                "preset, a hub id, or a folder on this machine",
+            },
         },
     }
     return found
@@ -884,5 +907,7 @@ def dump_settings(settings: Settings | ImportSettings) -> dict[str, Any]:
     found = settings.model_dump(mode="json")
     if isinstance(settings, Settings):
         choices = settings.choices.items()
-        found["models"] = {name: {**choice.options, **choice.given} for name, choice in choices}
+        found["models"] = {
+            name: {**choice.options, **choice.given, **choice.written} for name, choice in choices
+        }
     return found

@@ -9,6 +9,7 @@ from embedding_sensitivity.experiment import paper
 from embedding_sensitivity.experiment.measures import FigureKind, Group, Job, Measure, Table
 from embedding_sensitivity.experiment.settings import ImportSettings, Settings
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.models import network_of
 
 Run = Settings | ImportSettings
 
@@ -38,12 +39,19 @@ class Figure(NamedTuple):
 def list_figures(kind: FigureKind, settings: Run) -> Iterator[Figure]:
     """Yield the figures of a kind."""
     every = kind.per == "model"
-    models = sorted(settings.models) if kind.per in ("model", "all effects") else [None]
+    models = drawn_models(kind, settings) if kind.per in ("model", "all effects") else [None]
     effects = sorted(settings.effects) if kind.per in ("model", "effect") else [None]
     labels = [None, *settings.figures.labels] if every else [None]
     for what in product(models, effects, labels):
         stem = "_".join([kind.name, *(part for part in what if part)])
         yield Figure(stem, *(part or "all" for part in what))
+
+
+def drawn_models(kind: FigureKind, settings: Run) -> list[str]:
+    """Return the models that figures of a kind show; a layer has none of its own by default."""
+    if kind.per not in ("model", "all effects") or settings.figures.layers:
+        return settings.analysed
+    return [name for name in settings.analysed if network_of(name) == name]
 
 
 def figures(settings: Run, source: str) -> list[str]:

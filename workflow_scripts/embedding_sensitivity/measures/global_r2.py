@@ -462,7 +462,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
         paired_difference,
     )
     from embedding_sensitivity.analysis.statistics import adjust_p_values
-    from embedding_sensitivity.models import UNTRAINED
+    from embedding_sensitivity.models import untrained_of
 
     whole = {
         (row["model"], row["effect"], row["label"]): float(row["rho_ridge"])
@@ -475,7 +475,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
         without[key][row["group"]] = float(row["rho_ridge"] or "nan")
     pairs = defaultdict(list)
     for model, effect, label in whole:
-        control = model + UNTRAINED, effect, label
+        control = untrained_of(model), effect, label
         if control in whole:
             pairs[model, effect].append(((model, effect, label), control))
     compared = []

