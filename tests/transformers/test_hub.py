@@ -35,8 +35,7 @@ def load(made, name, **entry):
     """Choose and load a checkpoint of a folder as a run does."""
     normalise = {"normalise": False} if name in SPEECH else {}
     choice = choose("net", {"transformers": str(made.folder), **normalise, **entry})
-    weights, *more = choice.local_files
-    return choice, choice.load(weights, more=more)
+    return choice, choice.load()
 
 
 def noise(seconds: float, samplerate: int, seed: int = 0) -> np.ndarray:
@@ -236,6 +235,13 @@ def test_another_shape_is_an_error(tmp_path):
     made.rewrite({**tensors, key: torch.ones(7)})
     with pytest.raises(InputError, match=r"not the weights of a HubertModel|another shape"):
         load(made, "hubert")
+
+
+def test_weights_without_their_configuration_are_refused(checkpoint):
+    made = checkpoint("hubert")
+    choice = choose("net", {"transformers": "hubert", "normalise": False})
+    with pytest.raises(InputError, match=r"config\.json or preprocessor_config\.json is missing"):
+        choice.load(made.folder / "model.safetensors")
 
 
 def test_a_truncated_file_is_refused_in_one_line(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embedding_sensitivity.commands.plan import estimate
 from embedding_sensitivity.experiment.plan import Plan
 
 # A HuBERT of two blocks, for the untrained control that the run makes itself.
@@ -71,15 +72,18 @@ for place, name in enumerate(names):
 
 def test_one_pass_gives_all_layers_and_each_is_a_model(layered, pythons):
     layered.choose([0, 2])
-    layered.run("tables")
+    figure = "results/tiny/figures/depth_gain.png"
+    layered.run("tables", figure)
     results = layered.path("results/tiny")
     names = {"hubert-untrained.00", "hubert-untrained.02"}
     for table in ("global_r2", "displacement", "retrieval"):
         assert models_in(results / f"tables/{table}.csv") == {"logmel", *names}
+    assert models_in(results / "tables/depth.csv") == names
+    assert layered.path(figure).stat().st_size > 10_000
     command = [pythons["analysis"], "-c", CHECK_STORES, *sorted(names)]
     environment = {"PYTHONPATH": str(layered.path("workflow_scripts"))}
     subprocess.run(command, cwd=results / "embeddings", env=environment, check=True)
-    assert layered.planned("tables") == {}
+    assert layered.planned("tables", figure) == {}
 
     # A layer that the pass didn't keep is embedded with the others again; one less is not.
     layered.choose([0, 1, 2])
@@ -115,3 +119,15 @@ def test_a_layer_has_no_figures_of_its_own_by_default(layered, monkeypatch):
     config["figures"]["layers"] = True
     stems = {Path(path).stem for path in Plan(config, "tiny.yaml").figures()}
     assert {"auc_hubert-untrained.00_gain", "auc_hubert-untrained.02_gain"} <= stems
+
+
+def test_the_plan_says_what_another_layer_would_cost(layered, monkeypatch):
+    monkeypatch.chdir(layered.folder)
+    layered.choose([0, 2])
+    (line,) = [line for line in estimate("tiny.yaml") if line.startswith("layers")]
+    assert "hubert-untrained: 2 analysed; its pass keeps these alone" in line
+    assert line.endswith("another one embeds all clips again (keep: all keeps every layer)")
+    layered.choose([0, 2], keep="all")
+    (line,) = [line for line in estimate("tiny.yaml") if line.startswith("layers")]
+    assert "2 analysed; its pass keeps all 3" in line
+    assert line.endswith("another one embeds nothing again")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -18,6 +19,7 @@ from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.hub.families import FAMILIES
 from embedding_sensitivity.models.hub.presets import PRESETS, Pin
 from support.file_server import serving
+from support.project import ROOT
 
 COMMIT, LATER = "a1" * 20, "b2" * 20
 
@@ -111,6 +113,12 @@ def test_to_keep_all_layers_is_the_same_pass_whichever_are_analysed(folder):
         ({"transformers": "mert_95m", "checkpoint": "x.pt"}, "checkpoint: is 'x.pt', expected"),
         ({"transformers": "encodec"}, "models.net.normalise: encodec has no such step"),
         ({"transformers": "encodec", "normalise": None, "layers": [1]}, "encodec has no layers"),
+        ({"transformers": "mert_95m", "like": "hubert"}, "like: is 'hubert', but m-a-p/.* 'mert'"),
+        ({"transformers": "mert_95m", "blocks": 3}, "blocks: is 3, but m-a-p/MERT-v1-95M has 12"),
+        (
+            {"transformers": "x/y", "like": "wavlm", "dimension": 9, "layers": [1]},
+            "models.net.blocks: is missing, and layers are asked for",
+        ),
         ({"transformers": "laion_clap", "normalise": None, "pooling": "max"}, "one embedding a"),
     ],
 )
@@ -305,21 +313,40 @@ def test_a_file_that_the_hub_lacks_is_named(hub, tmp_path):
         fetch(weights, tmp_path, hub.mirror(weights.url), lock=tmp_path / "weights.lock")
 
 
-def test_pickled_weights_are_converted_when_they_are_fetched(hub, project, pythons, tmp_path):
-    """By the rule, in the environment that has PyTorch; both files' hashes are pinned."""
-    code = "import torch; torch.save({'a': torch.ones(3)}, 'w.bin')"
-    subprocess.run([pythons["transformers"], "-c", code], cwd=tmp_path, check=True)
-    hub.files = {"pytorch_model.bin": (tmp_path / "w.bin").read_bytes()}
-    entry = {"transformers": "hubert", "normalise": False}
-    weights, *_ = sources_of_preset("hubert", normalise=False)
-    config = project.read_config() | {
-        "models": {"net": entry},
-        "mirrors": {"net": hub.mirror(weights.url)},
-    }
+@pytest.mark.more
+def test_a_checkpoint_of_a_hub_is_fetched_converted_pinned_and_embeds(
+    hub, project, pythons, tmp_path
+):
+    """By the rules: the plan waits for hashes, PyTorch's file is converted, layers come of it."""
+    code = (
+        "import pathlib, torch, checkpoints\n"
+        "made = checkpoints.make('hubert', pathlib.Path('made'))\n"
+        "torch.save(made.tensors(), 'made/pytorch_model.bin')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "transformers")}
+    command = [pythons["transformers"], "-c", code]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    entry = {
+        "transformers": "some/net", "checkpoint": "pytorch_model.bin", "like": "hubert",
+        "dimension": 32, "blocks": 2, "layers": [0, 2], "normalise": False,
+    }  # fmt: skip
+    files = choose("net", entry).model.files
+    names = [file.url.rpartition("/")[2] for file in files]
+    hub.files = {name: (tmp_path / "made" / name).read_bytes() for name in names}
+    mirrors = {f"net_{place}": hub.mirror(file.url) for place, file in enumerate(files, 1)}
+    mirrors["net"] = mirrors.pop("net_1")
+    config = project.read_config() | {"models": {"net": entry}, "mirrors": mirrors}
+    config |= {"effects": {"gain": {"levels": [-20, 5]}}, "figures": {"labels": []}}
     project.write_config(config)
-    assert weights.unpacked.endswith("--pytorch_model.safetensors")
-    project.run(f"resources/weights/{weights.unpacked}")
-    made = project.path(f"resources/weights/{weights.unpacked}").read_bytes()
-    assert b'"a":{"dtype":"F32","shape":[3]' in made
-    pinned = [line.split()[0] for line in project.path("resources/weights.lock").open()]
-    assert pinned[1:] == [weights.file_name, weights.unpacked]
+    stores = [f"results/tiny/embeddings/net.{layer}.h5" for layer in ("00", "02")]
+    project.run(*stores)
+    lock = project.path("resources/weights.lock").read_text(encoding="utf-8").splitlines()[1:]
+    pinned = {line.split()[0]: line.split()[1:] for line in lock}
+    assert set(pinned) == {*(file.file_name for file in files), files[0].unpacked}
+    for file, name in zip(files, names, strict=True):
+        sha256, size, *_, commit = pinned[file.file_name]
+        assert sha256 == hashlib.sha256(hub.files[name]).hexdigest() and commit == COMMIT
+        assert int(size) == len(hub.files[name])
+    converted = project.path(f"resources/weights/{files[0].unpacked}").read_bytes()
+    assert pinned[files[0].unpacked][0] == hashlib.sha256(converted).hexdigest()
+    assert project.planned(*stores) == {}

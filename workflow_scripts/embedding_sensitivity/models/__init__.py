@@ -385,10 +385,13 @@ class Choice:
         protocol: Mapping[str, str] | None = None,
         more: Sequence[str | Path] = (),
     ) -> EmbeddingModel:
-        """Load the model, with `weights` and `more` files if it needs them.
+        """Load the model, with `weights` and `more` files if it needs them; or its local ones.
 
         `protocol` must have all switches that the model depends on.
         """
+        if weights is None and self.local_files:
+            more = self.local_files
+            weights, more = (None, more) if self.model.untrained else (more[0], more[1:])
         switches = {key: (protocol or {})[key] for key in self.model.switches}
         seed = self.options["seed"] if self.model.untrained and weights is None else None
         return self.model.load(Setup(weights, seed, self.options, switches, device, threads, more))

@@ -58,11 +58,28 @@ class _Source:
             self._read_folder(path)
         elif self.preset is None:
             self.preset = self._describe_hub_id(named, entry)
+        self._check_known(entry)
         like = entry.get("like") or (self.preset.family if self.preset else self._find_family())
         if like not in FAMILIES:
             raise InputError(f"{where}.like: {say_unknown('architecture', like, FAMILIES)}")
         self.like: str = like
         self.family: Family = FAMILIES[like]
+
+    def _check_known(self, entry: Mapping[str, Any]) -> None:
+        """Refuse to be told what a preset says."""
+        if self.preset not in PRESETS.values():
+            return
+        said = {
+            "like": self.preset.family,
+            "dimension": self.preset.dimension,
+            "blocks": self.preset.blocks,
+        }
+        for key, value in said.items():
+            if entry.get(key, value) != value:
+                raise InputError(
+                    f"{self.where}.{key}: is {entry[key]!r}, but {self.preset.hub} has {value!r}: "
+                    "remove it"
+                )
 
     def _check_text(self, key: str, value: Any, expected: str) -> None:
         if type(value) is not str or not value:
@@ -254,11 +271,15 @@ def _choose_layers(
         if keep == ALL:
             raise InputError(f"{where}.keep: is for layers by number: give some in {where}.layers")
         return LAST, []
-    if blocks is None:
-        what = "" if source.folder or source.family.poolings[:1] != ("mean",) else ": give blocks"
+    if not source.family.has_layers:
         raise InputError(
             f"{where}.layers: is {given!r}, but {source.like} has no layers by number, expected "
-            f"last{what}"
+            f"{LAST}"
+        )
+    if blocks is None:
+        raise InputError(
+            f"{where}.blocks: is missing, and layers are asked for by number: give it, as its "
+            f"{CONFIG} has it"
         )
     if given == ALL:
         return ALL, list(range(blocks + 1))

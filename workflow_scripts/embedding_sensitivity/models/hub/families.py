@@ -44,6 +44,11 @@ class Family:
     refused: Mapping[str, tuple[Any, str]] | None = None
 
     @property
+    def has_layers(self) -> bool:
+        """Whether it has layers by number."""
+        return self.shape_of({})[0] is not None
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What embeddings depend on."""
         names = ("model", "config", "extractor", "samples", "prefix", "normalises")

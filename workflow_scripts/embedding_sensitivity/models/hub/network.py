@@ -309,6 +309,11 @@ def load(setup: Setup) -> Encoder:
         _quiet() as transformers,
     ):
         config, front_end = _read_texts(setup)
+        # Of a control without them, upstream's defaults.
+        if "seed" not in setup.options and (config is None or not front_end):
+            raise InputError(
+                f"{path}: {CONFIG} or {FRONT_END} is missing: give a folder that has all three"
+            )
         for key, (value, what) in (family.refused or {}).items():
             audio = (config or {}).get("audio_config") or {}
             if config and value in (config.get(key), audio.get(key)):
