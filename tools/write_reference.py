@@ -33,7 +33,7 @@ def format_type(key: Mapping) -> str:
         name = key["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     for several in ("anyOf", "oneOf"):
-        if several in key:
+        if several in key and "type" not in key:
             return " or ".join(dict.fromkeys(format_type(each) for each in key[several]))
     if "enum" in key or "const" in key:
         return ", ".join(f"`{value}`" for value in key.get("enum", [key.get("const")]))

@@ -765,7 +765,7 @@ def schema() -> dict[str, Any]:
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
     keys["models"]["additionalProperties"] = {
         "type": "object",
-        "anyOf": [{"required": ["file"]}, {"required": [TRANSFORMERS]}],
+        "oneOf": [{"required": ["file"]}, {"required": [TRANSFORMERS]}],
         "properties": {
             "file": {"type": "string", "description": "a Python file that declares the model"},
             "environment": {"type": "string", "description": "a YAML of conda that it runs in"},
