@@ -167,7 +167,8 @@ into windows side by side, the last of which ends with the clip and overlaps the
 embedding is the mean of the windows'. Nothing is cut at random, as some front ends do with long
 clips. A clip shorter than the network takes is followed by silence. Where a front end fills its
 input up, what it fills up with isn't pooled: Whisper's 30 s and AST's 1024 frames. CLAP's network
-gives one embedding for 10 s; its front end repeats a shorter clip.
+gives one embedding for 10 s; its front end repeats a shorter clip. It is the projection as it is,
+before upstream's `get_audio_features` scales it to unit length.
 
 Networks and front ends are upstream's own classes, with the front end's parameters from
 preprocessor_config.json; a test compares them to 1e-5. Code on the hub is never run: MERT's

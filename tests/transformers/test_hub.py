@@ -148,6 +148,18 @@ def test_nothing_is_cut_where_upstream_would_cut_at_random(checkpoint):
     )
 
 
+def test_claps_embedding_is_upstreams_before_it_is_scaled_to_unit_length(checkpoint):
+    made = checkpoint("clap")
+    _, model = load(made, "clap")
+    clip = noise(3, 48000)
+    (row,) = model.embed([model.prepare(clip[:, None], 48000)])["embedding"]
+    inputs = made.extractor(clip, sampling_rate=48000, return_tensors="pt")
+    with torch.inference_mode():
+        scaled = made.whole.get_audio_features(**inputs).pooler_output[0].numpy()
+    assert close(row / np.linalg.norm(row), scaled)
+    assert abs(np.linalg.norm(row) - 1) > 1e-3
+
+
 def test_whisper_pools_over_the_clips_own_frames(checkpoint):
     """Not over the 30 s that its front end fills up."""
     made = checkpoint("whisper")
