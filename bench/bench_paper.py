@@ -39,7 +39,7 @@ from embedding_sensitivity.analysis import (
 )
 from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
-from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
+from embedding_sensitivity.analysis.classifiers.verdicts import differ_from_first, gain_statistics
 from embedding_sensitivity.analysis.dimensionality import (
     angle_rows,
     compared_subspaces,
@@ -283,7 +283,8 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
 
     def gains():
         _, parts = clustered.components(scores)
-        gain_statistics(areas[0, 0] - areas[0, 0, 0], parts - parts[:, :1], clustered)
+        gain = areas[0, 0] - areas[0, 0, 0]
+        gain_statistics(gain, parts - parts[:, :1], clustered, differ_from_first(scores))
 
     gain_s, _ = seconds(gains)
     gain_s /= len(bases)

@@ -51,7 +51,8 @@ SIZES = {
 }
 # Of each world so strong that answers lie off their ends.
 STRENGTHS = {"straight": 1.0, "curved": 1.2, "saturating": 1.0, "own": 2.0, "rotation": 0.7,
-             "walk": 0.3, "clusters": 0.5, "alike": 0.5, "nothing": 0.0}  # fmt: skip
+             "scatter": 1.0, "walk": 0.3, "clusters": 0.5, "alike": 0.5,
+             "nothing": 0.0}  # fmt: skip
 # Of a straight world, for R2 of about 0, .4, .7 and .8.
 R2 = {"R2 0": 0.0, "R2 .4": 0.55, "R2 .7": 1.1, "R2 .8": 1.6}
 # Draws of a null: p-values of 19 and of 999 both reject 5 % exactly, where the null holds.
@@ -328,13 +329,11 @@ more than one standard error of these counts (some of a hundred cells are, by ch
 {said}
 
 What can't tell has an empty interval in the tables. One rule decides, in the first lines of
-`analysis/intervals.py`: under 6 recordings of a label, under 12 of all labels, or a share of
-energy that fewer than 4 recordings decide. `common` is not asked under 5 levels. Responses may
-differ in length between recordings by a factor of 2 and more (slopes 0.8: the standard deviation
-of the logarithm). The recordings that decide a share of energy, or that are not in order, may then
-not be among 12. No interval made of those 12 can know it. The interval of a gain in AUC has no
-width if both classifiers order all test clips alike. It says nothing of other clips, and doesn't
-cover a true gain other than exactly 0.
+`analysis/intervals.py`: under 6 recordings of a label, under 12 of all labels, or recordings that
+are copies of each other. `common` is not asked under 5 levels. Responses may differ in length
+between recordings by a factor of 2 and more (slopes 0.8: the standard deviation of the logarithm).
+The recordings that decide a share of energy, or that are not in order, may then not be among 12.
+They count as fewer (docs/measures.md, Intervals), which makes intervals wide.
 
 """
 

@@ -1,5 +1,7 @@
 """Verdicts on the paper's claims, of simulated worlds that decide them in each direction."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -111,6 +113,46 @@ def test_nothing_is_supported_of_an_effect_that_is_not_there():
     for claim in (DIMENSION, SHIFT):
         assert found[claim]["high"] < 0.5 and found[claim]["p_effect"] > 0.05
         assert found[claim]["verdict"] == UNKNOWN
+
+
+def test_an_effect_in_no_direction_at_all_is_there():
+    """Each level of each clip goes its own way, the farther the higher: no order, one growth."""
+    data = draw("scatter", 3, (12, 2), (12, 2), dimension=48)
+    filled, _ = fill_tables(data, ("samplewise_r2",))
+    (row,) = filled["samplewise_mean"]
+    assert row["growth"] > 0.8 and row["p_growth"] < 1e-6
+    found = judge(data)
+    assert found[SHIFT]["p_effect"] == pytest.approx(3 * row["p_growth"])
+    said = {claim: found[claim]["verdict"] for claim in (DIRECTION, ORDER, DIMENSION, SHIFT)}
+    assert said == {DIRECTION: NO, ORDER: NO, DIMENSION: YES, SHIFT: YES}
+
+
+def test_one_training_recording_that_moves_far_decides_nothing():
+    """It alone makes the mean displacement useless; without it the others predict new ones."""
+    data = draw("straight", 3, (12, 2), (12, 2), dimension=48)
+    assert judge(data)[SHIFT]["verdict"] == NO
+    outliers = [clip for clip in data.training["l0"] if data.group_of[clip] == "l0-train-0"]
+    originals, effected = (points.copy() for points in data.points)
+    rows = [data.rows[clip] for clip in outliers]
+    assert len(rows) == 2
+    rng = np.random.default_rng(0)
+    length = 60 * np.linalg.norm(effected[-1] - originals, axis=1).mean()
+    turned = rng.normal(size=originals.shape[1])
+    effected[:, rows] += np.linspace(0, length, len(effected))[:, None, None] * (
+        turned / np.linalg.norm(turned)
+    ).astype(np.float32)
+    row = judge(replace(data, points=(originals, effected)))[SHIFT]
+    assert row["value"] < 0.5 < row["high"] and row["verdict"] == UNKNOWN
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_verdicts_do_not_depend_on_the_unit_of_embeddings(unit):
+    for kind in ("straight", "own"):
+        data = draw(kind, 3, (8, 2), (4, 2))
+        scaled = replace(data, points=tuple(np.float32(unit) * each for each in data.points))
+        found, expected = judge(scaled), judge(data)
+        for claim in expected:
+            assert found[claim]["verdict"] == expected[claim]["verdict"], (claim, found[claim])
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)

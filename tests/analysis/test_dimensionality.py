@@ -153,6 +153,18 @@ def test_what_is_predicted_is_the_common_part_of_the_energy():
     assert found < 0
 
 
+def test_the_prediction_without_a_training_recording_is_that_of_the_others():
+    rng = np.random.default_rng(0)
+    new, training = rng.normal(size=(4, 6, 8)), rng.normal(size=(4, 9, 8))
+    groups = np.array(list("aabbbcdde"))
+    found = dimensionality.predicted_without(new, training, groups)
+    for index, group in enumerate("abcde"):
+        expected = training[:, groups != group].mean(axis=1)
+        (share, *_) = dimensionality.predicted_share(new, expected, list("uvwxyz"))
+        assert found[index] == pytest.approx(share)
+    assert np.isnan(dimensionality.predicted_without(new, training, ["a"] * 9)).all()
+
+
 def test_jackknifed_shares_are_those_without_each_recording():
     rng = np.random.default_rng(0)
     originals, effected, groups = courses(rng, 5, 3, 8, rng.normal(size=(4, 8)), 1.0, 0.3)

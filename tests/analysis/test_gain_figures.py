@@ -42,6 +42,7 @@ def gains(model, labels, effect):
                     "p": 0.01 if clear else 0.9, "n_groups": 20,
                     "p_adjusted": None if train == test else 0.02 if clear else 0.95,
                     "detectable_gain": None if train == test else 0.0 if method == "lda" else 0.04,
+                    "responds": True,
                 }  # fmt: skip
 
 

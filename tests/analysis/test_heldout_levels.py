@@ -1,5 +1,7 @@
 """R2 on levels that the direction was not fitted to."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,32 @@ def test_equal_points_of_a_clip_are_fitted_by_what_is_left():
         own = effected[:, [clip]]
         expected = ordered_r2(plain_predictions(own, own)[:, 0], cca.unit_levels(9))
         assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_levels", [4, 5, 6])
+def test_levels_that_do_nothing_are_in_no_order_on_average(n_levels):
+    """Over all orders of a clip's points the mean is exactly 0; rho's is not."""
+    points = noise(n_levels, 1, 30)[:, 0]
+    orders = np.array(list(permutations(range(n_levels))))
+    predicted = heldout_levels.predict_levels(points[orders].transpose(1, 0, 2))
+    order = heldout_levels.mirrored_order(predicted)
+    assert order.mean() == pytest.approx(0, abs=1e-12) and order.std() > 0.5
+    assert abs(heldout_levels.correlate_predictions(predicted).mean()) > 1e-4
+
+
+def test_mirrored_levels_count_by_their_distance():
+    predicted = np.array([[0, 1, 2, 3, 4, 5], [5, 1, 2, 3, 4, 0], [0, 1, 3, 2, 4, 5], [7] * 6])
+    found = heldout_levels.mirrored_order(predicted)
+    np.testing.assert_allclose(found, [1, (-5 + 3 + 1) / 9, (5 + 3 - 1) / 9, np.nan])
+
+
+def test_distance_grows_with_the_level_in_whatever_direction():
+    level, random = np.arange(7.0)[:, None, None], noise(7, 5, 400)
+    start = noise(1, 5, 400, seed=1)
+    growth = heldout_levels.distance_growth
+    np.testing.assert_allclose(growth(start + level * random), 1)  # scattered
+    np.testing.assert_allclose(growth(start - level * random[:1]), 1)  # along a line
+    np.testing.assert_allclose(growth(start + (6 - level) * random), -1)  # less with the level
+    orders = noise(4, 1, 9)[np.array(list(permutations(range(4))))][:, :, 0]
+    assert growth(orders.transpose(1, 0, 2)).mean() == pytest.approx(0, abs=1e-12)
+    assert np.isnan(growth(np.repeat(start, 4, axis=0))).all() and growth(random[:2]) is None

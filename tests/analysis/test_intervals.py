@@ -6,19 +6,25 @@ from scipy import special, stats
 from sklearn.metrics import roc_auc_score
 
 from embedding_sensitivity.analysis import intervals
+from embedding_sensitivity.analysis.correlation import global_rho, r2_ceiling, within_clips
 from embedding_sensitivity.analysis.intervals import (
     FISHER,
     LOG_REST,
     ClusteredAuc,
     Estimate,
+    estimate_mean,
+    estimate_rho,
     interval,
     interval_of_share,
+    interval_of_square,
+    interval_within_clips,
     jackknife,
     left_out,
     mean_estimate,
     mean_of_squares,
     mean_on_scale,
     p_above,
+    p_differs,
     paired_difference,
 )
 
@@ -221,12 +227,73 @@ def test_intervals_of_aucs_cover(area):
 def test_a_ratio_that_few_recordings_decide_counts_as_few():
     """One of 12 recordings with all the energy: nothing is known of others like it."""
     without = np.linspace(0.4, 0.6, 12)
-    alike = jackknife(0.5, without, energies=np.ones(12))
+    alike = jackknife(0.5, without, weights=np.ones(12))
     assert alike == jackknife(0.5, without)
-    decided = jackknife(0.5, without, energies=np.array([3.0, 3.0, 3.0, *[0.0] * 9]))
+    decided = jackknife(0.5, without, weights=np.array([3.0, 3.0, 3.0, *[0.0] * 9]))
     assert decided.freedom == pytest.approx(2)
     assert decided.variance == pytest.approx(4 * alike.variance)
-    assert jackknife(0.5, without, energies=np.array([1.0, *[0.0] * 11])).freedom == 1
+    assert jackknife(0.5, without, weights=np.array([1.0, *[0.0] * 11])).freedom == 1
+
+
+def test_recordings_of_unequal_lengths_count_as_fewer():
+    """Weights 1 and 3: (6 + 18)^2 / (6 + 54) = 9.6 of 12 recordings, whatever their clips."""
+    values, groups = np.linspace(0, 1, 18), [*range(12), *range(6)]
+    lengths = np.array([3.0] * 6 + [1.0] * 6 + [3.0] * 6)
+    plain, counted = (estimate_mean(values, groups, each) for each in (None, lengths))
+    assert counted.value == plain.value and counted.freedom == pytest.approx(8.6)
+    assert counted.variance == pytest.approx(plain.variance * 12 / 9.6)
+    alike = estimate_mean(values, groups, np.full(18, 0.1))
+    assert (alike.variance, alike.freedom) == pytest.approx((plain.variance, plain.freedom))
+
+
+def test_no_p_value_is_smaller_than_that_of_signs():
+    """20 recordings that hardly differ: all above by chance once in 2^20."""
+    found = jackknife(*mean_and_without(1 + 1e-6 * np.arange(20)))
+    assert p_above(found, 0.0) == 0.5**20 and p_differs(found, 0.0) == 2 * 0.5**20
+    assert p_above(found, 2.0) == pytest.approx(1)
+    alike = jackknife(*mean_and_without(np.full(12, 0.25)))
+    assert p_above(alike, 0.0) == 0.5**12 and p_above(alike, 0.25) == 1
+    assert p_differs(alike, 0.25) == 1 and p_differs(alike, 1.0) == 2 * 0.5**12
+
+
+def test_models_that_read_the_level_alike_do_not_differ():
+    perfect = 0.97, np.full(12, 0.97)
+    found = mean_estimate([paired_difference(perfect, perfect)] * 2)
+    assert p_differs(found, 0.0) == 1
+    first, second = np.random.default_rng(0).normal(size=(2, 20))
+    pairs = mean_and_without(first), mean_and_without(second)
+    found, expected = paired_difference(*pairs), stats.ttest_rel(first, second)
+    assert p_differs(found, 0.0) == pytest.approx(expected.pvalue)
+
+
+def test_recordings_that_are_copies_tell_nothing():
+    """Their values don't vary, which says nothing of others."""
+    rng = np.random.default_rng(0)
+    groups = np.arange(12)
+    copies = np.repeat(rng.normal(size=(6, 1)), 12, axis=1)
+    estimate = estimate_rho(copies, groups)
+    assert interval(estimate) == (None, None)
+    assert interval_of_square(estimate) == (None, None)
+    assert mean_of_squares([estimate])[1] == (None, None)
+    within = estimate_mean((1 + within_clips(copies)) / 2, groups)
+    assert interval_within_clips(within, 6, 12) == (None, None)
+
+
+def test_the_interval_of_a_perfect_order_has_a_width_and_its_ends_in_order():
+    """Copies tie at each level, and pass the ceiling of clips that can't all tie."""
+    groups, level = np.arange(12), np.arange(6.0)[:, None]
+    ceiling = r2_ceiling(6, 12) ** 0.5
+    for along in (level + np.linspace(0, 0.9, 12), np.repeat(level, 12, axis=1)):
+        estimate = estimate_rho(along, groups)
+        assert estimate.said == pytest.approx(max(ceiling, global_rho(along)))
+        low, high = interval(estimate, ceiling=ceiling)
+        assert 0.9 < low < estimate.said == pytest.approx(high)
+        low, high = interval_of_square(estimate, ceiling**2)
+        assert 0.8 < low < high == pytest.approx(estimate.said**2)
+    swapped = np.array(along)
+    swapped[:2, 0] = swapped[1::-1, 0]
+    step = 1 - within_clips(swapped).mean()
+    assert intervals.smallest_swap(6, 12) == pytest.approx(step)
 
 
 def test_an_interval_holds_what_is_said():

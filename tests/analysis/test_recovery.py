@@ -21,6 +21,8 @@ from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS, me
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.figures.recovery import describe_best, describe_gains, recovery_figure
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
+from support.calibration import fill_tables
+from support.worlds import World, simulate
 
 P, N, D = 6, 24, 12
 NEUTRAL = np.zeros(P, bool)
@@ -476,6 +478,47 @@ def test_where_nothing_is_clear_the_figure_says_so_with_the_smallest_gain(case):
         assert describe_gains(rows) == f"1 of {len(tested)} gains and losses are clear."
 
 
+def test_a_label_that_does_not_respond_is_in_no_mean():
+    """The third label's clips stay where they are; the means are those of the two others."""
+    options = {"methods": ["average_displacement", "lda"], "thresholds": [], "solver": "exact"}
+    worlds = {label: World("straight", dimension=12, strength=2.0) for label in ("a", "b", "still")}
+    data = simulate(worlds, (6, 2), (6, 2), np.random.default_rng(0))
+    originals, effected = data.points
+    still = [data.rows[clip] for side in (data.training, data.test) for clip in side["still"]]
+    effected[:, still] = originals[still]
+    given = {"recovery": options, "debiasing": options}
+    tables, _ = fill_tables(data, ("recovery", "debiasing"), **given)
+    of_label = {label: [r for r in tables["recovery"] if r["label"] == label] for label in worlds}
+    assert {row["undefined"] for row in of_label["still"]} == {"does not respond"}
+    assert "still" not in {row["label"] for row in tables["recovery_levels"]}
+    for index, mean in enumerate(tables["recovery_mean"]):
+        values = [of_label[label][index]["pooled_auc"] for label in ("a", "b")]
+        assert mean["pooled_auc"] == pytest.approx(np.mean(values))
+        assert (mean["n_labels"], mean["n_groups"]) == (2, 12) and "undefined" not in mean
+    counted = [row for row in tables["auc_gain"] if "p_adjusted" in row]
+    assert {row["label"] for row in counted} == {"a", "b"}
+    assert {row["gain"] for row in tables["auc_gain"] if row["label"] == "still"} == {0.0}
+
+
+def test_a_method_that_changes_nothing_has_no_interval_of_what_it_recovers():
+    """Of one that does it is Fieller's."""
+    rng = np.random.default_rng(0)
+    groups = [f"{clip // 2}" for clip in range(80)]
+    is_label = np.arange(80) < 40
+    points = rng.normal(size=(80, 3)) + 2 * is_label[:, None]
+    shifted = points + np.array([0.0, 3.0, 0.0])
+    weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [2.0, 2.0, 0.0], [1.0, 0.0, 0.0]])
+    lines = [recovery.Lines(np.stack([each] * 2), np.zeros(2)) for each in weights]
+    scored = recovery.Scored(lines, [points, shifted], is_label, groups)
+    for index, changes in ((1, False), (2, False), (3, True)):
+        found = recovery.describe_recovery([scored.contrasts(index)], 6)
+        assert found["headroom_low"] > 0 and (found["recovered_low"] is not None) == changes
+        if not changes:
+            assert found["recovered"] == 0
+            # Other scores, which order these clips alike, may order others otherwise.
+            assert (found["gain_low"] < 0 < found["gain_high"]) == (index == 2)
+
+
 def test_the_figure_says_what_the_papers_best_method_recovers():
     row = {"method": "pca_absolute", "threshold": "", "recovered": "0.25"}
     start = "Of the paper's methods PCA, absolute was chosen on training recordings"
@@ -486,6 +529,8 @@ def test_the_figure_says_what_the_papers_best_method_recovers():
     assert describe_best(row | unclear) == said
     said = f"{start}; there is no headroom to recover."
     assert describe_best(row | unclear | {"recovered": ""}) == said
+    said = f"{start}: it orders all test clips as before."
+    assert describe_best(row | unclear | {"recovered": "0.0"}) == said
 
 
 def test_no_text_of_the_figure_is_clipped_or_lies_on_a_text(case):

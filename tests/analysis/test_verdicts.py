@@ -21,7 +21,8 @@ def statistics_of(scores, positive, groups):
     clustered = ClusteredAuc(positive, groups)
     areas, parts = clustered.components(scores)
     gain = areas[1:] - areas[0]
-    return gain, verdicts.gain_statistics(gain, parts[:, 1:] - parts[:, :1], clustered)
+    differ = verdicts.differ_from_first(scores)[1:]
+    return gain, verdicts.gain_statistics(gain, parts[:, 1:] - parts[:, :1], clustered, differ)
 
 
 def test_the_interval_and_the_p_value_agree():
@@ -70,6 +71,17 @@ def test_a_gain_without_spread_is_not_tested():
     assert gain == 0 and found["p"] == 1
 
 
+def test_other_scores_that_order_all_clips_alike_have_the_width_of_a_pair():
+    """So may they order other clips otherwise; the same scores can't."""
+    positive, groups = of_recordings(8, 8, 2)
+    scores = np.random.default_rng(0).normal(size=32) + positive
+    gain, found = statistics_of(np.stack([scores, scores, np.exp(scores)]), positive, groups)
+    assert (gain == 0).all() and (found["p"] == 1).all()
+    reach = stats.t.ppf(0.975, 7) * np.sqrt(2) / 16**2
+    np.testing.assert_allclose(found["high"], [0, reach])
+    np.testing.assert_allclose(found["low"], [0, -reach])
+
+
 def test_correction_is_scipys():
     p = np.random.default_rng(0).uniform(size=50) ** 3
     p[[3, 20]] = p[7]
@@ -82,7 +94,7 @@ def rows_of(gains, p, train="original"):
         {
             "model": "m", "effect": "gain", "label": "cello", "method": "lda", "threshold": "",
             "train": train, "test": str(level) if train == "original" else "original",
-            "gain": gain, "p": value, "spread": 0.01, "freedom": 11.0,
+            "gain": gain, "p": value, "spread": 0.01, "freedom": 11.0, "responds": True,
         }
         for level, (gain, value) in enumerate(zip(gains, p, strict=True))
     ]  # fmt: skip
@@ -110,6 +122,17 @@ def test_verdict_counts_the_cells_between_which_the_effect_comes():
     assert forwards["mean_gain"] == pytest.approx(0.135)
     assert (forwards["lowest_gain"], forwards["highest_gain"]) == (-0.01, 0.5)
     assert forwards["detectable_gain"] == rows[0]["detectable_gain"]
+    # Of a label that doesn't respond: its gain of 0 is in no mean, and its p in no family.
+    still = {"label": "flute", "responds": False, "gain": 0.0, "p": 1.0}
+    rows = [*rows_of([0.02, -0.01], [1e-4, 0.04]), rows_of([0.0], [1.0])[0] | still]
+    verdicts.adjust(rows)
+    np.testing.assert_allclose([row["p_adjusted"] for row in rows[:2]], [2e-4, 0.04])
+    assert "p_adjusted" not in rows[2]
+    text = [{"p_adjusted": "", "detectable_gain": ""} | row for row in rows]
+    (found,) = verdicts.verdict_rows(text)
+    assert (found["mean_gain"], found["untested"]) == (pytest.approx(0.005), 1)
+    (found,) = verdicts.verdict_rows(text[2:])
+    assert [found[name] for name in counted] == [0, 0, 0, 1]
     assert (backwards["train"], backwards["test"]) == ("effected", "original")
     assert [backwards[name] for name in counted] == [0, 1, 0, 0]
 

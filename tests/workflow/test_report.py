@@ -33,6 +33,7 @@ TABLES = {
     "equivariance_mean.csv": "3. Dimensionality (section III)",
     "verdicts.csv": "4. Debiasing (section IV)",
     "recovery_mean.csv": "4. Debiasing (section IV)",
+    "recovery_best.csv": "4. Debiasing (section IV)",
     "dropped_clips.csv": "Clips",
     "recordings.csv": "Clips",
     "clips_report.csv": "Clips",

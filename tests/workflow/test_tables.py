@@ -46,7 +46,7 @@ ADDED = {
     "auc": "low, high",
     "samplewise_r2": "rho_heldout_levels",
     "claims": "p_effect, p_effect_adjusted, n_labels",
-    "auc_gain": "p, p_adjusted, n_groups, detectable_gain",
+    "auc_gain": "p, p_adjusted, n_groups, detectable_gain, responds",
     "verdicts": "train, test, untested, lowest_gain, highest_gain, detectable_gain",
     "displacement": "cosine_q05, cosine_q50, cosine_q95, euclidean_q05, euclidean_q50, "
     "euclidean_q95, relative_q05, relative_q50, relative_q95, n_clips, cka_debiased, kad",

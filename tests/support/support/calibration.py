@@ -20,7 +20,7 @@ from embedding_sensitivity.analysis import (
     statistics,
 )
 from embedding_sensitivity.analysis.classifiers import classification
-from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
+from embedding_sensitivity.analysis.classifiers.verdicts import differ_from_first, gain_statistics
 from embedding_sensitivity.analysis.correlation import global_rho, project, within_clips
 from embedding_sensitivity.analysis.directions import (
     LabelDirections,
@@ -61,6 +61,7 @@ NULL_WORLDS = {
     "common": ("nothing", "alike", "clusters"),
     "reversal": ("nothing", "alike", "own", "rotation", "walk"),
     "no_order": ("nothing", "alike"),  # of a clip's levels, in a way of its own
+    "no_growth": ("nothing", "alike"),  # of its distance from the first level
 }
 
 
@@ -221,8 +222,12 @@ def _p_values(tables: Mapping[str, list[dict]]) -> dict[tuple[str, str, str], li
             if row.get(f"p_{null}") is not None:
                 found["r2_means", "mean_rho_ridge", null].append(row[f"p_{null}"])
     for row in tables.get("samplewise_mean", ()):
-        if row.get("p") is not None:
-            found["samplewise_mean", "rho_heldout_levels", "no_order"].append(row["p"])
+        for column, name, null in (
+            ("p", "rho_heldout_levels", "no_order"),
+            ("p_growth", "growth", "no_growth"),
+        ):
+            if row.get(column) is not None:
+                found["samplewise_mean", name, null].append(row[column])
     return found
 
 
@@ -290,7 +295,8 @@ def try_classifiers(
                 Cell("auc", float(truth[v]), float(area[v]), *ends[v]) for v in range(len(area))
             ]
             gain = area - area[0]
-            found = gain_statistics(gain, parts - parts[:, :1], clustered)
+            differ = differ_from_first(scores)
+            found = gain_statistics(gain, parts - parts[:, :1], clustered, differ)
             low, high = (float(found[end][1]) for end in ("low", "high"))
             cells.append(Cell("auc_gain.gain", truth[1] - truth[0], gain[1], low, high))
     return cells, {}

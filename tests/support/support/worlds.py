@@ -12,6 +12,8 @@ worlds is how clips respond to the level:
     each recording turns in a plane of its own
 ``walk``
     each clip goes a random way of its own, smoothly
+``scatter``
+    in no direction at all: each level of each clip in its own, the farther the higher the level
 ``clusters``
     each level has a place of its own, common to all clips, in no order
 ``alike``
@@ -35,7 +37,7 @@ COURSES = {
     "curved": lambda level: level**2,
     "saturating": lambda level: np.tanh(4 * level),
 }
-WORLDS = (*COURSES, "own", "rotation", "walk", "clusters", "alike", "nothing")
+WORLDS = (*COURSES, "own", "rotation", "walk", "scatter", "clusters", "alike", "nothing")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class World:
             response = (turned + np.sin(np.pi * level) * draw_recordings()) / root
         elif self.kind == "walk":
             response = np.cumsum(draw_clips(self.n_levels), axis=0) / root
+        elif self.kind == "scatter":
+            response = level * slopes * draw_clips(self.n_levels) / root
         elif self.kind == "clusters":
             response = places[:, None]
         elif self.kind == "alike":

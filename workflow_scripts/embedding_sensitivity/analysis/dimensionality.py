@@ -17,6 +17,9 @@ from embedding_sensitivity.analysis.cca import centred_points, oriented, samplew
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
     PLAIN,
+    POWER_OF_ENERGY,
+    POWER_OF_EQUIVARIANCE,
+    POWER_OF_PREDICTED,
     Interval,
     Scale,
     interval,
@@ -98,11 +101,12 @@ def heldout_energy(
 
     Returns
     -------
-    (K,) for k = 1..K, with its jackknife (G, K), and the recordings' energies (G,). NaN if nothing
+    (K,) for k = 1..K, with its jackknife (G, K), and the recordings' weights (G,). NaN if nothing
     moves.
     """
     within = np.cumsum(((displacements @ directions.T) ** 2).sum(axis=0), axis=1)
-    return _ratio(within, (displacements**2).sum(axis=(0, 2))[:, None], groups)
+    whole, without, energies = _ratio(within, (displacements**2).sum(axis=(0, 2))[:, None], groups)
+    return whole, without, energies ** (POWER_OF_ENERGY / 2)
 
 
 def predicted_share(
@@ -122,7 +126,33 @@ def removed_share(
     """1 - |left|^2 / |D|^2 of displacements D and what is left of them, (P, n, d); jackknifed."""
     energies = [(each**2).sum(axis=(0, 2))[:, None] for each in (left, displacements)]
     whole, without, energies = _ratio(*energies, groups)
-    return float(1 - whole[0]), 1 - without[:, 0], energies
+    return float(1 - whole[0]), 1 - without[:, 0], energies ** (POWER_OF_PREDICTED / 2)
+
+
+def predicted_without(
+    displacements: np.ndarray, training: np.ndarray, groups: Sequence[str]
+) -> np.ndarray:
+    """`predicted_share` with each training recording left out of the mean displacements, (G,).
+
+    Parameters
+    ----------
+    displacements : (P, n, d), new ones
+    training : (P, N, d), of the recordings `groups` (N,)
+
+    Returns
+    -------
+    NaN where no other recording is left, or nothing moves
+    """
+    groups, total = np.asarray(groups), training.sum(axis=1)
+    mean = displacements.mean(axis=1)
+    energy = (displacements**2).sum() / displacements.shape[1]
+    found = []
+    for group in np.unique(groups):
+        own = groups == group
+        with np.errstate(invalid="ignore", divide="ignore"):
+            expected = (total - training[:, own].sum(axis=1)) / (~own).sum()
+            found.append((2 * (mean * expected).sum() - (expected**2).sum()) / energy)
+    return np.array(found)
 
 
 def _ratio(
@@ -168,11 +198,12 @@ def level_shares(
     shares : `share_clip`, `share_level`, `share_interaction`, of sum 1, and `equivariance`; None
         where nothing moves, or there is one recording only. An estimate may be a little below 0
     without : (G,), equivariance without each recording, NaN if fewer than two are left
-    energies : (G,), of what levels do to the clips of each recording
+    weights : (G,), of the lengths of what levels do to the clips of each recording
     """
     names, group_of = np.unique(np.asarray(groups), return_inverse=True)
     n_levels, n_clips, dimension = effected.shape
     n_groups, means = len(names), effected.mean(axis=0)
+    power = POWER_OF_EQUIVARIANCE / 2  # of energies
     courses, within = np.zeros((n_groups, n_levels * dimension)), np.zeros(n_groups)
     for group in range(n_groups):
         own = effected[:, group_of == group] - means[group_of == group]
@@ -186,12 +217,12 @@ def level_shares(
     with np.errstate(invalid="ignore", divide="ignore"):
         equivariance = pairs / (left - 1) / moved
     if n_groups < 2 or not moved[0]:
-        return dict.fromkeys(SHARES), equivariance[1:], within
+        return dict.fromkeys(SHARES), equivariance[1:], within**power
     clip = ((means - means.mean(axis=0)) ** 2).sum() * n_levels / (n_clips - 1)
     level = pairs[0] / (n_groups * (n_groups - 1))
     parts = np.array([clip, level, moved[0] / n_groups - level])
     found = [*parts / parts.sum(), equivariance[0]]
-    return dict(zip(SHARES, map(float, found), strict=True)), equivariance[1:], within
+    return dict(zip(SHARES, map(float, found), strict=True)), equivariance[1:], within**power
 
 
 def directions_along_course(effected: np.ndarray, groups: Sequence[str]) -> np.ndarray:
@@ -243,8 +274,8 @@ def random_spectrum(n_directions: int, dimension: int) -> np.ndarray:
     return found / found[0]
 
 
-# A share of one label with its jackknife: of all clips, and (G,) without each recording, with the
-# recordings' energies (G,) that it is a share of.
+# A share of one label with its jackknife: of all clips, and (G,) without each recording, with how
+# much each recording decides, (G,).
 Jackknifed = tuple[float | None, np.ndarray, np.ndarray]
 
 
@@ -252,10 +283,10 @@ def columns_of(
     name: str, found: Jackknifed, scale: Scale, lowest: float = 0.0
 ) -> dict[str, float | None]:
     """The columns of a label's share: `name`, and the ends of its interval, from `lowest` to 1."""
-    value, without, energies = found
+    value, without, weights = found
     if value is None or np.isnan(value):
         return {name: None}
-    return _columns(name, value, interval(jackknife(value, without, scale, energies)), lowest)
+    return _columns(name, value, interval(jackknife(value, without, scale, weights)), lowest)
 
 
 def columns_of_mean(

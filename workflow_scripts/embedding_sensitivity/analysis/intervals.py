@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from embedding_sensitivity.analysis.correlation import global_rho
+from embedding_sensitivity.analysis.correlation import global_rho, r2_ceiling
 
 Interval = tuple[float | None, float | None]
 
@@ -25,13 +25,20 @@ COVERAGE = 0.95
 MIN_RECORDINGS = 6
 # Where a mean over labels, or a threshold of all labels, can't tell: labels may have 2 or 4 each.
 MIN_RECORDINGS_OF_LABELS = 12
-# Where a ratio of energies can't tell: under 4 recordings decide it (see `jackknife`), and those
-# that would decide it next time are not among them.
-MIN_DECIDING = 4
+# How much the length of a recording's response decides a statistic: the power of it that
+# recordings count with (see `jackknife`). Chosen so that intervals hold where lengths differ by a
+# factor of 2 between recordings (docs/calibration.md), and are no wider than need be.
+POWER_OF_ORDER = POWER_OF_EQUIVARIANCE = 1.0
+POWER_OF_PREDICTED = 2.0
+POWER_OF_ENERGY = 2.5
 # Of the variance that labels share in a mean over them, beside each label's own.
 PRIOR_FREEDOM = 4
 # On a scale with an end at 1, 1 itself is infinite; nearer to it than this is rounding.
 NEAREST_TO_END = 1e-12
+# Differences of estimates that are rounding.
+ROUNDING = 1e-12
+# A spread on the scale that is rounding: that of recordings which are copies of each other.
+NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,14 @@ class Scale:
     slope: Callable
     ends: tuple[float, float]
 
-    def to(self, values):
-        """`values` on the scale, those at an end a little inside."""
-        return self.forth(self.inside(values))
+    def to(self, values, least=0.0):
+        """`values` on the scale, those at an end a little inside, by `least` at least."""
+        return self.forth(self.inside(values, least))
 
-    def inside(self, values):
-        """`values` of the statistic, those at an end a little inside."""
-        return np.clip(values, self.ends[0] + NEAREST_TO_END, self.ends[1] - NEAREST_TO_END)
+    def inside(self, values, least=0.0):
+        """`values` of the statistic, those at an end a little inside, by `least` at least."""
+        least = max(least, NEAREST_TO_END)
+        return np.clip(values, self.ends[0] + least, self.ends[1] - least)
 
 
 def _slope_of_fisher(value):
@@ -115,7 +123,8 @@ def jackknife(
     whole: float,
     without: np.ndarray,
     scale: Scale = PLAIN,
-    energies: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    least: float = 0.0,
 ) -> Estimate | None:
     """Estimate a statistic and its variance by leaving out each recording.
 
@@ -124,39 +133,75 @@ def jackknife(
     whole : the statistic of all clips
     without : (G,), of the clips of all recordings but one, see `left_out`
     scale : on which it is nearly normal
-    energies : (G,), of a ratio of sums over recordings, what the lower sum is of
+    weights : (G,), where recordings respond by different lengths, how much each decides
+    least : of a statistic at its end, where no recording departs from it: what one could change
 
     Returns
     -------
     The mean and its variance of the G pseudo-values G z - (G - 1) z_g (Tukey 1958), G - 1 degrees
-    of freedom; None where a value is NaN or there is one recording only. A ratio that few
-    recordings decide has the variance and freedom of as many as count, (sum e)^2 / sum e^2
+    of freedom; None where a value is NaN or there is one recording only. A statistic that few
+    recordings decide has the variance and freedom of as many as count, (sum w)^2 / sum w^2
     (Kish 1965): those whose like isn't among the recordings would decide it too.
     """
     n = len(without)
-    values = scale.to(np.asarray(without, np.float64))
-    pseudo = n * scale.to(whole) - (n - 1) * values
+    values = scale.to(np.asarray(without, np.float64), least)
+    pseudo = n * scale.to(whole, least) - (n - 1) * values
     if n < 2 or not np.isfinite(pseudo).all():
         return None
-    counting = n if energies is None else energies.sum() ** 2 / (energies**2).sum()
-    variance = pseudo.var(ddof=1) / counting
+    counting = n if weights is None else weights.sum() ** 2 / (weights**2).sum()
+    slope = scale.slope(scale.inside(whole, least))
+    variance = max(pseudo.var(ddof=1) / counting, (least * slope) ** 2)
     freedom = max(counting - 1, 1)
     return Estimate(float(pseudo.mean()), float(variance), float(freedom), n, scale, float(whole))
 
 
-def estimate_mean(values: np.ndarray, groups: Sequence[str]) -> Estimate | None:
-    """Estimate the mean of values (n,) of clips; clips whose value is NaN are left out."""
+def estimate_mean(
+    values: np.ndarray, groups: Sequence[str], lengths: np.ndarray | None = None
+) -> Estimate | None:
+    """Estimate the mean of values (n,) of clips; clips whose value is NaN are left out.
+
+    `lengths` : (n,), of the clips' responses, where those that are short have other values
+    """
     kept = ~np.isnan(values)
     values, groups = values[kept], np.asarray(groups)[kept]
     if not len(values):
         return None
-    return jackknife(values.mean(), np.array([values[rest].mean() for rest in left_out(groups)]))
+    without = np.array([values[rest].mean() for rest in left_out(groups)])
+    weights = None
+    if lengths is not None:
+        weights = [lengths[kept][groups == group].mean() for group in np.unique(groups)]
+        weights = np.array(weights) ** POWER_OF_ORDER
+    return jackknife(values.mean(), without, weights=weights)
 
 
-def estimate_rho(projections: np.ndarray, groups: Sequence[str]) -> Estimate | None:
-    """Estimate Spearman's correlation of projections (P, n) with the level, on Fisher's scale."""
-    without = np.array([global_rho(projections[:, rest]) for rest in left_out(groups)])
-    return jackknife(global_rho(projections), without, FISHER)
+def estimate_rho(
+    projections: np.ndarray, groups: Sequence[str], scale: Scale = FISHER
+) -> Estimate | None:
+    """Estimate Spearman's correlation of projections (P, n) with the level, on a scale."""
+    return jackknife_rho(projections.shape, *rho_and_without(projections, groups), scale)
+
+
+def rho_and_without(projections: np.ndarray, groups: Sequence[str]) -> tuple[float, np.ndarray]:
+    """Spearman's correlation of projections (P, n) with the level, and without each recording."""
+    without = [global_rho(projections[:, rest]) for rest in left_out(groups)]
+    return global_rho(projections), np.array(without)
+
+
+def jackknife_rho(
+    shape: tuple[int, int], rho: float, without: np.ndarray, scale: Scale = FISHER
+) -> Estimate | None:
+    """`estimate_rho` of projections of a shape (P, n), by `rho_and_without`.
+
+    At its ceiling, where levels never overlap, no recording departs: one could by a swap of
+    neighbours among the levels of one of its clips.
+    """
+    at_end = abs(rho) > np.sqrt(r2_ceiling(*shape)) - ROUNDING
+    return jackknife(rho, without, scale, least=smallest_swap(*shape) if at_end else 0.0)
+
+
+def smallest_swap(n_levels: int, n_clips: int) -> float:
+    """What a swap of neighbours among the levels of one clip takes off a correlation of 1."""
+    return 12 / (n_levels * (n_levels**2 - 1)) / n_clips
 
 
 def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
@@ -225,18 +270,31 @@ def mean_on_scale(estimates: Sequence[Estimate | None], scale: Scale) -> Estimat
     )
 
 
-def interval(estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS) -> Interval:
+def interval(
+    estimate: Estimate | None, min_recordings: int = MIN_RECORDINGS, ceiling: float = np.inf
+) -> Interval:
     """Ends of the 95 % interval of Student's t, back from the estimate's scale.
 
-    Widened to what is said where the correction for bias has moved the interval off it.
+    Widened to what is said where the correction for bias has moved the interval off it; its upper
+    end is `ceiling` at most, or what is said (clips that are copies tie, and pass a ceiling).
     """
     if estimate is None or estimate.n_recordings < min_recordings:
         return None, None
-    if estimate.freedom < MIN_DECIDING - 1:
+    if has_no_spread(estimate):
         return None, None
     reach = quantile_t(estimate.freedom) * np.sqrt(estimate.variance)
     low, high = estimate.scale.back(np.array([estimate.value - reach, estimate.value + reach]))
-    return float(np.fmin(low, estimate.said)), float(np.fmax(high, estimate.said))
+    high = np.fmax(np.minimum(high, ceiling), estimate.said)
+    return float(np.fmin(np.minimum(low, high), estimate.said)), float(high)
+
+
+def has_no_spread(estimate: Estimate) -> bool:
+    """Whether recordings don't differ at all, although the statistic isn't at an end of its scale.
+
+    They are copies of each other then, and say nothing of others.
+    """
+    to_end = np.abs(np.subtract(estimate.scale.ends, estimate.said)).min()
+    return estimate.variance < NO_SPREAD**2 and to_end > NO_SPREAD
 
 
 def paired_difference(
@@ -277,6 +335,8 @@ def mean_of_squares(estimates: Sequence[Estimate | None]) -> tuple[float, Interv
     freedom = total**2 / (spread**2 / freedoms).sum() if total > 0 else freedoms.sum()
     if sum(each.n_recordings for each in estimates) < MIN_RECORDINGS_OF_LABELS:
         return mean, (None, None)
+    if all(map(has_no_spread, estimates)):
+        return mean, (None, None)
     reach = quantile_t(freedom) * np.sqrt(total)
     said = np.mean([each.said**2 for each in estimates])
     ends = np.fmin(mean - reach, said), np.fmax(mean + reach, said)
@@ -289,6 +349,7 @@ def interval_of_square(estimate: Estimate | None, ceiling: float = 1.0) -> Inter
     if low is None:
         return None, None
     squares = sorted((low**2, high**2))
+    ceiling = max(ceiling, estimate.said**2)
     return (0.0 if low < 0 < high else min(squares[0], ceiling)), min(squares[1], ceiling)
 
 
@@ -329,25 +390,43 @@ def interval_within_clips(
 ) -> Interval:
     """95 % interval of the mean of correlations within clips, from -1 to 1, of levels with ranks.
 
+    None where recordings are copies of each other, see `has_no_spread`.
+
     Parameters
     ----------
     estimate : of their share (1 + correlation) / 2, see `estimate_mean`
     n_levels, n_clips : a recording's share moves at least as by a swap of neighbours among the
         levels of one of its clips
     """
-    if estimate is None:
+    if estimate is None or (has_no_spread(estimate) and 0 < estimate.said < 1):
         return None, None
-    swap = 6 / (n_levels * (n_levels**2 - 1)) * estimate.n_recordings / n_clips
+    swap = smallest_swap(n_levels, n_clips) / 2 * estimate.n_recordings
     low, high = interval_of_share(estimate, swap, min_recordings)
     return (None, None) if low is None else (2 * low - 1, 2 * high - 1)
 
 
 def p_above(estimate: Estimate, value: float) -> float:
-    """One-sided p-value, of Student's t, that the truth is not above `value` of the scale."""
+    """One-sided p-value, of Student's t, that the truth is not above `value` of the scale.
+
+    At least 0.5^G of G recordings: so often all of them lie above by chance (the test that flips
+    signs). A variance that happens to be next to nothing can't say more than that.
+    """
     above = estimate.value - value
-    if not estimate.variance:
-        return 0.0 if above > 0 else 1.0
-    return float(special.stdtr(estimate.freedom, -above / np.sqrt(estimate.variance)))
+    if abs(above) < ROUNDING:
+        above = 0.0
+    if estimate.variance:
+        p = float(special.stdtr(estimate.freedom, -above / np.sqrt(estimate.variance)))
+    else:
+        p = 0.0 if above > 0 else 1.0
+    return max(p, 0.5**estimate.n_recordings)
+
+
+def p_differs(estimate: Estimate, value: float) -> float:
+    """Two-sided p-value, of Student's t, that the truth is `value`; 1 where the estimate is."""
+    if abs(estimate.value - value) < ROUNDING:
+        return 1.0
+    below = replace(estimate, value=2 * value - estimate.value)
+    return min(1.0, 2 * min(p_above(estimate, value), p_above(below, value)))
 
 
 class ClusteredAuc:
@@ -414,6 +493,14 @@ class ClusteredAuc:
         sides = (ups + downs) ** 2
         least = np.full(len(sides), self.n_groups - 1.0)
         return variance, np.divide(sides, weights, out=least, where=weights > 0)
+
+    def smallest_variance(self, n_points: int = 1) -> float:
+        """Variance of an AUC that differs from another by the order of one pair of clips.
+
+        `n_points` : of each clip, all in one ranking
+        """
+        n_pairs = n_points**2 * len(self._sides[0]) * len(self._sides[1])
+        return 2 / n_pairs**2
 
     def intervals(self, scores: np.ndarray) -> list[Interval]:
         """95 % intervals of the AUCs of scores, as `intervals_of`."""

@@ -100,6 +100,8 @@ def describe_best(row: Mapping) -> str:
     start = f"Of the paper's methods {chosen} was chosen on training recordings"
     if not row["recovered"]:
         return f"{start}; there is no headroom to recover."
+    if not float(row["recovered"]) and not row["recovered_low"]:
+        return f"{start}: it orders all test clips as before."
     said = f"{start}: it recovers {100 * float(row['recovered']):.0f} % of the headroom"
     if not row["recovered_low"]:
         return f"{said}, which is not clear itself."

@@ -106,8 +106,8 @@ MEASURE = Measure(
                 null="what it is on average where clips have nothing in common but noise",
                 verdict="`supported` or `not supported`: the interval lies wholly on that side of "
                 "the bound, and the effect is there where it is supported; else `cannot tell`",
-                p_effect="p-value of no effect: twice the smaller of `table1.p_recording` and "
-                "`samplewise_mean.p`",
+                p_effect="p-value of no effect: three times the smallest of `table1.p_recording`, "
+                "`samplewise_mean.p` and `samplewise_mean.p_growth`",
                 p_effect_adjusted="Benjamini and Hochberg's, over all models and effects; at .05 "
                 "or less there is an effect",
                 n_labels="labels that the statistic is a mean of",
@@ -186,12 +186,13 @@ def p_of_effect(of_directions: Mapping[str, str], of_clips: Mapping[str, str]) -
     """The p-value of no effect at all, of a row of table1 and one of samplewise_mean.
 
     One direction of all clips finds what they have in common, directions of single clips what each
-    does of its own: the smaller of both p-values counts twice (Bonferroni).
+    does of its own, and the distance from the first level what goes in no direction at all. The
+    smallest p-value counts as often as there are (Bonferroni).
     """
     from embedding_sensitivity.files.csv_files import parse_number
 
-    both = parse_number(of_directions["p_recording"]), parse_number(of_clips.get("p"))
-    known = [p for p in both if p is not None]
+    texts = of_directions["p_recording"], of_clips.get("p"), of_clips.get("p_growth")
+    known = [p for p in map(parse_number, texts) if p is not None]
     return min(1.0, len(known) * min(known)) if known else None
 
 

@@ -55,6 +55,8 @@ MEASURE = Measure(
                 n_groups="test recordings of the label, or of the rest if fewer",
                 detectable_gain="gain that would be clear by itself among all cells that the "
                 "verdict counts: t (1 - .05 / 2 m) times its standard deviation",
+                responds="0 where the label doesn't respond: nothing is projected out, and no "
+                "verdict counts it",
             ),
             CELL,
         ),
@@ -65,10 +67,10 @@ MEASURE = Measure(
                 helps="cells (label, level) that the method clearly helps",
                 harms="cells it clearly harms",
                 neither="the rest of those tested",
-                mean_gain="mean gain over all cells",
+                mean_gain="mean gain over all cells of labels that respond",
                 train="`original` or `effected`",
                 test="the other of the two",
-                untested="cells of labels with too few recordings",
+                untested="cells of labels with too few recordings, or that don't respond",
                 lowest_gain="lowest gain of a cell",
                 highest_gain="highest gain of a cell",
                 detectable_gain="smallest `detectable_gain` of a cell; empty where no gain varies",
@@ -134,7 +136,7 @@ def measure(data, methods, thresholds, solver) -> dict:
     )
     return {
         "auc": [{**row, "n_train": n_train, "n_test": len(tests)} for row in areas],
-        "auc_gain": gains,
+        "auc_gain": [{**row, "responds": data.responds} for row in gains],
         "n_directions": [
             {
                 "threshold": threshold,

@@ -98,12 +98,12 @@ def measure(data) -> dict:
     found, rows = (None,) * 3, []
     if len(directions):
         new = test.effected[applied] - test.originals
-        whole, without, energies = heldout_energy(directions, new, test.groups)
+        whole, without, weights = heldout_energy(directions, new, test.groups)
         for k in range(1, len(directions) + 1):
-            energy = columns_of("energy", (whole[k - 1], without[:, k - 1], energies), LOGIT)
+            energy = columns_of("energy", (whole[k - 1], without[:, k - 1], weights), LOGIT)
             rows.append({"k": k, **energy, "energy_random": k / dimension})
         last = min(N_DIRECTIONS, len(directions)) - 1
-        found = whole[last], without[:, last], energies
+        found = whole[last], without[:, last], weights
     row |= columns_of("energy_3", found, LOGIT)
     return {"dimensionality": [row], "heldout_energy": rows, "found": found}
 
@@ -115,8 +115,9 @@ def conclude(found) -> dict:
     tables = combine(found, "dimensionality", "heldout_energy")
     rows = tables["dimensionality"]
     mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], LOGIT)
-    mean["n_labels"] = sum(row["energy_3"] is not None for row in rows)
-    mean["n_groups_test"] = sum(row["n_groups_test"] for row in rows)
+    with_value = [row for row in rows if row["energy_3"] is not None]
+    mean["n_labels"] = len(with_value)
+    mean["n_groups_test"] = sum(row["n_groups_test"] for row in with_value)
     return tables | {"dimensionality_mean": [mean]}
 
 

@@ -66,38 +66,70 @@ def measure(data) -> dict:
         columns_of,
         level_shares,
         predicted_share,
+        predicted_without,
     )
     from embedding_sensitivity.analysis.intervals import LOG_REST
 
     training, test, applied = data.training, data.test, ~data.neutral
     shares, *jackknifed = level_shares(training.effected, training.groups)
     found = {"equivariance": (shares["equivariance"], *jackknifed), "predicted": (None,) * 3}
+    others = None
     if test.clips:
-        expected = (training.effected[applied] - training.originals).mean(axis=1)
+        displacements = training.effected[applied] - training.originals
         new = test.effected[applied] - test.originals
-        found["predicted"] = predicted_share(new, expected, test.groups)
+        found["predicted"] = predicted_share(new, displacements.mean(axis=1), test.groups)
+        others = predicted_without(new, displacements, training.groups)
+    predicted = columns_of("predicted", found["predicted"], LOG_REST, -math.inf)
     row = {
         **shares,
         **columns_of("equivariance", found["equivariance"], LOG_REST),
-        **columns_of("predicted", found["predicted"], LOG_REST, -math.inf),
+        **hold_others(predicted, others),
         "n_clips": len(training.clips),
         "n_groups": len(set(training.groups)),
         "n_groups_test": len(set(test.groups)),
     }
-    return {"equivariance": [row], "found": found}
+    return {"equivariance": [row], "found": found, "others": others}
+
+
+def hold_others(columns: dict, others) -> dict:
+    """Widen the interval of `predicted` to the values that it has without a training recording.
+
+    What a single one of those that the mean displacements are of decides isn't decided.
+    """
+    import numpy as np
+
+    if columns.get("predicted_low") is None or others is None or np.isnan(others).all():
+        return columns
+    return columns | {
+        "predicted_low": min(columns["predicted_low"], float(np.nanmin(others))),
+        "predicted_high": max(columns["predicted_high"], float(np.nanmax(others))),
+    }
 
 
 def conclude(found) -> dict:
+    import numpy as np
+
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
     from embedding_sensitivity.analysis.intervals import LOG_REST
 
     tables = combine(found, "equivariance")
     rows = tables["equivariance"]
-    mean = {name: sum(row[name] for row in rows) for name in ("n_groups", "n_groups_test")}
-    mean["n_labels"] = sum(row["equivariance"] is not None for row in rows)
+    with_value = [row for row in rows if row["equivariance"] is not None]
+    counted = ("n_groups", "n_groups_test")
+    mean = {name: sum(row[name] for row in with_value) for name in counted}
+    mean["n_labels"] = len(with_value)
     for name, lowest in (("equivariance", 0.0), ("predicted", -math.inf)):
         jackknifed = [own["found"][name] for own in found.values()]
         mean |= columns_of_mean(name, jackknifed, LOG_REST, lowest)
+    known = [
+        own["others"] - own["found"]["predicted"][0]
+        for own, row in zip(found.values(), rows, strict=True)
+        if row["predicted"] is not None
+    ]
+    if known:
+        # One recording of one label: the other labels stay as they are.
+        others = mean["predicted"] + np.concatenate(known) / len(known)
+        mean = hold_others(mean, others)
     return tables | {"equivariance_mean": [mean]}
 
 

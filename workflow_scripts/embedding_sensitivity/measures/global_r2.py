@@ -3,6 +3,7 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import compress
 
 from embedding_sensitivity.experiment.measures import (
     CORRELATION,
@@ -225,7 +226,7 @@ def measure(data) -> dict:
     if not data.responds:
         counts = {"n_clips": n_clips, "n_levels": n_levels}
         projections = projection_rows(data, "train", training, along)
-        nothing = {"nulls": [], "cross_label": [], "draws": {}}
+        nothing = {"nulls": [], "cross_label": [], "draws": {}, "responds": False}
         return {"global_r2": [counts], "projections": projections, **nothing}
     # Random numbers depend on the label alone: models and effects are compared on the same ones.
     draws = null_statistics(
@@ -249,6 +250,7 @@ def measure(data) -> dict:
         "projections": projection_rows(data, "train", training, along),
         "nulls": [{"statistic": key[0], "null": key[1], **row} for key, row in nulls.items()],
         "cross_label": across_labels(data),
+        "responds": True,
         "draws": {key: drawn for key, drawn in draws.items() if key[0] == "rho_ridge"},
     }
     if test.clips:
@@ -273,14 +275,14 @@ def regularised_columns(data) -> tuple[dict, list[dict], dict]:
     """The row of table regularised, those of left_out, and what means over labels are taken of."""
     import numpy as np
 
-    from embedding_sensitivity.analysis.correlation import global_rho, r2_ceiling, within_clips
+    from embedding_sensitivity.analysis.correlation import r2_ceiling, within_clips
     from embedding_sensitivity.analysis.intervals import (
-        FISHER,
+        PLAIN,
         estimate_mean,
         interval,
         interval_within_clips,
-        jackknife,
-        left_out,
+        jackknife_rho,
+        rho_and_without,
     )
 
     test = data.test
@@ -288,15 +290,15 @@ def regularised_columns(data) -> tuple[dict, list[dict], dict]:
     ceiling = r2_ceiling(*along.shape) ** 0.5
     within = within_clips(along)
     n_clips, n_groups = len(test.clips), len(set(test.groups))
-    without = [global_rho(along[:, rest]) for rest in left_out(test.groups)]
-    rho = jackknife(global_rho(along), without, FISHER)
-    share = estimate_mean((1 + within) / 2, test.groups)  # from 0 to 1
-    low, high = interval(rho)
+    rho, without = rho_and_without(along, test.groups)
+    lengths = np.linalg.norm(along - along.mean(axis=0), axis=0)
+    share = estimate_mean((1 + within) / 2, test.groups, lengths)  # from 0 to 1
+    low, high = interval(jackknife_rho(along.shape, rho, without), ceiling=ceiling)
     within_low, within_high = interval_within_clips(share, len(along), n_clips)
     row = {
-        "rho_ridge": global_rho(along),
+        "rho_ridge": rho,
         "rho_ridge_low": low,
-        "rho_ridge_high": high if high is None else min(high, ceiling),
+        "rho_ridge_high": high,
         "rho_within": _mean([value for value in within.tolist() if value == value]),
         "rho_within_low": within_low,
         "rho_within_high": within_high,
@@ -305,9 +307,9 @@ def regularised_columns(data) -> tuple[dict, list[dict], dict]:
         "n_clips_test": n_clips,
         "n_groups_test": n_groups,
     }
-    others = zip(np.unique(test.groups).tolist(), without, strict=True)
+    others = zip(np.unique(test.groups).tolist(), without.tolist(), strict=True)
     rows = [{"group": group, "rho_ridge": value} for group, value in others]
-    plain = jackknife(global_rho(along), without)
+    plain = jackknife_rho(along.shape, rho, without, PLAIN)
     return row, rows, {"rho_plain": plain, "rho_within": share, "row": row}
 
 
@@ -333,8 +335,8 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
     rows = of_labels["row"]
     _, (test_low, test_high) = mean_of_squares(of_labels["r2_test"])
     mean = mean_on_scale(of_labels["rho_plain"], FISHER)
-    low, high = interval(mean, MIN_RECORDINGS_OF_LABELS)
     ceiling = _mean([row["rho_ceiling"] for row in rows])
+    low, high = interval(mean, MIN_RECORDINGS_OF_LABELS, ceiling)
     share = mean_estimate(of_labels["rho_within"])
     n_clips = sum(row["n_clips_test"] for row in rows)
     within_low, within_high = interval_within_clips(
@@ -345,7 +347,7 @@ def average_labels(estimates: list[dict], draws: list[dict], n_levels: int) -> d
         "mean_test_high": test_high,
         "mean_rho_ridge": _mean([row["rho_ridge"] for row in rows]),
         "rho_ridge_low": low,
-        "rho_ridge_high": high if high is None else min(high, ceiling),
+        "rho_ridge_high": high,
         "mean_rho_within": _mean([row["rho_within"] for row in rows]),
         "rho_within_low": within_low,
         "rho_within_high": within_high,
@@ -385,11 +387,18 @@ def conclude(found) -> dict:
 
     across = [row for of_label in found.values() for row in of_label.pop("cross_label")]
     draws = [of_label.pop("draws") for of_label in found.values()]
+    # Of labels that respond: where nothing moves there is no direction to speak of.
+    responds = {label: of_label.pop("responds") for label, of_label in found.items()}
     estimates = [of_label.pop("estimates", None) for of_label in found.values()]
+    draws, estimates = (list(compress(each, responds.values())) for each in (draws, estimates))
     tables = {"regularised": [], "left_out": [], **combine(found)}
     (n_levels,) = {row["n_levels"] for row in tables["global_r2"]}
     means = average_labels(estimates if all(estimates) else [], draws, n_levels)
-    rho = [row["rho"] for row in across if row["label_a"] != row["label_b"]]
+    rho = [
+        row["rho"]
+        for row in across
+        if row["label_a"] != row["label_b"] and responds[row["label_b"]]
+    ]
     means["mean_rho_across"] = _mean([value for value in rho if value == value])
     adjust_p_values(tables["nulls"], "p", "p_adjusted", ("statistic", "null"))
     return {**tables, "cross_label": across, "r2_means": [means]}
@@ -458,7 +467,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
         MIN_RECORDINGS_OF_LABELS,
         interval,
         mean_estimate,
-        p_above,
+        p_differs,
         paired_difference,
     )
     from embedding_sensitivity.analysis.statistics import adjust_p_values
@@ -500,8 +509,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
             "n_labels": len(labels),
         }
         if low is not None:
-            above = p_above(found, 0.0)
-            row["p"] = 2 * min(above, 1 - above)
+            row["p"] = p_differs(found, 0.0)
         compared.append(row)
     adjust_p_values(compared, "p", "p_adjusted")
     return compared

@@ -12,6 +12,8 @@ from embedding_sensitivity.experiment.measures import (
     describe,
 )
 
+# Why a label has no row but for its name.
+NO_RESPONSE = "does not respond"
 VARIANT = ("model", "effect", "label", "method", "threshold")
 
 
@@ -94,7 +96,7 @@ MEASURE = Measure(
             ("model", "effect", "method", "threshold"),
             in_report=True,
         ),
-        Table("recovery_best", BEST, ("model", "effect")),
+        Table("recovery_best", BEST, ("model", "effect"), in_report=True),
         Table(
             "recovery_levels",
             {
@@ -121,97 +123,157 @@ MEASURE = Measure(
 
 
 def measure(data, methods, thresholds, solver) -> dict:
-    import numpy as np
+    from embedding_sensitivity.analysis.classifiers.classification import check_test_clips
+    from embedding_sensitivity.analysis.classifiers.recovery import Refit
 
-    from embedding_sensitivity.analysis.classifiers import maps, recovery
-    from embedding_sensitivity.analysis.classifiers.classification import (
-        check_test_clips,
-        train_label,
-    )
-    from embedding_sensitivity.analysis.dimensionality import columns_of, removed_share
-    from embedding_sensitivity.analysis.intervals import LOG_REST, MIN_RECORDINGS
-    from embedding_sensitivity.clips.split import classifier_clips
-    from embedding_sensitivity.effects.levels import ORIGINAL
-
-    everyone, training, test, applied = data.everyone, data.training, data.test, ~data.neutral
-    check_test_clips(everyone.test)
-    trained, bases, _ = train_label(data, methods, thresholds, solver)
-    clips = classifier_clips(everyone.training, data.label)
-    originals, effected = everyone.originals(clips).astype(np.float64), everyone.effected(clips)
-    positive = np.isin(clips, training.clips)
-    # Of each method its map, or why it has none; and its classifiers, as those of embeddings.
-    fitted, lines = {}, {}
-    for method in dict.fromkeys(("none", *methods)):
-        for threshold in thresholds if method == THRESHOLD_METHOD else (None,):
-            variant = method, threshold
-            fitted[variant], found = recovery.fit_variant(
-                variant, data, originals, effected, positive, trained, bases, solver
-            )
-            if found is not None:
-                lines[variant] = found
-    counts = {
-        variant: len(found.writes) if isinstance(found, maps.Projection) else None
-        for variant, found in fitted.items()
-    }
-    random = {
-        count: recovery.draw_bases(count, originals.shape[1], data.label)
-        for count in sorted({count for count in counts.values() if count})
-    }
-    drawn = [basis for of_count in random.values() for basis in of_count]
-    of_random = recovery.train_without(originals, positive, drawn, applied.sum(), solver)
-    chosen = {}
-    if data.responds:
-        fold = recovery.assign_folds(
-            [everyone.group_of[clip] for clip in clips], positive, data.label
-        )
-        paper = [method for method in PAPER_METHODS if method in ("none", *methods)]
-        chosen = recovery.cross_validate(
-            originals, effected, data.neutral, positive, fold, paper, thresholds, solver
-        )
-    # Test clips are read when the training set has gone. In one order, whatever that of the split.
-    del effected
-    tests = sorted(clip for ids in everyone.test.values() for clip in ids)
-    effected = everyone.effected(tests)
-    scored = recovery.Scored(
-        [*lines.values(), *of_random],
-        [everyone.originals(tests), *(effected[row] for row in np.flatnonzero(applied))],
-        np.isin(tests, test.clips),
-        [everyone.group_of[clip] for clip in tests],
-    )
-    del effected
-    areas = scored.pooled[len(lines) :].reshape(-1, recovery.N_RANDOM).mean(axis=1)
-    random_auc = dict(zip(random, areas, strict=True))
+    check_test_clips(data.everyone.test)
+    variants = [
+        (method, threshold)
+        for method in dict.fromkeys(("none", *methods))
+        for threshold in (thresholds if method == THRESHOLD_METHOD else (None,))
+    ]
+    if not data.responds:
+        rows = [{**_cell(variant), "undefined": NO_RESPONSE} for variant in variants]
+        return {"recovery": rows, "recovery_levels": [], "contrasts": {}}
+    fitted, lines, random, chosen = fit_methods(data, methods, thresholds, solver, variants)
+    scored, random_auc = score_methods(data, lines, random)
     pooled = dict(zip(lines, scored.pooled_columns(), strict=False))
-    levels = [ORIGINAL, *(data.levels[row] for row in np.flatnonzero(applied))]
-    of_levels = dict(zip(lines, scored.level_rows(len(lines), levels), strict=True))
-    refit = recovery.Refit(training.effected, data.directions.penalty)
-    displacements = test.effected - test.originals
+    by_level = level_rows(data, lines, scored)
+    refit = Refit(data.training.effected, data.directions.penalty)
     rows, contrasts = [], {}
     for variant, found in fitted.items():
-        cell = dict(zip(("method", "threshold"), variant, strict=True))
-        row = {**cell, "n_groups": scored.clustered.n_groups, "cv_auc": chosen.get(variant)}
+        row = {**_cell(variant), "n_groups": scored.clustered.n_groups}
+        row["cv_auc"] = chosen.get(variant)
         rows.append(row)
         if variant not in lines:
             row["undefined"] = found
             continue
-        row |= pooled[variant]
-        row["level_auc"] = float(np.mean([each["level_auc"] for each in of_levels[variant][1:]]))
         contrasts[variant] = scored.contrasts(list(lines).index(variant))
-        if variant != ("none", None):
-            row |= recovery.describe_recovery([contrasts[variant]], MIN_RECORDINGS)
+        row |= pooled[variant] | describe_line(variant, contrasts[variant], by_level[variant])
         if found is not None:
-            count = counts[variant]
+            count = count_directions(found)
             row |= {"n_directions": count, "random_auc": random_auc.get(count)}
-            left = found.of_displacements(displacements, test.originals)
-            energy = removed_share(displacements[applied], left[applied], test.groups)
-            row |= columns_of("energy_removed", energy, LOG_REST, -np.inf)
-            row |= refit.residual(found, test.effected, test.groups)
-    by_level = [
-        {"method": method, "threshold": threshold, **each}
-        for (method, threshold), own in of_levels.items()
-        for each in own
-    ]
-    return {"recovery": rows, "recovery_levels": by_level, "contrasts": contrasts}
+            row |= describe_map(data, found, refit)
+    levels = [{**_cell(variant), **each} for variant, own in by_level.items() for each in own]
+    return {"recovery": rows, "recovery_levels": levels, "contrasts": contrasts}
+
+
+def _cell(variant) -> dict:
+    return dict(zip(("method", "threshold"), variant, strict=True))
+
+
+def count_directions(found) -> int | None:
+    """How many directions a map takes out; None of one that is no projection."""
+    from embedding_sensitivity.analysis.classifiers.maps import Projection
+
+    return len(found.writes) if isinstance(found, Projection) else None
+
+
+def fit_methods(data, methods, thresholds, solver, variants) -> tuple[dict, dict, dict, dict]:
+    """Fit a label's maps and classifiers; the training set is in memory only in here.
+
+    Returns
+    -------
+    fitted : of each variant its map, None, or why it has none
+    lines : of those that are defined the classifiers, as those of embeddings that aren't mapped
+    random : of each number of directions the classifiers of random subspaces
+    chosen : pooled AUC of the paper's methods on left-out training recordings
+    """
+    import numpy as np
+
+    from embedding_sensitivity.analysis.classifiers import recovery
+    from embedding_sensitivity.analysis.classifiers.classification import train_label
+    from embedding_sensitivity.clips.split import classifier_clips
+
+    everyone, n_levels = data.everyone, (~data.neutral).sum()
+    trained, bases, _ = train_label(data, methods, thresholds, solver)
+    clips = classifier_clips(everyone.training, data.label)
+    originals, effected = everyone.originals(clips).astype(np.float64), everyone.effected(clips)
+    positive = np.isin(clips, data.training.clips)
+    fitted, lines = {}, {}
+    for variant in variants:
+        fitted[variant], found = recovery.fit_variant(
+            variant, data, originals, effected, positive, trained, bases, solver
+        )
+        if found is not None:
+            lines[variant] = found
+    counts = sorted({count for count in map(count_directions, fitted.values()) if count})
+    bases = [recovery.draw_bases(count, originals.shape[1], data.label) for count in counts]
+    of_random = recovery.train_without(
+        originals, positive, [basis for own in bases for basis in own], n_levels, solver
+    )
+    size = recovery.N_RANDOM
+    random = {
+        count: of_random[place * size : (place + 1) * size] for place, count in enumerate(counts)
+    }
+    fold = recovery.assign_folds([everyone.group_of[clip] for clip in clips], positive, data.label)
+    paper = [method for method in PAPER_METHODS if method in ("none", *methods)]
+    chosen = recovery.cross_validate(
+        originals, effected, data.neutral, positive, fold, paper, thresholds, solver
+    )
+    return fitted, lines, random, chosen
+
+
+def score_methods(data, lines, random):
+    """Test clips scored by the classifiers, and the pooled AUC of random subspaces by number."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.classifiers.recovery import Scored
+
+    # In one order, whatever that of the split.
+    everyone = data.everyone
+    tests = sorted(clip for ids in everyone.test.values() for clip in ids)
+    effected = everyone.effected(tests)
+    scored = Scored(
+        [*lines.values(), *(line for own in random.values() for line in own)],
+        [everyone.originals(tests), *(effected[row] for row in np.flatnonzero(~data.neutral))],
+        np.isin(tests, data.test.clips),
+        [everyone.group_of[clip] for clip in tests],
+    )
+    starts = np.cumsum([len(lines), *map(len, random.values())])[:-1]
+    areas = {
+        count: float(scored.pooled[start : start + len(own)].mean())
+        for start, (count, own) in zip(starts, random.items(), strict=True)
+    }
+    return scored, areas
+
+
+def level_rows(data, lines, scored) -> dict:
+    """Of each variant the rows of recovery_levels, originals the first."""
+    import numpy as np
+
+    from embedding_sensitivity.effects.levels import ORIGINAL
+
+    levels = [ORIGINAL, *(data.levels[row] for row in np.flatnonzero(~data.neutral))]
+    return dict(zip(lines, scored.level_rows(len(lines), levels), strict=True))
+
+
+def describe_line(variant, contrasts, of_levels) -> dict:
+    """What a variant's classifiers regain, but for `none`, and their mean AUC within levels."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.classifiers.recovery import describe_recovery
+    from embedding_sensitivity.analysis.intervals import MIN_RECORDINGS
+
+    columns = {"level_auc": float(np.mean([each["level_auc"] for each in of_levels[1:]]))}
+    if variant != ("none", None):
+        columns |= describe_recovery([contrasts], MIN_RECORDINGS)
+    return columns
+
+
+def describe_map(data, found, refit) -> dict:
+    """What a map takes away of the test clips' displacements, and of the level."""
+    import numpy as np
+
+    from embedding_sensitivity.analysis.dimensionality import columns_of, removed_share
+    from embedding_sensitivity.analysis.intervals import LOG_REST
+
+    test, applied = data.test, ~data.neutral
+    displacements = test.effected - test.originals
+    left = found.of_displacements(displacements, test.originals)
+    energy = removed_share(displacements[applied], left[applied], test.groups)
+    columns = columns_of("energy_removed", energy, LOG_REST, -np.inf)
+    return columns | refit.residual(found, test.effected, test.groups)
 
 
 def conclude(found) -> dict:
@@ -234,9 +296,11 @@ def conclude(found) -> dict:
             mean[name] = float(np.mean(values)) if values else None
         contrasts = [own["contrasts"].get(variant) for own in found.values()]
         contrasts = [each for each in contrasts if each]
-        mean |= {"n_labels": len(contrasts), "n_groups": sum(row["n_groups"] for row in rows)}
+        n_groups = sum(row.get("n_groups", 0) for row in rows)
+        mean |= {"n_labels": len(contrasts), "n_groups": n_groups}
         if not contrasts:
-            mean["undefined"] = rows[0]["undefined"]
+            reasons = [row["undefined"] for row in rows]
+            mean["undefined"] = min(reasons, key=lambda reason: reason == NO_RESPONSE)
         elif variant != ("none", None):
             mean |= recovery.describe_recovery(contrasts, MIN_RECORDINGS_OF_LABELS)
         means.append(mean)

@@ -35,10 +35,14 @@ MEASURE = Measure(
                 rho_heldout_levels="mean over labels of their clips' `rho_heldout_levels`",
                 rho_heldout_levels_low="lower end of its 95 % interval, over recordings",
                 rho_heldout_levels_high="upper end",
-                p="p-value of a mean that is not above 0, one-sided: do clips follow the level, "
-                "each in its own way or all alike?",
+                p="p-value of levels in no order, one-sided: do clips follow the level, each in "
+                "its own way or all alike?",
                 n_groups="recordings of the clips",
                 n_labels="labels that have a value",
+                growth="mean over labels of the Spearman correlation of a clip's distance from its "
+                "first level with the level",
+                p_growth="p-value of a distance that doesn't change with the level, two-sided: do "
+                "levels move clips at all, in whatever direction?",
             ),
             ("model", "effect"),
         ),
@@ -71,7 +75,12 @@ def measure(data) -> dict:
 
     effected, found = data.training.effected, data.directions
     targets = unit_levels(len(effected))
-    heldout = heldout_levels.samplewise_rho(effected)
+    predicted = heldout_levels.predict_levels(effected)
+    heldout = order = None
+    if predicted is not None:
+        heldout = heldout_levels.correlate_predictions(predicted)
+        order = heldout_levels.mirrored_order(predicted)
+    growth = heldout_levels.distance_growth(effected)
     rows = []
     for index, clip in enumerate(data.training.clips):
         points = effected[:, index]
@@ -92,11 +101,14 @@ def measure(data) -> dict:
                 "r2_heldout_levels": np.maximum(rho, 0.0) ** 2,
                 "rho_heldout_levels": rho,
             }
+    groups = data.training.groups
     known = heldout is not None and not np.isnan(heldout).all()
     return {
         "samplewise_r2": rows,
         "mean": np.nanmean(heldout) if known else None,
-        "share": estimate_mean((1 + heldout) / 2, data.training.groups) if known else None,
+        "share": estimate_mean((1 + heldout) / 2, groups) if known else None,
+        "order": estimate_mean(order, groups) if known else None,
+        "growth": None if growth is None else estimate_mean(growth, groups),
         "n_levels": len(effected),
     }
 
@@ -109,6 +121,7 @@ def conclude(found) -> dict:
         interval_within_clips,
         mean_estimate,
         p_above,
+        p_differs,
     )
 
     tables = combine(found, "samplewise_r2")
@@ -121,7 +134,13 @@ def conclude(found) -> dict:
         low, high = interval_within_clips(share, n_levels, n_clips, MIN_RECORDINGS_OF_LABELS)
         mean |= {"rho_heldout_levels_low": low, "rho_heldout_levels_high": high}
         if low is not None:
-            mean |= {"p": p_above(share, 0.5), "n_groups": share.n_recordings}
+            order = mean_estimate([own["order"] for own in known])
+            mean |= {"p": p_above(order, 0.0), "n_groups": share.n_recordings}
+    growth = mean_estimate([own["growth"] for own in found.values() if own["growth"] is not None])
+    if growth is not None:
+        mean["growth"] = growth.said
+        if growth.n_recordings >= MIN_RECORDINGS_OF_LABELS:
+            mean["p_growth"] = p_differs(growth, 0.0)
     return tables | {"samplewise_mean": [mean]}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedding_sensitivity.analysis.classifiers.logistic import fit, root_of
-from embedding_sensitivity.analysis.classifiers.verdicts import gain_statistics
+from embedding_sensitivity.analysis.classifiers.verdicts import differ_from_first, gain_statistics
 from embedding_sensitivity.analysis.correlation import first_equal_rows
 from embedding_sensitivity.analysis.directions import (
     LabelDirections,
@@ -338,7 +338,8 @@ def evaluate(
             gain[np.abs(gain) < ROUNDING] = 0.0
             parted = clustered.components(scores)
             intervals, (_, parts) = clustered.intervals_of(*parted), parted
-            found = gain_statistics(gain, parts - parts[:, :1], clustered)
+            differ = differ_from_first(scores)
+            found = gain_statistics(gain, parts - parts[:, :1], clustered, differ)
             for (method, threshold), basis in variants.items():
                 cell = {
                     "method": method,

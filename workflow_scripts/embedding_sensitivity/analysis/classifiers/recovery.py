@@ -22,7 +22,7 @@ from embedding_sensitivity.analysis.classifiers.classification import (
     train,
 )
 from embedding_sensitivity.analysis.classifiers.maps import Map, Projection, fit_map, project
-from embedding_sensitivity.analysis.classifiers.verdicts import weigh_gains
+from embedding_sensitivity.analysis.classifiers.verdicts import differ_from_first, weigh_gains
 from embedding_sensitivity.analysis.correlation import first_equal_rows, global_rho
 from embedding_sensitivity.analysis.correlation import project as project_on
 from embedding_sensitivity.analysis.directions import (
@@ -272,6 +272,7 @@ class Spread:
     inflation : Obuchowski's variance over the sum of squares of `parts`
     freedom : degrees of freedom of the variance
     n_groups : recordings of the label, or of the rest if fewer
+    least : the smallest variance that it can have
     """
 
     value: float
@@ -279,10 +280,16 @@ class Spread:
     inflation: float
     freedom: float
     n_groups: int
+    least: float
+
+    @property
+    def seen(self) -> float:
+        """The variance that these recordings show."""
+        return self.inflation * float((self.parts**2).sum())
 
     @property
     def variance(self) -> float:
-        return self.inflation * float((self.parts**2).sum())
+        return max(self.seen, self.least)
 
 
 class Scored:
@@ -310,6 +317,10 @@ class Scored:
             scores += np.array([each.intercepts[level] for each in lines])[:, None]
             # Equal points tie, whatever the rounding of a matrix product.
             self._scores[:, level] = scores[:, first_equal_rows(at_level)]
+        # Of one pair of points, where scores are others than those of no debiasing.
+        self._least = self.clustered.smallest_variance(len(points))
+        self._least_of_level = self.clustered.smallest_variance()
+        self._differ = differ_from_first(self._scores)
         self.pooled, self._parts = self.clustered.components(self._scores)
         clean, parts = self.clustered.components(self._scores[:1, 0])
         self._clean = clean[0]
@@ -336,10 +347,11 @@ class Scored:
         """A classifier's gain on that of no debiasing, the headroom, and the gain less this."""
         gain = self.pooled[index] - self.pooled[0]
         parts = self._parts[:, index] - self._parts[:, 0]
+        least = self._least * self._differ[index]
         return (
-            self._spread(gain, parts),
-            self._spread(self.headroom, self._headroom_parts),
-            self._spread(gain - self.headroom, parts - self._headroom_parts),
+            self._spread(gain, parts, least),
+            self._spread(self.headroom, self._headroom_parts, self._least),
+            self._spread(gain - self.headroom, parts - self._headroom_parts, self._least),
         )
 
     def level_rows(self, n_lines: int, levels: Sequence[str]) -> list[list[dict]]:
@@ -351,9 +363,11 @@ class Scored:
         for position, level in enumerate(levels):
             area, parts = self.clustered.components(self._scores[:n_lines, position])
             ends = self.clustered.intervals_of(area, parts)
+            least = self._least_of_level * differ_from_first(self._scores[:n_lines, position])
             headroom = self._clean - area[0]
             for index, of_line in enumerate(rows):
-                gain = self._spread(area[index] - area[0], parts[:, index] - parts[:, 0])
+                of_parts = parts[:, index] - parts[:, 0]
+                gain = self._spread(area[index] - area[0], of_parts, least[index])
                 found = describe_gain([gain], MIN_RECORDINGS)
                 share = found["gain"] / headroom if headroom > MIN_HEADROOM else None
                 of_line.append(
@@ -367,13 +381,13 @@ class Scored:
                 )
         return rows
 
-    def _spread(self, value: float, parts: np.ndarray) -> Spread:
+    def _spread(self, value: float, parts: np.ndarray, least: float) -> Spread:
         variance, freedom = (float(each[0]) for each in self.clustered.variance(parts[:, None]))
         both = parts.sum(axis=0)
         squares = (both**2).sum()
         inflation = variance / squares if squares > 0 else 1.0
         value = 0.0 if abs(value) < ROUNDING else float(value)
-        return Spread(value, both, inflation, freedom, self.clustered.n_groups)
+        return Spread(value, both, inflation, freedom, self.clustered.n_groups, float(least))
 
 
 def _columns(name: str, value: float, ends: Interval) -> dict:
@@ -385,7 +399,7 @@ def mean_spread(spreads: Sequence[Spread]) -> Spread:
 
     Parts of a recording are added over labels, so what makes it hard for several counts as one.
     """
-    variances = np.array([each.variance for each in spreads])
+    variances = np.array([each.seen for each in spreads])
     squares = sum((each.parts**2).sum() for each in spreads)
     weights = (variances**2 / [each.freedom for each in spreads]).sum()
     return Spread(
@@ -394,6 +408,7 @@ def mean_spread(spreads: Sequence[Spread]) -> Spread:
         float(variances.sum() / squares) if squares > 0 else spreads[0].inflation,
         variances.sum() ** 2 / weights if weights > 0 else sum(each.freedom for each in spreads),
         sum(each.n_groups for each in spreads),
+        sum(each.least for each in spreads) / len(spreads) ** 2,
     )
 
 
@@ -404,8 +419,8 @@ def describe_gain(gains: Sequence[Spread], min_recordings: int) -> dict:
 
 def _describe(name: str, found: Spread, min_recordings: int) -> dict:
     columns = weigh_gains(
-        np.array([found.value]), np.array([found.variance]), np.array([found.freedom]),
-        found.n_groups, min_recordings,
+        np.array([found.value]), np.array([found.seen]), np.array([found.freedom]),
+        found.n_groups, min_recordings, np.array([found.least]),
     )  # fmt: skip
     columns = {key: float(column[0]) for key, column in columns.items()}
     ends = columns.pop("low"), columns.pop("high")
@@ -434,13 +449,15 @@ def _interval_of_ratio(
 ) -> Interval:
     """Fieller's 95 % interval of gain over headroom (1954): ratios r with gain - r headroom near 0.
 
-    None where the headroom's own interval holds 0, for then any ratio could be.
+    None where the headroom's own interval holds 0, for then any ratio could be; and where the
+    method changes the order of no two points, and so attempts nothing.
     """
     bound = quantile_t(min(gain.freedom, headroom.freedom)) ** 2
     covariance = (gain.variance + headroom.variance - rest.variance) / 2
     square = headroom.value**2 - bound * headroom.variance
     product = gain.value * headroom.value - bound * covariance
-    if square <= 0 or gain.n_groups < min_recordings:
+    changes = np.sqrt(gain.seen) > ROUNDING
+    if square <= 0 or gain.n_groups < min_recordings or not changes:
         return None, None
     reach = product**2 - square * (gain.value**2 - bound * gain.variance)
     reach = np.sqrt(max(reach, 0.0))

@@ -23,11 +23,19 @@ from embedding_sensitivity.experiment.measures import FALSE_DISCOVERY_RATE
 
 # A spread of this size is none: that of AUCs whose order is the same in every recording.
 ROUNDING = 1e-12
+# Scores nearer to each other than this share of the largest are the same.
+SAME_SCORES = 1e-9
 EFFECTED = "effected"
 
 
+def differ_from_first(scores: np.ndarray) -> np.ndarray:
+    """Which classifiers' scores (V, ...) are others than the first one's, by more than rounding."""
+    scores = scores.reshape(len(scores), -1)
+    return np.abs(scores - scores[0]).max(axis=1) > SAME_SCORES * np.abs(scores[0]).max()
+
+
 def gain_statistics(
-    gain: np.ndarray, parts: np.ndarray, clustered: ClusteredAuc
+    gain: np.ndarray, parts: np.ndarray, clustered: ClusteredAuc, differ: np.ndarray
 ) -> dict[str, np.ndarray]:
     """95 % interval, p-value and standard deviation of gains (V,), differences of paired AUCs.
 
@@ -35,6 +43,8 @@ def gain_statistics(
     ----------
     parts : (2, V, G), of `ClusteredAuc.components`, less those of the classifier compared with
     clustered : of the test clips
+    differ : (V,), `differ_from_first`: scores that are others have the variance of one pair at
+        least, since other clips may be ordered otherwise although these aren't
 
     Returns
     -------
@@ -42,21 +52,29 @@ def gain_statistics(
     with Satterthwaite's degrees of freedom, NaN where the spread is 0 and the gain isn't; and
     ``spread`` and ``freedom``. All NaN for a single recording.
     """
-    return weigh_gains(gain, *clustered.variance(parts), clustered.n_groups, MIN_RECORDINGS)
+    variance, freedom = clustered.variance(parts)
+    least = clustered.smallest_variance() * differ
+    return weigh_gains(gain, variance, freedom, clustered.n_groups, MIN_RECORDINGS, least)
 
 
 def weigh_gains(
-    gain: np.ndarray, variance: np.ndarray, freedom: np.ndarray, n_groups: int, min_recordings: int
+    gain: np.ndarray,
+    variance: np.ndarray,
+    freedom: np.ndarray,
+    n_groups: int,
+    min_recordings: int,
+    least: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What `gain_statistics` returns, of gains (V,) with known variances (V,) over recordings.
 
-    NaN ends below `min_recordings`.
+    NaN ends below `min_recordings`; `least` (V,) are the smallest variances that there can be.
     """
-    spread = np.sqrt(variance)
+    varies = np.sqrt(variance) > ROUNDING
+    spread = np.sqrt(np.maximum(variance, least))
     reach = spread * [quantile_t(each) for each in freedom]
     if n_groups < min_recordings:
         reach = np.full(len(gain), np.nan)
-    tested = spread > ROUNDING
+    tested = varies | ((gain == 0) & (spread > ROUNDING))
     p = np.where((gain == 0) & ~np.isnan(spread), 1.0, np.nan)
     p[tested] = 2 * stdtr(freedom[tested], -np.abs(gain[tested]) / spread[tested])
     if n_groups < 2:
@@ -64,6 +82,16 @@ def weigh_gains(
     return {
         "low": gain - reach, "high": gain + reach, "p": p, "spread": spread, "freedom": freedom
     }  # fmt: skip
+
+
+def counts(row: Mapping) -> bool:
+    """Whether the verdict counts a cell: one of Fig. 4, of a label that responds."""
+    return direction_of(row) is not None and is_of_response(row)
+
+
+def is_of_response(row: Mapping) -> bool:
+    """Whether the label of a row, of values or text, responds to the effect."""
+    return bool(int(row["responds"]))
 
 
 def direction_of(row: Mapping) -> tuple[str, str] | None:
@@ -76,7 +104,7 @@ def direction_of(row: Mapping) -> tuple[str, str] | None:
     return sides if sides[0] != sides[1] else None
 
 
-def adjust(rows: Sequence[dict], counts: Callable = direction_of) -> None:
+def adjust(rows: Sequence[dict], counts: Callable = counts) -> None:
     """Give rows of gains of one model and effect what depends on their number m.
 
     The family is every row that `counts`, of table auc_gain those that the verdict counts, of all
@@ -105,6 +133,9 @@ def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
             cells.setdefault(key, []).append(row)
     rows = []
     for (model, effect, method, threshold, train, test), found in cells.items():
+        # A label that doesn't respond has a gain of 0 that says nothing.
+        n_cells = len(found)
+        found = [row for row in found if is_of_response(row)] or found
         gain = np.array([float(row["gain"]) for row in found])
         p = np.array([float(row["p_adjusted"] or "nan") for row in found])
         clear = p <= FALSE_DISCOVERY_RATE
@@ -124,7 +155,7 @@ def verdict_rows(gains: Iterable[Mapping[str, str]]) -> list[dict]:
                 "mean_gain": float(gain.mean()),
                 "train": train,
                 "test": test,
-                "untested": untested,
+                "untested": untested + n_cells - len(found),
                 "lowest_gain": float(gain.min()),
                 "highest_gain": float(gain.max()),
                 "detectable_gain": min((each for each in detectable if each), default=None),
