@@ -37,6 +37,7 @@ from support.calibration import (
     try_classifiers,
     try_experiment,
     try_nulls,
+    try_recovery,
 )
 from support.worlds import WORLDS, World
 
@@ -149,6 +150,15 @@ def plan_parts() -> dict[str, dict[str, partial]]:
             )
             for kind in ("straight", "own", "nothing")
         }
+        # So strong that the effect costs a classifier of originals something.
+        parts[f"recovery_{name}"] = {
+            f"{kind}, strength {strength}": partial(
+                try_recovery,
+                world(kind, strength=strength),
+                Size(3, training, SIZES[name].test),
+            )
+            for kind, strength in (("straight", 1.0), ("straight", 3.0), ("own", 3.0))
+        }
     return parts
 
 
@@ -218,6 +228,8 @@ TITLES = {
     "nulls": "Nulls, one label of 12 recordings, by clips of a recording and what they share",
     "classifiers_twelve": "Classifiers at 12 test recordings",
     "classifiers_paper": "Classifiers at 45 test recordings",
+    "recovery_twelve": "What projecting out regains, at 12 test recordings",
+    "recovery_paper": "What projecting out regains, at 45 test recordings",
 }
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.analysis import statistics
-from support.calibration import Size, covers, try_classifiers, try_experiment, try_nulls
+from support.calibration import (
+    Size,
+    covers,
+    try_classifiers,
+    try_experiment,
+    try_nulls,
+    try_recovery,
+)
 from support.worlds import World
 
 TWELVE = Size(1, (12, 2), (12, 2))
@@ -62,6 +69,20 @@ def test_aucs_and_gains_have_intervals_that_hold():
     cells, _ = collect(try_classifiers, World("straight", dimension=8), Size(3, (12, 2), (12, 2)))
     for found in cells.values():
         assert np.mean([covers(cell) for cell in found]) >= MIN_COVERED / N_EXPERIMENTS
+
+
+def test_what_is_regained_has_intervals_that_hold():
+    world = World("straight", dimension=8, strength=3.0)
+    cells, _ = collect(try_recovery, world, Size(3, (12, 2), (12, 2)), n_experiments=10)
+    names = ("gain", "headroom", "recovered")
+    expected = {f"{table}.{name}" for table in ("recovery", "recovery_mean") for name in names}
+    assert set(cells) == expected | {"recovery.pooled_auc"}
+    for name, found in cells.items():
+        # A share of a label's headroom that isn't clear has none.
+        kept = [covers(cell) for cell in found if cell.low is not None]
+        assert len(kept) == len(found) or (name == "recovery.recovered" and len(kept) > 15), name
+        assert np.mean(kept) >= MIN_COVERED / N_EXPERIMENTS, name
+    assert np.median([cell.truth for cell in cells["recovery_mean.recovered"]]) > 0.5
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from unittest import mock
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from embedding_sensitivity.analysis import (
     statistics,
 )
 from embedding_sensitivity.analysis.classifiers import classification
+from embedding_sensitivity.analysis.classifiers.recovery import Scored
 from embedding_sensitivity.analysis.classifiers.verdicts import differ_from_first, gain_statistics
 from embedding_sensitivity.analysis.correlation import global_rho, project, within_clips
 from embedding_sensitivity.analysis.directions import (
@@ -31,6 +33,8 @@ from embedding_sensitivity.analysis.intervals import ClusteredAuc
 from embedding_sensitivity.analysis.measuring import measure_label
 from embedding_sensitivity.analysis.ridge import fit_ridge
 from embedding_sensitivity.experiment.measures import load
+from embedding_sensitivity.measures import recovery
+from embedding_sensitivity.measures.recovery import fit_methods
 from support.worlds import SimulatedData, World, simulate
 
 MEASURES = ("global_r2", "samplewise_r2", "equivariance", "dimensionality", "retrieval")
@@ -299,4 +303,57 @@ def try_classifiers(
             found = gain_statistics(gain, parts - parts[:, :1], clustered, differ)
             low, high = (float(found[end][1]) for end in ("low", "high"))
             cells.append(Cell("auc_gain.gain", truth[1] - truth[0], gain[1], low, high))
+    return cells, {}
+
+
+def try_recovery(
+    world: World, size: Size, seed: int
+) -> tuple[list[Cell], dict[tuple[str, str, str], list[float]]]:
+    """What projecting the mean displacement out regains, beside what it does on new recordings."""
+    rng = np.random.default_rng(seed)
+    world = replace(world, seed=int(rng.integers(2**32)))
+    labels = [f"label{i}" for i in range(size.n_labels)]
+    data = simulate(dict.fromkeys(labels, world), size.training, size.test, rng)
+    methods = ["average_displacement"]
+    options = {"methods": methods, "thresholds": [], "solver": "exact"}
+    lines = {}
+
+    def fit_and_keep(own, *given):
+        fitted = fit_methods(own, *given)
+        lines[own.label] = fitted[1]
+        return fitted
+
+    with mock.patch.object(recovery, "fit_methods", fit_and_keep):
+        tables, _ = fill_tables(data, ("recovery",), recovery=options)
+    # New clips are where those of their label are.
+    drawn = [world.draw(NEW * size.test[0], 1, rng)[:2] for _ in labels]
+    of_new = np.repeat(labels, len(drawn[0][0]))
+    places = np.stack([data.place_of[label] for label in of_new])
+    originals = np.concatenate([each[0] for each in drawn]) + places
+    effected = np.concatenate([each[1] for each in drawn], axis=1) + places
+    alone = [str(clip) for clip in range(len(of_new))]
+    cells, truths = [], []
+    for label in labels:
+        points = [originals, *effected]
+        new = Scored(list(lines[label].values()), points, of_new == label, alone)
+        truths.append(
+            {
+                "pooled_auc": new.pooled[1],
+                "gain": new.pooled[1] - new.pooled[0],
+                "headroom": new.headroom,
+            }
+        )
+    means = {name: np.mean([each[name] for each in truths]) for name in truths[0]}
+    rows = [row for row in tables["recovery"] if row["method"] == methods[0]]
+    (mean,) = (row for row in tables["recovery_mean"] if row["method"] == methods[0])
+    for table, row, truth in (
+        *(("recovery", *each) for each in zip(rows, truths, strict=True)),
+        ("recovery_mean", mean, means),
+    ):
+        truth["recovered"] = truth["gain"] / truth["headroom"]
+        for name, value in truth.items():
+            # Means have no interval of the AUC itself, and a small headroom no share.
+            if row.get(name) is not None and (name != "pooled_auc" or table == "recovery"):
+                ends = [row[f"{name}{end}"] for end in ("_low", "_high")]
+                cells.append(Cell(f"{table}.{name}", float(value), row[name], *ends))
     return cells, {}

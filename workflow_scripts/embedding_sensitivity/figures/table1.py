@@ -67,11 +67,11 @@ def table1_figure(
     note = f"{NOTE} {SATURATED}" if any(saturated.values()) else NOTE
     room, columns = COLUMN_IN - 0.2, 1
     above = 0.06 + legend_height(len(handles), columns)
-    bottom = above + note_height(note, room) + 0.4
+    bottom = above + note_height(note, room) + 0.31
     n_rows = len(models) * (len(effects) + 1)
     figure, (panel,) = look.grid(
         1, 1, COLUMN_IN, n_rows * 1.75 * size / 72, left=PANEL[0], right=COLUMN_IN - PANEL[1],
-        top=0.1 + 4.4 * size / 72, bottom=bottom, gap_x=0, gap_y=0,
+        top=0.06 + 3.2 * size / 72, bottom=bottom, gap_x=0, gap_y=0,
     )  # fmt: skip
     across = blended_transform_factory(figure.dpi_scale_trans, panel.transData)
 
