@@ -210,12 +210,14 @@ MEASURES = {
     "a label": (
         "regularised.rho_ridge", "regularised.rho_within", "global_r2.r2_test",
         "equivariance.equivariance", "equivariance.predicted", "dimensionality.energy_3",
+        "recovery.pooled_auc", "recovery.gain", "recovery.headroom", "recovery.recovered",
     ),
     "means over labels": (
         "r2_means.mean_rho_ridge", "r2_means.mean_rho_within", "r2_means.mean_test",
         "samplewise_mean.rho_heldout_levels",
         "equivariance_mean.equivariance", "equivariance_mean.predicted",
         "dimensionality_mean.energy_3", "threshold_90.threshold_90",
+        "recovery_mean.gain", "recovery_mean.headroom", "recovery_mean.recovered",
     ),
 }  # fmt: skip
 TITLES = {
