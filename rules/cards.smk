@@ -13,7 +13,7 @@ rule write_cards:
                 "card",
                 ANSWERS,
                 "card",
-                targets.Figure("", model, "all", "all"),
+                targets.Figure("", model, "all effects", "all"),
             )
             for model in MODEL_NAMES
         ],

@@ -8,7 +8,7 @@ from test_figures import effect_params
 from embedding_sensitivity.clips.clip import Clip, write_clips
 from embedding_sensitivity.embeddings.store import write_store
 from embedding_sensitivity.experiment.measures import group_measures, list_measures
-from embedding_sensitivity.experiment.tables import read_table, write_table
+from embedding_sensitivity.experiment.tables import find_table, read_table, write_table
 from embedding_sensitivity.figures.drawing import list_subjects
 from embedding_sensitivity.figures.style import EffectAxis
 
@@ -16,8 +16,8 @@ LABELS = ["cello", "flute", "organ"]
 EFFECT = effect_params("gain", 5)
 # Of fits on their own clips, which have no interval; of methods without a map, which are none here.
 NEVER_FILLED = {"r2_low", "r2_high", "undefined"}
-# Of models that have a control.
-OF_CONTROLS = {"trained_untrained"}
+# Of models that have a control, or layers.
+OF_OTHER_MODELS = {"trained_untrained", "depth"}
 # Of the config's keys that measures read.
 OPTIONS = {
     "n_clips": 2, "n_neighbors": 2, "seed": 0,
@@ -56,6 +56,13 @@ def measured(tmp_path_factory):
         elif job.needs_directions:
             read |= directions
         run_group(job.group.name, read, made, LABELS, effect="gain", **OPTIONS)
+    signal = find_table("signal_change")
+    columns = set(signal.columns) - {"effect", "level", "label"}
+    rows = [
+        {"effect": "gain", "level": level, "label": "", **dict.fromkeys(columns, 1.5)}
+        for level in levels
+    ]
+    write_table(folder / "signal_change.csv", signal, rows)
     derived = [(measure, table) for measure in list_measures() for table in measure.tables]
     # Those of other jobs' tables after what those jobs derive.
     for measure, table in sorted(
@@ -73,13 +80,14 @@ def test_it_fills_its_tables_and_draws_its_figures(measured, tmp_path, measure):
     for table in measure.tables:
         rows = read_table(measured / f"{table.name}.csv", table)
         keys = [tuple(row[key] for key in table.keys) for row in rows]
-        assert bool(rows) == (table.name not in OF_CONTROLS) and len(set(keys)) == len(keys)
+        assert bool(rows) == (table.name not in OF_OTHER_MODELS) and len(set(keys)) == len(keys)
         if not rows:
             continue
         assert {(row["model"], row["effect"]) for row in rows} == {("m", "gain")}
         for column in set(table.columns) - {"threshold", *NEVER_FILLED}:
             assert any(row[column] for row in rows), f"{table.name}.{column} is empty"
-    for kind in measure.figures:
+    # A run without layers has no figures of them.
+    for kind in () if measure.needs_layers else measure.figures:
         given = {table: [measured / f"{table}.csv"] for table in kind.tables}
         shown = list_subjects(kind, ["m"], LABELS, ["cello"], [EffectAxis.of(EFFECT)])
         outputs = [str(tmp_path / f"{subject.stem}.png") for subject in shown]

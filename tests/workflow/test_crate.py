@@ -6,6 +6,8 @@ clauses are of RO-Crate 1.3, Workflow RO-Crate 1.1, Process Run and Workflow Run
 
 import hashlib
 import json
+import os
+import subprocess
 from datetime import datetime
 
 import pytest
@@ -17,8 +19,21 @@ WORKFLOW = "https://w3id.org/workflowhub/workflow-ro-crate/1.1"
 
 
 @pytest.fixture
-def crated(again):
-    done = again.command("crate", "tiny.yaml")
+def make_crate(again, pythons):
+    """`embedding-sensitivity crate` with the Python that has rocrate, as the command finds it."""
+
+    def call(given: str = "results/tiny") -> subprocess.CompletedProcess:
+        command = [pythons["analysis"], "-m", "embedding_sensitivity.cli", "crate", given]
+        environment = os.environ | {"PYTHONPATH": str(again.path("workflow_scripts"))}
+        options = {"cwd": again.folder, "env": environment, "text": True}
+        return subprocess.run(command, capture_output=True, **options)
+
+    return call
+
+
+@pytest.fixture
+def crated(again, make_crate):
+    done = make_crate()
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == METADATA
     return again
@@ -99,18 +114,24 @@ def test_every_output_of_the_manifest_is_a_file_with_its_hash(crated):
     assert hashlib.sha256(code).hexdigest() == found["code"]["files"]["Snakefile"]
 
 
-def test_a_crate_changes_no_verification_and_is_kept_by_tidy(crated):
+def test_a_crate_changes_no_verification_and_is_kept_by_tidy(crated, make_crate):
     assert crated.command("verify", "tiny.yaml").returncode == 0
     assert "ro-crate" not in crated.command("tidy", "tiny.yaml").stdout
     before = crated.path(METADATA).read_bytes()
-    crated.command("crate", "results/tiny")
+    assert make_crate().returncode == 0
     assert crated.path(METADATA).read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["tables/table1.csv", "manifest.json"])
-def test_no_crate_is_made_of_a_run_that_is_not_whole(again, name):
+def test_no_crate_is_made_of_a_run_that_is_not_whole(again, make_crate, name):
     again.path(f"results/tiny/{name}").unlink()
-    done = again.command("crate", "tiny.yaml")
+    done = make_crate()
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert f"results/tiny/{name}" in done.stderr
     assert not again.path(METADATA).exists()
+
+
+def test_it_needs_the_analysis_stack_and_says_so(project):
+    done = project.command("crate", "results")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "make envs" in done.stderr  # this copy has built none

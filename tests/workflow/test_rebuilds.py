@@ -65,7 +65,7 @@ TOGETHER = {rule for rule in ANALYSIS if rule.startswith(("tabulate_", "draw_", 
 STORES = {"assemble_effect", "assemble_model"}
 BY_IDENTITY = {
     *("render_effect", "keep_audio", "compare_signals", "embed_clips", "embed_original"),
-    *("index_clips", "render_demo_clips", "initialise_model"),
+    *("index_clips", "render_demo_clips", "initialise_model", "convert_weights"),
 }
 EMBEDDING = {"render_effect", "embed_clips"}
 SIGNAL = {"compare_signals", "tabulate_signal_change"}

@@ -60,7 +60,7 @@ def expected_rows(section: str) -> set[tuple]:
     if section.startswith("0."):
         rows |= {("all", effect, "retrieval", "all") for effect in ("gain", "reverb")}
         rows |= {("all", "all", kind, "all") for kind in ("claims", "threshold_90")}
-        rows |= {(model, "all", "card", "all") for model in MODELS}
+        rows |= {(model, "all effects", "card", "all") for model in MODELS}
     if section.startswith("1."):
         rows |= {("all", effect, "displacement", "all") for effect in ("gain", "reverb")}
         rows |= {(model, "all", "response_to_change", "all") for model in MODELS}
