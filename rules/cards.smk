@@ -32,7 +32,7 @@ rule write_cards:
         models=MODEL_NAMES,
         titles={model: plan.title(model) for model in MODEL_NAMES},
         labels=LABELS,
-        about=plan.describe_experiment(),
+        about=lambda wildcards: plan.describe_experiment(),
     message:
         "Writing the models' cards"
     script:

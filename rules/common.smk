@@ -36,7 +36,11 @@ from embedding_sensitivity.experiment.plan import (
     conda_file,
     skip_if_made,
 )
-from embedding_sensitivity.experiment.settings import dump_settings, collect_kinds
+from embedding_sensitivity.experiment.settings import (
+    dump_settings,
+    collect_kinds,
+    list_run_measures,
+)
 from embedding_sensitivity.experiment.tables import find_declarations
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.machine_limits import (
@@ -83,7 +87,8 @@ IRMAS = not IMPORTED and settings.data.source == "irmas"
 EFFECTS, MODEL_NAMES, LABELS, RESULTS = plan.effects, plan.models, plan.labels, plan.results
 SINGLE_LABELS = settings.figures.labels
 # What each rule measure_<group> computes.
-JOBS = group_measures(settings.all_measures)
+MEASURES = list_run_measures(settings)
+JOBS = group_measures(MEASURES)
 # Processes among which labels are divided: at the paper's size four fit into 8 GiB (use
 # `--set-threads measure_debiasing=11` for more); the demo's labels take less time than starting one.
 LABEL_PROCESSES = 1 if DEMO else 4
@@ -238,7 +243,8 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 
 def say_what_was_made() -> None:
     """Say after a run where its results are, and their largest effects."""
-    lines = closing_lines(RESULTS, f"logs/{settings.experiment}", SOURCE, plan.controls())
+    logs, left_out = f"logs/{settings.experiment}", plan.describe_left_out()
+    lines = closing_lines(RESULTS, logs, SOURCE, plan.controls(), left_out)
     # The screen's plugin shows it last; otherwise it is a normal message.
     logger.info("\n".join(lines), extra={"closing": True})
 
@@ -258,6 +264,7 @@ if not IS_MODULE:
     config["run"] = {
         "clips": rst_text(call_or_exit(plan.source.describe)),
         "dropped": call_or_exit(plan.describe_dropped),
+        "left_out": call_or_exit(plan.describe_left_out),
         "recordings": rst_text(call_or_exit(plan.describe_recordings)),
         "labels": [rst_text(label) for label in LABELS],
         "effects": [

@@ -50,7 +50,7 @@ rule write_explorer:
         mem_mb=2000,
     params:
         code=hash_code("write_explorer", *find_declarations(*explorer.list_tables(plan))),
-        run=plan.describe_run(),
+        run=lambda wildcards: plan.describe_run(),
         gains=plan.split_heard()[1],
     message:
         "Writing the explorer"

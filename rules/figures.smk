@@ -1,6 +1,6 @@
 # The figures: one rule and one job for each kind, since a job takes 2 s to start. Measures declare the
 # kinds.
-for measure in settings.all_measures:
+for measure in MEASURES:
     for kind in measure.figures:
 
         rule:

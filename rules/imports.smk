@@ -1,9 +1,5 @@
 # Embeddings made elsewhere in; clips.csv and one HDF5 store for each model and effect out.
-from embedding_sensitivity.experiment import embedding_files
-
-FOLDER = embedding_files.folder_of(settings.embeddings.directory)
-ORIGINALS_FILE = str(FOLDER / embedding_files.ORIGINALS)
-LEVEL_FILES = embedding_files.level_files(FOLDER, EFFECTS)
+IS_ARRAY = settings.embeddings.file is not None
 
 
 rule index_embeddings:
@@ -33,7 +29,7 @@ rule index_embeddings:
 
 rule import_original:
     input:
-        originals=given(ORIGINALS_FILE),
+        originals=lambda wildcards: given(plan.imported_originals(wildcards.model)),
         clips="<results>/clips.csv",
     output:
         "<results>/embeddings/{model}/original.h5",
@@ -47,6 +43,7 @@ rule import_original:
         mem_mb=2000,
     params:
         code=hash_code("import_original"),
+        is_array=IS_ARRAY,
     message:
         "Importing {wildcards.model}'s embeddings of the original clips"
     script:
@@ -55,10 +52,8 @@ rule import_original:
 
 rule import_effect:
     input:
-        files=lambda wildcards: given(
-            [LEVEL_FILES[wildcards.effect][level] for level in plan.levels(wildcards.effect)]
-        ),
-        originals=given(ORIGINALS_FILE),
+        files=lambda wildcards: given(plan.imported_levels(wildcards.model, wildcards.effect)),
+        originals=lambda wildcards: given(plan.imported_originals(wildcards.model)),
         clips="<results>/clips.csv",
     output:
         "<results>/embeddings/{model}/{effect}.h5",
@@ -72,6 +67,7 @@ rule import_effect:
         mem_mb=4000,
     params:
         code=hash_code("import_effect"),
+        is_array=IS_ARRAY,
         levels=lambda wildcards: plan.levels(wildcards.effect),
         unit=lambda wildcards: settings.declared[wildcards.effect].unit,
     message:

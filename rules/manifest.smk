@@ -6,6 +6,7 @@ rule write_manifest:
         clips="<results>/clips.csv",
         # IRMAS is `ancient`: its archive's hash is known.
         audio=ancient(plan.source.audio) if IRMAS else given(plan.source.audio),
+        recordings=given(plan.recordings()),
         split=given(plan.source.split),
         weights=given(plan.all_weights()),
         embeddings=given(plan.list_imported_files()),
@@ -25,10 +26,11 @@ rule write_manifest:
         # With comments, so that line numbers match.
         code=lambda wildcards: plan.code_version(),
         user_files=settings.user_files,
-        # As text, so that the order of keys does not matter.
-        config=json.dumps(dump_settings(settings), sort_keys=True),
+        # As text, so that the order of keys does not matter; it may have {level} in it.
+        config=lambda wildcards: json.dumps(dump_settings(settings), sort_keys=True),
         stacks=plan.stacks(),
         downloads=plan.downloads(),
+        left_out=plan.describe_left_out(),
         pinned=plan.pinned_weights(),
         folders=plan.source.folders,
         root=os.path.relpath(CHECKOUT),

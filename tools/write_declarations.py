@@ -32,6 +32,8 @@ effects:
   squash: {plugin: Compressor, vary: ratio, threshold_db: -30, levels: [1, 2, 4, 8, 16]}
   # A file of your own, named from the config file's folder (CONTRIBUTING.md has two whole ones).
   tape: {file: my/tape.py, levels: [0, 12, 24]}
+  # Recordings of any other parameter, a folder a level (docs/protocol.md).
+  distance: {folders: "/data/at_{level}_m", levels: [1, 2, 4], unit: m, scale: log, neutral: null}
 ```
 
 `config/effects.yaml` is a tour of twelve effects on music that the workflow renders itself:
@@ -52,6 +54,7 @@ Further keys of an entry:
 | `unit`, `scale`, `neutral` | of levels, in place of the declared ones |
 | `seed` | of an effect that draws random numbers: another realisation; by default 0 |
 | `environment` | with `file`: a YAML of conda that it runs in |
+| `parameter` | with `folders`: what levels are of, on axes; by default the key |
 
 `match` is for effects that change loudness too, which alone moves most embeddings. An effect in
 `before` or `after` has its parameters under their names, with `_` for blanks: `before: [{effect:

@@ -7,10 +7,11 @@ from embedding_sensitivity.files.logs import configure_logging
 
 
 def main(snakemake) -> None:
-    """Write the store of a model: the originals, and one group for each effect."""
+    """Write the store of a model: the originals if there are any, and one group for each effect."""
     configure_logging(snakemake, packages=("h5py",))
     effects = {Path(path).stem: path for path in snakemake.input.effects}
-    assemble_model(snakemake.output[0], snakemake.input.original, effects)
+    original = next(iter(snakemake.input.original), None)
+    assemble_model(snakemake.output[0], original, effects)
 
 
 if __name__ == "__main__":

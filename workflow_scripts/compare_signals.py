@@ -5,8 +5,8 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.audio import AudioBatch
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.effects.copying import make_batch
 from embedding_sensitivity.effects.entries import choose
-from embedding_sensitivity.effects.rendering import render_batch
 from embedding_sensitivity.effects.signal_change import choose_sample, measure_batch
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.files.logs import configure_logging
@@ -27,7 +27,7 @@ def main(snakemake) -> None:
         lenient = replace(effect, neutral=float(level))
         rendered = output.with_name(f".{output.stem}.h5")
         try:
-            render_batch(sample, lenient, [level], dict(params.protocol), rendered)
+            make_batch(sample, lenient, [level], dict(params.protocol), rendered)
             rows += measure_batch(AudioBatch(rendered), sample)
         finally:
             rendered.unlink(missing_ok=True)

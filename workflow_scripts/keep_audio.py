@@ -4,8 +4,9 @@ from pathlib import Path
 
 from embedding_sensitivity.clips.audio import AudioBatch, write_wavs
 from embedding_sensitivity.clips.clip import read_clips
+from embedding_sensitivity.effects.copying import make_batch
 from embedding_sensitivity.effects.entries import choose
-from embedding_sensitivity.effects.rendering import RENDERED_WITH, render_batch
+from embedding_sensitivity.effects.rendering import RENDERED_WITH
 from embedding_sensitivity.files.logs import configure_logging, log_versions
 
 
@@ -17,7 +18,7 @@ def main(snakemake) -> None:
     folder = Path(snakemake.output[0])
     rendered = folder.with_name(f".{folder.name}.h5")
     try:
-        render_batch(
+        make_batch(
             read_clips(snakemake.input.clips),
             effect,
             list(snakemake.params.levels),

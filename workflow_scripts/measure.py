@@ -23,7 +23,8 @@ def main(snakemake) -> None:
     measures = [load(name, file) for name, file, _ in params.measures]
     to_read, to_write = given.get("directions"), made.get("directions")
     for index, model in enumerate(params.models):
-        stores = given.stores[index], given.originals[index]
+        original = given.originals[index] if given.originals else None
+        stores = given.stores[index], original
         of_effect = params.neutral, model, effect, params.log_scale, params.mild_end
         data = open_effect(*stores, clips, params.labels, *of_effect)
         keys = {"model": model, "effect": effect}

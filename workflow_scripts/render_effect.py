@@ -3,8 +3,9 @@
 import time
 
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.effects.copying import make_batch
 from embedding_sensitivity.effects.entries import check_lengths, choose
-from embedding_sensitivity.effects.rendering import RENDERED_WITH, render_batch
+from embedding_sensitivity.effects.rendering import RENDERED_WITH
 from embedding_sensitivity.files.logs import configure_logging, log_versions
 
 
@@ -17,7 +18,7 @@ def main(snakemake) -> None:
     levels = list(snakemake.params.levels)
     check_lengths(effect, levels, in_split(clips))
     start = time.perf_counter()
-    render_batch(
+    make_batch(
         clips,
         effect,
         levels,

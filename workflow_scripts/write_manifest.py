@@ -18,7 +18,9 @@ def main(snakemake) -> None:
     folder = Path(snakemake.output[0]).parent
     kept = [file for path in given.outputs for file in manifest.files_below(path)]
     outputs = manifest.hash_files(kept, threads)
-    inputs = manifest.describe_audio(given.audio, read_clips(given.clips), threads)
+    inputs = manifest.describe_audio(
+        [*given.audio, *given.recordings], read_clips(given.clips), threads
+    )
     inputs |= {role: manifest.hash_files(given[role], threads) for role in ROLES}
     weights = {Path(path).name: entry["sha256"] for path, entry in inputs["weights"].items()}
     inputs["downloads"] = {}
@@ -37,6 +39,7 @@ def main(snakemake) -> None:
         "inputs": inputs,
         "folders": params.folders,
         "pinned": params.pinned,
+        "left_out": params.left_out,
         "outputs": {str(Path(path).relative_to(folder)): outputs[path] for path in sorted(outputs)},
     }
     manifest.write(snakemake.output[0], found)

@@ -249,9 +249,9 @@ def test_the_scripts_write_the_index_and_stores_that_fit_each_other(tmp_path, ca
     originals = write(tmp_path / "embeddings.h5", *rows(1))
     files = [write(tmp_path / f"embeddings_gain_{n}.0.h5", *rows(n)) for n in (2, 3)]
     stores = tmp_path / "original.h5", tmp_path / "gain.h5"
-    inputs = {"originals": originals, "clips": index}
-    run(import_original, tmp_path, inputs, [stores[0]], model=MODEL)
-    params = {"levels": ["2.0", "3.0"], "unit": "dB"}
+    inputs = {"originals": [originals], "clips": index}
+    run(import_original, tmp_path, inputs, [stores[0]], {"is_array": False}, model=MODEL)
+    params = {"levels": ["2.0", "3.0"], "unit": "dB", "is_array": False}
     inputs["files"] = files
     run(import_effect, tmp_path, inputs, [stores[1]], params, model=MODEL, effect="gain")
     original, gain = (read_store(store) for store in stores)

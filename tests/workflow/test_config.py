@@ -278,7 +278,7 @@ IMPORT_REFUSED = [
     ({"protocol": {}}, "protocol: is only for runs from audio"),
     ({"device": "cpu"}, "device: is only for runs from audio"),
     ({"lables": []}, "lables: unknown key 'lables': did you mean 'labels'"),
-    ({"embeddings": None}, "embeddings: found None, expected the keys directory, split"),
+    ({"embeddings": None}, "embeddings: found None, expected the keys directory, file,"),
     ({"embeddings": {"directory": "e"}}, r"embeddings\.split: is missing.*config/embeddings\.yaml"),
     (
         {"embeddings": {"directory": "", "split": "s"}},

@@ -23,11 +23,14 @@ TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="
 # Modules of the library that compute no sample of audio and no embedding.
 COMPUTE_NOTHING = {"files", "experiment", "downloads"} | {
     "clips/clip.py", "clips/containers.py", "clips/irmas.py", "effects/__init__.py",
-    "effects/entries.py", "effects/levels.py", "effects/plugin_table.py", "embeddings/devices.py",
-    "embeddings/store.py", "models/__init__.py", "models/hub/families.py",
+    "effects/declared_parameter.py", "effects/entries.py", "effects/level_folders.py",
+    "effects/levels.py", "effects/plugin_table.py", "embeddings/devices.py", "embeddings/store.py",
+    "models/__init__.py", "models/hub/families.py",
 }  # fmt: skip
 # What a config puts around an effect, which only its entry's identity has.
 AROUND = {"effects/chain.py", "effects/plugin.py"}
+# What takes over recordings, finds them and says whether they are valid: no rendered audio does.
+RECORDED = {"effects/copying.py", "clips/dataset.py", "clips/inspection.py"}
 
 
 NOTHING = code_digest("")
@@ -196,7 +199,18 @@ def test_an_effect_names_all_modules_that_compute_with_it(name):
     reached = computing(find_code_files(SCRIPTS, "render_effect", module_of(declared), *named))
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
     known = in_identity(declared, identity.RENDERING)
-    assert reached - known - others - OF_CLIPS == AROUND - known
+    assert reached - known - others - OF_CLIPS - RECORDED == AROUND - known
+
+
+def test_recordings_name_all_modules_that_compute_with_them():
+    entry = {"folders": "at_{level}", "levels": [1, 2], "unit": "m", "scale": "log"}
+    declared = settings_of(effects={"distance": entry}).declared["distance"]
+    reached = computing(find_code_files(SCRIPTS, "render_effect", module_of(declared)))
+    others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
+    known = in_identity(declared, ())
+    assert known == {"effects/copying.py", "clips/audio.py", "clips/decoding.py"}
+    of_rendering = {"effects/rendering.py", "clips/compiled_loops.py", *AROUND}
+    assert reached - known - others - of_rendering == RECORDED - known
 
 
 def test_what_measures_the_signals_change_is_in_its_identity_and_in_no_embeddings():
@@ -206,7 +220,7 @@ def test_what_measures_the_signals_change_is_in_its_identity_and_in_no_embedding
     effects = {str(Path(each.file).relative_to(identity.FOLDER)) for each in EFFECTS.values()}
     reached = computing(find_code_files(SCRIPTS, "compare_signals"))
     assert "effects/signal_change.py" in reached & signal
-    assert reached - signal - effects - OF_CLIPS - AROUND == set()
+    assert reached - signal - effects - OF_CLIPS - AROUND - RECORDED == set()
     for script in ("render_effect", "keep_audio", "embed_clips", "embed_original"):
         assert "effects/signal_change.py" not in computing(find_code_files(SCRIPTS, script))
     assert identity.signal_identity("01234567") != identity.signal_identity("76543210")

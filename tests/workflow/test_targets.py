@@ -20,7 +20,7 @@ def imported(**keys):
     """Settings of a run on embeddings made elsewhere, as they are once its files were found."""
     config = {
         "experiment": "x",
-        "embeddings": {"directory": "e", "split": "e/split.csv"},
+        "embeddings": {"file": "{model}.npz", "originals": "{model}.npz", "split": "split.csv"},
         "models": ["m", "other"],
         "labels": ["oboe", "tuba"],
         "effects": {"gain": {"levels": [0, 5]}},
@@ -47,6 +47,17 @@ def test_what_needs_audio_is_drawn_of_each_model_and_not_without_audio():
     ]
     stems = targets.figures(imported(), "tiny.yaml")
     assert "table1" in stems and not [stem for stem in stems if stem.startswith("response")]
+
+
+def test_without_originals_no_table_that_compares_with_them():
+    without = {"file": "{model}.npz", "split": "split.csv"}
+    kept = [measure for measure in list_measures() if not measure.needs_originals]
+    names = {"global_r2", "samplewise_r2", "principal_angles", "spectra", "trajectories"}
+    assert {measure.name for measure in kept} == names
+    results = [table.name for measure in kept for table in measure.tables if table.is_result]
+    assert targets.tables(imported(embeddings=without)) == [*results, "recordings"]
+    stems = targets.figures(imported(embeddings=without), "tiny.yaml")
+    assert "spectra_m_gain" in stems and "auc_m_gain" not in stems
 
 
 def test_a_model_and_effect_have_a_figure_of_all_labels_and_of_each_chosen_one():

@@ -131,7 +131,7 @@ def fill_tables(
     fitted, found = {}, {name: {} for name in measures}
     for label in data.labels:
         fitted[label], results = measure_label(
-            label, None, measures=chosen, data=data, reference=reference
+            label, None, measures=chosen, data=data, fits_directions=True, reference=reference
         )
         for name, result in zip(measures, results, strict=True):
             found[name][label] = result

@@ -318,19 +318,19 @@ def principal_angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def compared_subspaces(subspaces: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What `angle_rows` compares of one label's directions (k, d) by method."""
-    return {method: subspaces[method][:N_COMPARED] for method in COMPARED}
+    return {method: subspaces[method][:N_COMPARED] for method in COMPARED if method in subspaces}
 
 
 def angle_rows(of_labels: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict]:
     """Rows of the table principal_angles, without model and effect.
 
     For each pair of labels the angle between their global CCA directions, between their mean
-    displacements, and the angles between the subspaces of their first five sample-wise singular
-    directions. `angle_deg` is None where a label has no direction.
+    displacements (where there are originals), and the angles between the subspaces of their first
+    five sample-wise singular directions. `angle_deg` is None where a label has no direction.
     """
     rows = []
     for label_a, label_b in combinations(sorted(of_labels), 2):
-        for method in COMPARED:
+        for method in filter(of_labels[label_a].__contains__, COMPARED):
             angles = principal_angles(of_labels[label_a][method], of_labels[label_b][method])
             rows += [
                 {

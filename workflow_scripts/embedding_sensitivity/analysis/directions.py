@@ -42,9 +42,9 @@ class LabelDirections:
 
 def fit_label(
     effected: np.ndarray,
-    originals: np.ndarray,
+    originals: np.ndarray | None,
     neutral: np.ndarray,
-    reference: np.ndarray,
+    reference: np.ndarray | None,
     groups: Sequence[str] | None,
 ) -> LabelDirections:
     """All directions of one label.
@@ -52,7 +52,7 @@ def fit_label(
     Parameters
     ----------
     effected : (P, N, d), float64, levels ascending
-    originals : (N, d), float64
+    originals : (N, d), float64; None: there are none, and no direction that compares with them
     neutral : (P,), bool: levels at which the effect does nothing. The CCA directions describe the
         whole course of the levels and include them; the others compare with the originals
         and do not
@@ -63,17 +63,17 @@ def fit_label(
     direction, rank = global_cca(effected)
     samplewise, ranks = samplewise_cca(effected)
     singular_values, vectors = singular_subspace(samplewise)
-    applied = effected[~neutral]
-    displacements = (applied - originals).reshape(-1, originals.shape[1])
-    absolute, relative = principal_displacements(displacements, reference)
-    subspaces = {
-        "global_cca": _rows(direction),
-        "samplewise_cca_svd": vectors,
-        "pca_absolute": _rows(absolute),
-        "pca_relative": _rows(relative),
-        "average_displacement": _rows(average_displacement(displacements)),
-        "lda": _rows(lda(originals, applied.reshape(displacements.shape))),
-    }
+    subspaces = {"global_cca": _rows(direction), "samplewise_cca_svd": vectors}
+    if originals is not None:
+        applied = effected[~neutral]
+        displacements = (applied - originals).reshape(-1, originals.shape[1])
+        absolute, relative = principal_displacements(displacements, reference)
+        subspaces |= {
+            "pca_absolute": _rows(absolute),
+            "pca_relative": _rows(relative),
+            "average_displacement": _rows(average_displacement(displacements)),
+            "lda": _rows(lda(originals, applied.reshape(displacements.shape))),
+        }
     penalty = np.nan
     if groups is not None:
         regularised, penalty = fit_ridge(effected, groups)

@@ -34,10 +34,16 @@ def measure_labels(
     n_processes : that labels are shared out among; nothing depends on it
     """
     reference = None
-    if fits_directions:
+    if fits_directions and data.has_originals:
         everyone = np.concatenate([data.training_originals[label] for label in data.labels])
         reference = import_module(DIRECTIONS).reference_variances(everyone.astype(np.float64))
-    job = partial(measure_label, measures=measures, data=data, reference=reference)
+    job = partial(
+        measure_label,
+        measures=measures,
+        data=data,
+        fits_directions=fits_directions,
+        reference=reference,
+    )
     items = [(label, directions and directions[label]) for label in data.labels]
     processes = min(n_processes, len(items)) if n_processes > 1 else 0
     found = run_in_order(job, items, processes, 2 * processes)
@@ -50,16 +56,18 @@ def measure_label(
     directions: Any,
     measures: Sequence[Chosen],
     data: EffectData,
+    fits_directions: bool,
     reference: np.ndarray | None,
 ) -> tuple[Any, list[Any]]:
-    """One label's directions, fitted where `reference` is given, and each measure's result."""
+    """One label's directions, where they are fitted here, and each measure's result."""
     given = LabelData.of(label, data, directions)
-    if reference is not None:
+    if fits_directions:
         training = given.training
-        arrays = training.effected, training.originals, data.neutral
+        originals = training.originals if data.has_originals else None
+        arrays = training.effected, originals, data.neutral
         directions = import_module(DIRECTIONS).fit_label(*arrays, reference, training.groups)
         given = replace(given, directions=directions)
     results = [
         load(name, file).function("measure")(given, **options) for name, file, options in measures
     ]
-    return directions if reference is not None else None, results
+    return directions if fits_directions else None, results

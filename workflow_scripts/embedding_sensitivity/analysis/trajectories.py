@@ -66,9 +66,11 @@ def choose_clips(clips: Sequence[str], number: int, seed: int, label: str) -> li
 
 
 def fit_trajectories(
-    effected: np.ndarray, originals: np.ndarray, n_neighbors: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+    effected: np.ndarray, originals: np.ndarray | None, n_neighbors: int, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Project `effected` (P, n, d) and `originals` (n, d) to (P, n, 2) and (n, 2), float32.
+
+    None where there are no originals.
 
     UMAP (McInnes et al. 2018, doi:10.21105/joss.00861) is fitted on all points together, with one
     thread and a seed. Points that are equal are one point, and lie where it lies; so are an
@@ -76,14 +78,17 @@ def fit_trajectories(
     transforms the originals after the fit: that places one beside its equal.)
     """
     n_levels, n_clips, d = effected.shape
-    originals = _take_equal_points(effected, originals)
-    points = np.concatenate([effected.reshape(-1, d), originals]).astype(np.float32)
+    points = effected.reshape(-1, d)
+    if originals is not None:
+        points = np.concatenate([points, _take_equal_points(effected, originals)])
+    points = points.astype(np.float32)
     _, first, place = np.unique(points, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)  # as they come, so that the last bit of a number reorders nothing
     projected = np.empty((len(first), 2), dtype=np.float32)
     projected[order] = _project(points[first[order]], n_neighbors, seed)
     fitted = projected[place.ravel()]
-    return fitted[:-n_clips].reshape(n_levels, n_clips, 2), fitted[-n_clips:]
+    course = fitted[: n_levels * n_clips].reshape(n_levels, n_clips, 2)
+    return course, None if originals is None else fitted[n_levels * n_clips :]
 
 
 def _take_equal_points(effected: np.ndarray, originals: np.ndarray) -> np.ndarray:

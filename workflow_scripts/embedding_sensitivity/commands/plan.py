@@ -12,7 +12,7 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.audio_files import check_files
 from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.data import source_of
-from embedding_sensitivity.experiment.settings import Settings
+from embedding_sensitivity.experiment.settings import Settings, describe_left_out
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
@@ -100,6 +100,7 @@ def estimate(path: str) -> list[str]:
         settings, notes = source.complete(), [*source.notes]
         if settings.data.source == "folder":
             notes += check_files(settings, source)
+    left_out = describe_left_out(settings)
     n_clips, smallest, clip_size, counted = count_clips(settings)
     levels = {effect: settings.levels(effect) for effect in settings.effects}
     n_levels = sum(map(len, levels.values()))
@@ -132,6 +133,7 @@ def estimate(path: str) -> list[str]:
         f"{path}: {n_clips} clips ({counted}), {n_levels} levels of {n_effects} effects, "
         f"{n_models} models, {n_labels} labels",
         *notes,
+        *([left_out] if left_out else []),
         "",
         f"disk   effected audio   {format_mb(batch * n_clips * clip_size * sample)} at a time, "
         "temporary",

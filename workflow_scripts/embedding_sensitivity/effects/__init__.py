@@ -200,16 +200,20 @@ class Instance:
         fixed before and after, as plain data
     files : of the user's, Python files of effects that are fixed before or after
     paths : files and folders of the user's that options name
+    folders : path of a folder a level, where the audio is recorded and not rendered
     """
 
     kind: str
     changed: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     paths: tuple[str, ...] = ()
+    folders: str = ""
 
     @property
     def text(self) -> str:
         """The same for people, in brackets after the effect's name."""
+        if self.folders:
+            return f"recordings in {self.folders}"
         changed = dict(self.changed)
         varies = [f"{changed.pop('vary')} varies"] if "vary" in changed else []
         options = changed.pop("options", {})
@@ -235,7 +239,10 @@ EFFECTS: dict[str, Effect] = discover(
         "bands",
         "chain",
         "codecs",
+        "copying",
+        "declared_parameter",
         "entries",
+        "level_folders",
         "levels",
         "own_audio",
         "plugin",

@@ -6,15 +6,16 @@ option of the effect.
 
 import difflib
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from embedding_sensitivity.clips.clip import MIN_DURATION_S, Clip
-from embedding_sensitivity.effects import EFFECTS, Effect, Instance, Parameter
+from embedding_sensitivity.effects import EFFECTS, Effect, Instance
 from embedding_sensitivity.effects.chain import MATCHES, make_chain, make_seeded, make_varying
+from embedding_sensitivity.effects.declared_parameter import check_number, describe
+from embedding_sensitivity.effects.level_folders import FOLDERS, choose_folders
 from embedding_sensitivity.effects.plugin import make_plugin
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED
 from embedding_sensitivity.files.declarations import load_declaration, locate_own_files
@@ -24,15 +25,13 @@ from embedding_sensitivity.files.safe_names import find_text_fault
 SOURCES = ("effect", "plugin", "file")
 # What an effect that varies has besides its options; a fixed one has `SOURCES` alone.
 KEYS = (
-    *SOURCES, "environment", "vary", "unit", "scale", "neutral", "match", "before", "after",
+    *SOURCES, FOLDERS, "environment", "vary", "parameter", "unit", "scale", "neutral", "match",
+    "before", "after",
 )  # fmt: skip
 # Of one core for a clip of 3 s in stereo.
 MATCH_S = {"none": 0.0, "rms": 0.001, "lufs": 0.034}
 CHAIN = "embedding_sensitivity.effects.chain"
 PLUGIN = Path(__file__).with_name("plugin.py")
-MAX_UNIT = 16
-# The least level on a logarithmic axis of an effect that accepts 0 too.
-MIN_LOG_LEVEL = 1e-6
 
 
 def choose(name: str, entry: Mapping[str, Any]) -> Effect:
@@ -50,7 +49,14 @@ def choose(name: str, entry: Mapping[str, Any]) -> Effect:
         a value that isn't accepted
     """
     where = f"effects.{name}"
+    if entry.get(FOLDERS) is not None:
+        return choose_folders(name, entry)
     given = {key: entry[key] for key in KEYS if key in entry}
+    if "parameter" in given:
+        raise InputError(
+            f"{where}.parameter: is only for audio in {FOLDERS}; an effect's parameter is known: "
+            "remove the key"
+        )
     options = {key: value for key, value in entry.items() if key not in KEYS}
     source = _source(where, given, default=name)
     if name in EFFECTS and source != ("effect", name):
@@ -69,7 +75,7 @@ def choose(name: str, entry: Mapping[str, Any]) -> Effect:
         raise InputError(f"{where}.match: is {match!r}, expected none, {' or '.join(MATCHES)}")
     if before or after or match != "none":
         found = _surround(where, found, before, after, match)
-    found = _describe(where, found, given)
+    found = describe(where, found, given)
     if given.get("environment"):
         if source[0] != "file":
             raise InputError(
@@ -188,7 +194,7 @@ def _vary(
     if source[0] == "plugin":
         make = functools.partial(make_plugin, source[1], vary, neutral=varied.neutral)
     else:
-        fixed = _check_number(where, effect.level_key, effect.level, options, needed=vary)
+        fixed = check_number(where, effect.level_key, effect.level, options, needed=vary)
         del options[effect.level_key]
         make = functools.partial(make_varying, effect.make, vary, fixed)
     changed = {
@@ -283,26 +289,8 @@ def _check_option(where: str, effect: Effect, key: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise InputError(f"{where}.{key}: is {value!r}, expected text")
     else:
-        return _check_number(where, key, effect.parameters.get(key), {key: value})
+        return check_number(where, key, effect.parameters.get(key), {key: value})
     return value
-
-
-def _check_number(
-    where: str,
-    key: str,
-    parameter: Parameter | None,
-    given: Mapping[str, Any],
-    needed: str | None = None,
-) -> float:
-    """The number that `given` has for a parameter, or `InputError`; `needed` is what varies."""
-    if key not in given:
-        raise InputError(f"{where}.{key}: is missing: {needed} varies, so give its value")
-    value = given[key]
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise InputError(f"{where}.{key}: is {value!r}, expected a number")
-    if parameter and (fault := parameter.find_fault(value)):
-        raise InputError(f"{where}.{key}: {fault}")
-    return float(value)
 
 
 def _links(where: str, entries: Any) -> list[tuple[Effect, float]]:
@@ -330,7 +318,7 @@ def _link(where: str, entry: Mapping[str, Any]) -> tuple[Effect, float]:
             raise InputError(f"{where}.{key}: {say_unknown('key', key, known)}")
     if found.level_key not in options:
         raise InputError(f"{where}.{found.level_key}: is missing: give its value")
-    level = _check_number(where, found.level_key, found.level, options)
+    level = check_number(where, found.level_key, found.level, options)
     del options[found.level_key]
     return _fix(where, found, options), level
 
@@ -422,38 +410,3 @@ def _count_frames(effects: Iterable[tuple[Effect, float | None]], level: float, 
     for effect, fixed in effects:
         frames = effect.n_frames(level if fixed is None else fixed, frames)
     return frames
-
-
-def _describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:
-    """The effect with the unit, scale and neutral level that a config gives."""
-    if "unit" in given:
-        unit = given["unit"]
-        if not isinstance(unit, str) or len(unit) > MAX_UNIT or find_text_fault(unit or "-"):
-            raise InputError(
-                f"{where}.unit: is {unit!r}, expected at most {MAX_UNIT} printable characters"
-            )
-        effect = replace(effect, unit=unit)
-    if "scale" in given:
-        low, high = effect.range
-        if given["scale"] not in ("linear", "log"):
-            raise InputError(f"{where}.scale: is {given['scale']!r}, expected linear or log")
-        if given["scale"] == "log" and low < 0:
-            raise InputError(
-                f"{where}.scale: is log, but levels from {low:g} to {high:g} aren't all positive: "
-                "set linear"
-            )
-        if given["scale"] == "log":
-            effect = replace(effect, range=(low or MIN_LOG_LEVEL, high))
-        effect = replace(effect, scale=given["scale"])
-    if "neutral" in given:
-        neutral = given["neutral"]
-        if neutral is not None:
-            neutral = _check_number(where, "neutral", effect.level, given)
-        effect = replace(effect, neutral=neutral)
-    if effect.scale == "log" and effect.neutral is not None and effect.neutral <= 0:
-        key = "neutral" if "neutral" in given else "scale"
-        raise InputError(
-            f"{where}.{key}: the neutral level {effect.neutral:g} has no place on a logarithmic "
-            "scale: set scale: linear, or neutral: null"
-        )
-    return effect

@@ -57,6 +57,7 @@ def centroid_variance(points: np.ndarray, groups: Sequence[str]) -> float:
 class EffectData:
     """What `open_effect` found; rows are read when asked for, so that memory holds one label.
 
+    original_path : None where there are no uneffected clips
     levels : P level strings, ascending
     neutral : (P,) bool, levels at which the effect does nothing
     labels : in the order of their first appearance in the split
@@ -68,7 +69,7 @@ class EffectData:
     """
 
     effected_path: str
-    original_path: str
+    original_path: str | None
     levels: list[str]
     neutral: np.ndarray
     labels: list[str]
@@ -83,8 +84,18 @@ class EffectData:
         """Embeddings of `clips` at every level, float32 (P, n, d)."""
         return read_rows(self.effected_path, clips)
 
+    @property
+    def has_originals(self) -> bool:
+        """Whether there are embeddings of uneffected clips."""
+        return self.original_path is not None
+
     def originals(self, clips: Sequence[str]) -> np.ndarray:
         """Embeddings of the uneffected `clips`, float32 (n, d)."""
+        if not self.has_originals:
+            raise InputError(
+                "there are no originals to compare with: a measure that reads them has to declare "
+                "needs_originals"
+            )
         return read_rows(self.original_path, clips)
 
     @cached_property
@@ -99,7 +110,15 @@ class EffectData:
 
     @cached_property
     def centroids(self) -> dict[str, np.ndarray]:
-        """The mean of each label's uneffected training clips, float64 (d,)."""
+        """The mean of each label's uneffected training clips, float64 (d,).
+
+        Without originals, of its training clips at all levels.
+        """
+        if not self.has_originals:
+            return {
+                label: self.effected(clips).mean(axis=(0, 1), dtype=np.float64)
+                for label, clips in self.training.items()
+            }
         found = self.training_originals.items()
         return {label: points.astype(np.float64).mean(axis=0) for label, points in found}
 
@@ -135,26 +154,32 @@ class LabelClips:
         return found[self._label].astype(np.float64)
 
     @cached_property
+    def reference(self) -> np.ndarray:
+        """The originals, or without any each clip's mean over levels, (N, d)."""
+        return self.originals if self._data.has_originals else self.measured.mean(axis=0)
+
+    @cached_property
     def measured(self) -> np.ndarray:
         """At every level, (P, N, d), as stored: rounding too where the label does not respond."""
         return self._data.effected(self.clips).astype(np.float64)
 
     @cached_property
     def effected(self) -> np.ndarray:
-        """At every level, (P, N, d); the originals where the label does not respond."""
+        """At every level, (P, N, d); the `reference` where the label does not respond."""
         if self._training.response < MIN_RESPONSE:
-            return np.repeat(self.originals[None], len(self._data.levels), axis=0)
+            return np.repeat(self.reference[None], len(self._data.levels), axis=0)
         return self.measured
 
     @cached_property
     def response(self) -> float:
         """Median over clips and levels that do something of |x_i^p - x_i|, relative.
 
-        Over `label_distance`, as the sample has it; NaN where that is, and a label responds.
+        x_i is the `reference`. Over `label_distance`, as the sample has it; NaN where that is, and
+        a label responds.
         """
         distance = label_distance(self._data.centroids, self._label)
         applied = self.measured[~self._data.neutral]
-        lengths = [np.linalg.norm(points - self.originals, axis=1) for points in applied]
+        lengths = [np.linalg.norm(points - self.reference, axis=1) for points in applied]
         return float(np.median(lengths) / distance)
 
 
@@ -193,7 +218,7 @@ class LabelData:
 
 def open_effect(
     effected_path: str | os.PathLike,
-    original_path: str | os.PathLike,
+    original_path: str | os.PathLike | None,
     clips: Sequence[Clip],
     labels: Sequence[str] | None,
     neutral: float | None,
@@ -206,7 +231,7 @@ def open_effect(
 
     Parameters
     ----------
-    effected_path, original_path : embedding stores
+    effected_path, original_path : embedding stores; None: there are no originals
     clips : the clip index
     labels : labels to analyse, None for all
     neutral : the level at which the effect does nothing, if it has one
@@ -219,8 +244,11 @@ def open_effect(
         naming the file: levels that don't ascend or are too few, another model, effect or
         dimension, a clip without an embedding, a label without a training clip
     """
-    original = read_header(original_path, {"model": model})
-    store = read_header(effected_path, {**model_identity(original_path), "effect": effect})
+    identity = model_identity(original_path) if original_path else {}
+    store = read_header(effected_path, {**identity, "model": model, "effect": effect})
+    headers = [(effected_path, store)]
+    if original_path:
+        headers.append((original_path, read_header(original_path, {"model": model})))
     levels = store.levels or []
     values = [float(level) for level in levels]
     if any(after <= before for before, after in pairwise(values)):
@@ -246,7 +274,7 @@ def open_effect(
         if not split["train"][label]:
             raise InputError(f"label {label}: no training clip in the split: leave the label out")
     wanted = [clip for part in split.values() for ids in part.values() for clip in ids]
-    for path, found in ((effected_path, store), (original_path, original)):
+    for path, found in headers:
         held = set(found.clips)
         if missing := [clip for clip in wanted if clip not in held]:
             raise InputError(
@@ -255,7 +283,7 @@ def open_effect(
             )
     data = EffectData(
         effected_path=str(effected_path),
-        original_path=str(original_path),
+        original_path=str(original_path) if original_path else None,
         levels=levels,
         neutral=is_neutral,
         labels=order,
@@ -266,6 +294,8 @@ def open_effect(
         log_scale=log_scale,
         mild_end=mild_end,
     )
+    if not data.has_originals:
+        return data
     first = data.training[order[0]][:1]
     dimensions = data.effected(first).shape[-1], data.originals(first).shape[-1]
     if dimensions[0] != dimensions[1]:

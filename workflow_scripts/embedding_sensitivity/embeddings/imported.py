@@ -99,55 +99,57 @@ def _read(file: h5py.File, path: str | Path, model: str) -> tuple[np.ndarray, Se
 
 
 def read_levels(
-    originals: str | Path, files: Sequence[str | Path], model: str, clips: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+    originals: str | Path | None, files: Sequence[str | Path], model: str, clips: Sequence[str]
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Read embeddings of `clips` without the effect, (n, d), and at each level, (P, n, d); float32.
 
     Parameters
     ----------
-    originals : the file without an effect
+    originals : the file without an effect; None if there is none, and none are returned
     files : one for each of the P levels
 
     Raises
     ------
     InputError
         as `read_embeddings`, and if dimensions or a clip's number of frames differ from those
-        without the effect
+        without the effect, or else of the first level
     """
-    without, frames = read_embeddings(originals, model, clips)
-    embeddings = np.empty((len(files), *without.shape), np.float32)
+    first = originals or files[0]
+    expected, frames = read_embeddings(first, model, clips)
+    embeddings = np.empty((len(files), *expected.shape), np.float32)
     for level, path in enumerate(files):
         found, n_frames = read_embeddings(path, model, clips)
-        if found.shape != without.shape:
+        if found.shape != expected.shape:
             raise InputError(
-                f"{path}: {model} has {found.shape[1]} dimensions, {without.shape[1]} in "
-                f"{originals}: compute both with the same model"
+                f"{path}: {model} has {found.shape[1]} dimensions, {expected.shape[1]} in "
+                f"{first}: compute both with the same model"
             )
         if (differs := n_frames != frames).any():
             at = int(np.argmax(differs))
             raise InputError(
                 f"{path}: clip {clips[at]} has {n_frames[at]} {model} frames, {frames[at]} in "
-                f"{originals}: compute both again from the same audio"
+                f"{first}: compute both again from the same audio"
             )
         embeddings[level] = found
-    return without, embeddings
+    return expected if originals else None, embeddings
 
 
 def make_attributes(
     model: str,
     clips: Sequence[str],
-    originals: np.ndarray,
+    originals: np.ndarray | None,
     files: Sequence[str | Path],
     effect: str = "",
     unit: str = "",
 ) -> dict:
     """Return the attributes of a store of embeddings made elsewhere.
 
-    ``data_sha256`` covers the clips' names and `originals`, the embeddings without an effect, so
-    that stores of different embeddings are never joined.
+    ``data_sha256`` covers the clips' names and `originals`, the embeddings without an effect where
+    there are any, so that stores of different embeddings are never joined.
     """
     digest = hashlib.sha256("".join(f"{clip}\n" for clip in clips).encode())
-    digest.update(np.ascontiguousarray(originals).tobytes())
+    if originals is not None:
+        digest.update(np.ascontiguousarray(originals).tobytes())
     configured: Mapping = {"model": model, "backend": "imported", "options": {}, "protocol": {}}
     text = json.dumps(configured, sort_keys=True)
     return {

@@ -15,7 +15,7 @@ from embedding_sensitivity.files.hdf5 import read_hdf5, write_hdf5
 
 SCHEMA_VERSION = 3
 # Attributes that must agree in all parts of one model and effect. config_sha256 need not: a level
-# added to the config does not change earlier parts.
+# added to the config does not change earlier parts. Nor the unit, which the config may name.
 IDENTITY = (
     "schema_version",
     "model",
@@ -26,7 +26,6 @@ IDENTITY = (
     "package_versions",
     "audio_package_versions",
     "effect",
-    "unit",
     "data_sha256",
 )
 # Attributes that the originals and all effects of one model share.
@@ -265,22 +264,24 @@ def model_identity(path: str | os.PathLike) -> dict[str, str]:
 
 def assemble_model(
     path: str | os.PathLike,
-    original: str | os.PathLike,
+    original: str | os.PathLike | None,
     effects: Mapping[str, str | os.PathLike],
 ) -> None:
     """Write the store that people open, with a group `original` and one for each effect.
 
+    `original` is None where there are no originals, and no such group.
     The embeddings are virtual datasets that refer to the other stores relative to `path`: the
     folder can be moved as a whole, but a copy of this file alone is empty (`export_store` makes a
     complete one). Raises `InputError` for stores with different `MODEL_IDENTITY`.
     """
     folder = Path(path).resolve().parent
-    expected = model_identity(original)
+    stores = {**({"original": original} if original else {}), **effects}
+    expected = model_identity(next(iter(stores.values())))
     for store in effects.values():
         read_header(store, expected)
     with write_hdf5(path) as file:
         file.attrs["schema_version"] = str(SCHEMA_VERSION)
-        for name, store in {"original": original, **effects}.items():
+        for name, store in stores.items():
             group = file.create_group(name)
             with _open_store(store) as source:
                 data = source["embeddings"]

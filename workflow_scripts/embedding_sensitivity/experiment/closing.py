@@ -18,7 +18,7 @@ Rows = list[Mapping[str, str]]
 
 
 def closing_lines(
-    results: str, logs: str, config: str, controls: Collection[str] = ()
+    results: str, logs: str, config: str, controls: Collection[str] = (), left_out: str = ""
 ) -> list[str]:
     """Say where the results are, name three effects and count claims, in at most nine lines.
 
@@ -27,6 +27,7 @@ def closing_lines(
     results, logs : the experiment's folders
     config : its config file, for the command that makes the report
     controls : names of the models that are controls
+    left_out : what a run without originals leaves out, `plan.describe_left_out`
     """
     tables, figures = Path(results, "tables"), Path(results, "figures")
     lines = []
@@ -37,6 +38,7 @@ def closing_lines(
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
     lines += largest_effects(tables, controls)
+    lines += [left_out] if left_out else []
     lines.append(f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)")
     if (page := Path(results, "explorer.html")).exists():
         lines.append(f"answers  {page} (open it in a browser)")

@@ -3,14 +3,17 @@
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from embedding_sensitivity.clips import dataset, irmas, recordings
 from embedding_sensitivity.clips.demo_music import demo_clips
 from embedding_sensitivity.clips.split import check_label_counts, check_split
 from embedding_sensitivity.downloads.published_files import SOURCES
+from embedding_sensitivity.effects import EFFECTS
+from embedding_sensitivity.effects.level_folders import folder_of, pair_recordings
 from embedding_sensitivity.experiment import embedding_files, identity
 from embedding_sensitivity.experiment.clip_index import ClipIndex, plan_index
 from embedding_sensitivity.experiment.embedding_files import PREFIX
@@ -22,6 +25,7 @@ from embedding_sensitivity.experiment.settings import (
     check_labels,
 )
 from embedding_sensitivity.files.atomic import sha256_of
+from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.errors import InputError
 
 ARCHIVE_FOLDER = "resources/IRMAS-TrainingData"
@@ -223,6 +227,9 @@ class Folder(Source):
         self.unreadable = [path for path in self.all_audio if not dataset.is_plain_file(path)]
         self.audio = [path for path in self.all_audio if path not in set(self.unreadable)]
         self.split = [] if data.split == "generated" else [data.split]
+        for effect in settings.declared.values():
+            if effect.instance.folders:
+                self.folders += [folder_of(effect, level) for level in settings.levels(effect.name)]
 
     @property
     def files(self) -> Sequence[str]:
@@ -249,10 +256,32 @@ class Folder(Source):
         if pattern:
             recordings.name_recordings(analysed, data.folder, pattern)
         named = data.group or any(row.group for row in rows)
+        if data.on_bad_clip == "fail":  # else the job knows which clips there are
+            self._check_recordings(labels)
         unnamed = 0 if named else sum(described[clip][2] == clip for clip in analysed)
         if unnamed:
             self.notes.append(recordings.describe_unnamed(unnamed, len(analysed)))
         return settings
+
+    def _check_recordings(self, labels: Mapping[str, str]) -> None:
+        """Refuse a level in a folder that lacks a clip, or that has the clips as they are."""
+        settings, wanted = self.settings, self.settings.data.labels
+        clips = [
+            clip
+            for clip in self.files_by_id
+            if (label := labels.get(clip)) and label in (wanted or (label,))
+        ]
+        for effect in settings.declared.values():
+            for level in settings.levels(effect.name) if effect.instance.folders else ():
+                files = pair_recordings(effect, level, clips)
+                if not settings.has_originals or float(level) == effect.neutral:
+                    continue
+                if all(hash_of(files[clip]) == hash_of(self.files_by_id[clip]) for clip in clips):
+                    raise InputError(
+                        f"effects.{effect.name}: the recordings of level {level} are the clips of "
+                        f"{settings.data.folder} themselves: say that it is `neutral`, leave the "
+                        "level out, or, if they are no originals, set data.originals: false"
+                    )
 
     def describe(self) -> str:
         data = self.settings.data
@@ -273,8 +302,8 @@ class Embeddings(Source):
     def describe(self) -> str:
         given = self.settings.embeddings
         return (
-            f"embeddings made elsewhere, in {given.directory}; split into training and test clips "
-            f"by {given.split}"
+            f"embeddings made elsewhere, in {given.directory or given.file}; split into training "
+            f"and test clips by {given.split}"
         )
 
 
@@ -291,17 +320,40 @@ def complete(settings: ImportSettings) -> ImportSettings:
     Raises `InputError` for a missing folder or split, a level without a file, fewer than two
     levels, or a label without enough clips in the split.
     """
-    folder = embedding_files.folder_of(settings.embeddings.directory)
-    return settings.model_copy(
-        update={
-            "effects": _complete_effects(settings, folder),
-            "labels": _complete_labels(settings),
+    found = _complete_arrays(settings) if settings.embeddings.file else _complete_effects(settings)
+    return settings.model_copy(update={**found, "labels": _complete_labels(settings)})
+
+
+def _complete_arrays(settings: ImportSettings) -> dict[str, Any]:
+    """The effects, as given; refuses an array's file that isn't there."""
+    given = settings.embeddings
+    needed = [
+        ("file", embedding_files.fill_in(given.file, model, effect))
+        for model in settings.models
+        for effect in settings.effects
+    ]
+    if given.originals:
+        needed += [
+            ("originals", embedding_files.fill_in(given.originals, model))
+            for model in settings.models
+        ]
+    for key, path in needed:
+        if not os.path.isfile(path):
+            raise InputError(f"embeddings.{key}: {path} does not exist: give the array's file")
+    levels = {name: settings.levels(name) for name in settings.effects}
+    return {
+        "effects": {
+            name: settings.effects[name].model_copy(update={"levels": found})
+            for name, found in levels.items()
         }
-    )
+    }
 
 
-def _complete_effects(settings: ImportSettings, folder: Path) -> dict[str, FoundLevels]:
-    files = embedding_files.level_files(folder, settings.effects)
+def _complete_effects(settings: ImportSettings) -> dict[str, Any]:
+    """The effects with their levels, and the file of the originals, from the names of files."""
+    folder = embedding_files.folder_of(settings.embeddings.directory)
+    declared = {**EFFECTS, **settings.declared}
+    files = embedding_files.level_files(folder, settings.effects, declared)
     if settings.effects is None and not files:
         raise InputError(
             f"embeddings.directory: no {PREFIX}<effect>_<level>.h5 in {folder}: add the effects' "
@@ -328,8 +380,8 @@ def _complete_effects(settings: ImportSettings, folder: Path) -> dict[str, Found
                 f"effects.{effect}: {folder} has files of {len(wanted)} level(s), expected two or "
                 f"more: add {PREFIX}<effect>_<level>.h5, or leave the effect out"
             )
-        effects[effect] = FoundLevels(levels=wanted)
-    return effects
+        effects[effect] = (given or FoundLevels()).model_copy(update={"levels": wanted})
+    return {"effects": effects}
 
 
 def _find_lost_levels(effect: str, there: Sequence[str]) -> list[str]:

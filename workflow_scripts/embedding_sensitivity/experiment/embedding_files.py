@@ -1,17 +1,17 @@
-"""Find embeddings made elsewhere, in the layout of the authors' code.
+"""Find embeddings made elsewhere: in the layout of the authors' code, or an array an effect.
 
-The plan knows effects and levels by the names of the files. `embeddings.imported` checks what is
-in them.
+The plan knows effects and levels by the names of the files, or by the config. What is in them is
+checked by `embeddings.imported` and `embeddings.arrays`.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import SplitRow
 from embedding_sensitivity.clips.irmas import parse_name
-from embedding_sensitivity.effects import EFFECTS, effect_named
+from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.levels import level_string
 from embedding_sensitivity.experiment.paper import EFFECT_NAMES
 from embedding_sensitivity.files.errors import InputError
@@ -23,12 +23,15 @@ PREFIX = "embeddings_"
 
 
 def folder_of(directory: str) -> Path:
-    """Return the folder of `ORIGINALS`: `directory`, or ``embeddings`` in it.
+    """Return the folder of `ORIGINALS` and the levels' files: `directory`, or `embeddings` in it.
 
-    Raises `InputError` if neither has that file.
+    Raises `InputError` if neither has any of these files.
     """
     for folder in (Path(directory), Path(directory, "embeddings")):
         if os.path.isfile(folder / ORIGINALS):
+            return folder
+    for folder in (Path(directory), Path(directory, "embeddings")):
+        if next(folder.glob(f"{PREFIX}*.h5"), None):
             return folder
     raise InputError(
         f"embeddings.directory: no {ORIGINALS} in {directory}: give the folder of {ORIGINALS} and "
@@ -36,8 +39,17 @@ def folder_of(directory: str) -> Path:
     )
 
 
-def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict[str, str]]:
+def fill_in(pattern: str, model: str, effect: str = "") -> str:
+    """Return the path of an array's file: of `embeddings.file` or `embeddings.originals`."""
+    return pattern.replace("{model}", model).replace("{effect}", effect)
+
+
+def level_files(
+    folder: Path, effects: Collection[str] | None, declared: Mapping[str, Effect] = EFFECTS
+) -> dict[str, dict[str, str]]:
     """Return the path of the file of each level of `effects` or all effects, levels ascending.
+
+    `declared` are the effects, or other parameters, that there may be.
 
     Raises `InputError` naming a file of an unknown effect or invalid level, or of a level that
     another file has too.
@@ -48,17 +60,20 @@ def level_files(folder: Path, effects: Collection[str] | None) -> dict[str, dict
         effect = EFFECT_NAMES.get(name, name)
         if effects is not None and effect not in effects:
             continue
-        if effect not in EFFECTS:
+        if effect not in declared:
+            parameter = effect or "parameter"
             raise InputError(
-                f"{path}: unknown effect, expected {PREFIX}<effect>_<level>.h5 of "
-                f"{', '.join(EFFECTS)}: name those to analyse in `effects`, or move it elsewhere"
+                f"{path}: unknown effect, expected {PREFIX}<effect>_<level>.h5: name all to "
+                "analyse in `effects`, with unit and scale of one that docs/effects.md hasn't, as "
+                f"in {{gain: null, {parameter}: {{unit: m, scale: linear, neutral: null}}}}, or "
+                "move it elsewhere"
             )
         if not path.is_file():
             raise InputError(
                 f"{path}: not a regular file (link, pipe or directory): move it elsewhere"
             )
-        level = level_string(text, effect_named(effect).decimals, str(path))
-        if reason := effect_named(effect).find_fault(float(level)):
+        level = level_string(text, declared[effect].decimals, str(path))
+        if reason := declared[effect].find_fault(float(level)):
             raise InputError(f"{path}: {reason}")
         levels = found.setdefault(effect, {})
         if level in levels:

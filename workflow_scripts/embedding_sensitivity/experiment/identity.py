@@ -7,11 +7,12 @@ models and effects, the rest of an environment's file.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from embedding_sensitivity.downloads.expected_hashes import known_sha256
+from embedding_sensitivity.effects.level_folders import hash_recordings
 from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
@@ -55,15 +56,18 @@ DEMO_PACKAGES = ("numpy", "tinysoundfont", "pretty_midi")
 _PIN = re.compile(r"^\s*(?:-\s*)?([A-Za-z0-9][\w.-]*)(?:\[[\w,]*\])?==?([0-9][\w.!+-]*)", re.M)
 
 
-def audio_identity(settings: Settings, effect: str, clips: str) -> str:
+def audio_identity(settings: Settings, effect: str, clips: str, levels: Sequence[str] = ()) -> str:
     """Return the eight digits of an effect's audio: of all that it depends on but its levels.
 
-    `clips` are the digits of the clips, `clip_index.ClipIndex.identity`.
+    `clips` are the digits of the clips, `clip_index.ClipIndex.identity`. Of recordings in a folder
+    a level it depends on those of `levels`, and on no other level's.
     """
     declared = settings.declared[effect]
     made = declared.instance
+    recordings = {"recordings": hash_recordings(declared, levels)} if made.folders else {}
     return fingerprint(
         {
+            **recordings,
             # Without its name in the config and options that are defaults.
             "effect": made.kind,
             **({"changed": made.changed} if made.changed else {}),
@@ -71,7 +75,7 @@ def audio_identity(settings: Settings, effect: str, clips: str) -> str:
             # Before, by the clip's content.
             **({"seeded_by": "clip id"} if declared.needs_seed else {}),
             "version": declared.version,
-            "code": code_digest(declared, RENDERING, made.files),
+            "code": code_digest(declared, () if made.folders else RENDERING, made.files),
             "packages": pinned_versions(declared.environment, declared.packages),
             "protocol": audio_protocol(settings, effect),
             "clips": clips,
@@ -93,10 +97,12 @@ def signal_identity(audio: str) -> str:
     )
 
 
-def embedding_identity(settings: Settings, model: str, effect: str | None, clips: str) -> str:
+def embedding_identity(
+    settings: Settings, model: str, effect: str | None, clips: str, levels: Sequence[str] = ()
+) -> str:
     """Return the eight digits of a model's embeddings of an effect; of the originals for None.
 
-    `clips` are as in `audio_identity`.
+    `clips` and `levels` are as in `audio_identity`.
     """
     choice = settings.choices[model]
     return fingerprint(
@@ -108,7 +114,7 @@ def embedding_identity(settings: Settings, model: str, effect: str | None, clips
             "protocol": model_protocol(settings, model, effect),
             **_known_by_content(choice),
             "weights": [*weights_names(choice), *weights_digests(choice)],
-            "audio": audio_identity(settings, effect, clips) if effect else clips,
+            "audio": audio_identity(settings, effect, clips, levels) if effect else clips,
         }
     )
 
@@ -261,6 +267,9 @@ def _plain(name: str) -> str:
 
 def audio_protocol(settings: Settings, effect: str) -> dict[str, Any]:
     """Return the protocol's switches that an effect's audio depends on."""
+    if settings.declared[effect].instance.folders:
+        # As originals are: what is between effect and model isn't between a file and a model.
+        return {"audio": "float32", "convert": settings.data.convert}
     protocol = {"audio": settings.protocol.audio}
     if settings.declared[effect].stateful:
         protocol["reverb_state"] = settings.protocol.reverb_state

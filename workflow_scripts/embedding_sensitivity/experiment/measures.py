@@ -184,6 +184,7 @@ class Measure:
     section : of the report
     group : None for a job of its own
     needs_directions : `measure` gets the label's directions
+    needs_originals : it compares with clips without the effect; a run that has none leaves it out
     reads : parameters of `measure`, each with the key of the config that sets it
     options : other parameters of `measure` with defaults, set by `measures.<name>.options`
     two_sided : what it does where the neutral level lies between others (pitch, equaliser), for
@@ -200,6 +201,7 @@ class Measure:
     section: str = FURTHER
     group: Group | None = None
     needs_directions: bool = False
+    needs_originals: bool = True
     reads: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     two_sided: str = ""

@@ -6,16 +6,19 @@ A part of embeddings or kept audio is named by its identity. If it exists it has
 
 import os
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 from embedding_sensitivity import models
 from embedding_sensitivity.clips.clip import in_split, read_clips
+from embedding_sensitivity.clips.dataset import is_plain_file
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import published_files
 from embedding_sensitivity.downloads.expected_hashes import check_weights, known_sha256
 from embedding_sensitivity.effects import EFFECTS, levels
+from embedding_sensitivity.effects.level_folders import find_recordings
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment import (
     embedding_files,
@@ -27,7 +30,7 @@ from embedding_sensitivity.experiment import (
 from embedding_sensitivity.experiment.clip_index import NAME, read_record
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.measures import Measure
-from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.experiment.settings import describe_left_out, load_settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.content import hash_of
 from embedding_sensitivity.files.declarations import environment_file
@@ -76,8 +79,8 @@ class Plan:
         # until that is done.
         self.wait_for_index: Callable[[], None] = lambda: None
         self.wait_for_weights: Callable[[str], None] = lambda name: None
-        self._audio: dict[str, str] = {}
-        self._embeddings: dict[tuple[str, str | None], str] = {}
+        self._audio: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._embeddings: dict[tuple[str, str | None, tuple[str, ...]], str] = {}
 
     # Clips
 
@@ -91,29 +94,49 @@ class Plan:
 
     # Audio
 
-    def audio_identity(self, effect: str) -> str:
-        """Return the eight digits of an effect's audio."""
-        if effect not in self._audio:
-            self._audio[effect] = identity.audio_identity(self.settings, effect, self.clips())
-        return self._audio[effect]
+    def _levels_of(self, effect: str | None, batch: str) -> tuple[str, ...]:
+        """Return the levels that a batch's identity depends on: of recordings in folders alone."""
+        recorded = effect and self.settings.declared[effect].instance.folders
+        return tuple(levels.batch_levels(batch)) if recorded else ()
+
+    def audio_identity(self, effect: str, batch: str) -> str:
+        """Return the eight digits of an effect's audio at a batch of levels."""
+        key = effect, self._levels_of(effect, batch)
+        if key not in self._audio:
+            found = identity.audio_identity(self.settings, effect, self.clips(), key[1])
+            self._audio[key] = found
+        return self._audio[key]
 
     def audio(self, effect: str, part: str) -> str:
         """Return the file of effected audio that a part is embedded from."""
         batch = part.rpartition(".")[0]
-        return f"{self.results}/audio/{effect}/{batch}.{self.audio_identity(effect)}.h5"
+        return f"{self.results}/audio/{effect}/{batch}.{self.audio_identity(effect, batch)}.h5"
+
+    def recordings(self) -> list[str]:
+        """Return the files of recordings in a folder a level."""
+        found = set()
+        for effect in self.settings.declared.values():
+            if not self.imported and effect.instance.folders:
+                for level in self.levels(effect.name):
+                    found |= set(find_recordings(effect, level).values())
+        return sorted(filter(is_plain_file, found - set(self.source.audio)))
 
     def kept_audio(self) -> list[str]:
         """Return the folders of effected audio kept for listening."""
         return [
-            f"{self.results}/audio_kept/{effect}/{level}.{self.audio_identity(effect)}"
+            f"{self.results}/audio_kept/{effect}/{level}.{self.audio_identity(effect, level)}"
             for effect, level in targets.kept_audio(self.settings)
         ]
 
     def signal_parts(self, effect: str) -> list[str]:
         """Return the files of how much each level of an effect changes a sample of clips."""
         folder = f"{self.results}/signal/{effect}"
-        digits = identity.signal_identity(self.audio_identity(effect))
-        return self._parts(folder, effect, digits, "csv")
+        return self._parts(
+            folder,
+            effect,
+            lambda batch: identity.signal_identity(self.audio_identity(effect, batch)),
+            "csv",
+        )
 
     def signal_inputs(self, effect: str, part: str) -> dict[str, Any]:
         """Return what one of them is made from: effected audio where it is rendered anyway.
@@ -139,50 +162,71 @@ class Plan:
 
     # Embeddings
 
-    def identity(self, model: str, effect: str | None = None) -> str:
-        """Return the eight digits of embeddings of an effect; of the originals for None.
+    def identity(self, model: str, effect: str | None = None, batch: str = "") -> str:
+        """Return the eight digits of embeddings of an effect at a batch of levels.
 
-        A layer has those of its network.
+        Of the originals for None. Only of recordings in folders does it depend on the batch. A
+        layer has those of its network.
         """
         model = models.network_of(model)
-        if (model, effect) not in self._embeddings:
+        key = model, effect, self._levels_of(effect, batch)
+        if key not in self._embeddings:
             for file in self.unknown_weights(model):
                 self.wait_for_weights(file)
-            found = identity.embedding_identity(self.settings, model, effect, self.clips())
-            self._embeddings[model, effect] = found
-        return self._embeddings[model, effect]
+            found = identity.embedding_identity(self.settings, model, effect, self.clips(), key[2])
+            self._embeddings[key] = found
+        return self._embeddings[key]
 
     def parts(self, model: str, effect: str) -> list[str]:
         """Return the parts that together hold a model's embeddings at all levels of an effect."""
         folder = f"{self.results}/embeddings/{models.network_of(model)}/{effect}"
-        return self._parts(folder, effect, self.identity(model, effect), "h5")
+        return self._parts(folder, effect, lambda batch: self.identity(model, effect, batch), "h5")
 
-    def _parts(self, folder: str, effect: str, digits: str, ending: str) -> list[str]:
-        """Return files of batches that together hold all levels, reusing those that are there."""
-        found = sorted(Path(folder).glob(f"[!.]*.{digits}.{ending}"))
-        there = [path.name.removesuffix(f".{digits}.{ending}") for path in found]
+    def _parts(
+        self, folder: str, effect: str, identity_of: Callable[[str], str], ending: str
+    ) -> list[str]:
+        """Return files of batches that together hold all levels, reusing those that are there.
+
+        `identity_of` gives the digits that a batch has now.
+        """
+        found = (path.stem.rpartition(".") for path in sorted(Path(folder).glob(f"[!.]*.{ending}")))
+        there = [
+            batch for batch, _, digits in found if digits == self._find(effect, identity_of, batch)
+        ]
         batches = levels.plan_batches(
             self.settings.grid(effect),
             self.settings.extra(effect),
             self.settings.levels_per_job,
             there,
         )
-        return [f"{folder}/{batch}.{digits}.{ending}" for batch in batches]
+        return [f"{folder}/{batch}.{identity_of(batch)}.{ending}" for batch in batches]
 
-    def original(self, model: str) -> str:
-        """Return the store of a model's embeddings of the original clips."""
+    def _find(self, effect: str, identity_of: Callable[[str], str], batch: str) -> str | None:
+        """Return the digits that a batch has now; None if a level's recordings are gone."""
+        try:
+            return identity_of(batch)
+        except InputError:
+            if set(self._levels_of(effect, batch)) <= set(self.levels(effect)):
+                raise
+            return None  # of a level that was taken out
+
+    def original(self, model: str) -> list[str]:
+        """Return the store of a model's embeddings of the original clips; none if it has none."""
         folder = f"{self.results}/embeddings/{model}"
+        if not self.settings.has_originals:
+            return []
         if self.imported:
-            return f"{folder}/original.h5"
-        return f"{folder}/original/{self.identity(model)}.h5"
+            return [f"{folder}/original.h5"]
+        return [f"{folder}/original/{self.identity(model)}.h5"]
 
-    def network_original(self, layer: str) -> str:
+    def network_original(self, layer: str) -> list[str]:
         """Return the store of the originals that a layer is cut out of."""
         return self.original(models.network_of(layer))
 
     def check_part(self, model: str, effect: str | None, part: str) -> str:
         """Return a part's identity; raise `InputError` if it changed since the run was planned."""
-        planned, now = part.rpartition(".")[2], self.identity(model, effect)
+        batch, _, planned = part.rpartition(".")
+        now = self.identity(model, effect, batch)
         if planned != now:
             raise InputError(
                 f"{model}/{effect or 'original'}/{part}.h5: {model} is {now} now: its options, "
@@ -321,6 +365,10 @@ class Plan:
             "embedded; dropped_clips.csv, under *Clips* on the left, has the reasons"
         )
 
+    def describe_left_out(self) -> str:
+        """Say what a run without originals leaves out; empty of another run."""
+        return describe_left_out(self.settings)
+
     def describe_recordings(self) -> str:
         """Describe faults of a finished run's recordings; empty if there are none."""
         table = Path(self.results, "tables/recordings.csv")
@@ -391,10 +439,27 @@ class Plan:
         """Return the files of embeddings made elsewhere that the run reads."""
         if not self.imported:
             return []
+        pairs = product(self.models, self.effects)
+        found = [path for model in self.models for path in self.imported_originals(model)]
+        found += [path for pair in pairs for path in self.imported_levels(*pair)]
+        return list(dict.fromkeys(found))
+
+    def imported_originals(self, model: str) -> list[str]:
+        """Return the file of a model's embeddings of originals made elsewhere; none if none is."""
+        return [path for path in [self.settings.find_originals(model)] if path]
+
+    def imported_levels(self, model: str, effect: str) -> list[str]:
+        """Return the files of a model's embeddings of an effect: one a level, or one array."""
+        given = self.settings.embeddings
+        if given.file:
+            return [embedding_files.fill_in(given.file, model, effect)]
+        files = self._level_files[effect]
+        return [files[level] for level in self.levels(effect)]
+
+    @cached_property
+    def _level_files(self) -> dict[str, dict[str, str]]:
         folder = embedding_files.folder_of(self.settings.embeddings.directory)
-        files = embedding_files.level_files(folder, self.effects)
-        read = [files[effect][level] for effect in self.effects for level in self.levels(effect)]
-        return [str(folder / embedding_files.ORIGINALS), *read]
+        return embedding_files.level_files(folder, self.effects, self.settings.declared)
 
     def levels(self, effect: str) -> list[str]:
         return self.settings.levels(effect)
@@ -412,7 +477,8 @@ class Plan:
 
     def stores(self) -> list[str]:
         """Return all stores of embeddings but those of `model_stores`."""
-        found = [self.original(model) for model in dict.fromkeys((*self.models, *self.networks))]
+        every = dict.fromkeys((*self.models, *self.networks))
+        found = [path for model in every for path in self.original(model)]
         for model, effect in product(self.models, self.effects):
             found.append(f"{self.results}/embeddings/{model}/{effect}.h5")
         for model, effect in () if self.imported else product(self.networks, self.effects):
@@ -461,7 +527,8 @@ class Plan:
             if declared[effect].file == EFFECTS["gain"].file
             if not (declared[effect].instance and declared[effect].instance.changed)
         ]
-        return [effect for effect in self.effects if effect not in applied], applied
+        recorded = [effect for effect in self.effects if declared[effect].instance.folders]
+        return [each for each in self.effects if each not in (*applied, *recorded)], applied
 
     def snippets(self) -> list[str]:
         """Return the files of what the explorer plays."""
@@ -500,6 +567,11 @@ class Plan:
             f"{self.results}/figures/{stem}.{kind}" for stem in stems for kind in ("pdf", "png")
         ]
 
+    def cards(self) -> list[str]:
+        """Return the models' cards: none without originals, which most of their numbers need."""
+        cards = product(self.models, CARD_FILES) if self.settings.has_originals else ()
+        return [f"{self.results}/cards/{model}.{kind}" for model, kind in cards]
+
     def kept_outputs(self) -> list[str]:
         """Return all files that a run keeps in its folder, except the manifest."""
         pairs = list(product(self.models, self.effects))
@@ -515,14 +587,18 @@ class Plan:
                 for table in tables
             ),
             *self.tables(),
-            *(f"{self.results}/cards/{m}.{kind}" for m in self.models for kind in CARD_FILES),
+            *self.cards(),
             *self.figures(),
             *self.comparisons(),
-            *self.snippets(),
-            self.explorer(),
+            # Without originals there is nothing that its answers could be about.
+            *([*self.snippets(), self.explorer()] if self.settings.has_originals else []),
             *self.model_stores(),
             *self.kept_audio(),
-            *([] if self.imported else chain.from_iterable(map(self.signal_parts, self.effects))),
+            *(
+                chain.from_iterable(map(self.signal_parts, self.effects))
+                if self.settings.data and self.settings.has_originals
+                else []
+            ),
         ]
 
 

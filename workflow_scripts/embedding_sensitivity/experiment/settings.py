@@ -7,6 +7,7 @@ Each rule gets only the values it uses, as params. ``make schema`` generates
 import difflib
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -30,13 +31,15 @@ from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
 from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.clips.split import check_label_counts
 from embedding_sensitivity.downloads.published_files import Source, sources_of
-from embedding_sensitivity.effects import EFFECTS, Effect, effect_named
+from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects import levels as level_text
+from embedding_sensitivity.effects.declared_parameter import declare
 from embedding_sensitivity.effects.entries import SOURCES, option_names
 from embedding_sensitivity.effects.entries import choose as choose_effect
+from embedding_sensitivity.effects.level_folders import FOLDERS, PLACE
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.effects.plugin_table import PLUGINS
-from embedding_sensitivity.experiment import paper
+from embedding_sensitivity.experiment import embedding_files, paper
 from embedding_sensitivity.experiment.measures import (
     METHODS,
     FigureKind,
@@ -62,7 +65,16 @@ def _check_path(path: str) -> str:
     return path
 
 
+def _check_pattern(path: str) -> str:
+    without = re.sub(r"\{(model|effect|level)\}", "", path)
+    if reason := find_text_fault(without or "-"):
+        raise ValueError(f"{path!r} {reason}: rename it or move it elsewhere")
+    return path
+
+
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(_check_path)]
+# With {model}, {effect} or {level} in it.
+PathPattern = Annotated[str, Field(min_length=1), AfterValidator(_check_pattern)]
 # Normalised, since macOS writes folder names in another Unicode form.
 Label = Annotated[str, AfterValidator(normalize)]
 
@@ -81,6 +93,7 @@ OnBadClip = Annotated[
         "`drop` leaves it out and lists it in tables/dropped_clips.csv"
     ),
 ]
+ARRAY_ENDINGS = (".npz", ".h5", ".hdf5")
 FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a list"
 
 
@@ -169,6 +182,11 @@ class FolderData(Section):
         "expression whose match in a clip's path below the folder (its groups in parentheses, "
         "where it has any) names the recording; null: the split's column group, or IRMAS names, "
         "else each clip counts as a recording of its own, with a warning",
+    )
+    originals: bool = Field(
+        True,
+        description="whether the clips are without any effect; false where they are one level of "
+        "recordings in `folders` (an effect's key): then what compares with originals is left out",
     )
     labels: list[Label] | None = Field(
         None, description="labels to embed; null: all that the sub-folders or the split have"
@@ -293,8 +311,17 @@ class EffectEntry(Section):
         description="a Python file of your own that declares the effect (CONTRIBUTING.md), named "
         "from the config file's folder: it is code, and run; null: one of the workflow's own",
     )
+    folders: PathPattern | None = Field(
+        None,
+        description="recordings of a parameter that nobody renders here: a folder a level, with "
+        "{level} in the place of the level, and in each the clips under the names that they have "
+        "in data.folder; with unit, scale and neutral",
+    )
     environment: FilePath | None = Field(
         None, description="with `file`: a YAML of conda that it runs in; null: what it declares"
+    )
+    parameter: str | None = Field(
+        None, description="with `folders`: what levels are of, on axes; null: the key"
     )
     vary: str | None = Field(
         None,
@@ -333,24 +360,78 @@ class EffectEntry(Section):
 
 
 class FoundLevels(Section):
-    """The levels of one effect in embeddings made elsewhere."""
+    """The levels of one effect, or of any other parameter, in embeddings made elsewhere."""
 
     levels: FormOfLevels | None = Field(
-        None, description=f"{FORMS_OF_LEVELS}: each must be there; null: those that are there"
+        None,
+        description=f"{FORMS_OF_LEVELS}: each must be there; null: those that have a file in "
+        "embeddings.directory",
     )
+    parameter: str | None = Field(
+        None, description="what levels are of, on axes; null: the effect's, or the key"
+    )
+    unit: str | None = Field(
+        None, description="of levels, on axes, may be empty; needed of a parameter of your own"
+    )
+    scale: Literal["linear", "log"] | None = Field(
+        None, description="of an axis of levels; needed of a parameter of your own"
+    )
+    neutral: float | None = Field(
+        None, description="the level at which a clip is as it is without; null: none is"
+    )
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What is given of the parameter, without its levels (`effects.declared_parameter`)."""
+        given = self.model_dump(exclude_unset=True, exclude={"levels"})
+        return {key: value for key, value in given.items() if key == "neutral" or value is not None}
 
 
 class EmbeddingFiles(Section):
-    """Embeddings made elsewhere, in the layout of the authors' code."""
+    """Embeddings made elsewhere: in the layout of the authors' code, or an array an effect."""
 
-    directory: FilePath = Field(
-        description="the folder of embeddings.h5 and embeddings_<effect>_<level>.h5, each with "
-        "irmas/<model>/features and irmas/<model>/keys",
+    directory: FilePath | None = Field(
+        None,
+        description="the folder of embeddings_<effect>_<level>.h5 and embeddings.h5 (clips without "
+        "an effect; may be missing), each with irmas/<model>/features and irmas/<model>/keys",
+    )
+    file: PathPattern | None = Field(
+        None,
+        description="in place of a directory, a file of NPZ or HDF5 with the arrays embeddings "
+        "(levels, clips, d) and clips (their ids), and optionally levels; {model} and {effect} in "
+        "it stand for the names of these",
+    )
+    originals: PathPattern | None = Field(
+        None,
+        description="with `file`, the file with the arrays originals (clips, d), of clips without "
+        "an effect, and clips; it may be the same file; null: there are none",
     )
     split: FilePath = Field(
         description="a CSV with the columns instrument, genre, file_name (the keys of the "
         "embeddings), split (train or test) and optionally group",
     )
+
+    @model_validator(mode="after")
+    def _check_place(self) -> "EmbeddingFiles":
+        if (self.directory is None) == (self.file is None):
+            both = "directory and file: keep one of them" if self.file else ""
+            raise InputError(
+                f"embeddings: has {both or 'neither directory nor file: add one of them'} "
+                "(config/embeddings.yaml explains both)"
+            )
+        if self.directory and self.originals:
+            raise InputError(
+                "embeddings.originals: is only with embeddings.file; a directory has them in "
+                "embeddings.h5: remove one"
+            )
+        for key in ("file", "originals"):
+            path = getattr(self, key)
+            if path and not path.endswith(ARRAY_ENDINGS):
+                raise InputError(
+                    f"embeddings.{key}: {path} ends in none of {', '.join(ARRAY_ENDINGS)}: save "
+                    "the arrays as one of them"
+                )
+        return self
 
 
 class Umap(Section):
@@ -469,7 +550,11 @@ class Settings(Section):
     """A whole experiment."""
 
     experiment: Name = Field(description="name of the folder under results/")
-    data: DemoData | IrmasData | FolderData = Field(discriminator="source", description="the clips")
+    data: DemoData | IrmasData | FolderData = Field(
+        discriminator="source",
+        description="the clips; with recordings in an effect's `folders` it may be left out, and "
+        "the clips are those of the first level, without originals",
+    )
     labels: list[Label] | None = Field(
         None,
         min_length=2,
@@ -479,7 +564,8 @@ class Settings(Section):
     protocol: Protocol = Protocol()
     effects: dict[str, EffectEntry] = Field(
         min_length=1,
-        description="an effect (docs/effects.md, or a file of your own): its levels",
+        description="an effect (docs/effects.md, a file of your own, or recordings of another "
+        "parameter in folders): its levels",
     )
     levels_per_job: int = Field(
         4, ge=1, le=16, description="levels rendered together: bounds the audio on disk"
@@ -505,6 +591,11 @@ class Settings(Section):
         layered = any(choice.model.layers for choice in self.choices.values())
         found = load_measures(self.measures)
         return tuple(measure for measure in found if layered or not measure.needs_layers)
+
+    @property
+    def has_originals(self) -> bool:
+        """Whether the clips are without an effect, and not one level of it themselves."""
+        return getattr(self.data, "originals", True)
 
     @field_validator("effects", mode="before")
     @classmethod
@@ -638,6 +729,19 @@ class ImportSettings(Section):
         found = load_measures(self.measures, from_audio=False)
         return tuple(measure for measure in found if not measure.needs_layers)
 
+    def find_originals(self, model: str) -> str | None:
+        """Return the file of a model's embeddings of clips without an effect; None if none is."""
+        given = self.embeddings
+        if given.file:
+            return given.originals and embedding_files.fill_in(given.originals, model)
+        path = embedding_files.folder_of(given.directory) / embedding_files.ORIGINALS
+        return str(path) if path.is_file() else None
+
+    @property
+    def has_originals(self) -> bool:
+        """Whether there are embeddings of clips without an effect."""
+        return self.find_originals(self.models[0]) is not None
+
     @model_validator(mode="before")
     @classmethod
     def _check_audio_keys(cls, given: Any) -> Any:
@@ -647,13 +751,12 @@ class ImportSettings(Section):
                 raise PydanticCustomError("unknown_key", "{text}", {"key": key, "text": text})
         return given
 
-    @field_validator("effects")
-    @classmethod
-    def _check_effects(cls, effects: dict[str, Any] | None) -> dict[str, Any] | None:
-        return effects and _check_known_effects(effects)
-
     @model_validator(mode="after")
     def _check_consistency(self) -> "ImportSettings":
+        for name in self.effects or ():
+            check_name(f"effects.{name}", name)
+        _ = self.declared  # checks them
+        self._check_arrays()
         if len(set(self.models)) != len(self.models):
             raise InputError(f"models: a model is repeated in {self.models}: keep one")
         check_labels("labels", self.labels or [])
@@ -664,6 +767,33 @@ class ImportSettings(Section):
                 self.levels(name)
         return self
 
+    def _check_arrays(self) -> None:
+        """Check what a run from `embeddings.file` needs: levels, and a file of each array."""
+        if not self.embeddings.file:
+            return
+        if not self.effects:
+            raise InputError(
+                "effects: is missing: name each effect in embeddings.file with its levels, as in "
+                "{snr: {levels: [0, 10, 20], unit: dB, scale: linear, neutral: null}}"
+            )
+        for name, given in self.effects.items():
+            if given is None or given.levels is None:
+                raise InputError(
+                    f"effects.{name}.levels: is missing: give the level of each row of the array, "
+                    "ascending"
+                )
+        for key, names, path in (
+            ("model", self.models, self.embeddings.file),
+            ("effect", self.effects, self.embeddings.file),
+            ("model", self.models, self.embeddings.originals),
+        ):
+            if path and len(names) > 1 and f"{{{key}}}" not in path:
+                where = "file" if path == self.embeddings.file else "originals"
+                raise InputError(
+                    f"embeddings.{where}: {path} is one file for {len(names)} {key}s: put "
+                    f"{{{key}}} into its name"
+                )
+
     @property
     def analysed(self) -> list[str]:
         """Names of the models, sorted."""
@@ -671,8 +801,11 @@ class ImportSettings(Section):
 
     @property
     def declared(self) -> dict[str, Effect]:
-        """The declarations of the effects."""
-        return {name: effect_named(name) for name in self.effects or ()}
+        """The declarations of the effects, or of parameters that have none."""
+        return {
+            name: declare(name, given.entry if given else {})
+            for name, given in (self.effects or {}).items()
+        }
 
     def levels(self, effect: str) -> list[str]:
         """All level strings of an effect whose levels are given, ascending."""
@@ -681,12 +814,31 @@ class ImportSettings(Section):
         return levels
 
 
+def list_run_measures(settings: Settings | ImportSettings) -> list[Measure]:
+    """Return the measures of a run: those that need originals only where it has some."""
+    return [
+        measure
+        for measure in settings.all_measures
+        if settings.has_originals or not measure.needs_originals
+    ]
+
+
+def describe_left_out(settings: Settings | ImportSettings) -> str:
+    """Say what a run without originals leaves out; empty of another run."""
+    run = list_run_measures(settings)
+    left = [measure.name for measure in settings.all_measures if measure not in run]
+    if left:
+        left += ["cards", "explorer", *(["signal_change"] if settings.data else [])]
+    said = "no originals (clips without an effect): what compares with them is left out, "
+    return f"{said}{', '.join(left)}" if left else ""
+
+
 def _check_known_effects(effects: dict[str, Any]) -> dict[str, Any]:
     for name, given in effects.items():
-        named = any(getattr(given, source, None) for source in SOURCES)
+        named = any(getattr(given, source, None) for source in (*SOURCES, FOLDERS))
         if name not in EFFECTS and not named:
             known = say_unknown("effect", name, EFFECTS)
-            raise ValueError(f"{known}; or say what it is by effect, plugin or file")
+            raise ValueError(f"{known}; or say what it is by effect, plugin, file or folders")
     return effects
 
 
@@ -748,6 +900,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of configurations of both kinds: from audio and from embeddings."""
     found = TypeAdapter(Settings | ImportSettings).json_schema()
     keys = found["$defs"]["Settings"]["properties"]
+    found["$defs"]["Settings"]["required"].remove("data")  # recordings in folders may have none
     entry = {"$ref": "#/$defs/EffectEntry"}
     keys["effects"]["properties"] = {
         name: {
@@ -759,7 +912,7 @@ def schema() -> dict[str, Any]:
     }
     keys["effects"]["additionalProperties"] = {
         **entry,
-        "anyOf": [{"required": [source]} for source in SOURCES],
+        "anyOf": [{"required": [source]} for source in (*SOURCES, FOLDERS)],
     }
     found["$defs"]["EffectEntry"]["properties"]["plugin"]["examples"] = list(PLUGINS)
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
@@ -811,6 +964,8 @@ def load_settings(config: dict, source: str) -> Settings | ImportSettings:
     Raises `InputError` naming the file, the key, what is wrong with it and what was expected.
     """
     imports = isinstance(config, dict) and "embeddings" in config
+    if isinstance(config, dict) and not imports and config.get("data") is None:
+        config = {**config, **_find_clips(config.get("effects"))}
     config = _locate_files(config, find_config_folder(source))
     try:
         return (ImportSettings if imports else Settings).model_validate(config)
@@ -833,6 +988,24 @@ def _locate_files(config: Any, folder: str) -> Any:
                 name: locate_own_files(entry, folder) for name, entry in entries.items()
             }
     return found
+
+
+def _find_clips(effects: Any) -> dict[str, Any]:
+    """Return `data` of a config without it: the first level of its first recordings in folders.
+
+    Nothing if it has none, or they are faulty: then another error says so.
+    """
+    for entry in effects.values() if isinstance(effects, dict) else ():
+        folders, levels = (entry.get(key) if isinstance(entry, dict) else None
+                           for key in (FOLDERS, "levels"))  # fmt: skip
+        if isinstance(levels, dict):
+            levels = levels.get("geometric", [levels.get("start")])
+        if isinstance(folders, str) and isinstance(levels, list) and levels:
+            with suppress(InputError):
+                first = level_text.level_string(levels[0], None, "levels")
+                folder = folders.replace(PLACE, first)
+                return {"data": {"source": "folder", "folder": folder, "originals": False}}
+    return {}
 
 
 # Characters of an invalid value in an error; with YAML's aliases it can be very long.

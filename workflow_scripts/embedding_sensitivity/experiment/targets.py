@@ -7,7 +7,11 @@ from typing import NamedTuple
 
 from embedding_sensitivity.experiment import paper
 from embedding_sensitivity.experiment.measures import FigureKind, Group, Job, Measure, Table
-from embedding_sensitivity.experiment.settings import ImportSettings, Settings
+from embedding_sensitivity.experiment.settings import (
+    ImportSettings,
+    Settings,
+    list_run_measures,
+)
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import network_of
 
@@ -16,15 +20,16 @@ Run = Settings | ImportSettings
 
 def tables(settings: Run) -> list[str]:
     """Return names of a run's tables, without the comparison with the paper."""
-    results = [table.name for measure in settings.all_measures for table in measure.tables
+    results = [table.name for measure in list_run_measures(settings) for table in measure.tables
                if table.is_result]  # fmt: skip
-    of_audio = ["dropped_clips", "signal_change"] if settings.data else []
-    return [*results, *of_audio, "recordings"]
+    of_audio = ["dropped_clips"] if settings.data else []
+    compared = ["signal_change"] if settings.data and settings.has_originals else []
+    return [*results, *of_audio, *compared, "recordings"]
 
 
 def analysis_tables(settings: Run) -> list[str]:
     """Return names of the tables in ``analysis/<model>/<effect>/``."""
-    return [t.name for measure in settings.all_measures for t in measure.measured_tables()]
+    return [t.name for measure in list_run_measures(settings) for t in measure.measured_tables()]
 
 
 class Figure(NamedTuple):
@@ -59,7 +64,7 @@ def figures(settings: Run, source: str) -> list[str]:
 
     Raises `InputError` naming the config file `source` if two figures would have the same stem.
     """
-    kinds = [kind for measure in settings.all_measures for kind in measure.figures]
+    kinds = [kind for measure in list_run_measures(settings) for kind in measure.figures]
     stems = [figure.stem for kind in kinds for figure in list_figures(kind, settings)]
     for stem, count in Counter(stems).items():
         if count > 1:
@@ -84,16 +89,16 @@ def folder_of(job: Job) -> str:
 
 
 def measure_inputs(
-    job: Job, models: Sequence[str], original: Callable[[str], str]
+    job: Job, models: Sequence[str], original: Callable[[str], list[str]]
 ) -> dict[str, list[str] | Callable]:
     """Return the stores that a group's job reads, and the directions if it needs them.
 
-    `original` returns a model's store of originals.
+    `original` returns a model's store of originals, in a list that is empty where it has none.
     """
     models = models_of(job, models)
 
     def originals(wildcards) -> list[str]:
-        return [original(model.format(**wildcards)) for model in models]
+        return [path for model in models for path in original(model.format(**wildcards))]
 
     found = {
         "stores": [f"<results>/embeddings/{model}/{{effect}}.h5" for model in models],

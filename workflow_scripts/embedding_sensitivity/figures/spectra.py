@@ -45,10 +45,12 @@ def spectra_figure(
     """
     single = len(labels) == 1
     by_label = grouped(rows, "label")
+    compared = any(row["originals"] for found in by_label.values() for row in found)
+    curves = [curve for curve in CURVES if compared or curve[0] != "originals"]
     handles = [
         Line2D([], [], color=colour, linestyle=dashes, linewidth=width * style["line_width"],
                label=text)
-        for _, colour, dashes, width, text in CURVES
+        for _, colour, dashes, width, text in curves
     ]  # fmt: skip
     handles.append(Patch(color=BAND, label="their range (Marchenko and Pastur)"))
     columns_of_legend = 1 if single else 3
@@ -66,7 +68,7 @@ def spectra_figure(
         random = [float(row["random"]) for row in found if row["random"]]
         if random:
             panel.axhspan(min(random), 1, color=BAND, linewidth=0, zorder=0)
-        for column, colour, dashes, width, _ in CURVES:
+        for column, colour, dashes, width, _ in curves:
             line = sorted((int(r["index"]), float(r[column])) for r in found if r[column])
             panel.plot(
                 *np.array(line).reshape(-1, 2).T,

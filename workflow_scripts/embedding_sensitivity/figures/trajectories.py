@@ -66,7 +66,9 @@ def trajectories_figure(
         panel.set(xticks=[], yticks=[])
         set_panel_title(figure, panel, label, [], single)
     look.outer_labels(axes, columns, "UMAP 1 (no unit)", "UMAP 2 (no unit)")
-    _level_bar(figure, effect, ScalarMappable(norm, colours), "x: original audio")
+    compared = any(row["level"] == ORIGINAL for clip in clips.values() for row in clip)
+    note = "x: original audio" if compared else ""
+    _level_bar(figure, effect, ScalarMappable(norm, colours), note)
     return figure
 
 
@@ -81,5 +83,5 @@ def _level_bar(figure: Figure, effect: EffectAxis, colours: ScalarMappable, note
     bar.set_xlabel(effect.label)
     if effect.neutral_rank is not None:
         bar.axvline(effect.neutral_rank, color=look.BLACK, linewidth=1.0)
-        note += f"\n| no effect ({describe_neutral(effect)})"
+        note = f"{note}\n| no effect ({describe_neutral(effect)})"
     figure.text((0.3 + length + 0.15) / width, 0.5 / height, note, va="center", linespacing=1.4)

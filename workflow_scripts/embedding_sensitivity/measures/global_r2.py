@@ -40,6 +40,7 @@ MEASURE = Measure(
     section=CORRELATION,
     group=SENSITIVITY,
     needs_directions=True,
+    needs_originals=False,
     tables=(
         Table(
             "global_r2",

@@ -15,6 +15,7 @@ MEASURE = Measure(
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,
+    needs_originals=False,
     tables=(
         Table(
             "principal_angles",

@@ -16,6 +16,7 @@ MEASURE = Measure(
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,
+    needs_originals=False,
     tables=(
         Table(
             "samplewise_r2",

@@ -15,6 +15,7 @@ MEASURE = Measure(
     section=DIMENSIONALITY,
     group=SENSITIVITY,
     needs_directions=True,
+    needs_originals=False,
     tables=(
         Table(
             "spectra",
@@ -22,7 +23,7 @@ MEASURE = Measure(
                 "model effect label",
                 index="of the singular value, from 0",
                 directions="singular value of the sample-wise directions over the largest",
-                originals="the same of the centred originals",
+                originals="the same of the centred originals; empty without any",
                 directions_f="of sample-wise directions fitted to the course of other recordings",
                 random="expected of as many random directions",
             ),
@@ -42,6 +43,8 @@ MEASURE = Measure(
 
 
 def measure(data) -> dict:
+    import numpy as np
+
     from embedding_sensitivity.analysis.dimensionality import (
         directions_along_course,
         random_spectrum,
@@ -53,13 +56,16 @@ def measure(data) -> dict:
     )
 
     training = data.training
+    shape = training.effected.shape[1:]
     spectra = {
         "directions": spectrum(data.directions.singular_values),
-        "originals": spectrum(centred_singular_values(training.originals)),
+        "originals": spectrum(centred_singular_values(training.originals))
+        if data.everyone.has_originals
+        else np.full(min(shape), np.nan),
         "directions_f": spectrum(
             singular_values(directions_along_course(training.effected, training.groups))
         ),
-        "random": random_spectrum(*training.originals.shape),
+        "random": random_spectrum(*shape),
     }
     rows = zip(*spectra.values(), strict=True)
     return {

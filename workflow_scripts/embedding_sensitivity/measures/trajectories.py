@@ -22,6 +22,7 @@ MEASURE = Measure(
         process_mb=3500,
         minutes=30,
     ),
+    needs_originals=False,
     reads={
         "n_clips": "figures.umap.clips",
         "n_neighbors": "figures.umap.n_neighbors",
@@ -55,16 +56,16 @@ def measure(data, n_clips, n_neighbors, seed) -> dict:
     from embedding_sensitivity.analysis.trajectories import choose_clips, fit_trajectories
 
     clips = choose_clips(data.training.clips, n_clips, seed, data.label)
-    effected, originals = fit_trajectories(
-        data.everyone.effected(clips), data.everyone.originals(clips), n_neighbors, seed
-    )
+    everyone = data.everyone
+    originals = everyone.originals(clips) if everyone.has_originals else None
+    effected, originals = fit_trajectories(everyone.effected(clips), originals, n_neighbors, seed)
     return {
         "trajectories": [
             {"clip": clip, "level": level, "x": float(point[0]), "y": float(point[1])}
             for n, clip in enumerate(clips)
             for level, point in [
                 *zip(data.levels, effected[:, n], strict=True),
-                ("original", originals[n]),
+                *(() if originals is None else [("original", originals[n])]),
             ]
         ]
     }
