@@ -49,7 +49,7 @@ from embedding_sensitivity.files.machine_limits import (
     find_programs_beside_python,
     memory_mb,
 )
-from embedding_sensitivity.files.safe_names import rst_text
+from embedding_sensitivity.files.safe_names import escape_rst
 from embedding_sensitivity.page import jobs as explorer
 
 # Before Snakemake looks for conda.
@@ -141,8 +141,8 @@ given = internals.known_by_content
 EFFECT_WORDS = [plan.describe_effect(effect) for effect in EFFECTS]
 
 
-def source_of(wildcards) -> published_files.Source:
-    return published_files.source_of(wildcards.file, settings.sources)
+def find_source(wildcards) -> published_files.Source:
+    return published_files.find_source(wildcards.file, settings.sources)
 
 
 def find_own_file(model: str) -> str | dict | None:
@@ -262,15 +262,15 @@ def say_what_is_missing() -> None:
 # label becomes a link or HTML.
 if not IS_MODULE:
     config["run"] = {
-        "clips": rst_text(call_or_exit(plan.source.describe)),
+        "clips": escape_rst(call_or_exit(plan.source.describe)),
         "dropped": call_or_exit(plan.describe_dropped),
         "left_out": call_or_exit(plan.describe_left_out),
-        "recordings": rst_text(call_or_exit(plan.describe_recordings)),
-        "labels": [rst_text(label) for label in LABELS],
+        "recordings": escape_rst(call_or_exit(plan.describe_recordings)),
+        "labels": [escape_rst(label) for label in LABELS],
         "effects": [
-            {**words, "made": rst_text(plan.describe_entry(words["name"]))}
+            {**words, "made": escape_rst(plan.describe_entry(words["name"]))}
             for words in EFFECT_WORDS
         ],
-        "models": [rst_text(plan.title(model)) for model in MODEL_NAMES],
+        "models": [escape_rst(plan.title(model)) for model in MODEL_NAMES],
         "protocol": None if IMPORTED else settings.protocol.model_dump(),
     }

@@ -14,7 +14,7 @@ call_or_exit(plan.check_weights)
 rule fetch_weights:
     input:
         local=lambda wildcards: given(
-            published_files.local_weights(settings.choices, source_of(wildcards))
+            published_files.local_weights(settings.choices, find_source(wildcards))
         ),
     output:
         "<resources>/weights/{file}",
@@ -30,15 +30,15 @@ rule fetch_weights:
     # It only needs the standard library; every experiment has this environment. Pickled weights are
     # converted by PyTorch.
     conda:
-        lambda wildcards: conda_file("transformers" if source_of(wildcards).is_pickled else "audio")
+        lambda wildcards: conda_file("transformers" if find_source(wildcards).is_pickled else "audio")
     resources:
         mem_mb=500,
         # Not a parameter: another mirror has the same file.
-        url=lambda wildcards: settings.mirrors.get(source_of(wildcards).name, ""),
+        url=lambda wildcards: settings.mirrors.get(find_source(wildcards).name, ""),
     params:
-        model=lambda wildcards: source_of(wildcards).model,
+        model=lambda wildcards: find_source(wildcards).model,
         # The file that declares a user's model.
-        declared_in=lambda wildcards: find_own_file(source_of(wildcards).model),
+        declared_in=lambda wildcards: find_own_file(find_source(wildcards).model),
     message:
         "Fetching {wildcards.file}"
     script:

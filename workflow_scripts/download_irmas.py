@@ -20,7 +20,7 @@ def main(snakemake) -> None:
         url=snakemake.params.url,
         local=next(iter(snakemake.input.local), None),
     )
-    left_out = extract(archive, folder, irmas.clip_path)
+    left_out = extract(archive, folder, irmas.find_clip_path)
     if left_out:
         log.info("%d files of the archive are not clips: %s", len(left_out), ", ".join(left_out))
     log.info("%d clips", len(irmas.find_clips(folder)))

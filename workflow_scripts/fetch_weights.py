@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import check_commits, fetch, gunzip, pin_unpacked, place
-from embedding_sensitivity.downloads.published_files import source_of, sources_of
+from embedding_sensitivity.downloads.published_files import find_source, list_sources
 from embedding_sensitivity.files.logs import configure_logging
 from embedding_sensitivity.models import Model, choose, find_model
 
@@ -18,7 +18,7 @@ def main(snakemake) -> None:
     output = Path(snakemake.output[0])
     resources = output.parents[1]
     model = _find(snakemake.params.model, snakemake.params.declared_in)
-    source, lock = source_of(output.name, sources_of([model])), resources / "weights.lock"
+    source, lock = find_source(output.name, list_sources([model])), resources / "weights.lock"
     path = fetch(
         source,
         resources / "downloads",

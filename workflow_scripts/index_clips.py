@@ -11,7 +11,7 @@ from embedding_sensitivity.clips.index import index_clips
 from embedding_sensitivity.experiment.clip_index import NAME, record_index
 from embedding_sensitivity.experiment.tables import write_table
 from embedding_sensitivity.files.atomic import sha256_of
-from embedding_sensitivity.files.content import stat_of
+from embedding_sensitivity.files.content import read_stat
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import NOTE, configure_logging
 
@@ -34,7 +34,7 @@ def main(snakemake) -> None:
     paths += params.unreadable
     columns = read_columns(split_file[0]) if split_file else ()
     group = recordings.compile_group(params.group, columns)
-    seen = {path: stat_of(path) for path in paths}  # before they are read
+    seen = {path: read_stat(path) for path in paths}  # before they are read
     clips, silent, dropped, copies, left_out = index_clips(
         paths=paths,
         # None if the split is generated.

@@ -58,8 +58,8 @@ def test_pytorchs_own_blas_is_read_from_what_it_says_of_itself(monkeypatch):
         "  - Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build 20240605\n"
         "  - Build settings: BLAS_INFO=mkl, BUILD_TYPE=Release, LAPACK_INFO=mkl\n"
     )
-    assert kernels._of_torch(said, "AVX512") == Blas("torch", "mkl", "2024.2", "AVX512")
-    built = kernels._of_torch("  - Build settings: BLAS_INFO=open\n", "DEFAULT")
+    assert kernels._describe_torch(said, "AVX512") == Blas("torch", "mkl", "2024.2", "AVX512")
+    built = kernels._describe_torch("  - Build settings: BLAS_INFO=open\n", "DEFAULT")
     assert built == Blas("torch", "open", "of unknown version", "DEFAULT")
     torch = SimpleNamespace(
         __config__=SimpleNamespace(show=lambda: said),

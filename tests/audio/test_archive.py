@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from embedding_sensitivity.clips.irmas import clip_path
+from embedding_sensitivity.clips.irmas import find_clip_path
 from embedding_sensitivity.downloads import unpack as archive
 from embedding_sensitivity.downloads.unpack import extract
 from embedding_sensitivity.files.errors import InputError
@@ -53,7 +53,7 @@ def test_members_are_unpacked_and_the_others_named(tmp_path):
     ]
     path = pack(tmp_path / "a.zip", members)
     folder = tmp_path / "unpacked"
-    left_out = extract(path, folder, clip_path)
+    left_out = extract(path, folder, find_clip_path)
     found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
     assert {name: file.read_bytes() for name, file in found.items()} == {
         "cel/[cel][cla]0001__1.wav": b"one" * 1000,
@@ -82,7 +82,7 @@ def test_members_that_would_be_the_same_file_are_refused(tmp_path):
 def test_the_same_clip_with_and_without_the_folder_above_is_refused(tmp_path):
     names = ("IRMAS-TrainingData/cel/a.wav", "cel/a.wav")
     path = pack(tmp_path / "a.zip", [(name, b"a") for name in names])
-    refused(path, r"could not be unpacked there \(File exists\)", clip_path)
+    refused(path, r"could not be unpacked there \(File exists\)", find_clip_path)
 
 
 def test_a_file_in_a_folders_place_is_refused(tmp_path):

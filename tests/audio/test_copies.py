@@ -10,7 +10,7 @@ from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.clip_warnings import find
 from embedding_sensitivity.clips.dataset import find_audio, read_split
 from embedding_sensitivity.clips.index import index_clips
-from embedding_sensitivity.clips.inspection import BadClip, find_copies, inspect_file, traits_of
+from embedding_sensitivity.clips.inspection import BadClip, find_copies, find_traits, inspect_file
 
 RATE = 22050
 
@@ -114,7 +114,7 @@ def test_of_thousands_of_clips_hardly_any_are_compared():
     traits, clips = {}, []
     for number in range(6705):
         name = f"{number:04d}"
-        traits[name] = traits_of(rng.uniform(-0.5, 0.5, (2000, 1)).astype(np.float32))
+        traits[name] = find_traits(rng.uniform(-0.5, 0.5, (2000, 1)).astype(np.float32))
         split = "test" if number % 4 == 0 else "train"
         clips.append(Clip(name, "nowhere", "x", "", name, split, 0.1, RATE, 1, name, 2000, number))
     start = time.process_time()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedding_sensitivity.clips import irmas
-from embedding_sensitivity.clips.clip import by_split_row, in_split, read_clips, write_clips
+from embedding_sensitivity.clips.clip import in_split, read_clips, sort_by_split_row, write_clips
 from embedding_sensitivity.clips.dataset import SplitRow, describe, find_audio, read_split
 from embedding_sensitivity.clips.index import generate_split, index_clips
 from embedding_sensitivity.clips.split import classifier_clips
@@ -61,7 +61,7 @@ def write_split(path, rows, columns=("instrument", "genre", "file_name", "split"
 
 def test_generated_split_is_balanced_and_leaks_no_group(folder):
     clips = index(folder)
-    train, test = by_split_row(clips, "train"), by_split_row(clips, "test")
+    train, test = sort_by_split_row(clips, "train"), sort_by_split_row(clips, "test")
     assert not {clip.group for clip in train} & {clip.group for clip in test}
     counts = {label: sum(clip.label == label for clip in train) for label in ("cello", "flute")}
     assert len(set(counts.values())) == 1 and counts["cello"] >= 6
@@ -142,7 +142,7 @@ def test_a_split_with_labels_of_unequal_size_is_used_as_it_is(tmp_path):
     assert {clip.clip: clip.group for clip in clips} == {row[2][:-4]: row[4] for row in rows}
 
     by_label = defaultdict(list)
-    for clip in by_split_row(clips, "train"):
+    for clip in sort_by_split_row(clips, "train"):
         by_label[clip.label].append(clip.clip)
     order = {
         label: [r[2][:-4] for r in rows if r[0] == label and r[3] == "train"] for label in by_label
@@ -183,7 +183,7 @@ def test_a_split_file_sets_order_and_membership(folder, tmp_path):
     ]
     split = read_split(write_split(tmp_path / "split.csv", rows))
     clips = index(folder, split)
-    assert [clip.clip for clip in by_split_row(clips, "train")] == [
+    assert [clip.clip for clip in sort_by_split_row(clips, "train")] == [
         row[2] for row in rows if row[3] == "train"
     ]
     assert {clip.genre for clip in clips} == {"classical"} and len(clips) == 8
@@ -355,7 +355,7 @@ def test_dropped_clips_leave_a_split_files_order_as_it_is(folder):
     assert [bad.clip for bad in found.dropped] == [names[1]]
     for part in ("train", "test"):
         expected = [row.clip for row in split if row.split == part and row.clip != names[1]]
-        assert [clip.clip for clip in by_split_row(found.clips, part)] == expected
+        assert [clip.clip for clip in sort_by_split_row(found.clips, part)] == expected
     rows = [row for row in split if row.clip != names[1]]
     assert found.clips == index(folder, rows)
     # Through a carried reverb pass the good clips alone; the first of them sets the form.

@@ -18,7 +18,7 @@ from embedding_sensitivity.clips.dataset import (
     check_paths,
     files_by_id,
     find_audio,
-    labels_of,
+    find_labels,
     list_folder,
     read_split,
 )
@@ -29,8 +29,8 @@ from embedding_sensitivity.clips.recordings import (
     compile_group,
     count_recordings,
     describe_faults,
+    find_torn_recordings,
     name_recordings,
-    torn_recordings,
 )
 from embedding_sensitivity.files.errors import InputError
 from support.audio import write_clip
@@ -121,7 +121,7 @@ def test_a_generated_split_keeps_the_recordings_of_a_regular_expression_whole(tm
             write_clip(tmp_path / label / f"{label}_take{number // 3}_{number % 3}.wav", number)
     found = index(tmp_path, group=compile_group(r"(\w+)/.*(take\d)", ()))
     takes = {f"{label} take{number}" for label in ANALYSED for number in range(8)}
-    assert {clip.group for clip in found.clips} == takes and not torn_recordings(found.clips)
+    assert {clip.group for clip in found.clips} == takes and not find_torn_recordings(found.clips)
     piano, violin = count_recordings(found.clips)
     assert piano == LabelRecordings("piano", 18, 6, 6, 2, 0, 0)
     assert violin == LabelRecordings("violin", 18, 6, 6, 2, 0, 0)
@@ -398,14 +398,14 @@ def test_labels_that_look_alike_are_refused(tmp_path):
         write_clip(tmp_path / "script" / label / f"{label}.wav")
     alike = r"data\.folder: the labels 'piano' and 'pi\\u0430no' look alike"
     with pytest.raises(InputError, match=alike):
-        labels_of(find_audio(tmp_path / "script"), None)
+        find_labels(find_audio(tmp_path / "script"), None)
     for label in ("e\u0301", "\xe9"):
         write_clip(tmp_path / "forms" / label / f"{len(label)}.wav")
     with pytest.raises(
         InputError, match="look alike: put the clips into one folder, or rename one"
     ):
-        labels_of(find_audio(tmp_path / "forms"), None)
+        find_labels(find_audio(tmp_path / "forms"), None)
     rows = [(label, "", label, "train") for label in ("Flute", "flute")]
     split = read_split(write_split(tmp_path / "split.csv", *rows))
     with pytest.raises(InputError, match=r"data\.split: the labels 'Flute' and 'flute' look alike"):
-        labels_of([], split)
+        find_labels([], split)

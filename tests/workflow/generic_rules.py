@@ -13,6 +13,10 @@ TABULATE = {
 DRAW = {
     f"draw_{kind.name}": f"figures/{kind.name}.tsv" for m in list_measures() for kind in m.figures
 }
+# Those of runs alone in which layers of a model are analysed.
+OF_LAYERS = {
+    f"tabulate_{job.group.name}" for job in JOBS if all(m.needs_layers for m in job.measures)
+} | {f"draw_{kind.name}" for m in list_measures() if m.needs_layers for kind in m.figures}
 # Those that run where Snakemake does.
 LOCAL = TABULATE | DRAW
 ALL = MEASURE | LOCAL

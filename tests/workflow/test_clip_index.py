@@ -50,7 +50,7 @@ def plan(made_by: str = "code", **options) -> clip_index.ClipIndex:
 def index(planned: clip_index.ClipIndex, found: list[Clip] | None = None, rendered_by="") -> None:
     """Do what the job does that makes the index."""
     decided = planned.identity is not None
-    seen = {f"{name}.wav": content.stat_of(f"{name}.wav") for name in SPLITS}
+    seen = {f"{name}.wav": content.read_stat(f"{name}.wav") for name in SPLITS}
     found = clips() if found is None else found
     record_index(NAME, planned.made_by, planned.new_identity, decided, found, seen, rendered_by)
 

@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_refused_in_one_line():
     with pytest.raises(
         InputError, match=r"^/proc/self/mem: cannot be read \(.*\): correct that or"
     ):
-        content.content_of("/proc/self/mem")
+        content.hash_content("/proc/self/mem")
 
 
 def test_a_file_is_read_once(read):
@@ -115,7 +115,7 @@ def test_what_another_process_has_read_is_known(read):
     content.hash_of("a")
     Path("b").write_text("two")
     Path(content.NAME).parent.mkdir()
-    Path(content.NAME).write_text(json.dumps({"b": [content.stat_of("b"), "known"]}))
+    Path(content.NAME).write_text(json.dumps({"b": [content.read_stat("b"), "known"]}))
     assert content.hash_of("b") == "known"
     start_anew()
     assert content.hash_of("a") == sha256_of("a") and content.hash_of("b") == "known"
@@ -123,7 +123,7 @@ def test_what_another_process_has_read_is_known(read):
 
 
 def test_a_job_remembers_what_it_has_read(read):
-    content.remember({"a": (content.stat_of("a"), "known")})
+    content.remember({"a": (content.read_stat("a"), "known")})
     start_anew()
     assert content.hash_of("a") == "known" and read == []
 
@@ -221,7 +221,7 @@ def test_where_size_times_and_inode_are_as_they_were_a_touch_shows_the_change(ow
     memory = own.path(content.NAME)
     known = json.loads(memory.read_text(encoding="utf-8"))
     replace(clip, own.path("mine/oboe/oboe1.wav").read_bytes())
-    known["mine/oboe/oboe0.wav"][0] = content.stat_of(clip)
+    known["mine/oboe/oboe0.wav"][0] = content.read_stat(clip)
     memory.write_text(json.dumps(known), encoding="utf-8")
     assert own.planned(INDEX) == {}
     clip.touch()

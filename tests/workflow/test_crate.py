@@ -132,6 +132,6 @@ def test_no_crate_is_made_of_a_run_that_is_not_whole(again, make_crate, name):
 
 
 def test_it_needs_the_analysis_stack_and_says_so(project):
-    done = project.command("crate", "results")
+    done = project.command("crate", "rules")
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "make envs" in done.stderr  # this copy has built none

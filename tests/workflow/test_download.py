@@ -20,7 +20,7 @@ from urllib.request import Request
 import pytest
 
 from embedding_sensitivity.downloads import fetch as download
-from embedding_sensitivity.downloads.fetch import digest_of, fetch, gunzip, place
+from embedding_sensitivity.downloads.fetch import compute_digest, fetch, gunzip, place
 from embedding_sensitivity.downloads.published_files import Source
 from embedding_sensitivity.files.errors import InputError
 from support.file_server import (
@@ -451,7 +451,7 @@ def test_proxies_are_used_but_not_for_this_machine(get, server, monkeypatch):
 )
 def test_hashes(tmp_path, kind, expected):
     (tmp_path / "abc").write_bytes(b"abc")
-    assert digest_of(tmp_path / "abc", kind) == expected
+    assert compute_digest(tmp_path / "abc", kind) == expected
 
 
 # A file that is already there

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from embedding_sensitivity.clips import irmas
-from embedding_sensitivity.clips.irmas import GENRES, LABELS, clip_path, find_clips, parse_name
+from embedding_sensitivity.clips.irmas import GENRES, LABELS, find_clip_path, find_clips, parse_name
 from embedding_sensitivity.files.errors import InputError
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
@@ -69,7 +69,7 @@ def test_every_name_of_a_split_in_the_published_form_agrees_with_its_columns():
     ],
 )
 def test_what_of_the_archive_is_a_clip(member, path):
-    assert clip_path(member) == path
+    assert find_clip_path(member) == path
 
 
 @pytest.fixture

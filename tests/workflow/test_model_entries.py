@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from embedding_sensitivity.downloads.fetch import check_commits, fetch
-from embedding_sensitivity.downloads.published_files import sources_of
+from embedding_sensitivity.downloads.published_files import list_sources
 from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
@@ -280,7 +280,7 @@ def hub():
 
 
 def sources_of_preset(name: str, **entry):
-    return list(sources_of([choose("net", {"transformers": name, **entry}).model]).values())[2:]
+    return list(list_sources([choose("net", {"transformers": name, **entry}).model]).values())[2:]
 
 
 def test_the_first_download_records_commit_size_and_hash(hub, tmp_path, caplog):

@@ -13,7 +13,7 @@ import pytest
 from test_conda_standin import environment_without_conda
 from test_irmas_run import ARCHIVE, SPLIT_FILE, expecting_mini, replace_in
 
-from embedding_sensitivity.downloads.fetch import digest_of
+from embedding_sensitivity.downloads.fetch import compute_digest
 from embedding_sensitivity.downloads.published_files import SOURCES
 from support.offline import NAMESPACE, needs_namespace
 from support.project import ROOT, Project
@@ -75,7 +75,7 @@ def papers(project) -> Project:
     library = project.path("workflow_scripts/embedding_sensitivity")
     replace_in(library / "downloads/fetch.py", ("pause_s: float = 1,", "pause_s: float = 0.01,"))
     project.path("made").write_bytes(WEIGHTS["openl3"])
-    openl3 = SOURCES["openl3"].digest, digest_of(project.path("made"), "git_blob")
+    openl3 = SOURCES["openl3"].digest, compute_digest(project.path("made"), "git_blob")
     replace_in(library / "models/openl3/__init__.py", openl3)
     replace_in(
         library / "models/panns/__init__.py",

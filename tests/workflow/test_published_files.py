@@ -13,10 +13,10 @@ from embedding_sensitivity.downloads.published_files import (
     SOURCES,
     check_local_weights,
     check_mirrors,
+    find_source,
     find_url_fault,
+    list_sources,
     local_weights,
-    source_of,
-    sources_of,
     weights_files,
 )
 from embedding_sensitivity.files.errors import InputError
@@ -41,7 +41,7 @@ def test_every_downloaded_model_has_a_source():
     """And the key for a local file is that model's."""
     for name, model in MODELS.items():
         for file in model.published:
-            source = source_of(file.unpacked)
+            source = find_source(file.unpacked)
             assert source.name == source.model == name
             assert source.key == f"models.{name}.weights"
             assert file.unpacked in weights_files()
@@ -50,7 +50,7 @@ def test_every_downloaded_model_has_a_source():
 def test_a_models_further_files_are_sources_too():
     model = MODELS["panns"]
     labels = replace(model.files[0], file_name="labels.csv.gz")
-    found = sources_of([replace(model, files=(*model.files, labels))])
+    found = list_sources([replace(model, files=(*model.files, labels))])
     assert list(found) == ["irmas", "split", "panns", "panns_2"]
     assert weights_files(found) == ["Cnn14_mAP=0.431.pth", "labels.csv"]
     choices = {"panns": choose("panns", {"weights": "mine.pth"})}

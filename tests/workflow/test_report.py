@@ -231,9 +231,11 @@ def test_every_row_has_its_own_figure(seen, finished):
         if kind not in TABLES:
             parts = (kind, model.removesuffix(" (control)"), effect, label)
             shown["_".join(part for part in parts if part != "all")] = found["source"]
-    drawn = finished.path("results/tiny/figures").glob("*.png")
+    results = finished.path("results/tiny")
+    drawn = {path.stem: path for path in (results / "figures").glob("*.png")}
+    drawn |= {f"card_{path.stem}_all effects": path for path in (results / "cards").glob("*.png")}
     assert {name: decoded(source) for name, source in shown.items()} == {
-        path.stem: path.read_bytes() for path in drawn
+        name: path.read_bytes() for name, path in drawn.items()
     }
 
 

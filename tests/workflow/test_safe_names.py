@@ -11,15 +11,15 @@ from docutils.core import publish_parts
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, read_clips, write_clips
 from embedding_sensitivity.clips.clip_warnings import Finding, write_findings
-from embedding_sensitivity.clips.dataset import find_audio, is_plain_file, labels_of, read_split
+from embedding_sensitivity.clips.dataset import find_audio, find_labels, is_plain_file, read_split
 from embedding_sensitivity.experiment.embedding_files import level_files
 from embedding_sensitivity.experiment.tables import read_table, write_table
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.safe_names import (
+    escape_rst,
     find_label_fault,
     find_path_fault,
     find_text_fault,
-    rst_text,
 )
 
 # Each is refused wherever it is in a name.
@@ -91,13 +91,13 @@ def test_plain_names_are_listed_and_folders_are_labels(tmp_path, name):
     make_audio(tmp_path, f"{name}/{name}.wav")
     paths = find_audio(tmp_path)
     assert paths == [str(tmp_path / name / f"{name}.wav")]
-    assert labels_of(paths, None) == [unicodedata.normalize("NFC", name)]
+    assert find_labels(paths, None) == [unicodedata.normalize("NFC", name)]
 
 
 def test_a_folder_that_cannot_be_a_label_is_refused(tmp_path):
     make_audio(tmp_path, " cello/a.wav")
     with pytest.raises(InputError, match=r" cello/a\.wav: its folder's name, which is its label, "):
-        labels_of(find_audio(tmp_path), None)
+        find_labels(find_audio(tmp_path), None)
 
 
 def write_split(path, **row):
@@ -179,7 +179,7 @@ def test_every_csv_file_holds_names_as_they_are(tmp_path, name):
     ],
 )  # fmt: skip
 def test_text_in_a_report_is_text(text):
-    parts = publish_parts(f"- **Clips**: {rst_text(text)}.", writer="html")
+    parts = publish_parts(f"- **Clips**: {escape_rst(text)}.", writer="html")
     shown = parts["body"].split("</strong>: ")[1].split(".</li>")[0].split(".</p>")[0]
     assert html.unescape(shown) == text
 

@@ -12,7 +12,7 @@ import pytest
 import fetch_weights
 from embedding_sensitivity import models
 from embedding_sensitivity.downloads.expected_hashes import check_files, check_weights
-from embedding_sensitivity.downloads.published_files import SOURCES, published_weights
+from embedding_sensitivity.downloads.published_files import SOURCES, list_published_weights
 from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS
@@ -201,7 +201,7 @@ def test_what_openl3_unpacks_to_is_pinned(monkeypatch, tmp_path):
     (line,) = lock.read_text(encoding="utf-8").splitlines()[1:]
     digest = hashlib.sha256(HDF5).hexdigest()
     assert line.startswith(f"openl3_audio_mel128_music-v0_4_0.h5 {digest} {len(HDF5)} ")
-    check_files([tmp_path / OPENL3], digest, published_weights(MODELS["openl3"]))
+    check_files([tmp_path / OPENL3], digest, list_published_weights(MODELS["openl3"]))
 
     with pytest.raises(
         InputError, match=r"v0_4_0\.h5: has changed: .* delete the line of .*h5 there"
@@ -219,13 +219,13 @@ def test_openl3_is_nothing_but_hdf5(monkeypatch, tmp_path):
 
 def test_which_weights_are_published_with_a_hash():
     panns = {"file_name": "Cnn14_mAP=0.431.pth", "sha256": SOURCES["panns"].digest}
-    assert published_weights(MODELS["panns"]) == [panns]
+    assert list_published_weights(MODELS["panns"]) == [panns]
     clap = {"file_name": "CLAP_weights_2023.pth", "sha256": ""}
-    assert published_weights(MODELS["clap"]) == [clap]
+    assert list_published_weights(MODELS["clap"]) == [clap]
     openl3 = {"file_name": "openl3_audio_mel128_music-v0_4_0.h5.gz", "sha256": ""}
-    assert published_weights(MODELS["openl3"]) == [openl3]
+    assert list_published_weights(MODELS["openl3"]) == [openl3]
     for model in ("panns-untrained", "musicnn", "logmel"):
-        assert published_weights(MODELS[model]) == []
+        assert list_published_weights(MODELS[model]) == []
 
 
 def test_weights_that_are_replaced_are_refused_by_the_plan(project, config):

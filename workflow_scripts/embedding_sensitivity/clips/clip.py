@@ -92,6 +92,6 @@ def in_split(clips: Iterable[Clip]) -> list[Clip]:
     return sorted((clip for clip in clips if clip.split), key=lambda clip: clip.clip)
 
 
-def by_split_row(clips: Iterable[Clip], split: str) -> list[Clip]:
+def sort_by_split_row(clips: Iterable[Clip], split: str) -> list[Clip]:
     """The clips of ``train`` or ``test`` in the order of the split: the protocol's order."""
     return sorted((clip for clip in clips if clip.split == split), key=lambda clip: clip.split_row)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from embedding_sensitivity.clips import irmas
 from embedding_sensitivity.clips.clip import Clip, DroppedClip
-from embedding_sensitivity.clips.dataset import PassedOver, clip_id
-from embedding_sensitivity.clips.recordings import torn_recordings
+from embedding_sensitivity.clips.dataset import PassedOver, name_clip
+from embedding_sensitivity.clips.recordings import find_torn_recordings
 from embedding_sensitivity.files.csv_files import write_rows
 from embedding_sensitivity.files.safe_names import printable
 
@@ -70,15 +70,17 @@ def find(
         ]
     known = {clip.path for clip in clips if clip.split} | {bad.path for bad in dropped}
     findings += [
-        Finding(printable(clip_id(entry.path)), printable(entry.path), "passed over", entry.reason)
+        Finding(
+            printable(name_clip(entry.path)), printable(entry.path), "passed over", entry.reason
+        )
         for entry in passed_over
     ]
     findings += [
-        Finding(clip_id(path), path, "extra", (left_out or {}).get(path, "not embedded"))
+        Finding(name_clip(path), path, "extra", (left_out or {}).get(path, "not embedded"))
         for path in set(paths) - known
     ]
     first_of_audio: dict[str, Clip] = {}
-    torn = torn_recordings(clips)
+    torn = find_torn_recordings(clips)
     for clip in sorted(clips, key=lambda clip: clip.clip):
         found = list(_irmas_findings(clip)) if is_irmas else []
         if clip.clip in silent:

@@ -98,7 +98,7 @@ def recognise(content: bytes) -> Container:
     start = _behind_id3(content)
     head = content[start : start + 16]
     if head[:4] in CHUNKS:
-        return _of_chunks(content, start)
+        return _read_chunked(content, start)
     if head[:4] == b"fLaC":
         return _flac(content, start)
     if head[:4] == b"OggS":
@@ -139,7 +139,7 @@ def _chunks(content: bytes, start: int) -> Iterator[tuple[bytes, int, int]]:
         at += max(0, size) + -size % padding
 
 
-def _of_chunks(content: bytes, start: int) -> Container:
+def _read_chunked(content: bytes, start: int) -> Container:
     magic, order = content[start : start + 4], CHUNKS[content[start : start + 4]][3]
     form, sounds, size_64, fault, payload = (None, None, 0), 0, None, "", (0, None)
     for name, at, size in _chunks(content, start):
@@ -160,7 +160,7 @@ def _of_chunks(content: bytes, start: int) -> Container:
         elif name == b"ds64":
             size_64 = int.from_bytes(content[at + 8 : at + 16], "little")
         else:
-            form = _form_of(name, content[at : at + min(max(size, 0), 40)], order) or form
+            form = _read_form(name, content[at : at + min(max(size, 0), 40)], order) or form
     samplerate, channels, tag = form
     if tag not in MPEG_IN_RIFF:
         return Container("", samplerate, channels, fault)
@@ -169,7 +169,7 @@ def _of_chunks(content: bytes, start: int) -> Container:
     return Container("mpeg", samplerate, channels, fault or found.fault, payload, frames)
 
 
-def _form_of(name: bytes, body: bytes, order: str) -> tuple[int | None, int, int] | None:
+def _read_form(name: bytes, body: bytes, order: str) -> tuple[int | None, int, int] | None:
     """Return sample rate, channels and RIFF's number of the codec from the chunk that has them."""
     if name == b"fmt " and len(body) >= 16:
         fields = body[4:8], body[2:4], body[:2]

@@ -153,7 +153,7 @@ def is_plain_file(path: str | Path) -> bool:
     return os.path.isfile(path) and os.access(path, os.R_OK)
 
 
-def clip_id(path: str | Path) -> str:
+def name_clip(path: str | Path) -> str:
     """Return what a file's clip is called: the file's name without its ending."""
     return normalize(_stem(path))
 
@@ -167,7 +167,7 @@ def files_by_id(paths: Iterable[str]) -> dict[str, str]:
     files: dict[str, str] = {}
     shared = []
     for path in sorted(paths):
-        clip = clip_id(path)
+        clip = name_clip(path)
         if clip in files:
             shared.append((path, clip, files[clip]))
         else:
@@ -189,7 +189,7 @@ def describe(path: str | Path, folder: str | Path | None = None) -> tuple[str, s
     IRMAS names carry all three; otherwise the label is the parent folder's name (empty where that
     is `folder` itself, the one searched), the genre is empty and the clip is a group of its own.
     """
-    return parse_name(_stem(path)) or (normalize(_label_folder(path, folder)), "", clip_id(path))
+    return parse_name(_stem(path)) or (normalize(_label_folder(path, folder)), "", name_clip(path))
 
 
 def _label_folder(path: str | Path, folder: str | Path | None) -> str:
@@ -305,7 +305,7 @@ def read_columns(path: str | Path) -> list[str]:
         return next(csv.reader(map(normalize, file)))
 
 
-def labels_of(
+def find_labels(
     paths: Iterable[str], split: list[SplitRow] | None, folder: str | Path | None = None
 ) -> list[str]:
     """Return the labels in the split, or in the clips' names if there is no split file.

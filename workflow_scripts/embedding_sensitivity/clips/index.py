@@ -133,7 +133,7 @@ def index_clips(
         if not keep_unsplit:  # a generated split need not have all the inspected clips
             rows = {row.clip for row in split}
             forms = {name: form for name, form in forms.items() if name in rows}
-        clips = _clips_of(files, forms, split, described)
+        clips = _make_clips(files, forms, split, described)
         check_split([clip for clip in clips if clip.label in analysed])
     except InputError as error:
         if not bad:
@@ -235,7 +235,7 @@ def _check_some_are_good(
             )
 
 
-def _clips_of(
+def _make_clips(
     files: dict[str, str],
     forms: dict[str, Inspected],
     split: list[SplitRow],

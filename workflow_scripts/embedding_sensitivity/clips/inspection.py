@@ -135,7 +135,7 @@ def inspect_file(
         if reason := find_form_fault(len(audio), *form):
             raise BadClip(path, reason)
         peak = _check_numbers(path, audio)
-    traits = traits_of(audio)
+    traits = find_traits(audio)
     silent = traits[0] < STEP
     if silent and not may_be_silent:
         if peak < MIN_PEAK:
@@ -182,7 +182,7 @@ def _silence_libraries() -> Iterator[None]:
         os.close(nowhere)
 
 
-def traits_of(audio: np.ndarray) -> Traits:
+def find_traits(audio: np.ndarray) -> Traits:
     """Return what copies have in common but for rounding; first the peak of the mono mix."""
     mono = np.add.reduce(audio, axis=1) if audio.shape[1] > 1 else audio[:, 0]
     mono = np.ascontiguousarray(mono) * np.float32(1 / audio.shape[1])

@@ -89,7 +89,7 @@ def is_whole(duration_s: float) -> bool:
     return abs(duration_s - DURATION_S) <= DURATION_TOLERANCE_S
 
 
-def clip_path(member: str) -> str | None:
+def find_clip_path(member: str) -> str | None:
     """Path of a clip below the unpacked folder, ``cel/[cel][cla]0001__1.wav``, from its name in
     the archive; None for whatever else an archive has (notes, folders of a Mac's Finder).
     """

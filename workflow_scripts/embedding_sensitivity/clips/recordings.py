@@ -77,7 +77,7 @@ def name_recordings(
     return found
 
 
-def torn_recordings(clips: Iterable[Clip]) -> set[str]:
+def find_torn_recordings(clips: Iterable[Clip]) -> set[str]:
     """Return the recordings with clips in both training and test."""
     splits = defaultdict(set)
     for clip in clips:
@@ -93,7 +93,7 @@ def count_recordings(clips: Iterable[Clip], all_named: bool = False) -> list[Lab
     """
     labels = defaultdict(list)
     clips = [clip for clip in clips if clip.split]
-    torn = torn_recordings(clips)
+    torn = find_torn_recordings(clips)
     for clip in clips:
         labels[clip.label].append(clip)
     rows = []

@@ -13,7 +13,7 @@ N_FOLDS = 3
 NEGATIVES_SEED = 42
 
 
-def label_order(clips: Iterable[Clip], labels: Iterable[str] | None = None) -> list[str]:
+def order_labels(clips: Iterable[Clip], labels: Iterable[str] | None = None) -> list[str]:
     """`labels` (None for all) in the order in which they first appear in the split."""
     in_split = sorted((clip for clip in clips if clip.split), key=lambda clip: clip.split_row)
     order = list(dict.fromkeys(clip.label for clip in in_split))

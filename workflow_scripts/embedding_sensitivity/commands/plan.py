@@ -46,7 +46,7 @@ def count_clips(settings: Settings) -> tuple[int, int, float, str]:
         return 4834, 288, size, "the authors' split of IRMAS"
     if data.split == "generated":
         paths = dataset.find_audio(data.folder)
-        labels = dataset.labels_of(paths, None, data.folder)
+        labels = dataset.find_labels(paths, None, data.folder)
         assumed = f"{len(paths)} files, taken as 3 s of stereo at 44.1 kHz, 3 of 4 for training"
         return len(paths), len(paths) * 3 // 4 // len(labels), size, assumed
     if not Path(data.split).exists():

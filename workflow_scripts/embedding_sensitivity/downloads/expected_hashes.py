@@ -30,9 +30,9 @@ def read_pins(lock: str | os.PathLike, text: str) -> dict[str, str]:
     return pins
 
 
-def known_sha256(path: str | os.PathLike, published: str) -> str:
+def find_known_sha256(path: str | os.PathLike, published: str) -> str:
     """Return the published or pinned SHA-256 of a file of weights; empty if there is none."""
-    lock = _lock_of(path)
+    lock = _find_lock(path)
     if published or not lock.exists():
         return published
     return read_pins(lock, lock.read_text(encoding="utf-8")).get(Path(path).name, "")
@@ -60,9 +60,9 @@ def check_weights(
     sha256 : published for this very file; empty if the lock file has it
     planned : SHA-256 that the names of embeddings assume; empty if it was known
     """
-    path, lock = Path(path), _lock_of(path)
+    path, lock = Path(path), _find_lock(path)
     downloads = lock.parent / "downloads"
-    known = known_sha256(path, sha256)
+    known = find_known_sha256(path, sha256)
     if known == found:
         if planned and planned != found:
             raise InputError(
@@ -83,5 +83,5 @@ def check_weights(
     )
 
 
-def _lock_of(path: str | os.PathLike) -> Path:
+def _find_lock(path: str | os.PathLike) -> Path:
     return Path(path).parents[1] / "weights.lock"

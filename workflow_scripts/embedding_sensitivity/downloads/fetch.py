@@ -117,7 +117,7 @@ def find_fetch_fault(
     try:
         _verify(path, source)
         pinned = _read_pin(source, lock)
-        if pinned and pinned != digest_of(path, "sha256"):
+        if pinned and pinned != compute_digest(path, "sha256"):
             raise _Unfit("its SHA-256 is not the pinned one")
     except (_Unfit, OSError) as error:
         return f"{subject}: {error}: {_say_how_by_hand(source, kept, lock)}"
@@ -409,7 +409,7 @@ def _is_html(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:16].lower().startswith(HTML)
 
 
-def digest_of(path: str | os.PathLike, hash_kind: str) -> str:
+def compute_digest(path: str | os.PathLike, hash_kind: str) -> str:
     """Return a file's hash of kind `Source.hash_kind`, in hexadecimal; SHA-256 for ``lock``."""
     algorithm = {"md5": "md5", "git_blob": "sha1"}.get(hash_kind, "sha256")
     value = hashlib.new(algorithm, usedforsecurity=False)
@@ -434,7 +434,7 @@ def _verify(path: Path, source: Source) -> None:
         raise _Unfit(f"has {size:,} bytes, expected {source.size:,}")
     if source.starts and not start.startswith(source.starts):
         raise _Unfit(f"is another kind of file, it begins with {start[:8]!r}")
-    if source.digest and (found := digest_of(path, source.hash_kind)) != source.digest:
+    if source.digest and (found := compute_digest(path, source.hash_kind)) != source.digest:
         raise _Unfit(f"its {HASH_NAMES[source.hash_kind]} is {found}, expected {source.digest}")
 
 
@@ -498,7 +498,7 @@ def _pin_as(
     name: str, path: Path, origin: str, lock: str | os.PathLike, reported: str = ""
 ) -> None:
     """Pin a file under a name; `reported` is the SHA-256 that other users report."""
-    found, size = digest_of(path, "sha256"), path.stat().st_size
+    found, size = compute_digest(path, "sha256"), path.stat().st_size
     lock = Path(lock)
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a+", encoding="utf-8") as file:

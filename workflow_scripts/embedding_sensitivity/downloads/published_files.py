@@ -53,7 +53,7 @@ SPLIT = Source(
 )
 
 
-def sources_of(models: Iterable[Model]) -> dict[str, Source]:
+def list_sources(models: Iterable[Model]) -> dict[str, Source]:
     """Return all sources by name: the data's, then each model's, the first by the model's name."""
     found = {source.name: source for source in (IRMAS, SPLIT)}
     for model in models:
@@ -65,7 +65,7 @@ def sources_of(models: Iterable[Model]) -> dict[str, Source]:
 
 
 # For the workflow's own models; `Settings.sources` adds those of a config.
-SOURCES = sources_of(MODELS.values())
+SOURCES = list_sources(MODELS.values())
 
 
 def weights_files(sources: Mapping[str, Source] = SOURCES) -> list[str]:
@@ -73,7 +73,7 @@ def weights_files(sources: Mapping[str, Source] = SOURCES) -> list[str]:
     return sorted({source.unpacked for source in sources.values() if source.model})
 
 
-def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | None:
+def find_source(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | None:
     """Return the source of a file or folder below ``resources``, by its name, packed or not."""
     names = (made, f"{made}.gz", f"{made}.zip")
     return next(
@@ -82,7 +82,7 @@ def source_of(made: str, sources: Mapping[str, Source] = SOURCES) -> Source | No
     )
 
 
-def published_weights(model: Model) -> list[dict[str, str]]:
+def list_published_weights(model: Model) -> list[dict[str, str]]:
     """Return the published ``file_name`` and ``sha256`` of each file that a model reads.
 
     ``sha256`` is of the file that the model reads; empty if none is published.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from embedding_sensitivity.clips.clip import Clip, by_split_row
-from embedding_sensitivity.clips.split import label_order
+from embedding_sensitivity.clips.clip import Clip, sort_by_split_row
+from embedding_sensitivity.clips.split import order_labels
 from embedding_sensitivity.embeddings.store import model_identity, read_header, read_rows
 from embedding_sensitivity.files.errors import InputError
 
@@ -262,10 +262,10 @@ def open_effect(
             f"{effected_path}: levels {', '.join(levels) or 'none'}, at least two are needed and "
             f"one at which {effect} does something: add levels to effects.{effect}"
         )
-    order = label_order(clips, labels)
+    order = order_labels(clips, labels)
     split = {
         name: {
-            label: [clip.clip for clip in by_split_row(clips, name) if clip.label == label]
+            label: [clip.clip for clip in sort_by_split_row(clips, name) if clip.label == label]
             for label in order
         }
         for name in ("train", "test")

@@ -15,7 +15,7 @@ from embedding_sensitivity.clips.clip import LIBSNDFILE, Clip, in_split
 from embedding_sensitivity.clips.dataset import is_plain_file
 from embedding_sensitivity.experiment.source_code import module_file, numeric_digest
 from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.content import Stat, hash_of, keep, remember, stat_of
+from embedding_sensitivity.files.content import Stat, hash_of, keep, read_stat, remember
 from embedding_sensitivity.files.errors import InputError
 
 # Decodes clips that libsndfile alone cannot decode.
@@ -121,7 +121,7 @@ def record_index(
     ----------
     identity : for the names of embeddings if the clips changed
     decided : the plan used `identity` already, whether or not the clips changed
-    found : each indexed audio file with its `stat_of` from before it was read; None if the source
+    found : each indexed audio file with its `read_stat` from before it was read; None if the source
         fixes the audio
     rendered_by : as in `Record`
     """
@@ -219,7 +219,7 @@ def plan_index(
     # Audio to be rendered anew is known by how it is made, whether or not it exists.
     files = {} if rendered_anew else now.files
     content = fingerprint(
-        sorted((name, seen.sha256 or (stat_of(name) or ())[:2]) for name, seen in files.items())
+        sorted((name, seen.sha256 or (read_stat(name) or ())[:2]) for name, seen in files.items())
     )
     identity = fingerprint([made_by, content])
     keep()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from embedding_sensitivity.downloads.fetch import find_fetch_fault
-from embedding_sensitivity.downloads.published_files import local_weights, source_of
+from embedding_sensitivity.downloads.published_files import find_source, local_weights
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.measures import VERDICTS
 from embedding_sensitivity.experiment.settings import Settings
@@ -149,7 +149,7 @@ def missing_downloads(outputs: Iterable[str | os.PathLike], settings: Settings) 
     """
     lines = {}
     for output in map(Path, outputs):
-        if source := source_of(output.name, settings.sources):
+        if source := find_source(output.name, settings.sources):
             above = output.parents[1] if output.parent.name == "weights" else output.parent
             # The split has no local file: `data.split` replaces the published one altogether.
             local = settings.data.local if source.name == "irmas" else None

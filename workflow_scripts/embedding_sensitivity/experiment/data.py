@@ -88,7 +88,7 @@ class Source(ABC):
 
     def known_labels(self) -> list[str]:
         """Return the labels of the clips, from the split if its rows are known."""
-        return dataset.labels_of(self.audio, self.rows)
+        return dataset.find_labels(self.audio, self.rows)
 
     def complete(self) -> Settings:
         """Return the settings with the labels that are analysed.
@@ -236,7 +236,7 @@ class Folder(Source):
         return self.all_audio
 
     def known_labels(self) -> list[str]:
-        return dataset.labels_of(self.all_audio, self.rows, self.settings.data.folder)
+        return dataset.find_labels(self.all_audio, self.rows, self.settings.data.folder)
 
     def complete(self) -> Settings:
         settings = super().complete()

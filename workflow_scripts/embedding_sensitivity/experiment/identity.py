@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from embedding_sensitivity.downloads.expected_hashes import known_sha256
+from embedding_sensitivity.downloads.expected_hashes import find_known_sha256
 from embedding_sensitivity.effects.level_folders import hash_recordings
 from embedding_sensitivity.experiment.clip_index import DECODING, fingerprint
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.experiment.source_code import FOLDER, module_file, numeric_digest
-from embedding_sensitivity.files.content import content_of, hash_of
-from embedding_sensitivity.files.declarations import environment_file
+from embedding_sensitivity.files.content import hash_content, hash_of
+from embedding_sensitivity.files.declarations import find_environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice, network_of
 
@@ -71,7 +71,7 @@ def audio_identity(settings: Settings, effect: str, clips: str, levels: Sequence
             # Without its name in the config and options that are defaults.
             "effect": made.kind,
             **({"changed": made.changed} if made.changed else {}),
-            **({"paths": [content_of(path) for path in made.paths]} if made.paths else {}),
+            **({"paths": [hash_content(path) for path in made.paths]} if made.paths else {}),
             # Before, by the clip's content.
             **({"seeded_by": "clip id"} if declared.needs_seed else {}),
             "version": declared.version,
@@ -123,7 +123,7 @@ def _known_by_content(choice: Choice) -> dict[str, Any]:
     """Return what a checkpoint of the package transformers is, whatever its path."""
     found = {"network": dict(choice.model.facts)} if choice.model.facts else {}
     if choice.local_files:
-        found["local"] = [content_of(path) for path in choice.local_files]
+        found["local"] = [hash_content(path) for path in choice.local_files]
     return found
 
 
@@ -179,7 +179,7 @@ def find_unpublished(choice: Choice) -> dict[str, str]:
             # A converted file has another hash.
             as_is = file.unpacked == file.file_name
             found[file.unpacked] = (
-                known_sha256(f"resources/weights/{file.unpacked}", "")
+                find_known_sha256(f"resources/weights/{file.unpacked}", "")
                 or (as_is and hash_of(local or f"resources/downloads/{file.file_name}"))
                 or file.reported
             )
@@ -244,7 +244,7 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
     `InputError` if there is no such file, and for a package that is not pinned: its numbers could
     change without notice.
     """
-    file = environment_file(environment, FOLDER.parents[1])
+    file = find_environment_file(environment, FOLDER.parents[1])
     if not file.is_file():
         raise InputError(f"{file}: does not exist: give a YAML of conda as environment")
     script = file.with_name(f"{file.stem}.post-deploy.sh")

@@ -17,9 +17,9 @@ from pathlib import Path
 from embedding_sensitivity.clips.clip import Clip
 from embedding_sensitivity.clips.dataset import find_audio
 from embedding_sensitivity.downloads.expected_hashes import read_pins
-from embedding_sensitivity.downloads.fetch import digest_of
+from embedding_sensitivity.downloads.fetch import compute_digest
 from embedding_sensitivity.files.atomic import replacing, sha256_of
-from embedding_sensitivity.files.declarations import environment_file
+from embedding_sensitivity.files.declarations import find_environment_file
 from embedding_sensitivity.files.errors import InputError
 
 NAME = "manifest.json"
@@ -133,7 +133,7 @@ def describe_environments(
     """
     described = {}
     for stack in sorted(stacks):
-        file = environment_file(stack, root)
+        file = find_environment_file(stack, root)
         parts = [file, file.with_name(f"{file.stem}.post-deploy.sh")]
         parts = [part for part in parts if part.exists()]
         hashes = {os.path.relpath(part, root): sha256_of(part) for part in parts}
@@ -232,7 +232,7 @@ def compare(
     for path, entry in sorted(downloads.items()):
         # A download may be deleted once it is unpacked or copied.
         if os.path.isfile(path):
-            if digest_of(path, entry["hash_kind"]) != entry["sha256"]:
+            if compute_digest(path, entry["hash_kind"]) != entry["sha256"]:
                 yield Difference(path, "changed", "downloads")
             hashed(os.path.getsize(path))
     yield from _compare_pins(manifest, lock)

@@ -16,7 +16,7 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.clips.dataset import is_plain_file
 from embedding_sensitivity.clips.recordings import LabelRecordings, describe_faults
 from embedding_sensitivity.downloads import published_files
-from embedding_sensitivity.downloads.expected_hashes import check_weights, known_sha256
+from embedding_sensitivity.downloads.expected_hashes import check_weights, find_known_sha256
 from embedding_sensitivity.effects import EFFECTS, levels
 from embedding_sensitivity.effects.level_folders import find_recordings
 from embedding_sensitivity.effects.levels import ORIGINAL
@@ -33,7 +33,7 @@ from embedding_sensitivity.experiment.measures import Measure
 from embedding_sensitivity.experiment.settings import describe_left_out, load_settings
 from embedding_sensitivity.experiment.tables import read_table
 from embedding_sensitivity.files.content import hash_of
-from embedding_sensitivity.files.declarations import environment_file
+from embedding_sensitivity.files.declarations import find_environment_file
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
@@ -247,7 +247,7 @@ class Plan:
         """Raise `InputError` if downloaded weights have changed since they were fetched."""
         for model in self.downloaded_models():
             for path, file in zip(self.weights(model), self.published(model), strict=True):
-                if known_sha256(path, file["sha256"]) and (found := hash_of(path)):
+                if find_known_sha256(path, file["sha256"]) and (found := hash_of(path)):
                     check_weights(path, found, file["file_name"], file["sha256"])
 
     def all_weights(self) -> list[str]:
@@ -382,7 +382,7 @@ class Plan:
 
     def published(self, model: str) -> list[dict[str, str]]:
         """Return name and published hash of each file that a model reads."""
-        return published_files.published_weights(self.choice(model).model)
+        return published_files.list_published_weights(self.choice(model).model)
 
     def planned_weights(self, model: str) -> list[dict[str, str]]:
         """Return the same, with the planned hash of files without a published one."""
@@ -612,7 +612,7 @@ def skip_if_made(path: str, forced: bool, **inputs: Any) -> dict[str, Any]:
 
 def conda_file(environment: str) -> str:
     """Return an environment's YAML file as `conda:` of a rule expects it, relative to `rules/`."""
-    file = environment_file(environment, ROOT)
+    file = find_environment_file(environment, ROOT)
     return f"../envs/{file.name}" if file.parent == ROOT / "envs" else str(file.absolute())
 
 

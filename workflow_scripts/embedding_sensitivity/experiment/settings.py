@@ -30,7 +30,7 @@ from pydantic_core import PydanticCustomError
 from embedding_sensitivity.clips.clip import MAX_CHANNELS, SAMPLERATES
 from embedding_sensitivity.clips.irmas import LABELS
 from embedding_sensitivity.clips.split import check_label_counts
-from embedding_sensitivity.downloads.published_files import Source, sources_of
+from embedding_sensitivity.downloads.published_files import Source, list_sources
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects import levels as level_text
 from embedding_sensitivity.effects.declared_parameter import declare
@@ -660,7 +660,7 @@ class Settings(Section):
     def sources(self) -> dict[str, Source]:
         """What can be downloaded, by name: data and all models' weights."""
         chosen = [choice.model for choice in self.choices.values()]
-        return sources_of([*MODELS.values(), *chosen])
+        return list_sources([*MODELS.values(), *chosen])
 
     @property
     def user_files(self) -> list[str]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from embedding_sensitivity.files.atomic import replacing
-from embedding_sensitivity.files.content import stat_of
+from embedding_sensitivity.files.content import read_stat
 from embedding_sensitivity.files.errors import InputError
 
 LIBRARY = "embedding_sensitivity"
@@ -205,7 +205,7 @@ def script_digest(folder: Path, script: str, *chosen: str | Called) -> str:
     memory, files = _memory(), _state_of(folder)
     if memory["files"] != files:
         memory["files"], memory["scripts"] = files, {}
-    named = [(*each, stat_of(each[0])) if isinstance(each, tuple) else each for each in chosen]
+    named = [(*each, read_stat(each[0])) if isinstance(each, tuple) else each for each in chosen]
     key = _hash(repr((script, named)))
     if key not in memory["scripts"]:
         memory["scripts"][key] = numeric_digest(find_code_files(folder, script, *chosen))
@@ -215,7 +215,7 @@ def script_digest(folder: Path, script: str, *chosen: str | Called) -> str:
 @functools.cache
 def _state_of(folder: Path) -> str:
     paths = map(str, sorted(folder.rglob("*.py")))
-    return _hash(repr([(path, stat_of(path)) for path in paths]))
+    return _hash(repr([(path, read_stat(path)) for path in paths]))
 
 
 @functools.cache

@@ -22,7 +22,7 @@ NAME = ".snakemake/contents.json"
 Stat = tuple[int, int, int, int]
 
 
-def stat_of(path: str | os.PathLike) -> Stat | None:
+def read_stat(path: str | os.PathLike) -> Stat | None:
     """Return size, times of modification and of change in ns, and inode; None of no file."""
     try:
         found = os.stat(path)
@@ -38,11 +38,11 @@ def hash_of(path: str | os.PathLike) -> str | None:
 
     Raises `OSError` for a file that cannot be read.
     """
-    now = stat_of(path)
+    now = read_stat(path)
     return None if now is None else _memory(os.getcwd()).hash_of(os.fspath(path), now)
 
 
-def content_of(path: str | os.PathLike) -> str | list[list[str]]:
+def hash_content(path: str | os.PathLike) -> str | list[list[str]]:
     """Return a file's SHA-256, or of a folder the path and SHA-256 of each file below it.
 
     Raises `InputError` for a path that isn't there, or can't be read.
@@ -61,7 +61,7 @@ def content_of(path: str | os.PathLike) -> str | list[list[str]]:
 
 
 def remember(seen: Mapping[str, tuple[Stat, str]]) -> None:
-    """Take note of hashes that are known, with the files' `stat_of` from before they were read."""
+    """Note known hashes, each with the `read_stat` of its file from before it was read."""
     memory = _memory(os.getcwd())
     memory.add(seen)
     memory.keep()
@@ -111,7 +111,7 @@ class _Memory:
 
     def _load(self) -> None:
         """Read what other processes have written since."""
-        if (now := stat_of(self.path)) != self.loaded:
+        if (now := read_stat(self.path)) != self.loaded:
             self.loaded = now
             with suppress(OSError, ValueError, TypeError, AttributeError):
                 found = json.loads(self.path.read_text(encoding="utf-8"))

@@ -118,7 +118,7 @@ def is_own_environment(environment: Any) -> bool:
     return isinstance(environment, str) and environment.endswith((".yaml", ".yml"))
 
 
-def environment_file(environment: str, root: str | os.PathLike) -> Path:
+def find_environment_file(environment: str, root: str | os.PathLike) -> Path:
     """Return the YAML of an environment: the path of a user's, or a stem of ``root/envs``."""
     if is_own_environment(environment):
         return Path(environment)

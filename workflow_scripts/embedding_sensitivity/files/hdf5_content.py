@@ -33,7 +33,7 @@ def find_member(
         if not isinstance(link, h5py.HardLink):
             raise InputError(
                 f"{path}: {found.name.rstrip('/')}/{part} is a link to {link.path!r}"
-                f"{_file_of(link)}, expected the content itself: copy it into the file"
+                f"{_find_file(link)}, expected the content itself: copy it into the file"
             )
         found = found[part]
     if isinstance(found, h5py.Dataset):
@@ -41,7 +41,7 @@ def find_member(
     return found
 
 
-def _file_of(link: h5py.SoftLink | h5py.ExternalLink) -> str:
+def _find_file(link: h5py.SoftLink | h5py.ExternalLink) -> str:
     return f" in {link.filename!r}" if isinstance(link, h5py.ExternalLink) else ""
 
 

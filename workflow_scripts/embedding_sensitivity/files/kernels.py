@@ -67,11 +67,13 @@ def find_blas() -> list[Blas]:
         if entry["user_api"] == "blas"
     ]
     if torch := sys.modules.get("torch"):
-        found.append(_of_torch(torch.__config__.show(), torch.backends.cpu.get_cpu_capability()))
+        found.append(
+            _describe_torch(torch.__config__.show(), torch.backends.cpu.get_cpu_capability())
+        )
     return sorted(found, key=lambda blas: blas.package)
 
 
-def _of_torch(built_with: str, capability: str) -> Blas:
+def _describe_torch(built_with: str, capability: str) -> Blas:
     """Return PyTorch's BLAS, which may be linked statically and thus not be listed."""
     library = re.search(r"\bBLAS_INFO=(\w+)", built_with)
     version = re.search(r"Math Kernel Library Version ([\d.]+)", built_with)

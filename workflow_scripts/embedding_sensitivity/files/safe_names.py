@@ -85,6 +85,6 @@ def find_look_alikes(names: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def rst_text(text: str) -> str:
+def escape_rst(text: str) -> str:
     """Escape whatever may be markup, so that reStructuredText shows the text as it is."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", text)
