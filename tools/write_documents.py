@@ -5,6 +5,7 @@ Each list is between the comments ``<!-- NAME, written by make schema -->`` and 
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def write_columns() -> str:
             (f"`{name}`", what) for name, what in table.columns.items() if COMMON.get(name) != what
         ]
         keys = ", ".join(table.keys)
-        parts += [f"`{table.name}.csv`, a row for each {keys}:", rows(("column", "is"), *own)]
+        head = textwrap.fill(f"`{table.name}.csv`, a row for each {keys}:", 100)
+        parts += [head, rows(("column", "is"), *own)]
     return "\n\n".join(parts)
 
 
