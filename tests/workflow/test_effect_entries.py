@@ -107,7 +107,7 @@ REFUSED = [
     ("a", "{plugin: Reverb, vary: room_size, freeze_mode: 3}", "freeze mode 3 is outside 0 to 1"),
     ("a", "{plugin: Chorus, vary: mix, neutral: 5}", r"a\.neutral: mix 5 is outside 0 to 1"),
     ("a", "{plugin: Compressor, vary: [ratio]}", r"a\.vary: found \['ratio'\], expected text"),
-    ("a", "{effect: ''}", "unknown effect 'a': .*; or say what it is by effect, plugin or file"),
+    ("a", "{effect: ''}", "unknown effect 'a': .*; or say what it is by effect, plugin, file or f"),
     ("../x", "{effect: gain}", r"effects\.\.\./x: expected at most 64 letters, digits"),
     ("mp3", "{levels: [16, 32]}", "16 kbit/s is none of MP3's at 44100 Hz: take some of 32, 40"),
     ("telephone", "{levels: [1, 1.5]}", "level 1.5 has more than the 0 decimals"),

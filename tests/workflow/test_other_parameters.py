@@ -259,7 +259,7 @@ def folders_config(**keys) -> dict:
         "data": {"source": "folder", "folder": "audio/clips"},
         "effects": {"distance": DISTANCE},
         "models": {"logmel": {}},
-        "debiasing": {"methods": ["none"]},
+        "debiasing": {"methods": ["none", "lda"]},
         **keys,
     }
 
@@ -329,6 +329,18 @@ def test_recordings_are_compared_with_the_clips(far):
         assert float(found[level]["rms_change_db"]) == pytest.approx(change, abs=0.1)
 
 
+@pytest.mark.more
+def test_a_whole_run_of_recordings(far):
+    far.run()
+    results = far.path("results/far")
+    for name in ("explorer.html", "cards/logmel.json", "figures/table1.png", "manifest.json"):
+        assert (results / name).stat().st_size > 500
+    manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
+    other = set(manifest["inputs"]["other_audio"])
+    assert {f"audio/at_{n}_m/piano/piano0.wav" for n in (1, 2, 4)} <= other
+    assert not manifest["left_out"] and far.planned() == {}
+
+
 def test_a_changed_recording_embeds_its_batch_alone(far):
     far.write_config(folders_config(levels_per_job=1))
     assert far.planned("--", STORE) == {}
@@ -390,7 +402,7 @@ def test_a_clip_that_a_level_lacks_is_named(far, monkeypatch):
         ({"unit": None}, r"effects\.distance\.unit: is missing, and distance is none of"),
         ({"scale": None}, r"effects\.distance\.scale: is missing"),
         ({"scale": "dB"}, r"effects\.distance\.scale: found 'dB', expected 'linear' or 'log'"),
-        ({"neutral": 0}, r"neutral: the neutral level 0 has no place on a logarithmic"),
+        ({"neutral": 0}, r"distance\.neutral: distance 0 m is outside 1e-12 to"),
         ({"levels": [0, 1]}, r"effects\.distance: distance 0 m is outside 1e-12 to"),
         ({"neutral": None}, r"distance: the recordings of level 1 are the clips of audio/clips th"),
     ],

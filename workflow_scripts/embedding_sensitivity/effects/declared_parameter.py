@@ -94,7 +94,7 @@ def describe(where: str, effect: Effect, given: Mapping[str, Any]) -> Effect:
     if "neutral" in given:
         neutral = given["neutral"]
         if neutral is not None:
-            neutral = check_number(where, "neutral", None, given)
+            neutral = check_number(where, "neutral", effect.level, given)
         effect = replace(effect, neutral=neutral)
     if effect.scale == "log" and effect.neutral is not None and effect.neutral <= 0:
         key = "neutral" if "neutral" in given else "scale"

@@ -99,7 +99,7 @@ class Plan:
         recorded = effect and self.settings.declared[effect].instance.folders
         return tuple(levels.batch_levels(batch)) if recorded else ()
 
-    def audio_identity(self, effect: str, batch: str) -> str:
+    def audio_identity(self, effect: str, batch: str = "") -> str:
         """Return the eight digits of an effect's audio at a batch of levels."""
         key = effect, self._levels_of(effect, batch)
         if key not in self._audio:
