@@ -49,12 +49,10 @@ def describe_sound(plan: "Plan", sound: str) -> dict[str, Any]:
     """
     if sound == ORIGINAL:
         return {"entry": {}, "levels": [ORIGINAL], "identity": plan.clips()}
-    levels = choose_levels(plan.levels(sound))
     return {
         "entry": plan.settings.effects[sound].entry,
-        "levels": levels,
-        # The same at all levels: what is recorded in folders isn't rendered here.
-        "identity": plan.audio_identity(sound, levels[0]),
+        "levels": choose_levels(plan.levels(sound)),
+        "identity": plan.audio_identity(sound),
     }
 
 
