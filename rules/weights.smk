@@ -30,7 +30,9 @@ rule fetch_weights:
     # It only needs the standard library; every experiment has this environment. Pickled weights are
     # converted by PyTorch.
     conda:
-        lambda wildcards: conda_file("transformers" if find_source(wildcards).is_pickled else "audio")
+        lambda wildcards: conda_file(
+            "transformers" if find_source(wildcards).is_pickled else "audio"
+        )
     resources:
         mem_mb=500,
         # Not a parameter: another mirror has the same file.
