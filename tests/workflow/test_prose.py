@@ -25,6 +25,7 @@ OTHER = EFFECT | {"name": "reverb", "parameter": "room size", "unit": "", "made"
 RUN = {
     "clips": "54 clips",
     "dropped": "2",
+    "left_out": "retrieval",
     "recordings": "fewer than 10",
     "labels": ["cello", "flute"],
     "effects": [EFFECT, OTHER],
@@ -182,6 +183,7 @@ def test_a_caption_is_whole_in_the_report(name):
             "effect": EFFECT,
             "caption": said,
             "captions": [said],
+            "two_sided": "A level on either side.",
         },
         "wildcards": {"model": "logmel", "effect": "gain", "label": "cello"},
         "config": {"experiment": "tiny", "run": RUN},
