@@ -132,6 +132,19 @@ def test_gains_say_what_could_have_been_seen_where_nothing_is():
     assert "Too few test recordings" in words(draw("auc_gain", ["cello"], effect, few))
 
 
+@pytest.mark.parametrize("kind", ["auc_gain", "verdicts"])
+def test_a_run_without_a_method_has_its_figures(tmp_path, kind):
+    effect = effect_params("gain", 5)
+    paths = {table: tmp_path / f"{table}.csv" for table in FIGURES[kind].tables}
+    for table, path in paths.items():
+        write_table(path, table, [])
+    given = {table: [path] for table, path in paths.items()}
+    stem = f"{kind}_m_gain" if FIGURES[kind].per == "model" else f"{kind}_gain"
+    outputs = [str(tmp_path / f"{stem}.png")]
+    run_draw(kind, given, outputs, ["m"], ["cello", "flute"], [], [effect])
+    assert (tmp_path / f"{stem}.png").stat().st_size > 1000
+
+
 def test_verdicts_are_mean_gains_and_shares_of_cells():
     effect = effect_params("lowpass", 6)
     figure = draw("verdicts", IRMAS, effect)

@@ -88,8 +88,9 @@ def auc_gain_figure(
                         dark = abs(found[0]) > 0.6 * largest
                         colour = "white" if dark else look.BLACK
                         panel.plot(column, row, ".", color=colour, markersize=1.8)
-            panel.imshow(gains, cmap=GAINS, norm=norm, alpha=strength, aspect="auto",
-                         interpolation="nearest")  # fmt: skip
+            if gains.size:  # `debiasing.methods` may be `none` alone
+                panel.imshow(gains, cmap=GAINS, norm=norm, alpha=strength, aspect="auto",
+                             interpolation="nearest")  # fmt: skip
             panel.set_yticks(range(len(variants)), names)
             panel.set_xticks(ticks, [look.format_level(float(levels[tick])) for tick in ticks])
             panel.tick_params(axis="y", length=0)
