@@ -302,7 +302,7 @@ def format_threshold(found: Mapping, unit: str) -> str:
     if found["value"] is None:
         return "-"
     value, low, high = (
-        f"{found[f'bound{end}'].strip('=')}{found[key]:g}" if found[key] is not None else "?"
+        f"{found[f'bound{end}'].strip('=')}{found[key]:.4g}" if found[key] is not None else "?"
         for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))
     )
     text = f"{value} [{low}, {high}] {unit}".rstrip()
