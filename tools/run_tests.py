@@ -31,13 +31,19 @@ sys.exit(pytest.main())
 
 
 class Suite(Thread):
-    """Runs a suite in `n_processes`, prints and logs its output, then releases its cores."""
+    """Runs a suite in `n_processes`, prints and logs its output, then releases its `n_cores`."""
 
     def __init__(
-        self, name: str, python: Path, options: list[str], n_processes: int, free: Semaphore
+        self,
+        name: str,
+        python: Path,
+        options: list[str],
+        n_processes: int,
+        n_cores: int,
+        free: Semaphore,
     ) -> None:
         super().__init__()
-        self.name, self.n_processes, self.free = name, n_processes, free
+        self.name, self.n_cores, self.free = name, n_cores, free
         shared = ["--numprocesses", str(n_processes), "--dist", "loadfile"]
         self.command = [python, "-P", "-c", PYTEST, "-p", "steady", "--durations", "20"]
         self.command += [*(shared if n_processes > 1 else ()), *options, f"tests/{name}"]
@@ -56,7 +62,7 @@ class Suite(Thread):
                 log.write(line)
                 self.said = line.strip(" =\n")
         self.status = 0 if process.returncode == NO_TEST_CHOSEN else process.returncode
-        self.free.release(self.n_processes)
+        self.free.release(self.n_cores)
 
 
 def main(arguments: list[str]) -> int:
@@ -72,13 +78,15 @@ def main(arguments: list[str]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
 
     n_cores = len(os.sched_getaffinity(0))
+    # The shared one has a process a core even where a slow one has a core: that waits much of its
+    # time, and all others together take less than the shared one does alone.
     n_left = max(1, n_cores - sum(name in SLOW for name in chosen or default))
     free, suites = Semaphore(n_cores), []
     for name in chosen or default:
-        n_processes = n_left if name == SHARED_OUT else 1
-        for _ in range(n_processes):
+        n_processes, n_taken = (n_cores, n_left) if name == SHARED_OUT else (1, 1)
+        for _ in range(n_taken):
             free.acquire()
-        suites.append(Suite(name, pythons[name], options, n_processes, free))
+        suites.append(Suite(name, pythons[name], options, n_processes, n_taken, free))
         suites[-1].start()
     for suite in suites:
         suite.join()
