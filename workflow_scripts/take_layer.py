@@ -8,7 +8,7 @@ def main(snakemake) -> None:
     """Write the store of a layer's originals."""
     configure_logging(snakemake, packages=("h5py",))
     columns = list(snakemake.params.columns)
-    take_layer(snakemake.output[0], snakemake.input.store, snakemake.wildcards.model, columns)
+    take_layer(snakemake.output[0], snakemake.input.store[0], snakemake.wildcards.model, columns)
 
 
 if __name__ == "__main__":
