@@ -92,7 +92,7 @@ def derive(folder: Path, found: dict[str, list]) -> dict[str, list]:
     found["recordings"] = [
         {"label": label, "train_clips": str(N_TRAIN), "test_clips": str(N_TEST),
          "train_recordings": str(N_TRAIN), "test_recordings": str(N_TEST), "torn": "0",
-         "unnamed": "0"}
+         "unnamed": "0", "shared": "0"}
         for label in LABELS
     ]  # fmt: skip
     return found

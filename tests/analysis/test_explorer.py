@@ -59,6 +59,14 @@ def test_without_the_strong_model_it_is_another(tables):
     assert second.text.startswith("shake makes weak lose 1 clip in 10")
 
 
+def test_a_test_clip_without_another_recording_to_tell_it_from_is_said(tables):
+    _, second, _ = answers({**tables, "threshold_90": []})
+    assert not second.is_clear and second.text == (
+        "Cannot tell: a test clip is looked for among test clips of other recordings, and there "
+        "are none."
+    )
+
+
 def test_controls_answer_only_if_there_is_nothing_else(tables):
     assert answers(tables, ["strong"])[0].model == "weak"
     assert answers(tables, ["strong", "weak"])[0].model == "strong"

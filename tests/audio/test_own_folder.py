@@ -161,6 +161,18 @@ def test_data_group_is_a_column_of_the_split_or_a_regular_expression(tmp_path):
     assert compile_group("session", columns).pattern == "session"
 
 
+def test_a_recording_named_alike_in_two_labels_is_counted_and_told(tmp_path):
+    for label in ANALYSED:
+        for number in range(24):
+            write_clip(tmp_path / label / f"{label}_take{number // 3}_{number % 3}.wav", number)
+    shared = count_recordings(index(tmp_path, group=compile_group(r"take\d", ())).clips)
+    assert [row.shared for row in shared] == [8, 8]
+    (told, _) = describe_faults(shared, ANALYSED)
+    assert told.startswith("recordings named alike in several labels: piano 8, violin 8: each such")
+    safe = compile_group(r"^.*take\d", ())
+    assert [row.shared for row in count_recordings(index(tmp_path, group=safe).clips)] == [0, 0]
+
+
 def test_what_readers_must_know_of_recordings():
     rows = [
         LabelRecordings("cello", 20, 10, 20, 10, 0, 0),

@@ -176,8 +176,8 @@ def test_start_page_tells_of_dropped_clips(again, report):
         "clip,path,reason\na,x/a.wav,is silent\nb,x/b.wav,the file is empty\n", encoding="utf-8"
     )
     again.path("results/tiny/tables/recordings.csv").write_text(
-        "label,train_clips,test_clips,train_recordings,test_recordings,torn,unnamed\n"
-        "cello,6,12,6,12,0,0\nflute,6,12,6,12,2,0\nviolin,6,12,6,12,0,5\nother,1,1,1,1,1,2\n",
+        "label,train_clips,test_clips,train_recordings,test_recordings,torn,unnamed,shared\n"
+        "cello,6,12,6,12,0,0,0\nflute,6,12,6,12,2,0,0\nviolin,6,12,6,12,0,5,0\nother,1,1,1,1,1,2,0\n",
         encoding="utf-8",
     )
     again.run("--report", "report.html")

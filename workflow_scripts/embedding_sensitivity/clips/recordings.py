@@ -22,7 +22,8 @@ MIN_TEST_RECORDINGS = 10
 class LabelRecordings:
     """Clips and recordings of a label; a row of the table ``recordings``.
 
-    `torn` recordings are in training and test; of `unnamed` clips nothing says the recording.
+    `torn` recordings are in training and test; of `unnamed` clips nothing says the recording;
+    `shared` recordings have clips of other labels too.
     """
 
     label: str
@@ -32,6 +33,7 @@ class LabelRecordings:
     test_recordings: int
     torn: int
     unnamed: int
+    shared: int = 0
 
 
 def compile_group(group: str | None, columns: Collection[str]) -> re.Pattern | None:
@@ -85,6 +87,14 @@ def find_torn_recordings(clips: Iterable[Clip]) -> set[str]:
     return {group for group, parts in splits.items() if {"train", "test"} <= parts}
 
 
+def find_shared_recordings(named: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the recordings with clips of several labels, from label and recording of each clip."""
+    labels = defaultdict(set)
+    for label, recording in named:
+        labels[recording].add(label)
+    return {recording for recording, found in labels.items() if len(found) > 1}
+
+
 def count_recordings(clips: Iterable[Clip], all_named: bool = False) -> list[LabelRecordings]:
     """Count clips and recordings of each label in the split.
 
@@ -94,6 +104,7 @@ def count_recordings(clips: Iterable[Clip], all_named: bool = False) -> list[Lab
     labels = defaultdict(list)
     clips = [clip for clip in clips if clip.split]
     torn = find_torn_recordings(clips)
+    shared = find_shared_recordings((clip.label, clip.group) for clip in clips)
     for clip in clips:
         labels[clip.label].append(clip)
     rows = []
@@ -111,6 +122,7 @@ def count_recordings(clips: Iterable[Clip], all_named: bool = False) -> list[Lab
                 len(groups["test"]),
                 len({clip.group for clip in members} & torn),
                 0 if all_named else sum(clip.group == clip.clip for clip in members),
+                len({clip.group for clip in members} & shared),
             )
         )
     return rows
@@ -126,17 +138,30 @@ def describe_unnamed(unnamed: int, n_clips: int) -> str:
     )
 
 
+def describe_shared(counts: Mapping[str, int]) -> str:
+    """Say how many recordings of each label have the name of a recording of another label."""
+    counted = ", ".join(f"{label} {count}" for label, count in counts.items())
+    return (
+        f"recordings named alike in several labels: {counted}: each such name counts as one "
+        "recording, whose clips share a part of the split and are not looked for among each "
+        "other (if they are different recordings, let data.group find the label's folder too, as "
+        "in '.*rec\\d+')"
+    )
+
+
 def describe_faults(rows: Iterable[LabelRecordings], labels: Collection[str]) -> list[str]:
     """Say what of the recordings of `labels` a reader of the results must know, in sentences.
 
-    Whether clips have no recording named, which labels have recordings in training and test, and
-    which have fewer than `MIN_TEST_RECORDINGS` test recordings.
+    Whether clips have no recording named, which labels share recordings, which have recordings in
+    training and test, and which have fewer than `MIN_TEST_RECORDINGS` test recordings.
     """
     rows = [row for row in rows if row.label in labels]
     n_clips = sum(row.train_clips + row.test_clips for row in rows)
     said = []
     if unnamed := sum(row.unnamed for row in rows):
         said.append(describe_unnamed(unnamed, n_clips))
+    if shared := {row.label: row.shared for row in rows if row.shared}:
+        said.append(describe_shared(shared))
     if torn := [f"{row.label} {row.torn}" for row in rows if row.torn]:
         said.append(
             f"recordings with clips in both training and test: {', '.join(torn)} "

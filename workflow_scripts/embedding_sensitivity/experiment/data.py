@@ -254,7 +254,12 @@ class Folder(Source):
             if labels.get(clip) in settings.labels
         }
         if pattern:
-            recordings.name_recordings(analysed, data.folder, pattern)
+            found = recordings.name_recordings(analysed, data.folder, pattern)
+            shared = recordings.find_shared_recordings((labels[c], r) for c, r in found.items())
+            if shared:
+                named_alike = {(labels[c], r) for c, r in found.items() if r in shared}
+                counts = Counter(label for label, _ in sorted(named_alike))
+                self.notes.append(recordings.describe_shared(counts))
         named = data.group or any(row.group for row in rows)
         if data.on_bad_clip == "fail":  # else the job knows which clips there are
             self._check_recordings(labels)

@@ -57,6 +57,7 @@ OTHERS = {
                 "test_recordings": "recordings of the test clips",
                 "torn": "recordings with clips in both",
                 "unnamed": "clips of which nothing says the recording: each counts as one",
+                "shared": "recordings with clips of other labels too",
             },
             ("label",),
         ),

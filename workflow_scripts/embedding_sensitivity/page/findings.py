@@ -108,7 +108,12 @@ def _say_from_which_level(
     case = order[0][1] if order else None
     rows = [row for row in tables["threshold_90"] if (row["model"], row["effect"]) == case]
     if not rows:
-        text = "Cannot tell: there is no test clip to look for."
+        text = (
+            "Cannot tell: a test clip is looked for among test clips of other recordings, and "
+            "there are none."
+            if case
+            else "Cannot tell: nothing was measured."
+        )
         return Finding(question, text, False, "threshold")
     model, name = case
     effect, texts, is_clear = effects[name], [], True
