@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_shipped_configs_are_valid(name):
     config = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
     settings = load_settings(config, name)
     assert settings.models and all(settings.levels(effect) for effect in settings.effects)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/own_clips.md"])
+def test_the_demos_config_with_a_documents_keys_is_one_of_a_folder(name):
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+    demo = yaml.safe_load((ROOT / "config/demo.yaml").read_text(encoding="utf-8"))
+    settings = load_settings({**demo, **yaml.safe_load(blocks[0])}, name)
+    assert settings.data.folder == "/data/my_clips" and settings.labels is None
+    recording = re.search(settings.data.group, "violin/rec07_take2.wav")
+    assert recording[0] == "violin/rec07"
 
 
 def test_the_papers_config_has_the_papers_108_levels():

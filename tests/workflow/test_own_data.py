@@ -73,13 +73,14 @@ def test_every_file_and_what_is_amiss_of_recordings_is_said(mine):
     }
     rows = read_rows(mine.path("results/mine/tables/recordings.csv"))
     assert [list(row.values()) for row in rows] == [
-        ["piano", "9", "3", "9", "3", "0", "12"],
-        ["violin", "9", "3", "9", "3", "0", "12"],
+        ["piano", "9", "3", "9", "3", "0", "12", "0"],
+        ["violin", "9", "3", "9", "3", "0", "12", "0"],
     ]
 
     # Named, they are kept whole; a split that tears them apart is used, and that is said.
     write(mine, data={"group": r"rec\d"})
-    mine.run("--", "results/mine/clips.csv")
+    said = mine.run("--", "results/mine/clips.csv").output
+    assert "recordings named alike in several labels: piano 4, violin 4: each" in said
     clips = read_rows(mine.path("results/mine/clips.csv"))
     assert {clip["group"] for clip in clips} == {"rec0", "rec1", "rec2", "rec3"}
     assert len({(clip["group"], clip["split"]) for clip in clips}) == 4
