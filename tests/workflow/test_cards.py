@@ -11,7 +11,12 @@ import yaml
 
 import embedding_sensitivity
 from embedding_sensitivity.cli import main
-from embedding_sensitivity.commands.cards import SCHEMA, build_card, compare_cards
+from embedding_sensitivity.commands.cards import (
+    SCHEMA,
+    build_card,
+    compare_cards,
+    format_threshold,
+)
 from support.project import ROOT
 
 ABOUT = {
@@ -186,3 +191,12 @@ def test_the_schema_and_the_version_are_those_of_the_code():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     version = embedding_sensitivity.__version__
     assert version == project["version"] == citation["version"]
+
+
+def test_a_threshold_without_an_interval_says_so():
+    found = {"responds": True, "side": "up", "value": 16.8, "bound": "=", "low": None,
+             "bound_low": "", "high": None, "bound_high": ""}  # fmt: skip
+    assert format_threshold(found, "dB") == "up: 16.8 dB (no interval)"
+    assert format_threshold({**found, "bound": ">"}, "") == "up: >16.8 (no interval)"
+    inside = {**found, "low": 12.0, "bound_low": "=", "high": 24.0, "bound_high": ">"}
+    assert format_threshold(inside, "dB") == "up: 16.8 [12, >24] dB"

@@ -305,7 +305,10 @@ def format_threshold(found: Mapping, unit: str) -> str:
         f"{found[f'bound{end}'].strip('=')}{found[key]:.4g}" if found[key] is not None else "?"
         for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))
     )
-    text = f"{value} [{low}, {high}] {unit}".rstrip()
+    if found["low"] is None and found["high"] is None:
+        text = " ".join(filter(None, (value, unit, "(no interval)")))
+    else:
+        text = f"{value} [{low}, {high}] {unit}".rstrip()
     return f"{found['side']}: {text}" if found["side"] else text
 
 
