@@ -234,6 +234,10 @@ def test_all_that_there_is_gets_planned_and_no_audio(project):
     settings = complete(load_settings(project.read_config(), "tiny.yaml"))
     assert [len(settings.levels(effect)) for effect in ("bitcrush", "lowpass")] == [12, 31]
     assert len(settings.labels) == 11
+    assert project.command("plan", "tiny.yaml").stdout == (
+        "tiny.yaml: 43 levels of 2 effects, 2 models, 11 labels, from embeddings: nothing is "
+        "rendered or embedded, and no cost is estimated\n"
+    )
 
 
 @pytest.fixture(scope="module")

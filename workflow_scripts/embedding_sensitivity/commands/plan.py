@@ -13,7 +13,6 @@ from embedding_sensitivity.commands.audio_files import check_files
 from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.data import source_of
 from embedding_sensitivity.experiment.settings import Settings, describe_left_out
-from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Choice
 
 # A classifier with its cross-validation: measured at 48 and 568 training rows.
@@ -90,10 +89,16 @@ def format_mb(size: float) -> str:
 
 
 def estimate(path: str) -> list[str]:
-    """Return lines on the cost of a config's run; `InputError` if it starts from embeddings."""
+    """Return lines on the cost of a config's run, or that one from embeddings renders nothing."""
     settings = read_settings(path)
     if settings.data is None:
-        raise InputError(f"{path}: starts from embeddings: nothing is rendered or embedded")
+        found = source_of(settings, path).complete()
+        n_levels = sum(len(found.levels(effect)) for effect in found.effects)
+        return [
+            f"{path}: {n_levels} levels of {len(found.effects)} effects, "
+            f"{len(found.models)} models, {len(found.labels)} labels, from embeddings: "
+            "nothing is rendered or embedded, and no cost is estimated"
+        ]
     notes = []
     if settings.labels is None or settings.data.source == "folder":
         source = source_of(settings, path)
