@@ -143,8 +143,8 @@ def describe_shared(counts: Mapping[str, int]) -> str:
     counted = ", ".join(f"{label} {count}" for label, count in counts.items())
     return (
         f"recordings named alike in several labels: {counted}: each such name counts as one "
-        "recording, whose clips share a part of the split and are not looked for among each "
-        "other (if they are different recordings, let data.group find the label's folder too, as "
+        "recording: a generated split keeps its clips together, and none is looked for among the "
+        "others (if they are different recordings, let data.group find the label's folder too, as "
         "in '.*rec\\d+')"
     )
 
