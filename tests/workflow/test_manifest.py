@@ -80,7 +80,10 @@ def test_it_says_what_the_run_was_made_of(finished):
     assert settings["debiasing"]["svd_thresholds"] == [0.3, 0.4, 0.5]
     code = found["code"]["files"]
     assert {"Snakefile", "rules/common.smk", "envs/audio.post-deploy.sh"} < set(code)
-    scripts = {str(path) for path in finished.path("workflow_scripts").rglob("*.py")}
+    # The explorer's templates too.
+    endings = {".py", ".js", ".css", ".html"}
+    files = finished.path("workflow_scripts").rglob("*.*")
+    scripts = {str(path) for path in files if path.suffix in endings}
     assert {name for name in code if name.startswith("workflow_scripts/")} == {
         str(Path(path).relative_to(finished.folder)) for path in scripts
     }

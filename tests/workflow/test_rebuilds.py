@@ -363,7 +363,10 @@ def test_weights_made_again_embed_nothing_again(again):
 
 
 # Those of the comparison with the paper are drawn in the paper's own run alone.
-@pytest.mark.parametrize("kind", first_of(kind.name for m in list_measures() for kind in m.figures))
+@pytest.mark.parametrize(
+    "kind",
+    first_of(k.name for m in list_measures() if not m.needs_layers for k in m.figures),
+)
 def test_a_figures_style_redraws_that_figure_alone(again, kind):
     change(again, figures__style={kind: {"font_size": 9}})
     planned = again.planned()
