@@ -419,7 +419,7 @@ def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
 
     sources = {ZIP: SOURCES["irmas"], CLAP_DOWNLOAD: SOURCES["clap"]}
     downloads = {p: [s.file_name, s.hash_kind, s.digest] for p, s in sources.items()}
-    files = {"outputs": ["results/x/clips.csv"], "clips": "index.csv"}
+    files = {"outputs": ["results/x/clips.csv"], "clips": "index.csv", "recordings": []}
     files |= {role: [] for role in write_manifest.ROLES} | {"audio": [FOLDER], "weights": [CLAP]}
     given = mock_snakemake(
         "write_manifest",
@@ -433,6 +433,7 @@ def test_what_a_download_has_to_be_is_in_the_manifest(downloaded):
             "folders": [FOLDER],
             "root": ".",
             "user_files": [],
+            "left_out": {},
         },
     )
     Path("index.csv").write_text(",".join(Clip.__dataclass_fields__) + "\n")
