@@ -14,7 +14,7 @@ STAGES = (
     ("downloads", ("download_", "fetch_")),
     ("clips", ("render_demo_clips", "index_")),
     ("effects", ("render_effect", "keep_audio", "compare_signals")),
-    ("embeddings", ("initialise_", "embed_", "import_", "assemble_")),
+    ("embeddings", ("convert_", "initialise_", "embed_", "import_", "take_layer", "assemble_")),
     ("measures", ("measure",)),
     ("classifiers", ("measure_debiasing",)),
     ("trajectories", ("measure_trajectories",)),
