@@ -393,7 +393,8 @@ def test_a_whole_run_takes_few_lines_and_ends_with_what_was_made(finished):
     assert "figures  results/tiny/figures/ (" in lines[i + 1]
     for table in ("displacement", "auc", "regularised"):
         assert sum(f"({table}.csv: " in line for line in lines[i:]) == 1
-    assert lines[-1].startswith("logs     logs/tiny/")
+    assert lines[-2].startswith("logs     logs/tiny/")
+    assert lines[-1].startswith("answers  results/tiny/explorer.html")
 
 
 def test_snakemake_called_by_its_path_finds_conda(project, tmp_path):
