@@ -147,8 +147,11 @@ class Plan:
         batch = part.rpartition(".")[0]
         declared = self.settings.declared[effect]
         carried = declared.stateful and self.settings.protocol.reverb_state == "carried"
+        audio = self.audio(effect, part)
         rendered = (
             carried
+            # Left by a run that was stopped between embedding and this: it is deleted when used.
+            or os.path.exists(audio)
             or declared.needs_other
             or declared.environment != "audio"
             or any(
@@ -157,8 +160,7 @@ class Plan:
                 for path in self.parts(model, effect)
             )
         )
-        audio = [self.audio(effect, part)] if rendered else []
-        return {"clips": f"{self.results}/clips.csv", "audio": audio}
+        return {"clips": f"{self.results}/clips.csv", "audio": [audio] if rendered else []}
 
     # Embeddings
 
