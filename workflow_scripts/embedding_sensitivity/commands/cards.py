@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from embedding_sensitivity.files.csv_files import parse_number
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.page.matrix import mean_of, strongest_displacements
 
 SCHEMA_VERSION = 1
 NUMBER = {"type": ["number", "null"]}
@@ -119,23 +121,19 @@ SCHEMA = {
         "effects": {"type": "object", "additionalProperties": EFFECT},
     },
 }  # fmt: skip
-# What each number is, in the order it is shown: its key, its name, whether less is more robust.
+# The numbers with an interval, in the order they are shown: key and name.
 SHOWN = (
-    ("rho_ridge", "correlation with the level", None),
-    ("equivariance", "equivariance", None),
-    ("auc_drop", "drop of AUC", True),
+    ("rho_ridge", "correlation with the level"),
+    ("equivariance", "equivariance"),
+    ("auc_drop", "drop of AUC"),
 )
 
 Rows = Iterable[Mapping[str, str]]
 
 
-def _number(text: str) -> float | None:
-    return None if text in ("", "nan") else float(text)
-
-
 def _interval(row: Mapping | None, value: str, low: str = "", high: str = "") -> dict:
     columns = {"value": value, "low": low or f"{value}_low", "high": high or f"{value}_high"}
-    return {key: _number(row[column]) if row else None for key, column in columns.items()}
+    return {key: parse_number(row[column]) if row else None for key, column in columns.items()}
 
 
 def _threshold(row: Mapping) -> dict:
@@ -149,21 +147,12 @@ def _threshold(row: Mapping) -> dict:
     }
 
 
-def _displacement(rows: Rows) -> dict | None:
-    """Return the level with the largest relative displacement, by the mean over labels."""
-    levels: dict[str, list[Mapping]] = {}
-    for row in rows:
-        if row["relative"] not in ("", "nan", "inf"):
-            levels.setdefault(row["level"], []).append(row)
-    if not levels:
+def _displacement(strongest: tuple[str, Sequence[Mapping]] | None) -> dict | None:
+    if strongest is None:
         return None
-
-    def mean(level: str, column: str) -> float:
-        return sum(float(row[column]) for row in levels[level]) / len(levels[level])
-
-    level = max(levels, key=lambda level: mean(level, "relative"))
-    clips = [mean(level, f"relative_{quantile}") for quantile in ("q05", "q95")]
-    return {"level": level, "value": mean(level, "relative"), "clips": clips}
+    level, rows = strongest
+    clips = [mean_of(rows, f"relative_{quantile}") for quantile in ("q05", "q95")]
+    return {"level": level, "value": mean_of(rows, "relative"), "clips": clips}
 
 
 def _remedy(row: Mapping | None) -> dict | None:
@@ -205,6 +194,7 @@ def build_card(
 
     own = [store for store in stores if store["model"] == model]
     store = own[0]
+    strongest = strongest_displacements(tables)
     effects = {}
     for effect in about["effects"]:
         name = effect["name"]
@@ -216,7 +206,7 @@ def build_card(
             "levels": list(effect["levels"]),
             "made": effect["made"],
             "retrieval_threshold": [_threshold(row) for row in find("threshold_90", name)],
-            "relative_displacement": _displacement(find("displacement", name)),
+            "relative_displacement": _displacement(strongest.get((model, name))),
             "rho_ridge": _interval(
                 first("r2_means", name), "mean_rho_ridge", "rho_ridge_low", "rho_ridge_high"
             ),
@@ -319,25 +309,21 @@ def list_cells(card: Mapping, effect: str) -> list[str]:
     return [
         "; ".join(format_threshold(t, found["unit"]) for t in found["retrieval_threshold"]) or "-",
         f"{displacement['value']:.3g} at {displacement['level']}" if displacement else "-",
-        *(format_interval(found[key]) for key, *_ in SHOWN),
+        *(format_interval(found[key]) for key, _ in SHOWN),
         f"{remedy['method']} {format_interval(remedy['gain'])}" if remedy else "-",
     ]
 
 
 COLUMNS = (
-    "model", "retrieval threshold", "relative displacement", *(name for _, name, _ in SHOWN),
+    "model", "retrieval threshold", "relative displacement", *(name for _, name in SHOWN),
     "best remedy, its gain",
 )  # fmt: skip
 
 
 def rank(cards: Sequence[Mapping], effect: str) -> str:
     """Rank models by the drop of AUC under an effect, as far as their intervals are apart."""
-    known = [
-        (card["effects"][effect]["auc_drop"], card["model"])
-        for card in cards
-        if card["effects"][effect]["auc_drop"]["low"] is not None
-        and card["effects"][effect]["auc_drop"]["high"] is not None
-    ]
+    drops = [(card["effects"][effect]["auc_drop"], card["model"]) for card in cards]
+    known = [each for each in drops if None not in (each[0]["low"], each[0]["high"])]
     known.sort(key=lambda each: each[0]["value"])
     apart = [
         f"{robust} loses less than {other}"

@@ -169,21 +169,22 @@ def strongest_displacements(tables: Tables) -> dict[tuple[str, str], tuple[str, 
             levels = found.setdefault((row["model"], row["effect"]), {})
             levels.setdefault(row["level"], []).append(row)
     return {
-        case: max(levels.items(), key=lambda each: _mean(each[1], "relative"))
+        case: max(levels.items(), key=lambda each: mean_of(each[1], "relative"))
         for case, levels in found.items()
     }
 
 
-def _mean(rows: Iterable[Row], column: str) -> float:
+def mean_of(rows: Iterable[Row], column: str) -> float:
+    """Return the mean of a column over the rows that have a number in it."""
     return statistics.fmean(float(row[column]) for row in rows if row[column])
 
 
 def _make_displacements(tables: Tables, effects: Mapping[str, EffectInfo]) -> Iterable[Cell]:
     found = strongest_displacements(tables)
-    largest = max((_mean(rows, "relative") for _, rows in found.values()), default=0.0)
+    largest = max((mean_of(rows, "relative") for _, rows in found.values()), default=0.0)
     for (model, name), (level, rows) in found.items():
         value, low, high = (
-            _mean(rows, column) for column in ("relative", "relative_q05", "relative_q95")
+            mean_of(rows, column) for column in ("relative", "relative_q05", "relative_q95")
         )
         at = effects[name].format_level(float(level))
         yield Cell(
