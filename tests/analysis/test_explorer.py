@@ -314,8 +314,6 @@ def test_a_large_experiment_stays_small_and_opens_soon(tmp_path):
     page = tmp_path / "explorer.html"
     page.write_text(document.write_document(found, get_plotlyjs(), sounds), encoding="utf-8")
     assert page.stat().st_size < 60e6
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the page in")
     with browser.opened(page) as opened:
         opened.call("Performance.enable", timeDomain="threadTicks")
         opened.call("Page.reload")
@@ -330,8 +328,6 @@ def test_a_large_experiment_stays_small_and_opens_soon(tmp_path):
 def test_the_world_is_drawn_with_names_as_text(tables, tmp_path):
     page = tmp_path / "explorer.html"
     page.write_text(document.write_document(gather(tables), get_plotlyjs()), encoding="utf-8")
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the page in")
     with browser.opened(page) as opened:
         text = opened.evaluate("document.querySelector('#main').innerText")
         assert "<b>organ</b>" in text and f"{3 * N_TEST} test clips" in text
@@ -361,8 +357,6 @@ def test_of_the_papers_own_run_its_figures_are_shown(tables, tmp_path):
     page.write_text(
         document.write_document(found, get_plotlyjs(), figures=figures), encoding="utf-8"
     )
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the page in")
     with browser.opened(page) as opened:
         opened.evaluate("location.hash = 'view=paper'")
         opened.wait_for("document.querySelector('main img')?.naturalWidth === 1")
@@ -380,8 +374,6 @@ def test_layers_of_a_model_are_drawn_by_depth(tables, tmp_path):
     page = tmp_path / "explorer.html"
     found = gather(renamed, replace(RUN, models=models))
     page.write_text(document.write_document(found, get_plotlyjs()), encoding="utf-8")
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the page in")
     with browser.opened(page) as opened:
         opened.evaluate(
             "location.hash = 'view=cell&model=mert.06&effect=shake&statistic=displacement'"
@@ -396,8 +388,6 @@ def test_layers_of_a_model_are_drawn_by_depth(tables, tmp_path):
 def test_on_paper_there_is_text_on_white_and_nothing_to_press(tables, tmp_path):
     page = tmp_path / "explorer.html"
     page.write_text(document.write_document(gather(tables), get_plotlyjs()), encoding="utf-8")
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the page in")
     with browser.opened(page) as opened:
         opened.call(
             "Emulation.setEmulatedMedia",

@@ -98,8 +98,6 @@ def test_nothing_was_run_and_nothing_lies_elsewhere(run):
 
 @pytest.mark.more
 def test_the_report_shows_names_as_text_and_runs_nothing(run):
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the report in")
     report = run.path("report.html")
     with browser.opened(report) as page:
         page.wait_for("document.querySelectorAll('nav ul a').length > 0")

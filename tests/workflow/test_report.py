@@ -81,8 +81,6 @@ def report(finished, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(report):
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH to open the report in")
     with browser.opened(report) as page:
         page.wait_for("document.querySelectorAll('nav ul a').length > 0")
         yield page
@@ -277,8 +275,6 @@ def test_no_error_and_nothing_asked_for(page, seen, report):
 
 
 def test_the_browser_tells_what_is_wrong(tmp_path):
-    if browser.CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
     file = tmp_path / "wrong.html"
     file.write_text(
         "<script>console.error('said')</script><script>throw Error('thrown')</script>"
