@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import METHOD_TEXT
 
-# The numbers that are drawn: key of an effect's entry, axis label, limits, where nothing happens.
+# The numbers that are drawn, each 0 where nothing happens: key of an effect's entry, label, limits.
 PANELS = (
-    ("relative_displacement", "largest\ndisplacement", (0, None), 0),
-    ("rho_ridge", "correlation\nwith the level", (-0.1, 1.05), 0),
-    ("equivariance", "equi-\nvariance", (-0.1, 1.05), 0),
-    ("auc_drop", "drop\nof AUC", (None, None), 0),
+    ("relative_displacement", "largest\ndisplacement", (0, None)),
+    ("rho_ridge", "correlation\nwith the level", (-0.1, 1.05)),
+    ("equivariance", "equi-\nvariance", (-0.1, 1.05)),
+    ("auc_drop", "drop\nof AUC", (None, None)),
 )
 FONT = 7
 ROW_IN, TOP_IN, BOTTOM_IN = 0.36, 0.92, 0.3
@@ -34,21 +34,12 @@ def draw_card(card: Mapping, thresholds: Mapping[str, Sequence[str]], title: str
     figure = Figure(figsize=(look.PAGE_IN, height))
     look.heading(figure, [title, *_describe(card)])
     bottom, tall = BOTTOM_IN / height, len(effects) * ROW_IN / height
-    axes = [
-        figure.add_axes(
-            (
-                (LEFT_IN + i * (PANEL_IN + GAP_IN)) / look.PAGE_IN,
-                bottom,
-                PANEL_IN / look.PAGE_IN,
-                tall,
-            )
-        )
-        for i in range(len(PANELS))
-    ]
-    for i, (axis, (key, label, limits, nothing)) in enumerate(zip(axes, PANELS, strict=True)):
+    x = LEFT_IN
+    for key, label, limits in PANELS:
+        axis = figure.add_axes((x / look.PAGE_IN, bottom, PANEL_IN / look.PAGE_IN, tall))
         for y, effect in enumerate(effects):
             _draw_number(axis, y, card["effects"][effect][key])
-        axis.axvline(nothing, color=look.GREY, linewidth=0.7, linestyle=":", zorder=0)
+        axis.axvline(0, color=look.GREY, linewidth=0.7, linestyle=":", zorder=0)
         axis.set_ylim(len(effects) - 0.5, -0.5)
         axis.set_yticks(range(len(effects)), [""] * len(effects))
         axis.tick_params(axis="y", length=0)
@@ -58,15 +49,14 @@ def draw_card(card: Mapping, thresholds: Mapping[str, Sequence[str]], title: str
         axis.margins(x=0.12)
         axis.autoscale_view()
         axis.set_xlim(*limits)
-        x = LEFT_IN + i * (PANEL_IN + GAP_IN)
         _head(figure, x, bottom + tall, label)
+        x += PANEL_IN + GAP_IN
     for y, effect in enumerate(effects):
         at = bottom + tall * (1 - (y + 0.5) / len(effects))
         _write(figure, 0.1, at, effect, thresholds[effect])
-        end = LEFT_IN + len(PANELS) * (PANEL_IN + GAP_IN)
-        _write(figure, end, at, *_describe_remedy(card["effects"][effect]["best_remedy"]))
+        _write(figure, x, at, *_describe_remedy(card["effects"][effect]["best_remedy"]))
     _head(figure, 0.1, bottom + tall, "effect: level at which\na clip is lost")
-    _head(figure, end, bottom + tall, "best remedy:\nits gain of AUC")
+    _head(figure, x, bottom + tall, "best remedy:\nits gain of AUC")
     return figure
 
 
@@ -88,10 +78,10 @@ def _draw_number(axis, y: int, found: Mapping | None) -> None:
         return
     is_range = "clips" in found
     low, high = found["clips"] if is_range else (found["low"], found["high"])
-    if low is not None and high is not None:
+    whole = None not in (low, high)
+    if whole:
         axis.plot([low, high], [y, y], color=look.BLUE, linewidth=0.8 if is_range else 2.2,
                   alpha=1 if is_range else 0.5, solid_capstyle="butt")  # fmt: skip
-    whole = low is not None and high is not None
     axis.plot(found["value"], y, "o", color=look.BLUE, markersize=3.5,
               markerfacecolor=look.BLUE if whole else "white")  # fmt: skip
 
@@ -107,7 +97,7 @@ def _describe(card: Mapping) -> list[str]:
     words = ", ".join(f"{key} {value}" for key, value in protocol.items())
     size = "/".join(map(str, sorted(galleries)))
     return [
-        f"{card['data']['clips']}",
+        card["data"]["clips"],
         f"{train} training and {test} test recordings in {len(labels)} labels; gallery of {size}; "
         f"{words or 'embeddings made elsewhere'}",
         f"weights {card['weights_sha256'][:16] or 'none'}; workflow {card['workflow_version']}",
