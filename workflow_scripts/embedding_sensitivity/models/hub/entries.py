@@ -25,12 +25,17 @@ from embedding_sensitivity.models import (
     Initial,
     Model,
 )
-from embedding_sensitivity.models.hub.families import FAMILIES, Family, find_family
+from embedding_sensitivity.models.hub.families import (
+    CONFIG,
+    FAMILIES,
+    FRONT_END,
+    Family,
+    find_family,
+)
 from embedding_sensitivity.models.hub.presets import PRESETS, Preset
 
 NETWORK = "embedding_sensitivity.models.hub.network"
 PACKAGES = ("transformers", "torch", "numpy", "soxr")
-CONFIG, FRONT_END = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 HUB = "https://huggingface.co/{hub}/resolve/{revision}/{file}"
 ALL, LAST = "all", "last"
@@ -170,12 +175,11 @@ class _Source:
         return rate
 
     def _check_config(self) -> None:
-        for key, (value, what) in (self.family.refused or {}).items():
-            if value in (self.config.get(key), (self.config.get("audio_config") or {}).get(key)):
-                raise InputError(
-                    f"{self.where}.{TRANSFORMERS}: {self.files[CONFIG]} has {key}: {value!r}, and "
-                    f"{what} isn't computed here: use another checkpoint"
-                )
+        if refused := self.family.find_refused(self.config):
+            raise InputError(
+                f"{self.where}.{TRANSFORMERS}: {self.files[CONFIG]} has {refused}: use another "
+                "checkpoint"
+            )
 
 
 def choose(name: str, entry: Mapping[str, Any]) -> Choice:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# The files of a checkpoint beside its weights.
+CONFIG, FRONT_END = "config.json", "preprocessor_config.json"
+
 
 @dataclass(frozen=True)
 class Family:
@@ -47,6 +50,14 @@ class Family:
     def has_layers(self) -> bool:
         """Whether it has layers by number."""
         return self.shape_of({})[0] is not None
+
+    def find_refused(self, config: Mapping[str, Any]) -> str | None:
+        """Say which value of a config.json isn't computed here; None if there is none."""
+        audio = config.get("audio_config") or {}
+        for key, (value, what) in (self.refused or {}).items():
+            if value in (config.get(key), audio.get(key)):
+                return f"{key}: {value!r}, and {what} isn't computed here"
+        return None
 
     @property
     def facts(self) -> dict[str, Any]:

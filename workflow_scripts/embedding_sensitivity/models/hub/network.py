@@ -23,7 +23,7 @@ import numpy as np
 from embedding_sensitivity.files.atomic import replacing, sha256_of
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import TORCH_STARTS, Setup
-from embedding_sensitivity.models.hub.families import FAMILIES, Family
+from embedding_sensitivity.models.hub.families import CONFIG, FAMILIES, FRONT_END, Family
 from embedding_sensitivity.models.shared.frontend import mono_at
 from embedding_sensitivity.models.shared.torch_model import (
     TorchModel,
@@ -35,7 +35,6 @@ from embedding_sensitivity.models.shared.torch_model import (
 if TYPE_CHECKING:
     import torch
 
-CONFIG, FRONT_END = "config.json", "preprocessor_config.json"
 # Samples of a frame that leaves Whisper's encoder: two of its spectrogram's.
 WHISPER_HOP = 320
 # Of an AST's spectrogram, in samples; and of its patches, in frames.
@@ -314,10 +313,8 @@ def load(setup: Setup) -> Encoder:
             raise InputError(
                 f"{path}: {CONFIG} or {FRONT_END} is missing: give a folder that has all three"
             )
-        for key, (value, what) in (family.refused or {}).items():
-            audio = (config or {}).get("audio_config") or {}
-            if config and value in (config.get(key), audio.get(key)):
-                raise InputError(f"{path}: its {CONFIG} has {key}: {value!r}, {what}: not computed")
+        if refused := family.find_refused(config or {}):
+            raise InputError(f"{path}: its {CONFIG} has {refused}: use another checkpoint")
         extractor = _extract_by(transformers, family, front_end)
         if family.extractor == "ClapFeatureExtractor":
             # Of clips of up to the window alone, so that neither crops; not the fused network's.
