@@ -22,15 +22,16 @@ def main(snakemake) -> None:
     effect, rows = choose(params.effect, params.entry), []
     if snakemake.input.audio:
         rows += measure_batch(AudioBatch(snakemake.input.audio[0]), sample)
-    for level in () if snakemake.input.audio else params.levels:
-        # That a level changes none of a few clips is no fault.
-        lenient = replace(effect, neutral=float(level))
+    else:
         rendered = output.with_name(f".{output.stem}.h5")
-        try:
-            make_batch(sample, lenient, [level], dict(params.protocol), rendered)
-            rows += measure_batch(AudioBatch(rendered), sample)
-        finally:
-            rendered.unlink(missing_ok=True)
+        for level in params.levels:
+            # That a level changes none of a few clips is no fault.
+            lenient = replace(effect, neutral=float(level))
+            try:
+                make_batch(sample, lenient, [level], dict(params.protocol), rendered)
+                rows += measure_batch(AudioBatch(rendered), sample)
+            finally:
+                rendered.unlink(missing_ok=True)
     write_table(output, "signal_clips", ({"effect": params.effect, **row} for row in rows))
     log.info("%d clips at %d levels", len(sample), len(params.levels))
 

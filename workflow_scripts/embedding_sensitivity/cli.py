@@ -121,16 +121,15 @@ def compare(arguments: argparse.Namespace) -> int:
 def write_schema(arguments: argparse.Namespace) -> int:
     """Write the JSON schema of config files, or with --card that of response cards."""
     if arguments.card:
-        from embedding_sensitivity.commands.cards import SCHEMA
-
-        def schema() -> dict:
-            return SCHEMA
+        from embedding_sensitivity.commands.cards import SCHEMA as found
     else:
         from embedding_sensitivity.experiment.settings import schema
+
+        found = schema()
     from embedding_sensitivity.files.atomic import replacing
 
     with replacing(arguments.file) as part:
-        Path(part).write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+        Path(part).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
