@@ -9,6 +9,7 @@ import pytest
 
 from embedding_sensitivity.files import atomic as files
 from embedding_sensitivity.files.atomic import replacing
+from embedding_sensitivity.files.declarations import load_module
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.logs import configure_logging
 from support import mock_snakemake
@@ -106,6 +107,25 @@ def test_what_the_machine_refuses_ends_a_script_in_one_line(tmp_path, monkeypatc
     (found,) = (row for row in log.read_text().splitlines() if " ERROR " in row)
     assert found.partition(" ERROR ")[2].startswith(line)
     assert "Traceback" not in log.read_text()
+
+
+def test_what_a_users_file_raises_is_one_line_below_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", None)
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "tape.py").write_text("def make(level):\n    return 1 / level\n")
+    own = load_module("my/tape.py")
+    configure_logging(mock_snakemake("render_effect", log=tmp_path / "rule.log"))
+    try:
+        own.make(0)
+    except ZeroDivisionError as error:
+        sys.excepthook(ZeroDivisionError, error, error.__traceback__)
+    log = (tmp_path / "rule.log").read_text()
+    assert log.count("Traceback") == 1 and log.splitlines()[-1].partition(" ERROR ")[2] == (
+        "my/tape.py, line 2 raised ZeroDivisionError: division by zero: correct this file, which "
+        "the config names"
+    )
+    logging.getLogger().handlers.clear()
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(tmp_path, monkeypatch):

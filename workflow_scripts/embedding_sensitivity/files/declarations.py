@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 # UTF-8 copies of config files that Snakemake cannot read, each in a folder named by its own folder.
 COPIES = Path(".snakemake", "configs")
+# Names of the modules that users' files were imported as.
+_OWN: set[str] = set()
 
 
 def discover(package: str, attribute: str, leave_out: Collection[str] = ()) -> dict:
@@ -133,6 +135,7 @@ def load_module(file: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        _OWN.add(name)
         try:
             spec.loader.exec_module(module)
         except BaseException:
@@ -151,6 +154,16 @@ def _line(error: Exception, file: str) -> int | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+def find_own_line(error: BaseException) -> str | None:
+    """Return the last line of a user's file that an error came through; None if of none."""
+    found, trace = None, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_globals.get("__name__") in _OWN:
+            found = f"{os.path.relpath(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 def later(module: str, function: str) -> Callable:

@@ -10,6 +10,7 @@ from importlib import metadata
 
 from embedding_sensitivity.files import atomic as files
 from embedding_sensitivity.files import kernels
+from embedding_sensitivity.files.declarations import find_own_line
 from embedding_sensitivity.files.errors import InputError
 
 # Level of notices that are not warnings, such as a licence: the screen shows each once.
@@ -35,8 +36,8 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
     packages : distributions whose versions are worth a line in the log
 
     An `InputError`, and what the machine refuses (memory, a disk), end the script with one line
-    and exit status 1; any other uncaught error is a fault of the program and is logged with its
-    traceback.
+    and exit status 1. So does what a user's own file raises, and the log has its traceback too. Any
+    other uncaught error is a fault of the program and is logged with its traceback.
     """
     log = logging.getLogger(snakemake.rule)
 
@@ -44,6 +45,10 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
         atexit.unregister(kernels.log_kernels)  # the reason is the last line
         if line := _one_line(error):
             log.error("%s", line)
+        elif where := find_own_line(error):
+            log.info("its traceback", exc_info=(kind, error, traceback), extra=IN_FILE_ONLY)
+            said = " ".join(f"{kind.__name__}: {error}".split())
+            log.error("%s raised %s: correct this file, which the config names", where, said)
         else:
             log.critical("uncaught error", exc_info=(kind, error, traceback))
 
