@@ -125,6 +125,11 @@ def test_a_tone_comes_back_as_it_was_at_64_kbit_a_second(channels):
         assert np.linalg.norm(error) < 0.05 * np.linalg.norm(expected[middle])
 
 
+def test_the_same_sound_is_the_same_bytes():
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)[:, None]
+    assert snippets.encode_opus(tone, RATE) == snippets.encode_opus(tone, RATE)
+
+
 def test_what_is_too_loud_is_clipped():
     loud = 3 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)[:, None]
     assert np.abs(decode(snippets.encode_opus(loud, RATE))).max() < 1.5

@@ -19,6 +19,8 @@ from embedding_sensitivity.measures.courses import choose_clips
 
 KBIT_S = 64
 OPTIONS = {"vbr": "constrained"}
+# Without it, numbers of tracks are drawn at random: the same sound must be the same bytes.
+CONTAINER = {"fflags": "+bitexact"}
 SAMPLERATE = 48000  # Opus has no 44100 Hz
 # Of an effected clip, at most its first seconds.
 MAX_SECONDS = 3.0
@@ -129,7 +131,7 @@ def encode_opus(audio, samplerate: int) -> bytes:
     frame = av.AudioFrame.from_ndarray(audio.reshape(1, -1), format="flt", layout=layout)
     frame.sample_rate, frame.pts = SAMPLERATE, 0
     file = io.BytesIO()
-    with av.open(file, "w", format="webm") as opened:
+    with av.open(file, "w", format="webm", options=CONTAINER) as opened:
         stream = opened.add_stream(
             "libopus", rate=SAMPLERATE, layout=layout, format="flt", options=OPTIONS
         )
