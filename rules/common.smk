@@ -244,7 +244,7 @@ def tables_of_both(wildcards) -> dict[str, list[str]]:
 def say_what_was_made() -> None:
     """Say after a run where its results are, and their largest effects."""
     logs, left_out = f"logs/{settings.experiment}", plan.describe_left_out()
-    lines = closing_lines(RESULTS, logs, SOURCE, plan.controls(), left_out)
+    lines = closing_lines(RESULTS, logs, SOURCE, plan.controls(), left_out, plan.units())
     # The screen's plugin shows it last; otherwise it is a normal message.
     logger.info("\n".join(lines), extra={"closing": True})
 

@@ -38,14 +38,18 @@ def test_the_demos_plan_counts_what_the_demo_makes(tmp_path):
 
 def test_twice_the_levels_cost_twice_the_embedding(tmp_path):
     config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
-    config["effects"] = {"gain": {"levels": [-20, -10, -5]}}
     config["models"] = {"logmel": {}}
     times = []
-    for levels in ([-20, -10, -5], [-20, -15, -10, -8, -5, -3, -1]):
-        config["effects"]["gain"]["levels"] = levels
+    effects = (
+        {"gain": {"levels": [-20, -10, -5]}},
+        {"gain": {"levels": [-20, -15, -10, -8, -5, -3, -1]}},
+        {"time_stretch": {"levels": [0.25, 0.5, 1]}},
+    )
+    for config["effects"] in effects:
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         times.append(number(plan(tmp_path / "config.yaml", tmp_path).stdout, "embedding"))
     assert times[1] == 2 * times[0]  # 3 + 1 and 7 + 1 times all clips
+    assert times[2] == times[1]  # 4 + 2 + 1 times their length, and the originals
 
 
 def test_a_bad_config_is_one_line(tmp_path):

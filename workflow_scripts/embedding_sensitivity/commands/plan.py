@@ -25,6 +25,7 @@ SIGNAL_S, MAX_SAMPLE = 0.011, 20
 JOB_S = 2.0
 FIGURE_S = 4.0
 CLIP_S, SAMPLERATE, CHANNELS = 3.0, 44100, 2
+FRAMES = round(CLIP_S * SAMPLERATE)
 
 
 def count_clips(settings: Settings) -> tuple[int, int, float, str]:
@@ -120,9 +121,15 @@ def estimate(path: str) -> list[str]:
 
     effects = settings.declared.values()
     models = [choice.model for choice in settings.choices.values()]
+    # Passes over the clips: without effect, and at each level, of which some make clips longer.
+    n_passes = 1 + sum(
+        effect.n_frames(float(level), FRAMES) / FRAMES
+        for effect in effects
+        for level in levels[effect.name]
+    )
     rendering = sum((each.seconds or 0) * len(levels[each.name]) * n_clips for each in effects)
     rendering += SIGNAL_S * n_levels * min(n_clips, MAX_SAMPLE * n_labels)
-    embedding = sum((each.seconds or 0) * n_clips * (n_levels + 1) for each in models)
+    embedding = sum((each.seconds or 0) * n_clips * n_passes for each in models)
     unknown = [each.name for each in (*models, *effects) if each.seconds is None]
     variants = len(settings.debiasing.methods) - 1 + len(settings.debiasing.svd_thresholds)
     trained = smallest + smallest // (n_labels - 1) * (n_labels - 1)

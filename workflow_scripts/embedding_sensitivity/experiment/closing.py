@@ -18,7 +18,12 @@ Rows = list[Mapping[str, str]]
 
 
 def closing_lines(
-    results: str, logs: str, config: str, controls: Collection[str] = (), left_out: str = ""
+    results: str,
+    logs: str,
+    config: str,
+    controls: Collection[str] = (),
+    left_out: str = "",
+    units: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Say where the results are, name three effects and count claims, in at most nine lines.
 
@@ -28,6 +33,7 @@ def closing_lines(
     config : its config file, for the command that makes the report
     controls : names of the models that are controls
     left_out : what a run without originals leaves out, `plan.describe_left_out`
+    units : of the levels, by effect
     """
     tables, figures = Path(results, "tables"), Path(results, "figures")
     lines = []
@@ -37,7 +43,7 @@ def closing_lines(
         lines.append(f"report   snakemake --configfile {config} --report {results}/report.html")
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
-    lines += largest_effects(tables, controls)
+    lines += largest_effects(tables, controls, units or {})
     lines += [left_out] if left_out else []
     lines.append(f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)")
     if (page := Path(results, "explorer.html")).exists():
@@ -45,7 +51,9 @@ def closing_lines(
     return lines
 
 
-def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
+def largest_effects(
+    tables: str | Path, controls: Collection[str], units: Mapping[str, str]
+) -> list[str]:
     """Describe the largest displacement, drop of ROC AUC and correlation, and verdicts on claims.
 
     Controls count only if there is no other model. A table that is missing or has no number is left
@@ -62,7 +70,7 @@ def largest_effects(tables: str | Path, controls: Collection[str]) -> list[str]:
             found.append(str(error))
             continue
         trained = [row for row in rows if row["model"] not in controls]
-        if line := find(trained or rows):
+        if line := find(trained or rows, units):
             found.append(line)
     return found
 
@@ -76,17 +84,21 @@ def _cite_row(table: str, row: Mapping, *keys: str) -> str:
     return f"({table}.csv: {', '.join(f'{key} {row[key]}' for key in keys if row[key])})"
 
 
-def _describe_displacement(rows: Rows) -> str | None:
+def _name_level(row: Mapping, level: str, units: Mapping[str, str]) -> str:
+    return f"{row['effect']} at {row[level]} {units.get(row['effect'], '')}".rstrip()
+
+
+def _describe_displacement(rows: Rows, units: Mapping[str, str]) -> str | None:
     known = [row for row in rows if row["relative"] not in ("", "nan", "inf")]
     row = _find_largest(known, lambda row: float(row["relative"]))
     return row and (
-        f"{row['effect']} at {row['level']} moves {row['model']} most: "
+        f"{_name_level(row, 'level', units)} moves {row['model']} most: "
         f"{float(row['relative']):.2g} times the distance between labels "
         f"{_cite_row('displacement', row, 'label')}"
     )
 
 
-def _describe_auc_drop(rows: Rows) -> str | None:
+def _describe_auc_drop(rows: Rows, units: Mapping[str, str]) -> str | None:
     rows = [row for row in rows if row["method"] == "none" and row["train"] == ORIGINAL]
     keys = ("model", "effect", "label")
     plain = {
@@ -103,13 +115,13 @@ def _describe_auc_drop(rows: Rows) -> str | None:
     if row is None or drop(row) <= 0:
         return None
     return (
-        f"{row['effect']} at {row['test']} costs {row['model']} most: ROC AUC of {row['label']} "
+        f"{_name_level(row, 'test', units)} costs {row['model']} most: ROC AUC of {row['label']} "
         f"falls from {drop(row) + float(row['roc_auc']):.3f} to {float(row['roc_auc']):.3f} "
         f"{_cite_row('auc', row, 'method', 'train', 'test')}"
     )
 
 
-def _describe_order(rows: Rows) -> str | None:
+def _describe_order(rows: Rows, _: Mapping[str, str]) -> str | None:
     known = [row for row in rows if row["rho_ridge"] not in ("", "nan")]
     row = _find_largest(known, lambda row: float(row["rho_ridge"]))
     return row and (
@@ -118,7 +130,7 @@ def _describe_order(rows: Rows) -> str | None:
     )
 
 
-def _describe_claims(rows: Rows) -> str | None:
+def _describe_claims(rows: Rows, _: Mapping[str, str]) -> str | None:
     counts: dict[str, Counter] = {}
     for row in rows:
         counts.setdefault(row["claim"], Counter())[row["verdict"]] += 1

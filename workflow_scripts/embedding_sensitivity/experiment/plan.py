@@ -432,6 +432,10 @@ class Plan:
             return [name for name in self.models if models.control(name)]
         return [name for name in self.models if self.choice(name).control]
 
+    def units(self) -> dict[str, str]:
+        """Return the unit of each effect's levels."""
+        return {effect: self.settings.declared[effect].unit for effect in self.effects}
+
     def code_version(self) -> str:
         """Return a hash of the checkout's code and of the user's own files in the config."""
         files = (*manifest.code_files(ROOT), *self.settings.user_files)
