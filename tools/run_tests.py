@@ -44,7 +44,9 @@ class Suite(Thread):
     ) -> None:
         super().__init__()
         self.name, self.n_cores, self.free = name, n_cores, free
+        # The suite's conftest says which files begin first.
         shared = ["--numprocesses", str(n_processes), "--dist", "loadfile"]
+        shared += ["--no-loadscope-reorder"]
         self.command = [python, "-P", "-c", PYTEST, "-p", "steady", "--durations", "20"]
         self.command += [*(shared if n_processes > 1 else ()), *options, f"tests/{name}"]
         self.status, self.said = 1, ""

@@ -9,6 +9,19 @@ import pytest
 from support.offline import WITHOUT_NETWORK
 from support.project import ROOT, Project, copy_checkout, copy_finished
 
+# Files that take longest, from the longest on. They begin first: the last file of all keeps one
+# process busy while the others have nothing left.
+LONGEST = (
+    *("rebuilds", "end_to_end", "surroundings", "kills", "effect_entries", "paper_models"),
+    *("layers", "module", "packaged_weights", "weights", "own_files", "imports", "offline"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of `LONGEST` first."""
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 @pytest.fixture(scope="session")
 def pythons() -> dict[str, str]:

@@ -50,6 +50,13 @@ def test_a_folder_without_faults_is_planned(folder):
     assert "16 clips" in planned(effects={"lowpass": {"levels": [4000, 8000]}})
 
 
+def test_the_recordings_found_are_counted(folder):
+    assert "16 recordings: piano 8, violin 8" in planned()
+    # Numbers 0 to 7 of both labels.
+    assert "8 recordings: piano 8, violin 8" in planned(group="[0-9]+(?=.wav)")
+    assert "2 recordings: piano 1, violin 1" in planned(group="piano|violin")
+
+
 def test_a_low_pass_edge_above_half_the_files_rate_is_found(folder):
     said = refusal(effects=LOWPASS)
     assert said.startswith("effects.lowpass: ")

@@ -324,13 +324,13 @@ def test_an_interrupted_run_resumes(project):
     stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
     # Directions are fitted after the job that wrote the store has been taken as finished.
     fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     with project.start(stdout=quiet, stderr=quiet) as run:
         while not any(path.exists() for path in fitted):
             assert run.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
         os.killpg(run.pid, signal.SIGINT)
-        run.wait(timeout=60)
+        run.wait(timeout=300)
     finished_stores = {
         store: store.stat().st_mtime_ns
         for store, path in zip(stores, fitted, strict=True)

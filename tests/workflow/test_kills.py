@@ -21,7 +21,7 @@ import pytest
 from support.project import Project, copy_checkout
 from support.tables import read_rows
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "6"))
 ALL = KILLS >= 50
 SEED = int(os.environ.get("SEED", "0"))
 FOLDERS = ("results", "resources", "logs", "benchmarks")

@@ -253,13 +253,17 @@ class Folder(Source):
             for clip, path in self.files_by_id.items()
             if labels.get(clip) in settings.labels
         }
+        found = {clip: described[clip][2] for clip in analysed}
+        found |= {row.clip: row.group for row in rows if row.group and row.clip in analysed}
         if pattern:
             found = recordings.name_recordings(analysed, data.folder, pattern)
-            shared = recordings.find_shared_recordings((labels[c], r) for c, r in found.items())
-            if shared:
-                named_alike = {(labels[c], r) for c, r in found.items() if r in shared}
-                counts = Counter(label for label, _ in sorted(named_alike))
-                self.notes.append(recordings.describe_shared(counts))
+        pairs = sorted({(labels[clip], recording) for clip, recording in found.items()})
+        numbers = Counter(label for label, _ in pairs)
+        counted = ", ".join(f"{label} {number}" for label, number in numbers.items())
+        self.notes.append(f"{len(set(found.values()))} recordings: {counted}")
+        if pattern and (shared := recordings.find_shared_recordings(pairs)):
+            counts = Counter(label for label, recording in pairs if recording in shared)
+            self.notes.append(recordings.describe_shared(counts))
         named = data.group or any(row.group for row in rows)
         if data.on_bad_clip == "fail":  # else the job knows which clips there are
             self._check_recordings(labels)

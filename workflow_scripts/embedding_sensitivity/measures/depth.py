@@ -10,7 +10,6 @@ from embedding_sensitivity.experiment.measures import (
     Table,
     describe,
 )
-from embedding_sensitivity.files.csv_files import parse_number
 
 # What `test` and `train` of the table auc are where no effect is.
 ORIGINAL = "original"
@@ -23,16 +22,22 @@ def _one(column: str, low: str = "", high: str = "") -> Summary:
     """A number that the only row has."""
 
     def summarise(rows: Rows) -> tuple:
-        return tuple(parse_number(rows[0].get(name)) for name in (column, low, high))
+        return tuple(_number(rows[0].get(name)) for name in (column, low, high))
 
     return summarise
+
+
+def _number(text: str | None) -> float | None:
+    from embedding_sensitivity.files.csv_files import parse_number
+
+    return parse_number(text)
 
 
 def _by_level(rows: Rows, key: str, column: str) -> dict[str, float]:
     """The mean over labels of a column, by level."""
     found = defaultdict(list)
     for row in rows:
-        if (number := parse_number(row[column])) is not None:
+        if (number := _number(row[column])) is not None:
             found[row[key]].append(number)
     return {level: sum(numbers) / len(numbers) for level, numbers in found.items()}
 
