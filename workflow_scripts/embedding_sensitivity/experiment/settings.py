@@ -51,7 +51,15 @@ from embedding_sensitivity.experiment.measures import (
 from embedding_sensitivity.files.declarations import find_config_folder, locate_own_files
 from embedding_sensitivity.files.errors import InputError, say_unknown
 from embedding_sensitivity.files.safe_names import find_text_fault, normalize
-from embedding_sensitivity.models import AUTO, MODELS, TRANSFORMERS, Choice, Model, choose
+from embedding_sensitivity.models import (
+    AUTO,
+    MODELS,
+    ONNX,
+    TRANSFORMERS,
+    Choice,
+    Model,
+    choose,
+)
 
 # Names that become part of a path.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -918,7 +926,11 @@ def schema() -> dict[str, Any]:
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
     keys["models"]["additionalProperties"] = {
         "type": "object",
-        "oneOf": [{"required": ["file"]}, {"required": [TRANSFORMERS]}],
+        "oneOf": [
+            {"required": ["file"]},
+            {"required": [TRANSFORMERS]},
+            {"required": [ONNX, "output", "samplerate"]},
+        ],
         "properties": {
             "file": {"type": "string", "description": "a Python file that declares the model"},
             "environment": {"type": "string", "description": "a YAML of conda that it runs in"},
@@ -926,6 +938,11 @@ def schema() -> dict[str, Any]:
                 "type": "string",
                 "description": "a checkpoint of the package transformers (docs/models.md): a "
                 "preset, a hub id, or a folder on this machine",
+            },
+            ONNX: {
+                "type": "string",
+                "description": "an ONNX file (docs/models.md), with the name of the tensor that is "
+                "the embedding in output, and the rate in Hz of its input in samplerate",
             },
         },
     }
@@ -958,8 +975,8 @@ def _options_schema(model: Model) -> dict[str, Any]:
 def load_settings(config: dict, source: str) -> Settings | ImportSettings:
     """Check a configuration and return its settings; `source` is its file.
 
-    The user's own code (`file`, `environment`) is named relative to that file's folder; in the
-    settings, to the working directory.
+    The user's own code (`file`, `environment`) and ONNX files are named relative to that file's
+    folder; in the settings, to the working directory.
 
     Raises `InputError` naming the file, the key, what is wrong with it and what was expected.
     """
@@ -982,10 +999,10 @@ def _locate_files(config: Any, folder: str) -> Any:
     if not folder or not isinstance(config, dict):
         return config
     found = dict(config)
-    for section in ("effects", "models", "measures"):
+    for section, also in (("effects", ()), ("models", (ONNX,)), ("measures", ())):
         if isinstance(entries := config.get(section), dict):
             found[section] = {
-                name: locate_own_files(entry, folder) for name, entry in entries.items()
+                name: locate_own_files(entry, folder, also) for name, entry in entries.items()
             }
     return found
 

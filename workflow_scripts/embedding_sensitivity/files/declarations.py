@@ -92,21 +92,21 @@ def find_config_folder(path: str) -> str:
     return "" if folder == "." else folder
 
 
-def locate_own_files(entry: Any, folder: str) -> Any:
+def locate_own_files(entry: Any, folder: str, also: Collection[str] = ()) -> Any:
     """Return an entry of a config whose `file` and `environment` are named from a `folder`.
 
     In the result they are named from the working directory; those of effects `before` and `after`
-    too. Whatever isn't a path stays, for others to check.
+    too, and the paths of the keys `also`. Whatever isn't a path stays, for others to check.
     """
     if isinstance(entry, list):
-        return [locate_own_files(each, folder) for each in entry]
+        return [locate_own_files(each, folder, also) for each in entry]
     if not isinstance(entry, dict):
         return entry
     found = dict(entry)
     for key in ("before", "after"):
         if key in entry:
-            found[key] = locate_own_files(entry[key], folder)
-    own = {key: entry.get(key) for key in ("file", "environment")}
+            found[key] = locate_own_files(entry[key], folder, also)
+    own = {key: entry.get(key) for key in ("file", "environment", *also)}
     if not is_own_environment(own["environment"]):
         del own["environment"]  # the stem of one of the workflow's
     for key, path in own.items():

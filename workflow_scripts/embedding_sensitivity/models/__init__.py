@@ -34,6 +34,8 @@ NOT_DEFINING = ("batch_size", "weights")
 FILE, ENVIRONMENT = "file", "environment"
 # The key of an entry that names a checkpoint of the package transformers (`hub`).
 TRANSFORMERS = "transformers"
+# The key of an entry that names an ONNX file (`onnx`).
+ONNX = "onnx"
 # Between a model and a layer of it, in the names of what is analysed. No entry's name has it.
 LAYER_MARK = "."
 
@@ -273,7 +275,7 @@ class Choice:
     model : what it declares
     options : all, checked, with defaults, in a fixed order
     given : keys of its entry in the config that are no options, if present: `file` and
-        `environment`, or where a checkpoint of the package transformers is
+        `environment`, or where a checkpoint of the package transformers or an ONNX file is
     local_files : files on this machine that it reads, the weights first; known by content
     written : options as the entry has them, where `options` differ
     """
@@ -333,8 +335,9 @@ class Choice:
 
     @property
     def declared_in(self) -> str | dict[str, Any] | None:
-        """What `find_model` needs besides the name: a user's file, an entry of a checkpoint."""
-        return self.entry if TRANSFORMERS in self.given else self.given.get(FILE)
+        """What `find_model` needs besides the name: a user's file, or an entry of a network."""
+        is_entry = not _OF_ENTRIES.keys().isdisjoint(self.given)
+        return self.entry if is_entry else self.given.get(FILE)
 
     @property
     def user_files(self) -> list[str]:
@@ -422,8 +425,14 @@ def _with_controls(models: Mapping[str, Model]) -> dict[str, Model]:
     return found
 
 
-MODELS: dict[str, Model] = _with_controls(discover(__name__, "MODEL", leave_out=("shared", "hub")))
-_choose_from_hub = later(f"{__name__}.hub.entries", "choose")
+MODELS: dict[str, Model] = _with_controls(
+    discover(__name__, "MODEL", leave_out=("shared", "hub", "onnx"))
+)
+# What parses an entry that is all that a model needs, by the key that says so.
+_OF_ENTRIES = {
+    TRANSFORMERS: later(f"{__name__}.hub.entries", "choose"),
+    ONNX: later(f"{__name__}.onnx.entries", "choose"),
+}
 
 
 def find_model(name: str, file: str | None = None) -> Model:
@@ -466,13 +475,15 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
     Raises `InputError` for an unknown model, option or value.
     """
     options = dict(entry or {})
-    if TRANSFORMERS in options:
+    for key, choose_entry in _OF_ENTRIES.items():
+        if key not in options:
+            continue
         if name.removesuffix(UNTRAINED) in MODELS:
             raise InputError(
                 f"models.{name}: {name} is one of the workflow's own models: give that of "
-                f"{options[TRANSFORMERS]} another name"
+                f"{options[key]} another name"
             )
-        return _choose_from_hub(name, options)
+        return choose_entry(name, options)
     given = {key: options.pop(key) for key in (FILE, ENVIRONMENT) if options.get(key)}
     for key, path in given.items():
         _check_path(f"models.{name}.{key}", path, "the path of a file")

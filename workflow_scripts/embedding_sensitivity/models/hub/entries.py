@@ -6,13 +6,12 @@ weights, of one on the hub nothing, since the plan has no network.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from embedding_sensitivity.files.declarations import later
 from embedding_sensitivity.files.errors import InputError, say_unknown
-from embedding_sensitivity.files.safe_names import find_text_fault
 from embedding_sensitivity.models import (
     AUTO,
     SEED,
@@ -33,6 +32,13 @@ from embedding_sensitivity.models.hub.families import (
     find_family,
 )
 from embedding_sensitivity.models.hub.presets import PRESETS, Preset
+from embedding_sensitivity.models.shared.entries import (
+    check_keys,
+    check_text,
+    choose_number,
+    choose_seconds,
+    choose_word,
+)
 
 NETWORK = "embedding_sensitivity.models.hub.network"
 PACKAGES = ("transformers", "torch", "numpy", "soxr")
@@ -54,7 +60,8 @@ class _Source:
     def __init__(self, where: str, entry: Mapping[str, Any]) -> None:
         self.where = where
         named = entry[TRANSFORMERS]
-        self._check_text(TRANSFORMERS, named, "a preset, a hub id or the path of a checkpoint")
+        expected = "a preset, a hub id or the path of a checkpoint"
+        check_text(f"{where}.{TRANSFORMERS}", named, expected)
         self.preset: Preset | None = PRESETS.get(named)
         self.folder: Path | None = None
         self.files: dict[str, str] = {}
@@ -85,12 +92,6 @@ class _Source:
                     f"{self.where}.{key}: is {entry[key]!r}, but {self.preset.hub} has {value!r}: "
                     "remove it"
                 )
-
-    def _check_text(self, key: str, value: Any, expected: str) -> None:
-        if type(value) is not str or not value:
-            raise InputError(f"{self.where}.{key}: is {value!r}, expected {expected}")
-        if reason := find_text_fault(value):
-            raise InputError(f"{self.where}.{key}: {value!r} {reason}: rename or correct it")
 
     def _read_folder(self, path: Path) -> None:
         """Find weights and read both JSON files; `path` is a folder or its file of weights."""
@@ -188,22 +189,22 @@ def choose(name: str, entry: Mapping[str, Any]) -> Choice:
     Raises `InputError` naming the key.
     """
     where = f"models.{name}"
-    for key in entry:
-        if key not in (TRANSFORMERS, *KEYS):
-            raise InputError(f"{where}.{key}: {say_unknown('key', key, (TRANSFORMERS, *KEYS))}")
+    check_keys(where, entry, (TRANSFORMERS, *KEYS))
     source = _Source(where, entry)
     untrained = name.endswith(UNTRAINED)
     blocks, dimension = source.shape
     layers, asked = _choose_layers(where, entry, source, blocks)
     options = {
-        "backend": _choose(where, entry, "backend", ("torch",)),
+        "backend": choose_word(where, entry, "backend", ("torch",)),
         "like": source.like,
         "layers": layers,
         **_choose_pooling(where, entry, source),
         **_choose_normalise(where, entry, source),
-        "window_s": _choose_window(where, entry, source.family),
-        "batch_size": _choose_number(where, entry, "batch_size", AUTO, least=1),
-        **({"seed": _choose_number(where, entry, "seed", SEED, least=0)} if untrained else {}),
+        "window_s": choose_seconds(
+            where, entry, "window_s", source.family.seconds, MIN_WINDOW_S, source.family.seconds
+        ),
+        "batch_size": choose_number(where, entry, "batch_size", AUTO, least=1),
+        **({"seed": choose_number(where, entry, "seed", SEED, least=0)} if untrained else {}),
     }
     if "seed" in entry and not untrained:
         raise InputError(f"{where}.seed: is for a control: name the model {name}{UNTRAINED}")
@@ -247,21 +248,6 @@ def choose(name: str, entry: Mapping[str, Any]) -> Choice:
     return Choice(model, options, given, tuple(local), written)
 
 
-def _choose(where: str, entry: Mapping[str, Any], key: str, allowed: Sequence[str]) -> str:
-    value = entry.get(key, allowed[0])
-    if value not in allowed:
-        raise InputError(f"{where}.{key}: is {value!r}, expected {' or '.join(allowed)}")
-    return value
-
-
-def _choose_number(where: str, entry: Mapping[str, Any], key: str, default: Any, least: int) -> Any:
-    value = entry.get(key, default)
-    if value != default and (type(value) is not int or value < least):
-        also = "auto or " if default == AUTO else ""
-        raise InputError(f"{where}.{key}: is {value!r}, expected {also}a number from {least} up")
-    return value
-
-
 def _choose_layers(
     where: str, entry: Mapping[str, Any], source: _Source, blocks: int | None
 ) -> tuple[str | list[int], list[int]]:
@@ -270,7 +256,7 @@ def _choose_layers(
     A pass that embeds all is `ALL`, whichever are analysed, so that another one embeds nothing.
     """
     given = entry.get("layers", LAST)
-    keep = _choose(where, entry, "keep", (ASKED, ALL))
+    keep = choose_word(where, entry, "keep", (ASKED, ALL))
     if given == LAST:
         if keep == ALL:
             raise InputError(f"{where}.keep: is for layers by number: give some in {where}.layers")
@@ -304,7 +290,7 @@ def _choose_pooling(where: str, entry: Mapping[str, Any], source: _Source) -> di
                 f"{where}.pooling: {source.like} has one embedding a window: remove the key"
             )
         return {}
-    return {"pooling": _choose(where, entry, "pooling", source.family.poolings)}
+    return {"pooling": choose_word(where, entry, "pooling", source.family.poolings)}
 
 
 def _choose_normalise(where: str, entry: Mapping[str, Any], source: _Source) -> dict[str, bool]:
@@ -324,15 +310,6 @@ def _choose_normalise(where: str, entry: Mapping[str, Any], source: _Source) -> 
             f"which hides gain, or false{said}"
         )
     return {"normalise": value}
-
-
-def _choose_window(where: str, entry: Mapping[str, Any], family: Family) -> float:
-    value = entry.get("window_s", family.seconds)
-    if type(value) not in (int, float) or not MIN_WINDOW_S <= value <= family.seconds:
-        raise InputError(
-            f"{where}.window_s: is {value!r}, expected {MIN_WINDOW_S:g} to {family.seconds:g} s"
-        )
-    return float(value)
 
 
 def _list_files(
