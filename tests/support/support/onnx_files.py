@@ -103,7 +103,8 @@ def write_network(
 
     Its tensors: ``channels`` (1, N_VALUES, time), ``frames`` (1, time, N_VALUES), ``embedding``
     (1, N_VALUES); ``logarithm`` of the first, of which silence is infinite; ``bare`` and
-    ``whole``, the last two without the axis of a batch. More nodes, inputs and such are appended.
+    ``whole``, the two before it without the axis of a batch. More nodes, inputs and such are
+    appended.
     """
     rank = len(shape or ("batch", "samples"))
     to_channels = (
