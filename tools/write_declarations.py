@@ -87,8 +87,8 @@ MODELS_PAGE = """\
 `make schema` writes this page from the declarations, one file or folder for each model, in
 `workflow_scripts/embedding_sensitivity/models/`. Another model is such a file, there or in a folder
 of your own (`models: {mine: {file: my/model.py}}`): CONTRIBUTING.md has a complete one. Encoders of
-the package transformers (MERT, LAION-CLAP, wav2vec2, Whisper and others) need no file: see
-[the last section](#checkpoints-of-the-package-transformers).
+the package transformers (MERT, LAION-CLAP, wav2vec2, Whisper and others) need no such file
+([their section](#checkpoints-of-the-package-transformers)), nor do [ONNX files](#onnx-files).
 
 `<model>-untrained` is a control: the same network with its package's initialisation (option
 `seed`). Each model has the option `batch_size` (`auto`, or the number of clips computed at once; no
@@ -186,6 +186,80 @@ the architectures. A file `pytorch_model.bin` is converted to safetensors once w
 by PyTorch without running its code (`weights_only`); both hashes are pinned. A local folder is
 known by its files' content. Untrained weights that the workflow made are refused as another
 model's checkpoint.
+
+"""
+ONNX_FILES = """\
+## ONNX files
+
+An entry with the key `onnx` has a name of your own and says which file it is, which of its tensors
+is the embedding, and the rate of its input:
+
+```yaml
+models:
+  # From the config file's folder, or an absolute path. `embedding` has an axis of values alone.
+  mynet: {onnx: my/net.onnx, input: waveform, output: embedding, samplerate: 16000}
+  # An embedding a frame, as (1, time, values); its length is free, but at least a second.
+  frames: {onnx: my/frames.onnx, output: frames, samplerate: 32000, pooling: mean, window_s: 10,
+           shortest_s: 1}
+  # A tensor within the network, before its classes, as (1, values, time); its size isn't declared.
+  deep: {onnx: my/tagger.onnx, output: /pool/Output, samplerate: 16000, pooling: max, time_axis: 2,
+         dimension: 2048}
+```
+
+"""
+ONNX_KEYS = (
+    ("`onnx`", "path of the file; like `file`, it starts at the config file's folder"),
+    ("`input`", "name of the input that takes audio; by default the only one"),
+    (
+        "`output`",
+        "name of the tensor that is the embedding: one that the file returns, or any that it "
+        "computes on the way",
+    ),
+    ("`samplerate`", "rate of the input in Hz, which no ONNX file has"),
+    (
+        "`pooling`",
+        "needed if the output has an axis of time, and refused if not: how its frames are joined, "
+        "`mean`, `max` or `first`",
+    ),
+    (
+        "`time_axis`",
+        "which axis of the output is time, counted from 0; by default the one after the batch",
+    ),
+    ("`dimension`", "number of values, needed if the file doesn't declare it"),
+    (
+        "`window_s`",
+        "seconds of the longest input, by default 30; refused if the file fixes the input's length",
+    ),
+    (
+        "`shortest_s`",
+        "seconds of the shortest input, by default 0: a shorter clip is followed by silence; "
+        "refused like `window_s`",
+    ),
+)
+ONNX_COMPUTED = """\
+The input takes samples of one channel in float32, from -1 to 1: as (batch, samples), (samples) or
+(batch, 1, samples). A clip is mixed to one channel and resampled by soxr to `samplerate`. A clip
+longer than the window is cut into windows side by side. The last of them ends with the clip and
+overlaps the one before. The embedding is the mean of the windows'. Nothing is cut at random. If the
+file fixes the length of the input, that is the window. A shorter clip is then followed by silence,
+whose frames are pooled too.
+
+A network that takes a spectrogram is refused. Export it with its spectrogram, or write a file of
+your own (CONTRIBUTING.md). So is one with further inputs.
+
+The output is (batch, values), or with an axis of time (batch, time, values) or (batch, values,
+time). An input without a batch gives (values) or (time, values). Any other shape is an error, and
+so is a value that isn't finite.
+
+Each window is a call of its own, whatever `batch_size` is, so no embedding depends on other clips.
+onnxruntime runs on the CPU alone, on as many threads as the job has, in its deterministic mode. A
+test compares a network with its closed form to 1e-5.
+
+The plan reads the file: a name, shape or size that doesn't fit ends it in one line. The file's
+SHA-256 is part of what defines an embedding, and its path isn't. So tensors in other files
+(external data) are refused, since their changes would go unnoticed. Operators that draw random
+numbers are refused too. There is no untrained control, since an ONNX file doesn't say how its
+network is initialised.
 
 """
 PRESET_COLUMNS = (
@@ -290,6 +364,11 @@ def make_models_page() -> str:
         + _table(PRESET_COLUMNS, [_preset_row(*named) for named in PRESETS.items()])
         + "\n"
         + _table(FAMILY_COLUMNS, [_family_row(*named) for named in FAMILIES.items()])
+        + "\n"
+        + ONNX_FILES
+        + _table(("key", "is"), list(ONNX_KEYS))
+        + "\n"
+        + ONNX_COMPUTED
     )
 
 

@@ -16,6 +16,7 @@ from embedding_sensitivity.experiment.source_code import (
 )
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import MODELS, choose
+from support.onnx_files import write_network
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -182,9 +183,14 @@ def test_a_model_names_all_modules_that_compute_with_it(name):
     assert left - OF_CLIPS == set()
 
 
-def test_a_checkpoint_names_all_modules_that_compute_with_it():
-    """An encoder of the package transformers, which an entry declares."""
-    declared = choose("net", {"transformers": "ast"}).model
+@pytest.mark.parametrize("kind", ["transformers", "onnx"])
+def test_a_network_of_an_entry_names_all_modules_that_compute_with_it(kind, tmp_path):
+    """An encoder of the package transformers, or one in an ONNX file."""
+    entry = {"transformers": "ast"}
+    if kind == "onnx":
+        path = write_network(tmp_path / "net.onnx")
+        entry = {"onnx": path, "output": "embedding", "samplerate": 16000}
+    declared = choose("net", entry).model
     named = [name.replace(".", "/") for name in declared.computes_with]
     reached = computing(find_code_files(SCRIPTS, "embed_clips", module_of(declared), *named))
     others = {str(Path(each.file).relative_to(identity.FOLDER)) for each in MODELS.values()}
@@ -329,7 +335,15 @@ def test_what_a_path_names_is_in_an_identity_by_its_content(tmp_path, monkeypatc
 def test_all_environments_that_read_clips_have_the_same_decoders():
     """What an index says of a clip holds for every job that decodes it."""
     pins = identity.pinned_versions("audio", identity.DECODERS)
-    for environment in ("torch", "tensorflow", "musicnn", "litert", "aisfx"):
+    for environment in (
+        "torch",
+        "tensorflow",
+        "musicnn",
+        "litert",
+        "aisfx",
+        "transformers",
+        "onnx",
+    ):
         assert identity.pinned_versions(environment, identity.DECODERS) == pins
 
 

@@ -1,5 +1,7 @@
 """Entries of `models` that name an ONNX file: what a plan reads of it, refuses and depends on."""
 
+import re
+
 import pytest
 import yaml
 
@@ -7,6 +9,7 @@ from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.onnx.entries import KEYS
 from embedding_sensitivity.models.onnx.graph import MAX_DEPTH, NotONNX, read_graph
 from support.onnx_files import (
     FLOAT16,
@@ -20,6 +23,7 @@ from support.onnx_files import (
     weights,
     write_network,
 )
+from support.project import ROOT
 
 RATE = 16000
 
@@ -238,6 +242,16 @@ def test_neither_a_control_nor_the_name_of_a_shipped_model_can_be_had(write):
         choose("net-untrained", local().entry)
     with pytest.raises(InputError, match=r"models\.clap: clap is one of the workflow's own models"):
         choose("clap", local().entry)
+
+
+def test_the_documents_keys_are_those_of_an_entry(write):
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").partition("## ONNX files")[2]
+    examples = yaml.safe_load(text.split("```")[1].removeprefix("yaml"))["models"]
+    described = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+    # The others are every model's.
+    assert described == {"onnx", *KEYS} - {"batch_size", "backend"} and len(examples) == 3
+    for entry in examples.values():
+        assert {"onnx", "output", "samplerate"} <= set(entry) <= described
 
 
 # Identity

@@ -580,7 +580,7 @@ class Settings(Section):
     )
     models: dict[str, dict[str, Any] | None] = Field(
         min_length=1,
-        description="a model (docs/models.md, or a file of your own): its options",
+        description="a model (docs/models.md; a Python or ONNX file of your own): its options",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models run that can use a GPU; no embedding depends on it"
