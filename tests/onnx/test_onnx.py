@@ -8,7 +8,7 @@ from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.onnx.network import start, with_output
 from support import chord, relative
 from support.model_contract import check_model
-from support.onnx_files import HOP, KERNEL, N_VALUES, describe, node, write_network
+from support.onnx_files import FLOAT16, HOP, KERNEL, N_VALUES, describe, node, write_network
 
 RATE = 16000
 # An input of any length, and one of a fixed length.
@@ -169,6 +169,13 @@ def test_an_output_that_is_not_as_declared_is_an_error(tmp_path):
     refuse(r"bare has the shape \(40, 8\) .*\(1, time, 8\)", path, output="bare", **more)
     more |= {"time_axis": 1}
     refuse(r"logarithm has the shape .*\(1, time, 8\)", path, output="logarithm", **more)
+
+
+def test_an_output_that_rounds_more_than_float32_is_an_error(tmp_path):
+    path = write_network(
+        tmp_path / "net.onnx", nodes=[node("Cast", "embedding", "half", to=FLOAT16)]
+    )
+    refuse("half is of float16, expected float32", path, output="half", dimension=N_VALUES)
 
 
 def test_a_clip_that_the_network_cannot_take_is_an_error(tmp_path):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 MAX_SHOWN = 300  # characters of what onnxruntime says
-ERRORS_ONLY = 3
+FATAL = 4  # of onnxruntime's levels of logging: errors are raised too
 POOL = {
     "mean": lambda frames: frames.mean(0),
     "max": lambda frames: frames.max(0),
@@ -65,7 +65,7 @@ def start(
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL
     # Waiting threads leave the core to other jobs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     arguments = {"sess_options": options, "providers": ["CPUExecutionProvider"]}
@@ -130,7 +130,13 @@ class Network:
 
     def _pick(self, found: np.ndarray, n_samples: int) -> np.ndarray:
         """Return an output as (time, d), the time 1 if it has none."""
-        shape, expected = np.shape(found), [self.dimension]
+        kind = getattr(found, "dtype", "no tensor")
+        if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise InputError(
+                f"{self.path}: {self.output} is of {kind}, expected float32: name another "
+                "tensor in output"
+            )
+        shape, expected = found.shape, [self.dimension]
         first = min(1, self.rank - 1)
         if self.pooling:
             expected.insert(self.time_axis - first, None)
