@@ -147,6 +147,25 @@ def test_shade_says_how_soon_clips_are_lost(rows, effect, text, shade):
     assert cell.text == text and cell.shade == pytest.approx(shade)
 
 
+@pytest.mark.parametrize(
+    ("down", "up", "between"),
+    [
+        (
+            (("=", "0.5"), ("=", "1.5")),
+            (("=", "3"), (">", "5")),
+            "0.5 dB to 1.5 dB / 3 dB to > 5 dB",
+        ),
+        ((("=", "0.5"), ("=", "1.5")), (("", ""), ("", "")), "0.5 dB to 1.5 dB / no interval"),
+        ((("", ""), ("", "")), (("", ""), ("", "")), ""),
+    ],
+)
+def test_the_interval_of_each_side_is_said(down, up, between):
+    rows = [threshold("down", "1", *down), threshold("up", "4", *up)]
+    effects = {"hum": replace(EFFECTS["hum"], neutral=2.0)}
+    (cell,) = matrix.STATISTICS[0].make({"threshold_90": rows}, effects)
+    assert cell.between == between
+
+
 def test_cells_are_the_tables_numbers(tables):
     cells = matrix.make_matrix(tables, EFFECTS)
     for statistic in matrix.STATISTICS:

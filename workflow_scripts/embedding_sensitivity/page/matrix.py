@@ -101,6 +101,7 @@ def _make_thresholds(tables: Tables, effects: Mapping[str, EffectInfo]) -> Itera
         shades = [_share_lost(row, effect) for row in rows]
         worst = max(range(len(rows)), key=lambda n: shades[n])
         row = rows[worst]
+        ranges = [describe_threshold_range(each, effect) for each in rows]
         yield Cell(
             model,
             name,
@@ -108,7 +109,7 @@ def _make_thresholds(tables: Tables, effects: Mapping[str, EffectInfo]) -> Itera
             parse_number(row["threshold_90_low"]),
             parse_number(row["threshold_90_high"]),
             " / ".join(describe_threshold(each, effect) for each in rows),
-            describe_threshold_range(row, effect),
+            " / ".join(found or "no interval" for found in ranges) if any(ranges) else "",
             shades[worst],
             "threshold_90",
             {key: row[key] for key in ("model", "effect", "side")},
