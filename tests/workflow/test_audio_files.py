@@ -8,6 +8,7 @@ import yaml
 from embedding_sensitivity.commands.plan import estimate
 from embedding_sensitivity.files.errors import InputError
 from support.audio import write_clip
+from support.project import ROOT
 
 
 @pytest.fixture
@@ -55,6 +56,16 @@ def test_the_recordings_found_are_counted(folder):
     # Numbers 0 to 7 of both labels.
     assert "8 recordings: piano 8, violin 8" in planned(group="[0-9]+(?=.wav)")
     assert "2 recordings: piano 1, violin 1" in planned(group="piano|violin")
+
+
+def test_the_config_to_copy_plans_a_folder_of_clips(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for label in ("piano", "violin"):
+        for number in range(8):
+            name = f"rec{number // 2}_{label}{number}.wav"
+            write_clip(tmp_path / "my_clips" / label / name, number, 44100)
+    said = "\n".join(estimate(ROOT / "config" / "folder.yaml"))
+    assert "16 clips" in said and "8 recordings: piano 4, violin 4" in said
 
 
 def test_a_low_pass_edge_above_half_the_files_rate_is_found(folder):

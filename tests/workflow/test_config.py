@@ -99,6 +99,10 @@ FIVE_LABELS = {
 JARGON = ("pydantic", "Value error", "instance of", "discriminator", "tag", "Input should be")
 REFUSED = [
     ({"labls": ["cello"]}, "labls: unknown key 'labls': did you mean 'labels'"),
+    (
+        {"labls": ["cello"], "efects": {}, "modls": {}},
+        r"labls: unknown key .* 'labels'\? \(unknown beside it: 'efects', 'modls'\)",
+    ),
     ({"data__trian": 3}, "data.trian: unknown key 'trian': did you mean 'train'"),
     ({"effects__gain__extr": [1]}, "effects.gain.extr: unknown key 'extr': did you mean 'extra'"),
     (

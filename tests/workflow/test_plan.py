@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
+
+from embedding_sensitivity.effects import EFFECTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +34,11 @@ def test_the_demos_plan_counts_what_the_demo_makes(tmp_path):
     # 160 clips x 5 levels of 3 s x 44100 Hz x 2 channels x 2 bytes, and a fifth of that.
     assert number(done.stdout, "effected audio") == 423
     assert number(done.stdout, "rendered clips") == 85
+    # 160 clips at 5 levels, each at its measured rate.
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+    for effect in config["effects"]:
+        seconds = 160 * 5 * EFFECTS[effect].seconds
+        assert number(done.stdout, f"\n +{effect}") == pytest.approx(seconds, abs=0.51)
     # Parts and assembled stores of 20 levels, and the originals, float32.
     n_values = 753 + 753 + 256 + 1024
     assert number(done.stdout, "embeddings") == round(160 * 41 * n_values * 4 / 1e6)

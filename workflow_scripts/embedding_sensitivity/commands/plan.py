@@ -127,7 +127,12 @@ def estimate(path: str) -> list[str]:
         for effect in effects
         for level in levels[effect.name]
     )
-    rendering = sum((each.seconds or 0) * len(levels[each.name]) * n_clips for each in effects)
+    of_effects = {
+        each.name: each.seconds * len(levels[each.name]) * n_clips
+        for each in effects
+        if each.seconds is not None
+    }
+    rendering = sum(of_effects.values())
     rendering += SIGNAL_S * n_levels * min(n_clips, MAX_SAMPLE * n_labels)
     embedding = sum((each.seconds or 0) * n_clips * n_passes for each in models)
     unknown = [each.name for each in (*models, *effects) if each.seconds is None]
@@ -156,7 +161,9 @@ def estimate(path: str) -> list[str]:
         lines.append(f"       audio kept       {format_mb(kept * n_clips * clip_size * sample)}")
     lines += [
         f"       embeddings       {format_mb(stores)}",
-        f"time   rendering        {format_time(rendering)} of one core",
+        f"time   rendering        {format_time(rendering)} of one core, with what it changes of "
+        "the signal",
+        *(f"         {name:<15}{format_time(seconds)}" for name, seconds in of_effects.items()),
         f"       embedding        {format_time(embedding)} (on a GPU less: not measured)",
         f"       analysis         {format_time(analysis)}",
         f"       everything else  {format_time(other)}",

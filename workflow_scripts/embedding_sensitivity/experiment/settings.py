@@ -106,11 +106,15 @@ FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a 
 
 
 def _make_key_error(
-    path: str, key: str, given: Collection[str], known: Collection[str]
+    path: str, unknown: list[str], given: Collection[str], known: Collection[str]
 ) -> PydanticCustomError:
+    """Return the error of the first of some `unknown` keys, which also names the others."""
+    key, *others = map(str, unknown)
     # Suggest a key that is not in the file yet.
     absent = [name for name in known if name not in given]
     text = say_unknown("key", key, difflib.get_close_matches(key, absent, n=1) or sorted(known))
+    if others:
+        text += f" (unknown beside it: {', '.join(map(repr, others))})"
     return PydanticCustomError("unknown_key", "{text}", {"key": path, "text": text})
 
 
@@ -129,9 +133,9 @@ class Section(BaseModel):
         if not isinstance(given, dict):
             keys = ", ".join(cls.model_fields)
             raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
-        for key in given:
-            if key not in cls.model_fields and cls.model_config["extra"] == "forbid":
-                raise _make_key_error(str(key), str(key), given, cls.model_fields)
+        unknown = [key for key in given if key not in cls.model_fields]
+        if unknown and cls.model_config["extra"] == "forbid":
+            raise _make_key_error(str(unknown[0]), unknown, given, cls.model_fields)
         return given
 
 
@@ -609,10 +613,10 @@ class Settings(Section):
     @classmethod
     def _check_effect_keys(cls, effects: Any) -> Any:
         for name, given in effects.items() if isinstance(effects, dict) else ():
-            for key in given if isinstance(given, dict) else ():
+            if isinstance(given, dict):
                 known = [*EffectEntry.model_fields, *option_names(str(name), given)]
-                if key not in known:
-                    raise _make_key_error(f"{name}.{key}", str(key), given, known)
+                if unknown := [key for key in given if key not in known]:
+                    raise _make_key_error(f"{name}.{unknown[0]}", unknown, given, known)
         return effects
 
     @field_validator("effects")
