@@ -146,7 +146,7 @@ def find_source(wildcards) -> published_files.Source:
 
 
 def find_own_file(model: str) -> str | dict | None:
-    """Return the user's file that declares a model, or an entry that says where a checkpoint is."""
+    """Return the user's file that declares a model, or an entry that its declaration follows from."""
     return settings.choices[model].declared_in if model in settings.choices else None
 
 

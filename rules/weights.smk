@@ -36,10 +36,12 @@ rule fetch_weights:
     resources:
         mem_mb=500,
         # Not a parameter: another mirror has the same file.
-        url=lambda wildcards: settings.mirrors.get(find_source(wildcards).name, ""),
+        url=lambda wildcards: published_files.find_mirror(
+            settings.mirrors, find_source(wildcards), settings.sources
+        ),
     params:
         model=lambda wildcards: find_source(wildcards).model,
-        # The file that declares a user's model.
+        # The file that declares a user's model, or an entry that says which network it is.
         declared_in=lambda wildcards: find_own_file(find_source(wildcards).model),
     message:
         "Fetching {wildcards.file}"

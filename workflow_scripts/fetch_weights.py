@@ -42,7 +42,7 @@ def main(snakemake) -> None:
 
 
 def _find(name: str, declared_in: str | dict | None) -> Model:
-    """Return a model of the library, of a user's file, or of an entry that names a checkpoint."""
+    """Return a model of the library, of a user's file, or of an entry."""
     if declared_in is None or isinstance(declared_in, str):
         return find_model(name, declared_in)
     return choose(name, dict(declared_in)).model

@@ -13,6 +13,7 @@ from embedding_sensitivity.downloads.published_files import (
     SOURCES,
     check_local_weights,
     check_mirrors,
+    find_mirror,
     find_source,
     find_url_fault,
     list_sources,
@@ -166,6 +167,15 @@ def test_local_weights(tmp_path):
     for name in ("clap", "clap_2022", "openl3"):
         assert local_weights(choices, SOURCES[name]) == []
     check_local_weights(choices, "my.yaml")
+    # Two entries that read one file: it is made once, whichever names it.
+    entries = {"a": {"model": "panns"}, "b": {"model": "panns", "weights": str(path)}}
+    both = {name: choose(name, entry) for name, entry in entries.items()}
+    sources = list_sources(choice.model for choice in both.values())
+    assert find_source("Cnn14_mAP=0.431.pth", sources).name == "a"
+    assert local_weights(both, sources["a"]) == local_weights(both, sources["b"]) == [str(path)]
+    for name in ("a", "b"):
+        assert find_mirror({name: "https://host/f"}, sources["a"], sources) == "https://host/f"
+    assert find_mirror({"irmas": "https://host/f"}, sources["a"], sources) == ""
     path.unlink()
     message = rf"^my.yaml: models.panns.weights: {path} is not a file: name Cnn14_mAP=0.431.pth"
     with pytest.raises(InputError, match=message):

@@ -96,9 +96,20 @@ def list_published_weights(model: Model) -> list[dict[str, str]]:
 
 
 def local_weights(choices: Mapping[str, Choice], source: Source) -> list[str]:
-    """Return the file that a config names instead of a download, if any: of a model's first."""
-    path = choices[source.model].local_weights if source.name in choices else None
-    return [path] if path else []
+    """Return the file that a config names instead of a download, if any: of a model's first.
+
+    Several entries may read the same file, which is made once: the first that names one counts.
+    """
+    readers = [each for each in choices.values() if each.weights_file == source.unpacked]
+    return [each.local_weights for each in readers if each.local_weights][:1]
+
+
+def find_mirror(
+    mirrors: Mapping[str, str], source: Source, sources: Mapping[str, Source] = SOURCES
+) -> str:
+    """Return the address that a config gives for a file, by any of its names; empty if none."""
+    names = [name for name, each in sources.items() if each.file_name == source.file_name]
+    return next((mirrors[name] for name in names if name in mirrors), "")
 
 
 def check_local_weights(choices: Mapping[str, Choice], config: str) -> None:

