@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import gzip
 import shutil
 import warnings
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -30,6 +31,7 @@ from embedding_sensitivity.models.shared import kaiser_best
 from embedding_sensitivity.models.shared.initial import pink_noise
 
 ROOT = Path(__file__).resolve().parents[2]
+read_weights = partial(ours.read_weights, options=choose("openl3").options)
 RECORDINGS = ROOT.parent / "shared" / "audio"
 PUBLISHED = Path(os.environ.get("SENSITIVITY_WEIGHTS", ROOT / "resources" / "weights"))
 
@@ -71,6 +73,17 @@ def test_equals_the_packages_function_on_three_seconds(model, untrained):
     assert relative(found[0], expected.mean(axis=0)) <= 1e-6
 
 
+def test_another_network_and_size_is_the_packages(untrained):
+    """The file fits all networks, which differ in their input alone."""
+    options = {"input_repr": "linear", "embedding_size": 6144}
+    model = choose("openl3-untrained", {"backend": "upstream", **options}).load(untrained)
+    network = openl3.models.load_audio_embedding_model_from_path(untrained, *options.values())
+    prepared = model.prepare(chord(0.6), 44100)
+    expected = network(ours.windows(prepared)[:, None]).numpy().mean(axis=0)
+    (found,) = model.embed([prepared])["embedding"]
+    assert found.shape == (6144,) and relative(found, expected) <= 1e-6
+
+
 @pytest.mark.parametrize("name", ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d"])
 def test_equals_the_packages_function_on_recordings(model, untrained, name):
     if not (RECORDINGS / f"{name}.wav").exists():
@@ -84,7 +97,7 @@ def test_equals_the_packages_function_on_recordings(model, untrained, name):
 
 
 def test_equals_the_packages_function_with_the_published_weights():
-    weights = PUBLISHED / ours.WEIGHTS_FILE
+    weights = PUBLISHED / choose("openl3").weights_file
     if not weights.exists():
         pytest.skip(f"no published weights: {weights} (SENSITIVITY_WEIGHTS names another folder)")
     model = choose("openl3", {"backend": "upstream"}).load(weights)
@@ -181,20 +194,21 @@ def float64():
     tf.keras.backend.set_floatx("float32")
 
 
-def test_front_end_is_the_packages_in_float64(float64):
+@pytest.mark.parametrize("input_repr", openl3.models.VALID_INPUT_REPRS)
+def test_front_end_is_the_packages_in_float64(float64, input_repr):
     windows = ours.windows(ours.prepare(chord(1), 44100))[:3]
-    front_end = openl3.models.AUDIO_MODELS["mel128"]().layers[1]
+    front_end = openl3.models.AUDIO_MODELS[input_repr]().layers[1]
     expected = front_end(windows[:, None].astype(np.float64)).numpy()[..., 0]
     assert expected.dtype == np.float64
     assert expected.min() == -80 and expected.max() == 0
-    found = np.stack([ours.log_mel(window) for window in windows])
+    found = np.stack([ours.spectrogram(window, input_repr) for window in windows])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_untrained_weights_are_the_packages_initialisation(untrained):
     tf.keras.utils.set_random_seed(7)
     expected = openl3.models.AUDIO_MODELS["mel128"]().get_weights()
-    found = ours.read_weights(untrained)
+    found = read_weights(untrained)
     assert len(found) == len(expected) == 48
     for (name, _), array, other in zip(ours.VARIABLES, found, expected, strict=True):
         if not name.startswith("moving"):
@@ -205,7 +219,7 @@ def test_untrained_statistics_are_those_of_a_training_pass_of_the_package(untrai
     random = np.random.default_rng(7)
     noise = np.stack([pink_noise(random, 48000, 1.0) for _ in range(2)])
     network = openl3.models.AUDIO_MODELS["mel128"]()
-    found = ours.read_weights(untrained)
+    found = read_weights(untrained)
     network.set_weights(found)
     x = network.layers[1](noise[:, None])
     for layer in network.layers[2:]:
@@ -275,5 +289,5 @@ def test_layers_are_taken_by_their_order_not_their_names(untrained, tmp_path):
         file.attrs["layer_names"] = [f"{name}_9" for name in names]
         for name in names:
             file.move(name, f"{name}_9")
-    for renamed, array in zip(ours.read_weights(path), ours.read_weights(untrained), strict=True):
+    for renamed, array in zip(read_weights(path), read_weights(untrained), strict=True):
         np.testing.assert_array_equal(renamed, array)

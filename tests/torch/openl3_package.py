@@ -1,7 +1,7 @@
 """What the package openl3 makes of clips, for test_openl3.py; run with envs/tensorflow's Python.
 
-Usage: openl3_package.py WEIGHTS CLIPS RESULTS; untrained WEIGHTS are made where there are none.
-CLIPS and RESULTS are NPZ files: ``audio_<i>`` (frames, channels) and ``samplerate_<i>`` to
+Usage: openl3_package.py WEIGHTS CLIPS FOLDER; untrained WEIGHTS are made where there are none.
+CLIPS and FOLDER/results.npz have ``audio_<i>`` (frames, channels) and ``samplerate_<i>``, and
 
 windows_<i> : the package's input, (n, 48000) float32
 log_mel_<i> : the package's spectrograms of them, (n, 128, 199) float32
@@ -24,8 +24,8 @@ from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as ours
 
 
-def main(weights: str, clips: str, results: str) -> None:
-    """Write RESULTS."""
+def main(weights: str, clips: str, folder: str) -> None:
+    """Write the results."""
     if not Path(weights).exists():
         ours.N_PINK_CLIPS = 2  # of 64
         choose("openl3-untrained").write_initial(weights)
@@ -39,7 +39,8 @@ def main(weights: str, clips: str, results: str) -> None:
             audio, samplerate = file[f"audio_{index}"], int(file[f"samplerate_{index}"])
             windows = openl3.preprocess_audio(audio.astype(np.float64), samplerate)
             windows = windows.astype(np.float32)
-            exact = np.stack([ours.log_mel(window[0]) for window in windows]).astype(np.float32)
+            exact = [ours.spectrogram(window[0], "mel128") for window in windows]
+            exact = np.stack(exact).astype(np.float32)
             log_mel = front_end(windows).numpy()
             frames, _ = openl3.get_audio_embedding(
                 audio.astype(np.float64), samplerate, model=whole, verbose=False
@@ -51,7 +52,7 @@ def main(weights: str, clips: str, results: str) -> None:
                 f"exact_{index}": from_spectrogram(exact[..., None]).numpy(),
                 f"cnn_{index}": from_spectrogram(log_mel).numpy(),
             }
-    np.savez(results, **found)
+    np.savez(Path(folder, "results.npz"), **found)
 
 
 if __name__ == "__main__":

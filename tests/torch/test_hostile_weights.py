@@ -7,6 +7,7 @@ import marshal
 import pickle
 import resource
 import zipfile
+from functools import partial
 
 import h5py
 import numpy as np
@@ -14,8 +15,12 @@ import pytest
 import torch
 
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models.openl3.model import VARIABLES, read_weights
+from embedding_sensitivity.models import choose
+from embedding_sensitivity.models.openl3.model import VARIABLES
+from embedding_sensitivity.models.openl3.model import read_weights as read_openl3
 from embedding_sensitivity.models.shared.torch_model import load_weights, read_checkpoint
+
+read_weights = partial(read_openl3, options=choose("openl3").options)
 
 
 class Runs:

@@ -21,6 +21,8 @@ from support.stacks import python_of
 
 RECORDED = ["medley_solos_validation_3", "Fl-ord-C4-mf-N-T14d", "Cb-ord-A2-mf-2c-N", "vocadito_1"]
 SECONDS = 0.8  # four windows
+# Rows and frames of each network's spectrogram.
+SHAPES = {"mel128": (128, 199), "mel256": (256, 199), "linear": (257, 197)}
 
 
 def excerpts() -> list[tuple[np.ndarray, int]]:
@@ -58,15 +60,17 @@ def package(request, tmp_path_factory, tensorflow_python):
     for index, (audio, samplerate) in enumerate(excerpts()):
         clips |= {f"audio_{index}": audio, f"samplerate_{index}": samplerate}
     np.savez(folder / "clips.npz", **clips)
-    script = ROOT / "tests" / "torch" / "openl3_package.py"
+    results = run(tensorflow_python, "openl3_package.py", weights, folder / "clips.npz", folder)
+    return weights, results
+
+
+def run(python, script, *arguments) -> dict[str, np.ndarray]:
+    """Run a script of this folder with the package's Python: what it wrote to ``results.npz``."""
     library = {"PYTHONPATH": str(ROOT / "workflow_scripts"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run(
-        [tensorflow_python, script, weights, folder / "clips.npz", folder / "results.npz"],
-        env=os.environ | library,
-        check=True,
-    )
-    with np.load(folder / "results.npz") as file:
-        return weights, dict(file)
+    command = [python, ROOT / "tests" / "torch" / script, *arguments]
+    subprocess.run(command, env=os.environ | library, check=True)
+    with np.load(arguments[-1] / "results.npz") as file:
+        return dict(file)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +93,9 @@ def test_front_end_is_exact_where_the_packages_is_not(model, package):
     _, results = package
     for index in range(len(excerpts())):
         windows = results[f"windows_{index}"]
-        exact = np.stack([ours.log_mel(window) for window in windows])
+        exact = np.stack([ours.spectrogram(window, "mel128") for window in windows])
         with torch.inference_mode():
-            found = model.network.log_mel(torch.from_numpy(windows)).numpy()
+            found = model.network.spectrogram(torch.from_numpy(windows)).numpy()
         assert np.abs(found - exact).max() <= 1e-5  # dB: the rounding to float32
         assert np.abs(results[f"log_mel_{index}"] - exact).max() > 1e-3
         assert np.abs(results[f"log_mel_{index}"] - exact).mean() < 0.1
@@ -113,6 +117,56 @@ def test_is_nearer_to_an_exact_front_end_than_the_package(model, package):
 
 def test_both_backends_know_the_weights_by_one_hash(model, package):
     assert model.weights_sha256 == package[1]["sha256"]
+
+
+def full_band(seed: int) -> np.ndarray:
+    """Two windows at 96 kHz. In bands that are empty, float32 shows its rounding (see above)."""
+    noise = np.random.default_rng(seed).uniform(-0.1, 0.1, (57600, 2))
+    return (chord(0.6, 96000, seed) + noise).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory, tensorflow_python):
+    """A folder of networks' untrained weights, and what the package makes of a clip with them."""
+    folder = tmp_path_factory.mktemp("networks")
+    np.savez(folder / "clip.npz", audio=full_band(4), samplerate=96000)
+    return folder, run(tensorflow_python, "openl3_networks.py", folder)
+
+
+def load_network(networks, input_repr, size):
+    """Load one under a name of its own."""
+    options = {"model": "openl3", "input_repr": input_repr, "embedding_size": size}
+    return choose("net-untrained", options).load(networks[0] / f"{input_repr}.h5")
+
+
+@pytest.mark.parametrize("size", [512, 6144])
+@pytest.mark.parametrize("input_repr", SHAPES)
+def test_each_network_equals_the_packages(networks, input_repr, size):
+    spectrograms, expected = (networks[1][f"{input_repr} {key}"] for key in ("spectrograms", size))
+    model = load_network(networks, input_repr, size)
+    assert spectrograms.shape == (2, *SHAPES[input_repr])
+    with torch.inference_mode():
+        found = model.network.cnn(torch.from_numpy(spectrograms)).numpy()
+    assert found.shape == expected.shape == (2, size)
+    for row, wanted in zip(found, expected, strict=True):
+        assert relative(row, wanted) <= 1e-5
+    # From audio on.
+    clip, other = (model.prepare(full_band(seed), 96000) for seed in (4, 5))
+    (alone,) = model.embed([clip])["embedding"]
+    print(f"{relative(alone, expected.mean(axis=0)):.1e} from the package")
+    assert relative(alone, expected.mean(axis=0)) <= 3e-4
+    batch = model.embed([other, clip])["embedding"]
+    assert relative(batch[1], alone) <= 1e-6 and relative(batch[0], alone) > 1e-3
+
+
+def test_each_networks_front_end_is_exact(networks):
+    windows = np.stack([chord(1, 48000, seed)[:, 0] for seed in (4, 5)])
+    for input_repr, shape in SHAPES.items():
+        exact = np.stack([ours.spectrogram(window, input_repr) for window in windows])
+        front_end = load_network(networks, input_repr, 512).network.spectrogram
+        found = front_end(torch.from_numpy(windows)).numpy()
+        assert found.shape == (2, *shape)
+        assert np.abs(found - exact).max() <= 1e-5  # dB: the rounding to float32
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +192,7 @@ def with_random_weights(random_weights, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "any.h5"
     path.touch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "read_weights", lambda path: random_weights)
+        patch.setattr(ours, "read_weights", lambda *_: random_weights)
         return choose("openl3").load(path)
 
 
@@ -185,7 +239,7 @@ def test_a_batch_embeds_as_single_clips_do(with_random_weights):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_embeds_as_the_cpu_does(with_random_weights, random_weights, monkeypatch, tmp_path):
     (tmp_path / "any.h5").touch()
-    monkeypatch.setattr(ours, "read_weights", lambda path: random_weights)
+    monkeypatch.setattr(ours, "read_weights", lambda *_: random_weights)
     on_gpu = choose("openl3").load(tmp_path / "any.h5", device="cuda:0")
     prepared = [on_gpu.prepare(chord(s), 44100) for s in (1, 1, 0.4)]
     assert (

@@ -112,6 +112,29 @@ def test_untrained_weights_are_named_by_seed_and_by_what_makes_them():
     assert weights("logmel") is None
 
 
+def test_untrained_weights_follow_from_the_options_that_make_them():
+    def weights(**options) -> str:
+        models = {"net-untrained": {"model": "openl3", **options}}
+        return identity.weights_files(settings_of(models=models).choices["net-untrained"])[0]
+
+    file = weights()
+    assert file.startswith("resources/weights/net-untrained_seed20220419.")
+    assert file == weights(embedding_size=6144) == weights(backend="upstream")
+    assert len({file, weights(input_repr="mel256"), weights(input_repr="linear")}) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"content_type": "env"}, {"input_repr": "linear"}, {"embedding_size": 6144}],
+    ids=str,
+)
+def test_another_network_is_another_embedding(options):
+    def of(**options) -> str:
+        return digits("net", models={"net": {"model": "openl3", **options}})
+
+    assert of(**options) != of() == of(input_repr="mel128", batch_size=4)
+
+
 @pytest.fixture
 def environment(tmp_path):
     """An environment's file, with its script."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,68 @@ def test_controls_say_that_they_are():
         ("musicnn-untrained", {"seed": -1}, "a whole number from 0 up"),
         ("musicnn", {"batch_size": True}, "expected auto or a whole number from 1 up"),
         ("musicnn", {"batch_size": 0}, "expected auto or a whole number from 1 up"),
+        ("openl3", {"input_repr": "mel64"}, "input_repr: is 'mel64', expected mel128 or mel256 or"),
+        ("openl3", {"content_type": "speech"}, "content_type: is 'speech', expected music or env"),
+        ("openl3", {"embedding_size": 1024}, "embedding_size: is 1024, expected 512 or 6144"),
+        ("openl3", {"embedding_size": "512"}, "embedding_size: is '512', expected 512 or 6144"),
+        ("openl3", {"embedding_size": 512.0}, "embedding_size: is 512.0, expected 512 or 6144"),
+        ("openl3", {"size": 6144}, "models.openl3.size: no such option"),
+        ("openl3-untrained", {"content_type": "env"}, "untrained.content_type: no such option"),
+        ("openl3", {"content_type": "env", "weights": 3}, "the path of openl3_audio_mel128_env-v0"),
+        ("net", {"model": "opnl3"}, "models.net.model: is 'opnl3', no such model, did you mean op"),
+        ("net", {"model": "panns-untrained"}, "for its control write panns here, .* net-untrained"),
+        ("net", {"model": 3}, "models.net.model: is 3, no such model: there are aisfx"),
+        ("net", {"model": ["panns"]}, r"models.net.model: is \['panns'\], no such model"),
+        (
+            "net",
+            {"model": "openl3", "input_rep": 1},
+            "models.net.input_rep: no such option, did yo",
+        ),
+        ("net", {"model": "panns", "environment": "x.yaml"}, "is only for a model of your own"),
+        ("net-untrained", {"model": "logmel"}, "net-untrained: logmel has no untrained control"),
+        ("clap", {"model": "panns"}, "models.clap.model: clap is one of the workflow's own models"),
+        (
+            "openl3-untrained",
+            {"model": "openl3"},
+            "openl3 is one of the workflow's own models: rem",
+        ),
     ],
 )
 def test_unknown_names_and_values_are_refused(name, options, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         models.choose(name, options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_openl3_has_its_own_file_and_dimension():
+    """Whether under the model's own name or another."""
+    named = set()
+    for content, representation, size in product(
+        ("music", "env"), ("mel128", "mel256", "linear"), (512, 6144)
+    ):
+        options = {"content_type": content, "input_repr": representation, "embedding_size": size}
+        own = models.choose("openl3", options)
+        named.add(own.weights_file)
+        assert own.weights_file == f"openl3_audio_{representation}_{content}-v0_4_0.h5"
+        assert own.model.files[0].hash_kind == "git_blob" and own.dimension == size
+        other = models.choose("net", {"model": "openl3", **options})
+        assert other.name == "net" and other.model.files == own.model.files
+        assert other.dimension == size and other.identity["options"] == own.identity["options"]
+        assert own.is_variant == (options != models.choose("openl3").identity["options"])
+    assert len(named) == 6
+
+
+def test_a_model_under_another_name_can_be_made_again_from_its_entry():
+    for name, entry in {
+        "net": {"model": "openl3", "embedding_size": 6144},
+        "net-untrained": {"model": "openl3", "input_repr": "linear", "seed": 3},
+        "layer": {"model": "musicnn", "layer": "penultimate"},
+    }.items():
+        choice = models.choose(name, entry)
+        again = models.choose(name, choice.entry)
+        assert again.identity == choice.identity and again.identity["model"] == name
+        assert choice.declared_in == choice.entry
+    control = models.choose("net-untrained", {"model": "openl3"})
+    assert control.control == "untrained" and control.title == "net-untrained (control)"
+    assert control.made_weights and control.weights_file is None
+    assert models.choose("mean", {"model": "logmel"}).control == "handcrafted"

@@ -62,6 +62,11 @@ def test_any_other_run_is_told_why_it_is_not(name, changes, why):
         paper.check(settings)
 
 
+def test_another_network_than_the_papers_is_not_compared():
+    settings = settings_of(models={"openl3": {"input_repr": "mel256"}, "panns": {}})
+    assert paper.compared_models(settings) == ["panns"]
+
+
 def test_what_the_run_and_the_paper_both_have_is_compared():
     """A further level takes nothing away; a level less takes its effect out, as a model does."""
     settings = settings_of(

@@ -15,7 +15,7 @@ from embedding_sensitivity.downloads.expected_hashes import check_files, check_w
 from embedding_sensitivity.downloads.published_files import SOURCES, list_published_weights
 from embedding_sensitivity.experiment import identity
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.models import MODELS
+from embedding_sensitivity.models import MODELS, choose
 from support import mock_snakemake
 from support.file_server import cut, serving, whole
 from support.offline import WITHOUT_NETWORK
@@ -145,6 +145,26 @@ def test_models_that_need_weights_have_them_fetched(project, config):
     assert sorted(planned) == ["CLAP_weights_2023.pth", "openl3_audio_mel128_music-v0_4_0.h5"]
 
 
+def test_networks_side_by_side_have_their_files_fetched_once(project, config):
+    config(
+        models={
+            "openl3": {"content_type": "env"},
+            "music": {"model": "openl3"},
+            "music_6144": {"model": "openl3", "embedding_size": 6144},
+            "music_6144-untrained": {"model": "openl3", "embedding_size": 6144},
+        }
+    )
+    planned = project.planned()
+    assert sorted(job["file"] for job in planned["fetch_weights"]) == [
+        "openl3_audio_mel128_env-v0_4_0.h5",
+        "openl3_audio_mel128_music-v0_4_0.h5",
+    ]
+    (made,) = planned["initialise_model"]
+    assert made["model"] == "music_6144-untrained"
+    embedded = {job["model"] for job in planned["embed_original"]}
+    assert embedded == {"openl3", "music", "music_6144", "music_6144-untrained"}
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -183,6 +203,26 @@ def fetch_made_up(monkeypatch, tmp_path, content: bytes, name: str = "mine.h5.gz
             params={"model": "openl3", "declared_in": None},
         )
     )
+
+
+@pytest.mark.parametrize("name", ["openl3", "net"])
+def test_another_network_of_openl3_is_fetched_by_its_own_hash(monkeypatch, tmp_path, name):
+    entry = (
+        {"content_type": "env"} if name == "openl3" else {"model": "openl3", "input_repr": "linear"}
+    )
+    choice = choose(name, entry)
+    (tmp_path / "mine.h5.gz").write_bytes(gzip.compress(HDF5))
+    log = SimpleNamespace(info=print)
+    monkeypatch.setattr(fetch_weights, "configure_logging", lambda snakemake: log)
+    job = mock_snakemake(
+        "fetch_weights",
+        input={"local": [tmp_path / "mine.h5.gz"]},
+        output=tmp_path / "resources/weights" / choice.weights_file,
+        resources={"url": ""},
+        params={"model": name, "declared_in": choice.declared_in},
+    )
+    with pytest.raises(InputError, match=rf"git blob id .*{choice.model.files[0].digest}"):
+        fetch_weights.main(job)
 
 
 def test_openl3_is_unpacked(monkeypatch, tmp_path):

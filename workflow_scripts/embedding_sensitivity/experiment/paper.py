@@ -100,8 +100,9 @@ def check(settings: "Settings") -> None:
 
 
 def compared_models(settings: "Settings") -> list[str]:
-    """Return the run's models that the paper has too."""
-    return [model for model in MODELS if model in settings.models]
+    """Return the run's models that the paper has too, each with the paper's network."""
+    choices = settings.choices
+    return [name for name in MODELS if name in choices and not choices[name].is_variant]
 
 
 def compared_effects(settings: "Settings") -> list[str]:

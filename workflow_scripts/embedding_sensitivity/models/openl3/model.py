@@ -13,17 +13,16 @@ from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.models import Setup
 from embedding_sensitivity.models.openl3.constants import (
     CHANNELS,
-    DIMENSION,
     EPSILON,
+    GRIDS,
     HOP,
     MIN_POWER,
-    N_BANDS,
-    N_FFT,
-    N_FRAMES,
     RANGE_DB,
+    REPRESENTATIONS,
     SAMPLERATE,
     WINDOW,
     WINDOW_HOP,
+    name_weights,
 )
 from embedding_sensitivity.models.shared import kaiser_best
 from embedding_sensitivity.models.shared.frontend import mel_filters
@@ -33,7 +32,6 @@ from embedding_sensitivity.models.shared.torch_model import TorchModel
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS_FILE = "openl3_audio_mel128_music-v0_4_0.h5"
 # Windows that TensorFlow computes at once: the package's default.
 N_AT_ONCE = 32
 
@@ -74,19 +72,22 @@ def windows(prepared: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(prepared, WINDOW)[::WINDOW_HOP]
 
 
-def log_mel(window: np.ndarray) -> np.ndarray:
-    """Return the network's input for one window, (128, 199) float64, computed in float64.
+def spectrogram(window: np.ndarray, input_repr: str) -> np.ndarray:
+    """Return a network's input for one window, (rows, frames) float64, computed in float64.
 
-    A short-time Fourier transform (periodic Hann; the first frame starts with the window, silence
-    follows it) gives magnitudes in Slaney's mel bands, 0 Hz to Nyquist. As in the package, they are
+    A short-time Fourier transform (periodic Hann; the first frame starts with the window) gives
+    magnitudes: of its bins, or in Slaney's mel bands, 0 Hz to Nyquist. As in the package, they are
     converted to decibels below the window's maximum as if they were powers.
     """
-    n_samples = (N_FRAMES - 1) * HOP + N_FFT
-    signal = np.pad(window.astype(np.float64), (0, n_samples - WINDOW))
-    frames = np.lib.stride_tricks.sliding_window_view(signal, N_FFT)[::HOP]
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
-    filters = mel_filters(SAMPLERATE, N_FFT, N_BANDS).astype(np.float64)
-    decibels = 10 * np.log10(np.maximum(filters @ np.abs(np.fft.rfft(frames * taper)).T, MIN_POWER))
+    n_fft, n_rows, n_frames, is_mel = REPRESENTATIONS[input_repr]
+    n_samples = (n_frames - 1) * HOP + n_fft
+    signal = np.pad(window.astype(np.float64), (0, max(0, n_samples - WINDOW)))[:n_samples]
+    frames = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::HOP]
+    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    magnitudes = np.abs(np.fft.rfft(frames * taper)).T
+    if is_mel:
+        magnitudes = mel_filters(SAMPLERATE, n_fft, n_rows).astype(np.float64) @ magnitudes
+    decibels = 10 * np.log10(np.maximum(magnitudes, MIN_POWER))
     return np.maximum(decibels - decibels.max(), -RANGE_DB)
 
 
@@ -108,16 +109,18 @@ def _variables() -> Iterator[tuple[str, tuple[int, ...]]]:
 VARIABLES = tuple(_variables())[:-4]
 
 
-def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
+def read_weights(path: str | os.PathLike, options: Mapping) -> list[np.ndarray]:
     """Read a Keras weights file: float32 arrays in the order of `VARIABLES`.
 
-    Raises `InputError` if it is missing, truncated, not HDF5, or of another network. As in Keras,
-    the order of layers counts, not their names, which are numbered in the process that saved them.
+    Raises `InputError` if it is missing, truncated, not HDF5, or of another network; those of the
+    three representations have the same shapes. As in Keras, the order of layers counts, not their
+    names, which are numbered in the process that saved them.
     """
     import h5py
 
     from embedding_sensitivity.files.hdf5_content import find_member
 
+    expected = name_weights(options)
     try:
         with h5py.File(path) as file:
             layers = [find_member(file, name, path) for name in _names(file.attrs["layer_names"])]
@@ -127,18 +130,16 @@ def read_weights(path: str | os.PathLike) -> list[np.ndarray]:
                 for name in _names(layer.attrs["weight_names"])
             ]
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file: put {WEIGHTS_FILE} there") from None
+        raise InputError(f"{path}: no such file: put {expected} there") from None
     except OSError:
         raise InputError(
-            f"{path}: {_not_weights(path)}: delete it and run again, or put {WEIGHTS_FILE} there"
+            f"{path}: {_not_weights(path)}: delete it and run again, or put {expected} there"
         ) from None
     except (KeyError, AttributeError, TypeError, ValueError):
         found = []
     shapes = tuple((name.rpartition("/")[2].partition(":")[0], a.shape) for name, a in found)
     if shapes != VARIABLES:
-        raise InputError(
-            f"{path}: not the weights of OpenL3's audio network mel128: put {WEIGHTS_FILE} there"
-        )
+        raise InputError(f"{path}: not the weights of OpenL3's audio network: put {expected} there")
     return [array for _, array in found]
 
 
@@ -183,9 +184,9 @@ def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> 
     Parameters
     ----------
     weights : in the order of `VARIABLES`; means and variances are replaced
-    spectrograms : from `log_mel`, (128, 199) float64 each
+    spectrograms : from `spectrogram`, (rows, frames) float64 each
     """
-    rows = [spectrogram[..., None] for spectrogram in spectrograms]
+    rows = [each[..., None] for each in spectrograms]
     for layer in range(len(CHANNELS) - 1):
         gamma, beta, _, _, kernel, bias = weights[6 * layer : 6 * layer + 6]
         mean = np.mean([row.mean(axis=(0, 1)) for row in rows], axis=0)
@@ -194,7 +195,7 @@ def calibrate(weights: list[np.ndarray], spectrograms: Sequence[np.ndarray]) -> 
         if layer == len(CHANNELS) - 2:
             break  # no normalisation follows
         scale = gamma / np.sqrt(variance + EPSILON)
-        # In place: 64 clips are 0.8 GB after the first convolution.
+        # In place: 64 clips of mel128 are 0.8 GB after the first convolution.
         for index, row in enumerate(rows):
             x = (row - mean) * scale + beta
             x = np.maximum(x, 0) if layer else x
@@ -213,11 +214,11 @@ def write_initial(path: str | os.PathLike, seed: int, options: Mapping) -> None:
     # The numbers in layers' names, which are stored, start here.
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
-    network = AUDIO_MODELS["mel128"](include_frontend=True)
+    network = AUDIO_MODELS[options["input_repr"]](include_frontend=True)
     random = np.random.default_rng(seed)
     noise = [pink_noise(random, SAMPLERATE, 1.0) for _ in range(N_PINK_CLIPS)]
     weights = network.get_weights()
-    calibrate(weights, [log_mel(clip) for clip in noise])
+    calibrate(weights, [spectrogram(clip, options["input_repr"]) for clip in noise])
     network.set_weights(weights)
     with replacing(path) as part:
         network.save_weights(part, save_format="h5")
@@ -228,13 +229,17 @@ class OpenL3(TorchModel):
 
     prepare = staticmethod(prepare)
     batch_size = 1
-    # Measured for eight clips; more are never computed at once.
-    clip_bytes = 256 * 2**20
 
     def __init__(self, setup: Setup) -> None:
         from embedding_sensitivity.models.openl3.network import Network
 
-        network = Network(read_weights(setup.weights))
+        representation = REPRESENTATIONS[setup.options["input_repr"]]
+        self._dimension = setup.options["embedding_size"]
+        # Measured for eight clips of mel128; more are never computed at once.
+        n_values = representation.n_rows * representation.n_frames
+        self.clip_bytes = 256 * 2**20 * n_values // (128 * 199)
+        weights = read_weights(setup.weights, setup.options)
+        network = Network(weights, representation, GRIDS[self._dimension])
         super().__init__(network, sha256_of(setup.weights), setup)
         if self.device.type == "cpu":
             import torch
@@ -243,10 +248,10 @@ class OpenL3(TorchModel):
             self.network.to(memory_format=torch.channels_last)
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Average over windows of each clip; clips, (n, frames), have one length: (n, 512)."""
+        """Average over windows of each clip; clips, (n, frames), have one length: (n, d)."""
         n_clips = len(batch)
         cut = batch.unfold(-1, WINDOW, WINDOW_HOP).reshape(-1, WINDOW)
-        return self.network(cut).view(n_clips, -1, DIMENSION).mean(dim=1)
+        return self.network(cut).view(n_clips, -1, self._dimension).mean(dim=1)
 
 
 class UpstreamOpenL3:
@@ -256,7 +261,7 @@ class UpstreamOpenL3:
     batch_size = 1
 
     def __init__(self, setup: Setup) -> None:
-        read_weights(setup.weights)
+        read_weights(setup.weights, setup.options)
         import tensorflow as tf
         from openl3.models import load_audio_embedding_model_from_path
 
@@ -264,11 +269,12 @@ class UpstreamOpenL3:
             tf.config.threading.set_intra_op_parallelism_threads(setup.threads)
             tf.config.threading.set_inter_op_parallelism_threads(setup.threads)
         self.weights_sha256 = sha256_of(setup.weights)
-        model = load_audio_embedding_model_from_path(setup.weights, "mel128", DIMENSION)
+        variant = setup.options["input_repr"], setup.options["embedding_size"]
+        model = load_audio_embedding_model_from_path(setup.weights, *variant)
         self._embed_windows = tf.function(model, reduce_retracing=True)
 
     def embed(self, prepared: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Average over each clip's windows: (n, 512) float32."""
+        """Average over each clip's windows: (n, d) float32."""
         return {"embedding": np.stack([self._embed_clip(clip) for clip in prepared])}
 
     def _embed_clip(self, clip: np.ndarray) -> np.ndarray:
@@ -282,7 +288,7 @@ def load(setup: Setup) -> OpenL3 | UpstreamOpenL3:
     """Load the backend that the options name."""
     if setup.weights is None:
         raise InputError(
-            f"weights: OpenL3 has none inside its package: name {WEIGHTS_FILE}, or for the "
-            "untrained control the file that initialise_model makes"
+            f"weights: OpenL3 has none inside its package: name {name_weights(setup.options)}, or "
+            "for the untrained control the file that initialise_model makes"
         )
     return {"torch": OpenL3, "upstream": UpstreamOpenL3}[setup.options["backend"]](setup)

@@ -1,9 +1,9 @@
-"""OpenL3's audio network, mel128 with 512 outputs, in PyTorch: front end and CNN.
+"""OpenL3's audio networks in PyTorch: front end and CNN.
 
-Follows the package's Keras code, `openl3.models`. A window of one second becomes a mel spectrogram
-in decibels below its maximum. Four blocks follow, each of two 3x3 convolutions with batch
+Follows the package's Keras code, `openl3.models`. A window of one second becomes a spectrogram in
+decibels below its maximum. Four blocks follow, each of two 3x3 convolutions with batch
 normalisation and ReLU, with max pooling between blocks. The last convolution's output is reduced to
-its maximum over time and frequency.
+its maximum over time and frequency, or to those over the parts of a grid.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,39 +17,43 @@ from embedding_sensitivity.models.openl3.constants import (
     EPSILON,
     HOP,
     MIN_POWER,
-    N_BANDS,
     N_BLOCKS,
-    N_FFT,
-    N_FRAMES,
     RANGE_DB,
     SAMPLERATE,
+    Representation,
 )
 from embedding_sensitivity.models.shared.frontend import mel_filters
 
 # Windows that the front end and the first block compute at once: on a CPU so few that a layer's
-# 6.5 MB stay in the cache, on a GPU those of a clip of 3 s. Each further block has half the values
-# and takes twice as many windows.
+# 6.5 MB (of mel128) stay in the cache, on a GPU those of a clip of 3 s. Each further block has half
+# the values and takes twice as many windows.
 N_AT_ONCE = {"cpu": 1, "cuda": 26}
 
 
-class LogMel(torch.nn.Module):
-    """Windows at 48 kHz, (n, 48000) float32, to spectrograms (n, 128, 199) float32 in decibels.
+class Spectrogram(torch.nn.Module):
+    """Windows at 48 kHz, (n, 48000) float32, to spectrograms (n, rows, frames) float32 in decibels.
 
     In float64: ``10 log10`` of magnitudes down to 80 dB spans 160 dB of power, and in a band that
     is empty, as all above 22 kHz after resampling are, float32 shows its rounding.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, representation: Representation) -> None:
         super().__init__()
-        filters = mel_filters(SAMPLERATE, N_FFT, N_BANDS).T.astype(np.float64)
-        self.register_buffer("filters", torch.from_numpy(filters))
-        self.register_buffer("taper", torch.hann_window(N_FFT, dtype=torch.float64))
+        self.n_fft, n_rows, n_frames, is_mel = representation
+        # Negative where the window has samples after the last frame.
+        self._n_added = (n_frames - 1) * HOP + self.n_fft - SAMPLERATE
+        filters = None
+        if is_mel:
+            filters = mel_filters(SAMPLERATE, self.n_fft, n_rows).T.astype(np.float64)
+            filters = torch.from_numpy(filters)
+        self.register_buffer("filters", filters)
+        self.register_buffer("taper", torch.hann_window(self.n_fft, dtype=torch.float64))
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        n_samples = (N_FRAMES - 1) * HOP + N_FFT
-        padded = F.pad(windows.double(), (0, n_samples - SAMPLERATE))
-        spectra = torch.fft.rfft(padded.unfold(-1, N_FFT, HOP) * self.taper).abs()
-        decibels = 10 * (spectra @ self.filters).clamp(min=MIN_POWER).log10()
+        padded = F.pad(windows.double(), (0, self._n_added))
+        spectra = torch.fft.rfft(padded.unfold(-1, self.n_fft, HOP) * self.taper).abs()
+        spectra = spectra if self.filters is None else spectra @ self.filters
+        decibels = 10 * spectra.clamp(min=MIN_POWER).log10()
         below = decibels - decibels.amax(dim=(1, 2), keepdim=True)
         return below.clamp(min=-RANGE_DB).mT.float()
 
@@ -69,14 +73,18 @@ def _fold(weights: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarra
 
 
 class Network(torch.nn.Module):
-    """Windows at 48 kHz, (n, 48000) float32, to embeddings (n, 512) float32.
+    """Windows at 48 kHz, (n, 48000) float32, to embeddings (n, 512 or 6144) float32.
 
     weights : `openl3.read_weights`'
+    grid : parts in frequency and time over which maxima are taken
     """
 
-    def __init__(self, weights: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, weights: Sequence[np.ndarray], representation: Representation, grid: tuple[int, int]
+    ) -> None:
         super().__init__()
-        self.log_mel = LogMel()
+        self.spectrogram = Spectrogram(representation)
+        self._grid = grid
         # Not folded into the first convolution, whose zero padding comes after it.
         gamma, beta, mean, variance = (array.astype(np.float64) for array in weights[:4])
         self._scale = float(gamma[0] / np.sqrt(variance[0] + EPSILON))
@@ -92,11 +100,11 @@ class Network(torch.nn.Module):
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         n = N_AT_ONCE[windows.device.type]
         parts = windows.split(n << (N_BLOCKS - 1))
-        return torch.cat([self.cnn(_in_parts(self.log_mel, part, n)) for part in parts])
+        return torch.cat([self.cnn(_in_parts(self.spectrogram, part, n)) for part in parts])
 
-    def cnn(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """From spectrograms (n, 128, 199) on: (n, 512)."""
-        x = (log_mel * self._scale + self._offset)[:, None]
+    def cnn(self, spectrograms: torch.Tensor) -> torch.Tensor:
+        """From spectrograms (n, rows, frames) on: (n, 512 or 6144)."""
+        x = (spectrograms * self._scale + self._offset)[:, None]
         n = N_AT_ONCE[x.device.type]
         for block in range(N_BLOCKS):
             x = _in_parts(partial(self._convolve, block), x, n << block)
@@ -106,9 +114,16 @@ class Network(torch.nn.Module):
         first, second = self.layers[2 * block : 2 * block + 2]
         x = second(F.relu_(first(x)))
         if block == N_BLOCKS - 1:
-            return x.amax(dim=(2, 3))
+            return self._reduce(x)
         # The larger of two rectified values is the rectified larger one.
         return F.relu_(F.max_pool2d(x, 2))
+
+    def _reduce(self, x: torch.Tensor) -> torch.Tensor:
+        """Maxima of (n, channels, height, width) over the grid: channels last, as in Keras."""
+        if self._grid == (1, 1):
+            return x.amax(dim=(2, 3))
+        size = x.shape[2] // self._grid[0], x.shape[3] // self._grid[1]
+        return F.max_pool2d(x, size).permute(0, 2, 3, 1).flatten(1)
 
 
 def _in_parts(
