@@ -50,10 +50,10 @@ def embed(model, path: str) -> None:
 
 def count_operations() -> int:
     """Count the multiplications and additions in the convolutions of one clip."""
-    of_window = 0
+    shape, of_window = openl3.REPRESENTATIONS["mel128"], 0
     for layer, (n_in, n_out) in enumerate(pairwise(openl3.CHANNELS)):
         block = layer // 2
-        n_positions = (openl3.N_BANDS >> block) * (openl3.N_FRAMES >> block)
+        n_positions = (shape.n_rows >> block) * (shape.n_frames >> block)
         of_window += 2 * 9 * n_in * n_out * n_positions
     return N_WINDOWS * of_window
 
