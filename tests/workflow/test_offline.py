@@ -19,7 +19,8 @@ from support.offline import NAMESPACE, needs_namespace
 from support.project import ROOT, Project
 
 pytestmark = needs_namespace
-FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "clap", "openl3", "panns")}
+# In the order in which they are listed: data, then models as the config has them.
+FILES = {name: SOURCES[name].file_name for name in ("irmas", "split", "openl3", "panns", "clap")}
 DOWNLOADS = "resources/downloads"
 
 

@@ -115,6 +115,12 @@ def test_a_plan_needs_no_numerical_package(config, project):
     """Each config is planned where none of those packages can be imported."""
     name = config.name
     project.path(name).write_bytes(config.read_bytes())
+    # What config/folder.yaml names: a plan lists files, and reads none.
+    for label in ("flute", "violin"):
+        folder = project.path(f"my_clips/{label}")
+        folder.mkdir(parents=True)
+        for number in range(8):
+            (folder / f"rec{number // 2}_{label}{number}.wav").touch()
     code = (
         "import sys\n"
         "from snakemake.cli import get_argument_parser, main\n"
