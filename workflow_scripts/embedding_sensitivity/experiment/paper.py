@@ -100,9 +100,13 @@ def check(settings: "Settings") -> None:
 
 
 def compared_models(settings: "Settings") -> list[str]:
-    """Return the run's models that the paper has too, each with the paper's network."""
-    choices = settings.choices
-    return [name for name in MODELS if name in choices and not choices[name].is_variant]
+    """Return the run's models that the paper has too, each with the paper's network.
+
+    Of embeddings made elsewhere, the name is all that is known.
+    """
+    choices = settings.choices.values() if settings.data else ()
+    variants = {choice.name for choice in choices if choice.is_variant}
+    return [name for name in MODELS if name in settings.models and name not in variants]
 
 
 def compared_effects(settings: "Settings") -> list[str]:
