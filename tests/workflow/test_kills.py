@@ -1,6 +1,6 @@
 """Jobs killed with SIGKILL at random moments, and Snakemake with them; then the run is repeated.
 
-`make test-more` kills KILLS = 8 jobs of a run with one model, `make test-faults` 60 of the whole
+`make test-more` kills KILLS = 6 jobs of a run with one model, `make test-faults` 60 of the whole
 run.
 """
 
