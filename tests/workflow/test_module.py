@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.project import Project
-from support.tables import read_rows
+from support.tables import read_model_rows
 
 MODULE = """
 module sens:
@@ -108,11 +108,8 @@ def test_a_module_runs_the_tiny_experiment(project, finished, tmp_path):
     tables = sorted(finished.path("results/tiny/tables").glob("*.csv"))
     assert len(tables) > 8
     for table in tables:
-        found, expected = (
-            [row for row in read_rows(path) if row.get("model") == "logmel"]
-            for path in (outer.path(f"results/tiny/tables/{table.name}"), table)
-        )
-        assert found == expected, table.name
+        found = read_model_rows(outer.path(f"results/tiny/tables/{table.name}"), "logmel")
+        assert found == read_model_rows(table, "logmel"), table.name
     found, expected = (
         json.loads(each.path("results/tiny/manifest.json").read_text("utf-8"))
         for each in (outer, finished)

@@ -12,3 +12,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return [
         {key: row[key] for key in row if not re.fullmatch("p_.+_adjusted", key)} for row in rows
     ]
+
+
+def read_model_rows(path: Path, model: str) -> list[dict[str, str]]:
+    """Those of `read_rows` that are of a model."""
+    return [row for row in read_rows(path) if row.get("model") == model]
