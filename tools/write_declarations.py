@@ -365,7 +365,7 @@ def make_models_page() -> str:
         MODELS_PAGE
         + _table(MODEL_COLUMNS, [_model_row(model) for model in models])
         + "\n"
-        + _table(FILE_COLUMNS, [_file_row(*each) for model in models for each in _files(model)])
+        + _table(FILE_COLUMNS, [_file_row(*row) for model in models for row in _list_files(model)])
         + "\n"
         + _table(PACKAGED_COLUMNS, [_packaged_row(model) for model in models if model.packaged])
         + "\n"
@@ -421,10 +421,9 @@ def _model_row(model: Model) -> tuple[str, ...]:
     )
 
 
-def _files(model: Model) -> list[tuple[Model, File]]:
+def _list_files(model: Model) -> list[tuple[Model, File]]:
     """Return the published files of a model, those of the default options first."""
-    own = {key: values for key, values in model.options.items() if isinstance(values, tuple)}
-    found = {}
+    own, found = model.own_choices, {}
     for values in product(*own.values()):
         chosen = choose(model.name, dict(zip(own, values, strict=True))).model
         found |= {file.file_name: (model, file) for file in chosen.files}

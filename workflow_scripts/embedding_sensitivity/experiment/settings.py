@@ -107,7 +107,7 @@ FORMS_OF_LEVELS = "{start, stop, step}, {geometric: [first, last, number]} or a 
 
 
 def _make_key_error(
-    path: str, unknown: list[str], given: Collection[str], known: Collection[str]
+    unknown: Iterable[Any], given: Collection[str], known: Collection[str], within: str = ""
 ) -> PydanticCustomError:
     """Return the error of the first of some `unknown` keys, which also names the others."""
     key, *others = map(str, unknown)
@@ -116,7 +116,7 @@ def _make_key_error(
     text = say_unknown("key", key, difflib.get_close_matches(key, absent, n=1) or sorted(known))
     if others:
         text += f" (unknown beside it: {', '.join(map(repr, others))})"
-    return PydanticCustomError("unknown_key", "{text}", {"key": path, "text": text})
+    return PydanticCustomError("unknown_key", "{text}", {"key": within + key, "text": text})
 
 
 class Section(BaseModel):
@@ -136,7 +136,7 @@ class Section(BaseModel):
             raise PydanticCustomError("section", "{keys}", {"keys": f"the keys {keys} below it"})
         unknown = [key for key in given if key not in cls.model_fields]
         if unknown and cls.model_config["extra"] == "forbid":
-            raise _make_key_error(str(unknown[0]), unknown, given, cls.model_fields)
+            raise _make_key_error(unknown, given, cls.model_fields)
         return given
 
 
@@ -618,7 +618,7 @@ class Settings(Section):
             if isinstance(given, dict):
                 known = [*EffectEntry.model_fields, *option_names(str(name), given)]
                 if unknown := [key for key in given if key not in known]:
-                    raise _make_key_error(f"{name}.{unknown[0]}", unknown, given, known)
+                    raise _make_key_error(unknown, given, known, within=f"{name}.")
         return effects
 
     @field_validator("effects")
@@ -1011,10 +1011,10 @@ def _locate_files(config: Any, folder: str) -> Any:
     if not folder or not isinstance(config, dict):
         return config
     found = dict(config)
-    for section, also in (("effects", ()), ("models", (ONNX,)), ("measures", ())):
+    for section in ("effects", "models", "measures"):
         if isinstance(entries := config.get(section), dict):
             found[section] = {
-                name: locate_own_files(entry, folder, also) for name, entry in entries.items()
+                name: locate_own_files(entry, folder) for name, entry in entries.items()
             }
     return found
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -92,21 +93,21 @@ def find_config_folder(path: str) -> str:
     return "" if folder == "." else folder
 
 
-def locate_own_files(entry: Any, folder: str, also: Collection[str] = ()) -> Any:
-    """Return an entry of a config whose `file` and `environment` are named from a `folder`.
+def locate_own_files(entry: Any, folder: str) -> Any:
+    """Return an entry of a config whose `file`, `environment` and `onnx` start at a `folder`.
 
     In the result they are named from the working directory; those of effects `before` and `after`
-    too, and the paths of the keys `also`. Whatever isn't a path stays, for others to check.
+    too. Whatever isn't a path stays, for others to check.
     """
     if isinstance(entry, list):
-        return [locate_own_files(each, folder, also) for each in entry]
+        return [locate_own_files(each, folder) for each in entry]
     if not isinstance(entry, dict):
         return entry
     found = dict(entry)
     for key in ("before", "after"):
         if key in entry:
-            found[key] = locate_own_files(entry[key], folder, also)
-    own = {key: entry.get(key) for key in ("file", "environment", *also)}
+            found[key] = locate_own_files(entry[key], folder)
+    own = {key: entry.get(key) for key in ("file", "environment", "onnx")}
     if not is_own_environment(own["environment"]):
         del own["environment"]  # the stem of one of the workflow's
     for key, path in own.items():
@@ -148,21 +149,19 @@ def _line(error: Exception, file: str) -> int | None:
     """The line of a file at which an error was raised, or that a syntax error names."""
     if isinstance(error, SyntaxError):
         return error.lineno
-    line, trace = None, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == str(Path(file).resolve()):
-            line = trace.tb_lineno
-        trace = trace.tb_next
+    path, line = str(Path(file).resolve()), None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == path:
+            line = number
     return line
 
 
 def find_own_line(error: BaseException) -> str | None:
     """Return the last line of a user's file that an error came through; None if of none."""
-    found, trace = None, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_globals.get("__name__") in _OWN:
-            found = f"{os.path.relpath(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}"
-        trace = trace.tb_next
+    found = None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") in _OWN:
+            found = f"{os.path.relpath(frame.f_code.co_filename)}, line {number}"
     return found
 
 

@@ -12,6 +12,7 @@ from embedding_sensitivity.files import atomic as files
 from embedding_sensitivity.files import kernels
 from embedding_sensitivity.files.declarations import find_own_line
 from embedding_sensitivity.files.errors import InputError
+from embedding_sensitivity.files.safe_names import printable
 
 # Level of notices that are not warnings, such as a licence: the screen shows each once.
 NOTE = logging.INFO + 5
@@ -47,8 +48,8 @@ def configure_logging(snakemake, packages: tuple[str, ...] = ()) -> logging.Logg
             log.error("%s", line)
         elif where := find_own_line(error):
             log.info("its traceback", exc_info=(kind, error, traceback), extra=IN_FILE_ONLY)
-            said = " ".join(f"{kind.__name__}: {error}".split())
-            log.error("%s raised %s: correct this file, which the config names", where, said)
+            said = f"{where} raised {kind.__name__}: {error}"
+            log.error("%s: correct this file, which the config names", printable(said))
         else:
             log.critical("uncaught error", exc_info=(kind, error, traceback))
 

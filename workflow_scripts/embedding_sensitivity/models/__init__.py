@@ -250,13 +250,17 @@ class Model:
     def choices(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
         """Possible values of options, the first the default."""
         layers = {"layer": tuple(self.views)} if len(self.views) > 1 else {}
+        return {"backend": tuple(self.backends), **layers, **self.own_choices}
+
+    @property
+    def own_choices(self) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
+        """Possible values of `options`, without those that an untrained control doesn't have."""
         lacking = self.trained_options if self.untrained else ()
-        own = {
+        return {
             key: values
             for key, values in self.options.items()
             if isinstance(values, tuple) and key not in lacking
         }
-        return {"backend": tuple(self.backends), **layers, **own}
 
     @property
     def integers(self) -> dict[str, int]:
@@ -359,9 +363,8 @@ class Choice:
     @property
     def is_variant(self) -> bool:
         """Whether options choose another network than that of the defaults."""
-        choices = self.model.choices if self.model.vary else {}
-        own = [key for key in self.model.options if key in choices]
-        return any(self.options[key] != choices[key][0] for key in own)
+        choices = self.model.own_choices if self.model.vary else {}
+        return any(self.options[key] != values[0] for key, values in choices.items())
 
     @property
     def user_files(self) -> list[str]:
