@@ -6,7 +6,7 @@ rule write_manifest:
         clips="<results>/clips.csv",
         # IRMAS is `ancient`: its archive's hash is known.
         audio=ancient(plan.source.audio) if IRMAS else given(plan.source.audio),
-        recordings=given(plan.recordings()),
+        recordings=given(call_or_exit(plan.recordings)),
         split=given(plan.source.split),
         weights=given(plan.all_weights()),
         embeddings=given(plan.list_imported_files()),

@@ -126,6 +126,13 @@ def test_a_config_that_cannot_be_run_is_refused_before_anything_runs(local, sect
     refused(local, "--dry-run", message=f"error: tiny.yaml: {message}")
 
 
+def test_a_level_of_demo_clips_whose_folder_of_recordings_is_missing(project):
+    distance = {"folders": "nowhere/at_{level}_m", "unit": "m", "scale": "linear"}
+    change(project, effects={"distance": {**distance, "levels": [1, 2]}})
+    said = "error: effects.distance.folders: level 1: nowhere/at_1_m does not exist: give"
+    refused(project, "--dry-run", message=said)
+
+
 def test_more_demo_recordings_than_can_be_named(local):
     demo = {"source": "demo", "labels": ["cello", "flute"], "train": 100_000}
     change(local, data=demo, labels=["cello", "flute"])
