@@ -53,7 +53,7 @@ COMPARISON = [
 def scripts_of(project: Project) -> dict[int, str]:
     """The process and rule of each job's script that runs now."""
     folder = str(project.path(".snakemake/scripts"))
-    found = {}
+    found, parents = {}, {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -64,8 +64,11 @@ def scripts_of(project: Project) -> dict[int, str]:
         for argument in arguments[1:]:
             if argument.startswith(folder) and argument.endswith(".py"):
                 with suppress(OSError):
+                    _, parent, *_ = (entry / "stat").read_text().rpartition(") ")[2].split()
+                    parents[int(entry.name)] = int(parent)
                     found[int(entry.name)] = rule_of(Path(argument))
-    return found
+    # A worker that a script has just forked has the script's arguments until it has its own.
+    return {pid: rule for pid, rule in found.items() if parents[pid] not in found}
 
 
 def rule_of(script: Path) -> str:
@@ -158,7 +161,9 @@ class Killer:
                     del moments[pid]
                     rule = seen[pid]
                     if scripts_of(self.project).get(pid) != rule:
-                        seen[pid] = ""  # it was done already: another job of the rule will do
+                        # It was done already: another job of the rule is killed, and sooner.
+                        seen[pid] = ""
+                        self.seconds[rule] = self.seconds.get(rule, 1) / 2
                         continue
                     if group:
                         os.killpg(run.pid, signal.SIGKILL)
