@@ -5,8 +5,8 @@
     make calibrate SEEDS=100 PARTS="worlds_demo nulls"
 
 Experiments are drawn and measured by tests/support/support/calibration.py, through the functions
-that fill the workflow's tables. Each part keeps its counts in build/calibration/, and the document
-is made of all that are there.
+that fill the workflow's tables. Each part keeps its counts in build/calibration/. Sections of parts
+that have counts there are written; others stay as the document has them.
 """
 
 import argparse
@@ -189,9 +189,8 @@ HEAD = """# Calibration
 This page has what the tables say of simulated worlds whose answer is known
 (tests/support/support/worlds.py). It has how often 95 % intervals contain the truth, and how often
 nulls are rejected. `make calibrate` writes it through the functions that fill the workflow's own
-tables (each measure's `measure` and `conclude`): edit bench/calibrate.py, not this file.
-
-{how}
+tables (each measure's `measure` and `conclude`): edit bench/calibrate.py, not this file. Each
+section says how many experiments a world it is of, with seeds from 0 on, and the machine.
 
 A truth is what the same fitted direction, map, classifier or gallery gives on {new} times as many
 new recordings. It is the estimand of the intervals ([measures.md](measures.md)). Its own error
@@ -220,6 +219,7 @@ MEASURES = {
         "recovery_mean.gain", "recovery_mean.headroom", "recovery_mean.recovered",
     ),
 }  # fmt: skip
+SHORT = "Cells that fall short"
 TITLES = {
     "worlds_demo": "Worlds at the demo's numbers of recordings and clips",
     "worlds_twelve": "Worlds at 12 test recordings a label",
@@ -236,27 +236,30 @@ TITLES = {
 
 
 def write_document() -> None:
-    """Make the document of the counts that are kept."""
-    parts = {}
-    for part in TITLES:
+    """Make the document: sections of the counts that are kept, and others as it has them."""
+    found = DOCUMENT.read_text(encoding="utf-8").split("\n## ")[1:]
+    sections = dict(section.split("\n\n", 1) for section in found)
+    short = [line for line in sections[SHORT].splitlines() if line.startswith("- ")]
+    machine = material.describe_machine()
+    text, lines = "", []
+    for part, title in TITLES.items():
         if (KEPT / f"{part}.csv").exists():
             with open(KEPT / f"{part}.csv", encoding="utf-8") as file:
-                parts[part] = list(csv.DictReader(file))
-    seeds = ", ".join(f"{part} {rows[0]['seeds']}" for part, rows in parts.items())
-    machine = material.describe_machine()
-    how = f"Made on {machine}, with seeds from 0 on, so many experiments a world: {seeds}."
+                rows = list(csv.DictReader(file))
+            lines += find_short(part, rows)
+            how = f"{rows[0]['seeds']} experiments a world, on {machine}."
+            sections[title] = "\n".join([how, "", *tables_of(rows)])
+        else:
+            lines += [line for line in short if line.startswith(f"- {part},")]
+        text += f"## {title}\n\n{sections[title].rstrip()}\n\n"
     sizes = "\n".join(
         f"| {name} | {size.n_labels} | {size.training[0]} x {size.training[1]} "
         f"| {size.test[0]} x {size.test[1]} |"
         for name, size in SIZES.items()
     )
-    text = HEAD.format(
-        how=how, new=NEW, sizes=sizes, dimension=DIMENSION, levels=N_LEVELS, draws=N_DRAWS
-    )
-    text += describe_short(parts)
-    for part, rows in parts.items():
-        text += f"## {TITLES[part]}\n\n" + "\n".join(tables_of(rows)) + "\n"
-    DOCUMENT.write_text(text, encoding="utf-8")
+    head = HEAD.format(new=NEW, sizes=sizes, dimension=DIMENSION, levels=N_LEVELS, draws=N_DRAWS)
+    text = head + describe_short(lines) + text
+    DOCUMENT.write_text(text.rstrip() + "\n", encoding="utf-8")
 
 
 def tables_of(rows: list[dict]) -> Iterator[str]:
@@ -312,29 +315,33 @@ def number(text: str) -> str:
     return f"{float(text):.2f}".replace("-0.00", "0.00") if text else "-"
 
 
-def describe_short(parts: dict[str, list[dict]]) -> str:
-    """The section of cells that fall short of what is wanted, by more than chance."""
+def find_short(part: str, rows: list[dict]) -> list[str]:
+    """Say which cells fall short of what is wanted, by more than chance."""
     lines = []
-    for part, rows in parts.items():
-        for row in rows:
-            if not row["rate"]:
-                continue
-            rate, n = float(row["rate"]), int(row["n_intervals"])
-            where = f"- {part}, {row['world']}: {row['cell'].removeprefix('p ')}"
-            low, high = (
-                bound + sign * np.sqrt(bound * (1 - bound) / n)
-                for bound, sign in ((MIN_COVERED, -1), (MAX_COVERED, 1))
-            )
-            if row["cell"].startswith("p "):
-                chance = np.sqrt(MAX_REJECTED * (1 - MAX_REJECTED) / n)
-                if holds(row) and rate > MAX_REJECTED + chance:
-                    lines.append(f"{where} rejects {rate:.3f} of {n}")
-            elif rate < low:
-                lines.append(f"{where} covers {rate:.3f} of {n}")
-            elif rate > high and is_inside(row):
-                lines.append(f"{where} covers {rate:.3f} of {n}: wider than need be")
+    for row in rows:
+        if not row["rate"]:
+            continue
+        rate, n = float(row["rate"]), int(row["n_intervals"])
+        where = f"- {part}, {row['world']}: {row['cell'].removeprefix('p ')}"
+        low, high = (
+            bound + sign * np.sqrt(bound * (1 - bound) / n)
+            for bound, sign in ((MIN_COVERED, -1), (MAX_COVERED, 1))
+        )
+        if row["cell"].startswith("p "):
+            chance = np.sqrt(MAX_REJECTED * (1 - MAX_REJECTED) / n)
+            if holds(row) and rate > MAX_REJECTED + chance:
+                lines.append(f"{where} rejects {rate:.3f} of {n}")
+        elif rate < low:
+            lines.append(f"{where} covers {rate:.3f} of {n}")
+        elif rate > high and is_inside(row):
+            lines.append(f"{where} covers {rate:.3f} of {n}: wider than need be")
+    return lines
+
+
+def describe_short(lines: list[str]) -> str:
+    """The section of cells that fall short."""
     said = "\n".join(lines) or "None."
-    return f"""## Cells that fall short
+    return f"""## {SHORT}
 
 A cell falls short if coverage is under {MIN_COVERED:.0%}, or over {MAX_COVERED:.0%} away from an
 end of the scale. It also does if a true null is rejected in over {MAX_REJECTED:.0%}. Each is by
@@ -358,8 +365,8 @@ if __name__ == "__main__":
     parser.add_argument("parts", nargs="*", help="all that there are, if none is named")
     arguments = parser.parse_args()
     seeds, chosen = arguments.seeds, arguments.parts
-    if seeds < 0 or (seeds == 0 and not any(KEPT.glob("*.csv"))):
-        parser.error(f"seeds is {seeds}, expected more than 0, or 0 where {KEPT} has counts")
+    if seeds < 0:
+        parser.error(f"seeds is {seeds}, expected more than 0, or 0 to write the document alone")
     if unknown := set(chosen) - set(TITLES):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(TITLES)}")
     for part, worlds in plan_parts().items():
