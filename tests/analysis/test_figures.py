@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -244,6 +245,22 @@ def test_the_same_figure_has_the_same_bytes(tmp_path, ending):
         figure = draw("auc", IRMAS[:2], effect_params("gain", 6))
         save_figure(figure, [tmp_path / f"{name}.{ending}"])
     assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_where_fonts_are_changes_no_byte_of_a_pdf(tmp_path):
+    """A cache, whose fonts are made, may come before or after the environment's fonts."""
+    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    pdfs = []
+    for first, second in (("a", "b"), ("b", "a")):
+        figure = Figure(figsize=(2, 1))
+        for y, folder, name in ((0.2, first, "DejaVuSans.ttf"), (0.6, second, "DejaVuSerif.ttf")):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            path = Path(shutil.copy2(fonts / name, tmp_path / folder))
+            figure.text(0.1, y, name, font=path)
+        pdfs.append(tmp_path / f"{first}.pdf")
+        save_figure(figure, pdfs[-1:])
+    assert pdfs[0].read_bytes() == pdfs[1].read_bytes()
+    assert all(name in pdfs[0].read_bytes() for name in (b"DejaVuSans", b"DejaVuSerif"))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import numpy as np
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfFile
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
@@ -313,6 +314,32 @@ def heading(figure: Figure, lines: Sequence[str]) -> None:
         figure.text(0.06 / width, 1 - y / height, text, size=size, va="top")
         y += size * 1.3 / 72
         size = matplotlib.rcParams["font.size"] + 0.5
+
+
+class _PathByName(FontPath):
+    """A font's path that sorts by its file's name."""
+
+    def __lt__(self, other: str) -> bool:
+        return (os.path.basename(self), self.path) < (os.path.basename(other), other.path)
+
+
+_write_fonts = PdfFile.writeFonts
+
+
+def _write_fonts_by_name(file: PdfFile) -> None:
+    """Write a PDF's fonts in the order of their names.
+
+    Matplotlib's order is that of paths: it would depend on where a machine has its environments and
+    caches.
+    """
+    file._fontNames = {
+        (_PathByName(path, path.face_index), part): name
+        for (path, part), name in file._fontNames.items()
+    }
+    _write_fonts(file)
+
+
+PdfFile.writeFonts = _write_fonts_by_name
 
 
 def save_figure(figure: Figure, paths: Sequence[str | os.PathLike]) -> None:
