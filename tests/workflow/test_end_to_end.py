@@ -324,8 +324,9 @@ def test_an_interrupted_run_resumes(project):
     stores = [project.path(f"results/tiny/embeddings/logmel/{effect}.h5") for effect in LEVELS]
     # Directions are fitted after the job that wrote the store has been taken as finished.
     fitted = [project.path(f"results/tiny/directions/logmel/{effect}.h5") for effect in LEVELS]
+    table = "results/tiny/tables/displacement.csv"
     deadline = time.monotonic() + 600
-    with project.start(stdout=quiet, stderr=quiet) as run:
+    with project.start(table, stdout=quiet, stderr=quiet) as run:
         while not any(path.exists() for path in fitted):
             assert run.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
@@ -337,9 +338,9 @@ def test_an_interrupted_run_resumes(project):
         if path.exists()
     }
     assert finished_stores
-    project.run()
+    project.run(table)
     assert all(path.stat().st_mtime_ns == time for path, time in finished_stores.items())
-    assert project.planned() == {}
+    assert project.planned(table) == {}
 
 
 def test_the_demo_has_few_jobs(project):

@@ -105,6 +105,7 @@ def test_only_torchs_cuda_build_may_bring_unpinned_packages():
     assert without_build(cuda) == cuda
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_package_imports_in_its_own_environment(stack, pythons):
     left_out = json.dumps(NOT_IMPORTABLE.get(stack, []))

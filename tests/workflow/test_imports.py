@@ -268,6 +268,7 @@ def expected(name):
     return [row for row in rows if wanted.items() <= row.items()]
 
 
+@pytest.mark.more
 def test_the_authors_r2(imported):
     tables = imported.path("results/oracle/tables")
     for table, key, theirs in (
@@ -280,6 +281,7 @@ def test_the_authors_r2(imported):
         assert max(abs(found[name] - wanted[name]) for name in wanted) <= TOLERANCE
 
 
+@pytest.mark.more
 def test_the_authors_auc_of_a_converged_optimum(imported):
     keys = ("label", "method", "threshold", "train", "test")
     found = {
@@ -303,6 +305,7 @@ def level_of(text: str) -> str:
     return "original" if text.startswith("orig") else f"{float(text):.0f}"
 
 
+@pytest.mark.more
 def test_every_table_and_figure_that_needs_no_audio_is_there(imported):
     from test_tables import SPECIFIED
 
@@ -326,6 +329,7 @@ def test_every_table_and_figure_that_needs_no_audio_is_there(imported):
     assert imported.planned() == {}
 
 
+@pytest.mark.more
 def test_the_manifest_has_the_embeddings_that_were_given(imported):
     from test_manifest import sha256, verify
 
@@ -355,6 +359,7 @@ def torn(imported) -> str:
     return ", ".join(f"{label} {number}" for label, number in numbers.items() if number)
 
 
+@pytest.mark.more
 def test_the_report_says_where_the_embeddings_are_from(imported):
     imported.run("--report", "report.html")
     text = " ".join(imported.path("report.html").read_text(encoding="utf-8").split())
@@ -364,6 +369,7 @@ def test_the_report_says_where_the_embeddings_are_from(imported):
     assert "audio reaches the models" not in text
 
 
+@pytest.mark.more
 def test_recordings_in_both_parts_are_reported(imported):
     rows = rows_of(imported.path("results/oracle/clips_report.csv"))
     assert {row["finding"] for row in rows} == {"leak"}

@@ -70,6 +70,7 @@ for place, name in enumerate(names):
 """
 
 
+@pytest.mark.more
 def test_one_pass_gives_all_layers_and_each_is_a_model(layered, pythons):
     layered.choose([0, 2])
     figure = "results/tiny/figures/depth_gain.png"

@@ -1,6 +1,7 @@
 """The library's rooms: which may import which, how large they are, and what a plan needs."""
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -161,6 +162,7 @@ def importing_files() -> list[Path]:
     return [path for path in found if LIBRARY.name in path.read_text(encoding="utf-8")]
 
 
+@functools.cache
 def names_of(module: Path) -> set[str]:
     """Names that a module of the library has at its top, wherever they are from."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
