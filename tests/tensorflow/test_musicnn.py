@@ -69,6 +69,7 @@ def check_against_package(path: Path, models: dict) -> None:
         assert relative(embedding[0], expected.mean(axis=0)) <= 1e-5
 
 
+@pytest.mark.more
 def test_equals_the_packages_extractor_on_three_patches(models, tmp_path):
     soundfile.write(tmp_path / "chord.wav", chord(9.5), 44100, subtype="PCM_16")
     assert len(models["numpy", "mean_pool"].prepare(chord(9.5), 44100)) == 3

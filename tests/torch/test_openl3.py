@@ -139,6 +139,7 @@ def load_network(networks, input_repr, size):
     return choose("net-untrained", options).load(networks[0] / f"{input_repr}.h5")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("size", [512, 6144])
 @pytest.mark.parametrize("input_repr", SHAPES)
 def test_each_network_equals_the_packages(networks, input_repr, size):
@@ -159,6 +160,7 @@ def test_each_network_equals_the_packages(networks, input_repr, size):
     assert relative(batch[1], alone) <= 1e-6 and relative(batch[0], alone) > 1e-3
 
 
+@pytest.mark.more
 def test_each_networks_front_end_is_exact(networks):
     windows = np.stack([chord(1, 48000, seed)[:, 0] for seed in (4, 5)])
     for input_repr, shape in SHAPES.items():
