@@ -4,8 +4,8 @@ import json
 
 from embedding_sensitivity.analysis.comparison import (
     describe_differences,
-    differing,
     join,
+    list_differences,
     read_provenance,
     summarise,
 )
@@ -24,7 +24,7 @@ def main(snakemake) -> None:
         write_table(made[table], f"comparison_{table}", joined[table])
     write_table(made.summary, "comparison_summary", summarise(joined["global_r2"], joined["auc"]))
     stores = [read_provenance(path) for path in given.provenance]
-    differences = differing(*stores)
+    differences = list_differences(*stores)
     log.info("%s against %s: %s", names.a, names.b, describe_differences(differences))
     if "data_sha256" in differences:
         log.warning(

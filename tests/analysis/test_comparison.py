@@ -112,20 +112,22 @@ def store(effect: str, audio: str, data: str = "1f", **more) -> dict:
 def test_what_differs_is_named():
     first = [store("gain", "pcm16"), store("reverb", "pcm16", reverb_state="carried")]
     second = [store("gain", "float32"), store("reverb", "float32", reverb_state="reset")]
-    found = comparison.differing(first, second)
+    found = comparison.list_differences(first, second)
     assert found == {
         "protocol.audio": [["pcm16"], ["float32"]],
         "protocol.reverb_state": [["carried"], ["reset"]],
     }
     words = comparison.describe_differences(found)
     assert words == "audio pcm16 to float32; reverb_state carried to reset"
-    assert comparison.differing(first, first) == {}
+    assert comparison.list_differences(first, first) == {}
     assert comparison.describe_differences({}) == "same protocol and clips"
     other = [{**entry, "data_sha256": "2e"} for entry in first]
-    assert comparison.describe_differences(comparison.differing(first, other)) == "other clips"
-    assert comparison.differing(first, [store("gain", "pcm16")]) == {}
+    assert (
+        comparison.describe_differences(comparison.list_differences(first, other)) == "other clips"
+    )
+    assert comparison.list_differences(first, [store("gain", "pcm16")]) == {}
     with pytest.raises(InputError, match="no model and effect is in both experiments"):
-        comparison.differing(first, [store("bitcrush", "pcm16")])
+        comparison.list_differences(first, [store("bitcrush", "pcm16")])
 
 
 def write_experiment(folder, audio: str, data: str, shift: float) -> dict:

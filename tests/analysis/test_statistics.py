@@ -20,7 +20,7 @@ def plain_null(effected, groups, random):
     targets = statistics.draw_targets("recording", n_levels, groups, statistics.N_DRAWS_R2, random)
     found = []
     for target in targets.reshape(len(targets), -1):
-        direction = cca.oriented(inverse @ target)
+        direction = cca.orient(inverse @ target)
         found.append(squared_spearman(project(points, direction), target))
     return np.array(found)
 

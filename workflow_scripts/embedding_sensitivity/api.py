@@ -93,7 +93,7 @@ def global_direction(X: ArrayLike, levels: ArrayLike | None = None) -> np.ndarra
     array([0., 1., 0., 0.])
     """
     points, targets = _points_and_targets(X, levels)
-    return cca.oriented(cca.LeastSquares(points).solve(targets))
+    return cca.orient(cca.LeastSquares(points).solve(targets))
 
 
 def global_r2(X: ArrayLike, levels: ArrayLike | None = None) -> float:
@@ -131,7 +131,7 @@ def global_r2(X: ArrayLike, levels: ArrayLike | None = None) -> float:
     fit = cca.LeastSquares(points)
     if cca.is_saturated(fit.rank, len(points)):
         return 1.0
-    along = correlation.project(points, cca.oriented(fit.solve(targets)))
+    along = correlation.project(points, cca.orient(fit.solve(targets)))
     return float(correlation.squared_spearman(along, targets))
 
 

@@ -43,7 +43,7 @@ def global_cca(effected: np.ndarray) -> tuple[np.ndarray, int]:
     """
     n_levels, n_clips, dimension = effected.shape
     fit = LeastSquares(effected.reshape(n_levels * n_clips, dimension))
-    direction = oriented(fit.solve(np.repeat(unit_levels(n_levels), n_clips)))
+    direction = orient(fit.solve(np.repeat(unit_levels(n_levels), n_clips)))
     return direction * moves(effected), fit.rank
 
 
@@ -71,10 +71,10 @@ def samplewise_cca(effected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ranks : (N,), of the centred points
     """
     solutions, ranks = samplewise_solutions(
-        centred_points(np.ascontiguousarray(effected.transpose(1, 0, 2))),
+        centre_points(np.ascontiguousarray(effected.transpose(1, 0, 2))),
         unit_levels(len(effected)) - 0.5,
     )
-    return oriented(solutions), ranks
+    return orient(solutions), ranks
 
 
 def samplewise_solutions(centred: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,14 +114,14 @@ def samplewise_solutions(centred: np.ndarray, targets: np.ndarray) -> tuple[np.n
     return solutions, ranks
 
 
-def oriented(vectors: np.ndarray) -> np.ndarray:
+def orient(vectors: np.ndarray) -> np.ndarray:
     """Scale rows (..., d) to unit length with the largest-magnitude entry positive."""
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=-1, keepdims=True), axis=-1)
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True) * np.where(largest < 0, -1.0, 1.0)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms != 0)
 
 
-def centred_points(points: np.ndarray) -> np.ndarray:
+def centre_points(points: np.ndarray) -> np.ndarray:
     """Points (..., n, d) less their mean, exactly zero where all are equal.
 
     The mean of equal numbers can differ from them in the last bit, which would pass for a
@@ -142,7 +142,7 @@ class LeastSquares:
     """
 
     def __init__(self, points: np.ndarray):
-        centred = centred_points(points)
+        centred = centre_points(points)
         # A dimension that never varies has no weight in a minimum-norm fit, and would make the
         # normal equations singular.
         self.varying = centred.any(axis=0)
@@ -182,20 +182,20 @@ class LeastSquares:
             left, values, right = self._svd
             return right.T @ ((targets.T @ left) / values).T
         if self.wide:
-            weights = _refined(
+            weights = _refine(
                 targets,
                 lambda residual: linalg.cho_solve(self._factor, residual),
                 lambda weights: points @ (points.T @ weights),
             )
             return points.T @ weights
-        return _refined(
+        return _refine(
             targets,
             lambda residual: linalg.cho_solve(self._factor, points.T @ residual),
             lambda weights: points @ weights,
         )
 
 
-def _refined(targets: np.ndarray, solve: Callable, fitted: Callable) -> np.ndarray:
+def _refine(targets: np.ndarray, solve: Callable, fitted: Callable) -> np.ndarray:
     """Solve, then solve for what the fit has left over, until that is nothing."""
     solution = solve(targets)
     for _ in range(REFINEMENTS):

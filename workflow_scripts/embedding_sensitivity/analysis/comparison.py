@@ -104,7 +104,7 @@ def summarise(global_r2: Iterable[Mapping], auc: Iterable[Mapping]) -> list[dict
     return rows
 
 
-def differing(first: Sequence[Mapping], second: Sequence[Mapping]) -> dict[str, list[list]]:
+def list_differences(first: Sequence[Mapping], second: Sequence[Mapping]) -> dict[str, list[list]]:
     """What of the embeddings' provenance differs: attribute to the values in a and those in b.
 
     The experiments' provenances have an entry a model and effect; those in both are compared.

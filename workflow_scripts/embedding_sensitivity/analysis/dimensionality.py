@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import centred_points, oriented, samplewise_solutions
+from embedding_sensitivity.analysis.cca import centre_points, orient, samplewise_solutions
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
     PLAIN,
@@ -248,11 +248,11 @@ def directions_along_course(effected: np.ndarray, groups: Sequence[str]) -> np.n
         own = groups == group
         points = effected[:, own]
         scores, values, _ = linalg.svd(
-            centred_points(total - points.sum(axis=1)), full_matrices=False
+            centre_points(total - points.sum(axis=1)), full_matrices=False
         )
         if values[0] > 0 and not own.all():
-            centred = centred_points(np.ascontiguousarray(points.transpose(1, 0, 2)))
-            found[own] = oriented(samplewise_solutions(centred, scores[:, 0])[0])
+            centred = centre_points(np.ascontiguousarray(points.transpose(1, 0, 2)))
+            found[own] = orient(samplewise_solutions(centred, scores[:, 0])[0])
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import global_cca, is_saturated, oriented, samplewise_cca
+from embedding_sensitivity.analysis.cca import global_cca, is_saturated, orient, samplewise_cca
 from embedding_sensitivity.analysis.ridge import fit_ridge
 
 EPS = np.finfo(np.float64).eps
@@ -92,7 +92,7 @@ def _rows(direction: np.ndarray) -> np.ndarray:
 def singular_subspace(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Singular values (r,), r = min(N, d), and right singular vectors (r, d) of rows (N, d)."""
     _, values, right = linalg.svd(directions, full_matrices=False)
-    return values, oriented(right)
+    return values, orient(right)
 
 
 def n_directions(singular_values: np.ndarray, threshold: float) -> int:
@@ -170,10 +170,10 @@ def principal_displacements(
         and _wins(values, reference, chosen, slack)
     ):
         picked = vectors[:, [0, chosen]].T
-        components = oriented(picked @ centred if wide else picked)
+        components = orient(picked @ centred if wide else picked)
     else:
         _, singular, right = linalg.svd(centred, full_matrices=False)
-        components = oriented(right[[0, _most_relative(singular**2, reference)]])
+        components = orient(right[[0, _most_relative(singular**2, reference)]])
     return components[0], components[1] if len(reference) else np.zeros(dimension)
 
 

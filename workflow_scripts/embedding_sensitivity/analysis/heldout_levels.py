@@ -14,7 +14,7 @@ import numpy as np
 
 from embedding_sensitivity.analysis.cca import (
     LeastSquares,
-    centred_points,
+    centre_points,
     samplewise_solutions,
     unit_levels,
 )
@@ -78,7 +78,7 @@ def predict_levels(effected: np.ndarray) -> np.ndarray | None:
     predicted = np.empty(clips.shape[:2])
     for held in folds:
         points = clips[:, ~held]
-        solutions, _ = samplewise_solutions(centred_points(points), targets[~held] - 0.5)
+        solutions, _ = samplewise_solutions(centre_points(points), targets[~held] - 0.5)
         distances = clips[:, held] - points.mean(axis=1, keepdims=True)
         predicted[:, held] = 0.5 + (distances * solutions[:, None]).sum(axis=-1)
     return predicted

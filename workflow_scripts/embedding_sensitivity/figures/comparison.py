@@ -18,7 +18,7 @@ from embedding_sensitivity.effects import EFFECTS
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.paper import NEUTRAL, R2_MEAN, R2_STD, ROC_AUC
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.panels import METHOD_TEXT, grouped, legend, legend_height
+from embedding_sensitivity.figures.panels import METHOD_TEXT, group_by, legend, legend_height
 from embedding_sensitivity.figures.style import COLUMN_IN, PAGE_IN, EffectAxis
 
 # Fig. 4 has two sets of methods; each method and threshold has its colour and symbol in both.
@@ -55,7 +55,7 @@ def paper_table1_figure(style: Mapping, rows: Iterable[Mapping]) -> Figure:
     cells = {(row["quantity"], row["effect"], row["model"]): row for row in rows}
     means = sorted((effect, model) for quantity, effect, model in cells if quantity == R2_MEAN)
     step = style["font_size"] * 1.75 / 72
-    effects = grouped(({"effect": effect, "model": model} for effect, model in means), "effect")
+    effects = group_by(({"effect": effect, "model": model} for effect, model in means), "effect")
     n_lines = len(means) + len(effects)
     handles = [
         Line2D([], [], color=look.BLACK, marker="s", markersize=3.6, markerfacecolor="white",
@@ -220,7 +220,7 @@ def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping
     they are 1 by identity.
     """
     rows = list(rows)
-    by_effect = grouped(rows, "effect")
+    by_effect = group_by(rows, "effect")
     effects, models = sorted(by_effect), sorted({row["model"] for row in rows})
     looks = look.model_looks(models)
     handles = [
@@ -268,7 +268,7 @@ def comparison_auc_figure(names: Sequence[str], what: str, rows: Iterable[Mappin
     band, in both training directions. `names` and `what` are as of the R² figure, `rows` of the
     table comparison_auc.
     """
-    cells = grouped(
+    cells = group_by(
         (row for row in rows if row["method"] == "none" and row["roc_auc_difference"]),
         "model",
         "effect",
@@ -291,7 +291,7 @@ def comparison_auc_figure(names: Sequence[str], what: str, rows: Iterable[Mappin
     figure, axes = _comparison_grid(title, names, what, len(models) * columns, columns, handles, 2)
     for index, panel in enumerate(axes):
         model, effect = models[index // columns], effects[index % columns]
-        moves = grouped(cells.get((model, effect), ()), "train", "test")
+        moves = group_by(cells.get((model, effect), ()), "train", "test")
         levels = sorted({end for key in moves for end in key} - {ORIGINAL}, key=float)
         for forwards, colour, dashes, _ in curves:
             line = []

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     describe_neutral,
-    grouped,
+    group_by,
     headings,
     legend,
     legend_height,
@@ -51,7 +51,7 @@ def correlation_figure(
     line is the median of the test clips.
     """
     single = len(labels) == 1
-    points = grouped(rows, "label", "split")
+    points = group_by(rows, "label", "split")
     r2_of = {row["label"]: row for row in r2}
     rho_of = {row["label"]: row for row in regularised}
     handles = _handles(effect)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.panels import grouped, legend, legend_height, model_handles
+from embedding_sensitivity.figures.panels import group_by, legend, legend_height, model_handles
 from embedding_sensitivity.figures.style import PAGE_IN
 
 
@@ -18,7 +18,7 @@ def depth_figure(
 
     `rows` are of the table depth. Bands are 95 % intervals, where a measure has one.
     """
-    lines = grouped(rows, "measure", "network")
+    lines = group_by(rows, "measure", "network")
     networks = sorted({network for _, network in lines})
     handles, n_columns = model_handles(
         networks, style["font_size"], linewidth=style["line_width"], markersize=style["point_size"]

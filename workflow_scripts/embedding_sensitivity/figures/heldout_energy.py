@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.panels import grouped, legend, legend_height, model_handles
+from embedding_sensitivity.figures.panels import group_by, legend, legend_height, model_handles
 from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
 
 # The number of directions that the table of means is of.
@@ -28,7 +28,7 @@ def energy_figure(
     labels, its band reaches from the lowest label to the highest; the bar at 3 is the 95 % interval
     of the mean. A dotted line is that of random directions.
     """
-    cells = grouped(rows, "model", "k")
+    cells = group_by(rows, "model", "k")
     counts = sorted({int(k) for _, k in cells}) or [1]
     handles, columns = model_handles(models, style["font_size"], linewidth=style["line_width"])
     handles.append(Line2D([], [], color=look.GREY, linestyle=":", linewidth=1.0,

@@ -38,7 +38,7 @@ METHOD_LOOK = {
 }
 
 
-def grouped(rows: Iterable[Mapping], *columns: str) -> dict:
+def group_by(rows: Iterable[Mapping], *columns: str) -> dict:
     """Rows by the value of a column, or by the tuple of the values of several."""
     groups = defaultdict(list)
     for row in rows:

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.panels import grouped, legend, legend_height
+from embedding_sensitivity.figures.panels import group_by, legend, legend_height
 from embedding_sensitivity.figures.style import PAGE_IN, EffectAxis
 
 CHANGE = "log_spectral_distance_db"
@@ -34,7 +34,7 @@ def response_figure(
     its levels, in their order. Grey lines are the originals' values.
     """
     rows = list(rows)
-    cells = grouped(rows, "effect", "level")
+    cells = group_by(rows, "effect", "level")
     columns = min(LEGEND_COLUMNS, len(effects))
     figure, axes = look.grid(
         len(PANELS), len(PANELS), PAGE_IN, 1.9, left=0.42, right=0.12,

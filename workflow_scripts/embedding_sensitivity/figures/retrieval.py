@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
-    grouped,
+    group_by,
     legend,
     legend_height,
     mark_neutral,
@@ -28,7 +28,7 @@ def recall_figure(
     lowest label to the highest. A
     neutral level between those of the grid is where a clip is its original.
     """
-    cells = grouped(rows, "model", "level")
+    cells = group_by(rows, "model", "level")
     handles, columns = model_handles(models, style["font_size"], linewidth=style["line_width"])
     figure, (panel,) = look.grid(
         1, 1, COLUMN_IN, 1.5, left=0.45, right=0.12,
@@ -81,7 +81,7 @@ def threshold_figure(
     `rows` are of the table threshold_90. A bar is the 95 % interval, an arrow says that the level,
     or the interval's end, lies beyond those of the run.
     """
-    cells = grouped(rows, "model", "effect")
+    cells = group_by(rows, "model", "effect")
     size = style["font_size"]
     looks = look.model_looks(models)
     left = min(1.8, 0.14 + max(len(look.model_title(model)) for model in models) * 0.62 * size / 72)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     draw_rows,
-    grouped,
+    group_by,
     legend,
     legend_height,
     model_handles,
@@ -37,7 +37,7 @@ def samplewise_figure(
     At the levels of the fit, where 1 is no finding, and at held-out levels; lines reach from the
     5 % quantile of clips to the 95 % one. `rows` are of the table samplewise_r2.
     """
-    found = grouped(rows, "model", "label")
+    found = group_by(rows, "model", "label")
     cells = {key: _quantiles(of_label) for key, of_label in found.items()}
     size, left, width = style["font_size"], 0.78, COLUMN_IN - 0.2
     handles, columns = model_handles(models, size, markersize=style["point_size"], linestyle="")

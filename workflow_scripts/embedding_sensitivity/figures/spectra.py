@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
-    grouped,
+    group_by,
     headings,
     legend,
     legend_height,
@@ -44,7 +44,7 @@ def spectra_figure(
     band is where the values of random directions lie (Marchenko and Pastur).
     """
     single = len(labels) == 1
-    by_label = grouped(rows, "label")
+    by_label = group_by(rows, "label")
     compared = any(row["originals"] for found in by_label.values() for row in found)
     curves = [curve for curve in CURVES if compared or curve[0] != "originals"]
     handles = [

@@ -249,7 +249,7 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
     return found if len(found) > 1 else [low, high]
 
 
-def truncated(colour_map: str) -> ListedColormap:
+def truncate_colours(colour_map: str) -> ListedColormap:
     """A sequential colour map without its lightest tenth, which white paper swallows."""
     colours = matplotlib.colormaps[colour_map](np.linspace(0, 1, 256))
     luminance = colours[:, :3] @ (0.2126, 0.7152, 0.0722)

@@ -12,7 +12,7 @@ from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.panels import (
     describe_neutral,
-    grouped,
+    group_by,
     headings,
     make_panels,
     set_panel_title,
@@ -28,7 +28,7 @@ def trajectories_figure(
     `rows` are of the table trajectories.
     """
     single = len(labels) == 1
-    clips = grouped(rows, "label", "clip")
+    clips = group_by(rows, "label", "clip")
     figure, axes, columns = make_panels(
         labels,
         headings(model, labels, effect, "Trajectories of the embeddings of single clips (UMAP)"),
@@ -37,7 +37,7 @@ def trajectories_figure(
         gap_x=0.25,
         left=0.3,
     )
-    colours = look.truncated(style["colour_map"])
+    colours = look.truncate_colours(style["colour_map"])
     rank = {level: index for index, level in enumerate(effect.levels)}
     norm = Normalize(0, max(1, len(rank) - 1))
     for panel, label in zip(axes, labels, strict=True):

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import LeastSquares, centred_points, moves, unit_levels
+from embedding_sensitivity.analysis.cca import LeastSquares, centre_points, moves, unit_levels
 from embedding_sensitivity.analysis.directions import (
     EPS,
     MIN_DISPLACEMENT,
@@ -142,7 +142,7 @@ def leace(effected: np.ndarray, direction: np.ndarray, n_levels: int) -> Project
     """
     ranks = unit_levels(len(effected)) - 0.5
     # The mean over clips first: every clip has the same ranks.
-    covariance = ranks @ centred_points(effected.mean(axis=1)) / len(effected)
+    covariance = ranks @ centre_points(effected.mean(axis=1)) / len(effected)
     shared = direction @ covariance
     if np.linalg.norm(direction) * np.linalg.norm(covariance) >= MAX_STRETCH * abs(shared):
         return STRETCHES
@@ -160,7 +160,7 @@ def leace_levels(points: np.ndarray, penalty: float, n_levels: int) -> Projectio
     if not moves(points):
         return STILL
     # Contrasts of classes whose means differ by more than rounding of float32.
-    means = linalg.helmert(n_classes) @ centred_points(points.mean(axis=1))
+    means = linalg.helmert(n_classes) @ centre_points(points.mean(axis=1))
     left, values, _ = linalg.svd(means, full_matrices=False)
     contrasts = left[:, values > MEAN_ROUNDING * values[0]].T
     targets = np.repeat((contrasts @ linalg.helmert(n_classes)).T, n_clips, axis=0)
@@ -190,7 +190,7 @@ def coral(effected: np.ndarray, originals: np.ndarray) -> Recolouring | str:
 
 def _root(points: np.ndarray, ridge: float, power: float) -> tuple[np.ndarray, np.ndarray, float]:
     """The covariance of points (n, d) with `ridge` on its diagonal, to a power; `Recolouring`."""
-    centred = centred_points(points) / np.sqrt(max(len(points) - 1, 1))
+    centred = centre_points(points) / np.sqrt(max(len(points) - 1, 1))
     values, vectors = linalg.eigh(centred @ centred.T)
     values = np.maximum(values, EPS * ridge)
     change = ((values + ridge) ** power - ridge**power) / values

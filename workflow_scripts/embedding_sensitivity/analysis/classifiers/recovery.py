@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
-from embedding_sensitivity.analysis.cca import centred_points, unit_levels
+from embedding_sensitivity.analysis.cca import centre_points, unit_levels
 from embedding_sensitivity.analysis.classifiers.classification import (
     ROUNDING,
     Classifiers,
@@ -473,7 +473,7 @@ class Refit:
 
     def __init__(self, effected: np.ndarray, penalty: float):
         n_levels, n_clips, dimension = effected.shape
-        self._points = centred_points(effected.reshape(-1, dimension))
+        self._points = centre_points(effected.reshape(-1, dimension))
         self._wide = len(self._points) < dimension
         rows = self._points if self._wide else self._points.T
         self._gram = rows @ rows.T
