@@ -157,8 +157,10 @@ def test_the_published_file_has_the_size_that_users_report():
         stop = start + value.nbytes
         offsets = {"dtype": kind, "shape": list(value.shape), "data_offsets": [start, stop]}
         header[name], start = offsets, stop
-    length = len(json.dumps(header, separators=(",", ":")))
-    assert 8 + 8 * math.ceil(length / 8) + start == published.WEIGHTS_BYTES
+    length = 8 * math.ceil(len(json.dumps(header, separators=(",", ":"))) / 8)
+    assert 8 + length + start == published.WEIGHTS_BYTES
+    (file,) = choose("muq").model.files
+    assert length.to_bytes(8, "little") + b'{"' == file.starts[0]
 
 
 def test_parts_of_training_are_left_over(small, checkpoint, tmp_path):
@@ -252,6 +254,10 @@ def test_the_whole_network_gives_what_upstream_gives(tmp_path):
     audio = chord(3)
     prepared = model.prepare(audio, 44100)
     assert prepared.shape == (1, 3 * RATE)
+    (file,) = choice.model.files
+    assert made.path.stat().st_size == published.WEIGHTS_BYTES
+    with open(made.path, "rb") as start:
+        assert start.read(10) == file.starts[0]
     (row,) = model.embed([prepared])["embedding"]
     layers = upstream.embed(made.whole, prepared[0])
     assert row.shape == (13 * 1024,) and layers.shape == (13, 1024)

@@ -24,7 +24,8 @@ none. A test writes that file again, with the SHA-256 that users of it report.
 The hub couldn't be reached where this was written. Commit, file names and SHA-256 are what several
 unrelated projects on GitHub report, and a file with the network's tensors has exactly the size
 that they report. The first file's hash is pinned, and a warning says if it is another than theirs.
-`weights` may be safetensors, or a file of PyTorch's, which is read without running its code.
+`weights` may be safetensors of the same tensors, or a file of PyTorch's, which is read without
+running its code.
 
 An untrained control has the package's initialisation and its batch norms' statistics. The package
 would seed PyTorch itself where it makes codebooks; none are made here, so that the option `seed`
@@ -35,7 +36,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedding_sensitivity.files.declarations import later
-from embedding_sensitivity.models import Backend, File, Initial, Model
+from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model
 from embedding_sensitivity.models.muq.constants import DEPTH, DIMENSION, SAMPLERATE
 
 PACKAGES = ("muq", "torchaudio", "transformers", "torch", "einops", "numpy", "soxr")
@@ -43,6 +44,8 @@ HUB = "OpenMuQ/MuQ-large-msd-iter"
 # Several unrelated repositories on GitHub report them, for 1,333,825,096 bytes.
 COMMIT = "0562a57814f6f8bbd9fdea0a25921a2fce1a841a"
 REPORTED = "273febab2be02872c37d2c37e48a9d6c52c1c9392f3eeeabd498efa281ccb7a6"
+# Of a file of safetensors with this network's tensors: the number of its header's bytes, and `{"`.
+START = (63280).to_bytes(8, "little") + b'{"'
 
 
 def vary(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +70,7 @@ MODEL = Model(
             hash_kind="lock",
             digest="",
             licence="CC BY-NC 4.0",
+            starts=(START, *TORCH_STARTS),
             reported=REPORTED,
         ),
     ),
