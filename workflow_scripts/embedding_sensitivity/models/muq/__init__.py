@@ -77,6 +77,7 @@ MODEL = Model(
     options={"layers": ("last", "all")},
     vary=vary,
     initial=Initial(later(f"{__name__}.model", "write_initial"), "muq", PACKAGES, ".safetensors"),
+    seconds=1.1,
     computes_with=(
         "embedding_sensitivity.models.hub.families",
         "embedding_sensitivity.models.hub.network",
