@@ -5,7 +5,7 @@ CORES ?= all
 DEMO := results/demo
 comma := ,
 DEMO_STACKS := audio musicnn litert analysis
-MODELS := $(wildcard bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py \
+MODELS := $(wildcard bench/bench_muq.py bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py \
 	bench/bench_transformers.py)
 
 SHELL := bash

@@ -204,7 +204,7 @@ class Model:
         default that is a whole number
     trained_options : keys of options that the untrained control doesn't have
     vary : ``vary(options)`` returns the fields that options change, if they choose a network:
-        `views`, `files`, `seconds`. The declaration's own are of the defaults
+        `views`, `files`, `layers`, `seconds`. The declaration's own are of the defaults
     initial : makes the untrained control; None: there is none
     switches : keys of the protocol that embeddings depend on
     handcrafted : whether it is a control itself, since nothing in it is learnt
