@@ -38,6 +38,8 @@ NOT_IMPORTABLE = {
     "tensorflow": ["tensorflow-io-gcs-filesystem"],  # TensorFlow loads it; a second time is refused
     # Imported, the one runs wget and writes to the home folder, the other wants a model hub.
     "torch": ["panns-inference", "msclap"],
+    # There for a module that is Python: its compiled part needs an older torch.
+    "beats": ["torchaudio"],
 }
 # What the CUDA build of torch, and no other, brings by pins of its own; see envs/torch.yaml.
 OF_CUDA = re.compile(r"(nvidia|cuda)-|triton$")

@@ -364,6 +364,7 @@ def test_all_environments_that_read_clips_have_the_same_decoders():
         "musicnn",
         "litert",
         "aisfx",
+        "beats",
         "transformers",
         "onnx",
     ):
