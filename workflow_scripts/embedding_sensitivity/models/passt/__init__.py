@@ -44,7 +44,7 @@ MODEL = Model(
         ),
     ),
     initial=Initial(later(f"{__name__}.model", "write_initial"), "passt", PACKAGES, ".pt"),
-    seconds=0.3,
+    seconds=0.5,
     computes_with=(
         "embedding_sensitivity.models.hub.network",
         "embedding_sensitivity.models.passt.model",
