@@ -40,6 +40,9 @@ NOT_IMPORTABLE = {
     "torch": ["panns-inference", "msclap"],
     # The one wants x_clip, and of the other a compiled part is for another torch.
     "muq": ["muq", "torchaudio"],
+    # There for a module that is Python: its compiled part needs an older torch.
+    "beats": ["torchaudio"],
+    "passt": ["torchaudio"],
 }
 # What the CUDA build of torch, and no other, brings by pins of its own; see envs/torch.yaml.
 OF_CUDA = re.compile(r"(nvidia|cuda)-|triton$")

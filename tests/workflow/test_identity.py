@@ -365,6 +365,8 @@ def test_all_environments_that_read_clips_have_the_same_decoders():
         "litert",
         "aisfx",
         "muq",
+        "beats",
+        "passt",
         "transformers",
         "onnx",
     ):

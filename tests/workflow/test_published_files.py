@@ -149,7 +149,7 @@ def test_mirrors():
             "my.yaml: mirrors.opnl3: no download has that name, ",
         ),
         ({"opnl3": "https://host/f"}, "did you mean openl3?"),
-        ({"x": "https://host/f"}, "there are irmas, split, clap, clap_2022, "),
+        ({"x": "https://host/f"}, "there are irmas, split, beats, clap, "),
         ({"panns": "http://host/f"}, "my.yaml: mirrors.panns: http://host/f is plain HTTP"),
     ],
 )
