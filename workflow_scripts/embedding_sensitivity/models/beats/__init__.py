@@ -36,6 +36,7 @@ from typing import Any
 
 from embedding_sensitivity.files.declarations import later
 from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model
+from embedding_sensitivity.models.shared.entries import name_layers
 
 PACKAGES = ("openbeats", "torchaudio", "torch", "numpy", "soxr")
 DIMENSION = 768
@@ -47,14 +48,8 @@ def vary(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the embedding's dimension, and the columns of each layer."""
     if options["layers"] == "last":
         return {"views": {"embedding": DIMENSION}, "layers": {}}
-    n_layers = BLOCKS + 1
-    return {
-        "views": {"embedding": n_layers * DIMENSION},
-        "layers": {
-            f"{layer:02d}": (layer * DIMENSION, (layer + 1) * DIMENSION)
-            for layer in range(n_layers)
-        },
-    }
+    columns = name_layers(range(BLOCKS + 1), DIMENSION)
+    return {"views": {"embedding": len(columns) * DIMENSION}, "layers": columns}
 
 
 MODEL = Model(

@@ -38,6 +38,7 @@ from embedding_sensitivity.models.shared.entries import (
     choose_number,
     choose_seconds,
     choose_word,
+    name_layers,
 )
 
 NETWORK = "embedding_sensitivity.models.hub.network"
@@ -213,11 +214,8 @@ def choose(name: str, entry: Mapping[str, Any]) -> Choice:
     columns = {}
     if asked:
         order = range(blocks + 1) if layers == ALL else asked
-        columns = {
-            f"{layer:02d}": (place * dimension, (place + 1) * dimension)
-            for place, layer in enumerate(order)
-            if layer in asked
-        }
+        whole = name_layers(order, dimension)
+        columns = {name: whole[name] for name in whole if int(name) in asked}
     model = Model(
         load=later(NETWORK, "load"),
         samplerate=source.samplerate,

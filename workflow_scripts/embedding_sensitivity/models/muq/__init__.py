@@ -38,6 +38,7 @@ from typing import Any
 from embedding_sensitivity.files.declarations import later
 from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model
 from embedding_sensitivity.models.muq.constants import DEPTH, DIMENSION, SAMPLERATE
+from embedding_sensitivity.models.shared.entries import name_layers
 
 PACKAGES = ("muq", "torchaudio", "transformers", "torch", "einops", "numpy", "soxr")
 HUB = "OpenMuQ/MuQ-large-msd-iter"
@@ -52,9 +53,7 @@ def vary(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the option `layers` changes: the view, and the columns of each layer in it."""
     if options["layers"] == "last":
         return {}
-    columns = {
-        f"{layer:02d}": (layer * DIMENSION, (layer + 1) * DIMENSION) for layer in range(DEPTH + 1)
-    }
+    columns = name_layers(range(DEPTH + 1), DIMENSION)
     return {"views": {"embedding": len(columns) * DIMENSION}, "layers": columns}
 
 
