@@ -6,7 +6,7 @@ these files for the plan, has no NumPy: functions import what they compute with.
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -282,6 +282,14 @@ class Model:
             **self.integers,
             **({"weights": None} if self.published else {}),
         }
+
+
+def name_layers(layers: Iterable[int], dimension: int) -> dict[str, tuple[int, int]]:
+    """Return the first and last column of layers that lie end to end, by their names."""
+    return {
+        f"{layer:02d}": (place * dimension, (place + 1) * dimension)
+        for place, layer in enumerate(layers)
+    }
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedding_sensitivity.files.declarations import later
-from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model
-from embedding_sensitivity.models.shared.entries import name_layers
+from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model, name_layers
 
 PACKAGES = ("openbeats", "torchaudio", "torch", "numpy", "soxr")
 DIMENSION = 768

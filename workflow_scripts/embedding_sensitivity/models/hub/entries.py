@@ -23,6 +23,7 @@ from embedding_sensitivity.models import (
     File,
     Initial,
     Model,
+    name_layers,
 )
 from embedding_sensitivity.models.hub.families import (
     CONFIG,
@@ -38,7 +39,6 @@ from embedding_sensitivity.models.shared.entries import (
     choose_number,
     choose_seconds,
     choose_word,
-    name_layers,
 )
 
 NETWORK = "embedding_sensitivity.models.hub.network"

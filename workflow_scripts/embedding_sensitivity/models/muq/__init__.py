@@ -36,9 +36,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedding_sensitivity.files.declarations import later
-from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model
+from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, Model, name_layers
 from embedding_sensitivity.models.muq.constants import DEPTH, DIMENSION, SAMPLERATE
-from embedding_sensitivity.models.shared.entries import name_layers
 
 PACKAGES = ("muq", "torchaudio", "transformers", "torch", "einops", "numpy", "soxr")
 HUB = "OpenMuQ/MuQ-large-msd-iter"

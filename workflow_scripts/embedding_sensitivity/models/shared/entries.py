@@ -1,6 +1,6 @@
-"""Check the keys of an entry of a config's `models` that `hub` or `onnx` reads; name layers."""
+"""Check the keys of an entry of a config's `models` that `hub` or `onnx` reads."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from embedding_sensitivity.files.errors import InputError, say_unknown
@@ -48,11 +48,3 @@ def choose_seconds(
     if type(value) not in (int, float) or not least <= value <= most:
         raise InputError(f"{where}.{key}: is {value!r}, expected {least:g} to {most:g} s")
     return float(value)
-
-
-def name_layers(layers: Iterable[int], dimension: int) -> dict[str, tuple[int, int]]:
-    """Return the first and last column of layers that lie end to end, by their names."""
-    return {
-        f"{layer:02d}": (place * dimension, (place + 1) * dimension)
-        for place, layer in enumerate(layers)
-    }
