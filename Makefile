@@ -5,8 +5,7 @@ CORES ?= all
 DEMO := results/demo
 comma := ,
 DEMO_STACKS := audio musicnn litert analysis
-MODELS := $(wildcard bench/bench_muq.py bench/bench_musicnn.py bench/bench_openl3*.py bench/bench_torch.py \
-	bench/bench_transformers.py)
+MODELS := $(wildcard $(addprefix bench/bench_,beats.py muq.py musicnn.py openl3*.py passt.py torch.py transformers.py))
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c

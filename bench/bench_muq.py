@@ -1,16 +1,13 @@
 # environment: muq
-"""Seconds of MuQ for a clip of the demo: upstream's own class against ours; one process and thread.
+"""Clips a second of MuQ: upstream's own class and ours; one process, one thread.
 
-Both read the file and resample it. Runs alternate, and times are the processor's. Weights are
-untrained, seeded, in upstream's format with the parts of training, as tests/muq makes them.
+The clip is one of the demo's. Both read the file and resample it. Weights are untrained, seeded, in
+upstream's format with the parts of training, as tests/muq makes them.
 """
 
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and PyTorch are imported
@@ -23,21 +20,12 @@ import published
 import soundfile
 import torch
 import upstream
-from material import describe_machine, list_clips
+from material import compare_in_turns, list_clips
 from safetensors.torch import save_file
 
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.shared.frontend import mono_at
 from support import relative
-
-N_RUNS = 5
-
-
-def time_call(function: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def main() -> None:
@@ -55,9 +43,7 @@ def main() -> None:
         weights = Path(folder, "model.safetensors")
         save_file({key: value.contiguous() for key, value in whole.state_dict().items()}, weights)
         for layers in ("last", "all"):
-            start = time.process_time()
             model = choose("muq", {"layers": layers}).load(weights)
-            loading = time.process_time() - start
             torch.set_num_threads(1)
 
             def embed(model=model) -> np.ndarray:
@@ -67,16 +53,8 @@ def main() -> None:
             expected = embed_by_upstream()
             wanted = expected[-1] if layers == "last" else expected.ravel()
             difference = relative(embed(), wanted)
-            times = [(time_call(embed_by_upstream), time_call(embed)) for _ in range(N_RUNS)]
-            package, ours = map(statistics.median, zip(*times, strict=True))
-            ratios = sorted(one / other for one, other in times)
-            print(
-                f"muq, layers {layers}: {ours:.2f} s, upstream's class {package:.2f} s; "
-                f"{statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f} in "
-                f"{N_RUNS} runs); relative L2 difference {difference:.1e}; loading {loading:.1f} s "
-                f"({describe_machine()})",
-                flush=True,
-            )
+            said = compare_in_turns(embed_by_upstream, embed)
+            print(f"muq, layers {layers}: {said}; relative L2 {difference:.1e}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,12 @@
 """Clips a second of encoders of the package transformers: its classes on a clip a call, and ours.
 
 One process, one thread. The clip is one of the demo's; both read the file and resample by soxr.
-Runs alternate, and times are the processor's, so that what else runs on the machine counts little.
 Networks have the sizes of the published ones and are untrained.
 """
 
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,21 +20,11 @@ import soundfile
 import soxr
 import torch
 import transformers
-from material import describe_machine, list_clips
+from material import compare_in_turns, list_clips
 
 from embedding_sensitivity.models import TRANSFORMERS, UNTRAINED, choose
 from embedding_sensitivity.models.hub.families import FAMILIES
 from embedding_sensitivity.models.hub.presets import PRESETS
-
-N_RUNS = 5
-N_UPSTREAM = 4
-
-
-def time_call(function: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def build_upstream(preset: str) -> Callable[[Path], np.ndarray]:
@@ -79,17 +66,7 @@ def compare(preset: str, folder: Path) -> str:
         clips = [soundfile.read(clip, dtype="float32") for _ in range(model.batch_size)]
         return model.embed([model.prepare(audio, samplerate) for audio, samplerate in clips])
 
-    times = []
-    for _ in range(N_RUNS):
-        package = time_call(lambda: [upstream(clip) for _ in range(N_UPSTREAM)]) / N_UPSTREAM
-        ours = time_call(embed) / model.batch_size
-        times.append((package, ours, package / ours))
-    package, ours, ratio = map(statistics.median, zip(*times, strict=True))
-    return (
-        f"{preset}: {1 / ours:.2f} clips/s in batches of {model.batch_size}, upstream's classes "
-        f"{1 / package:.2f}; {ratio:.2f} times ({min(t[2] for t in times):.2f} to "
-        f"{max(t[2] for t in times):.2f} in {N_RUNS} runs) ({describe_machine()})"
-    )
+    return f"{preset}: {compare_in_turns(lambda: upstream(clip), embed, model.batch_size)}"
 
 
 def main() -> None:
