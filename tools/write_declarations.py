@@ -160,8 +160,8 @@ CHECKPOINT_KEYS = (
     ),
     (
         "`revision`",
-        "commit on the hub; by default the one that the first download found, which the "
-        "lock file then has",
+        "commit on the hub; by default the preset's, else the one that the first download found, "
+        "which the lock file then has",
     ),
     (
         "`checkpoint`",
@@ -193,12 +193,14 @@ tensor of the encoder must be in the file, in its shape; a tensor left over is a
 name begins as in the table. Weights with the older names `weight_g` and `weight_v` are read.
 
 A download is pinned: the first one writes its commit, size and SHA-256 into
-`resources/weights.lock`, and the log says so. Of no preset were they known where this was
-written, and no hub could be reached: addresses are untested, and the sizes in the table are of
-the architectures. A file `pytorch_model.bin` is converted to safetensors once when it is fetched,
-by PyTorch without running its code (`weights_only`); both hashes are pinned. A local folder is
-known by its files' content. Untrained weights that the workflow made are refused as another
-model's checkpoint.
+`resources/weights.lock`, and the log says so. No hub could be reached where this was written:
+addresses are untested, and the sizes in the table are of the architectures. Commits of all
+presets but `data2vec` are what several unrelated public repositories on GitHub report, and so
+are hashes of the weights of all but `mert_330m`, `data2vec`, `encodec` and `dac`; a warning
+says if a first file is another. `presets.py` has each, with how many report it. A file
+`pytorch_model.bin` is converted to safetensors once when it is fetched, by PyTorch without
+running its code (`weights_only`); both hashes are pinned. A local folder is known by its files'
+content. Untrained weights that the workflow made are refused as another model's checkpoint.
 
 """
 ONNX_FILES = """\

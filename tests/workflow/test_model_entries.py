@@ -175,15 +175,23 @@ def test_a_preset_can_be_planned_without_a_network(name):
 
 
 def test_a_pin_says_where_it_is_from():
-    """None is known where this was written: whoever adds one names its source."""
+    """None is published where this was written: whoever adds one names its source."""
     for preset in PRESETS.values():
-        assert bool(preset.source) == bool(preset.revision or preset.pins)
-    pins = {"config.json": Pin(10, "0" * 64)}
-    bare = PRESETS["ast"]
-    with pytest.raises(InputError, match="has pins without a source"):
-        replace(bare, revision=COMMIT, pins=pins)
-    with pytest.raises(InputError, match="has hashes of no commit"):
-        replace(bare, pins=pins, source="its page")
+        assert bool(preset.source) == bool(preset.revision or preset.pins or preset.reported)
+        assert not preset.pins and preset.reported.keys() <= {
+            preset.checkpoint, "config.json", "preprocessor_config.json",
+        }  # fmt: skip
+        assert re.fullmatch("([0-9a-f]{40})?", preset.revision)
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in preset.reported.values())
+    bare = PRESETS["data2vec"]
+    for hashes in (
+        {"pins": {"config.json": Pin(10, "0" * 64)}},
+        {"reported": {"config.json": "0" * 64}},
+    ):
+        with pytest.raises(InputError, match="has pins without a source"):
+            replace(bare, revision=COMMIT, **hashes)
+        with pytest.raises(InputError, match="has hashes of no commit"):
+            replace(bare, **hashes, source="its page")
 
 
 def test_a_pinned_preset_is_downloaded_by_its_hash(monkeypatch):
@@ -195,7 +203,20 @@ def test_a_pinned_preset_is_downloaded_by_its_hash(monkeypatch):
     assert weights.hash_kind == "lock" and f"/resolve/{COMMIT}/" in weights.url
     # Of another commit nothing is known.
     files = choose("net", {"transformers": "ast", "revision": LATER}).model.files
-    assert {file.hash_kind for file in files} == {"lock"}
+    assert {(file.hash_kind, file.reported) for file in files} == {("lock", "")}
+
+
+def test_reported_hashes_are_passed_on_and_stand_for_no_converted_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, is_converted in (("whisper_tiny", False), ("laion_clap_music", True)):
+        preset = PRESETS[name]
+        choice = choose("net", {"transformers": name})
+        reported = [file.reported for file in choice.model.files]
+        assert reported == list(preset.reported.values()) and all(reported)
+        assert {file.hash_kind for file in choice.model.files} == {"lock"}
+        found = list(identity.find_unpublished(choice).values())
+        assert found == (["", *reported[1:]] if is_converted else reported)
+        assert identity.weights_digests(choice) == [""] * 3
 
 
 def test_a_hub_id_without_a_preset_says_what_it_is_like():
@@ -279,13 +300,15 @@ def hub():
         yield Hub(server)
 
 
-def sources_of_preset(name: str, **entry):
-    return list(list_sources([choose("net", {"transformers": name, **entry}).model]).values())[2:]
+def sources_of_hub():
+    """The files of a checkpoint that no preset has."""
+    entry = {"transformers": "some/net", "like": "ast", "dimension": 8}
+    return list(list_sources([choose("net", entry).model]).values())[2:]
 
 
 def test_the_first_download_records_commit_size_and_hash(hub, tmp_path, caplog):
     hub.files = {"model.safetensors": b"w" * 100, "config.json": b"{}"}
-    weights, config, _ = sources_of_preset("ast")
+    weights, config, _ = sources_of_hub()
     lock = tmp_path / "weights.lock"
     with caplog.at_level("INFO"):
         fetch(weights, tmp_path / "downloads", hub.mirror(weights.url), lock=lock)
@@ -308,7 +331,7 @@ def test_the_first_download_records_commit_size_and_hash(hub, tmp_path, caplog):
 
 
 def test_a_file_that_the_hub_lacks_is_named(hub, tmp_path):
-    weights, *_ = sources_of_preset("ast")
+    weights, *_ = sources_of_hub()
     with pytest.raises(InputError, match=r"404.*set models.net.transformers in the config"):
         fetch(weights, tmp_path, hub.mirror(weights.url), lock=tmp_path / "weights.lock")
 

@@ -178,13 +178,10 @@ def find_unpublished(choice: Choice) -> dict[str, str]:
     for number, file in enumerate(choice.model.published):
         if file.hash_kind == "lock":
             local = choice.local_weights if number == 0 else None
-            # A converted file has another hash.
-            as_is = file.unpacked == file.file_name
-            found[file.unpacked] = (
-                find_known_sha256(f"resources/weights/{file.unpacked}", "")
-                or (as_is and hash_of(local or f"resources/downloads/{file.file_name}"))
-                or file.reported
-            )
+            sha256 = find_known_sha256(f"resources/weights/{file.unpacked}", "")
+            if not sha256 and file.unpacked == file.file_name:  # a converted file has another hash
+                sha256 = hash_of(local or f"resources/downloads/{file.file_name}") or file.reported
+            found[file.unpacked] = sha256
     return found
 
 

@@ -348,7 +348,9 @@ def _list_hub_files(where: str, entry: Mapping[str, Any], preset: Preset) -> tup
     checkpoint = entry.get("checkpoint") or preset.checkpoint
     if checkpoint not in WEIGHTS:
         raise InputError(f"{where}.checkpoint: is {checkpoint!r}, expected {' or '.join(WEIGHTS)}")
-    pins = preset.pins if revision == preset.revision else {}
+    # Of another commit nothing is known.
+    is_known = revision == preset.revision
+    pins, reported = (preset.pins, preset.reported) if is_known else ({}, {})
     stem = f"{preset.hub.replace('/', '--')}--{(revision or 'first')[:8]}"
     found = []
     for name in (checkpoint, CONFIG, FRONT_END):
@@ -362,6 +364,7 @@ def _list_hub_files(where: str, entry: Mapping[str, Any], preset: Preset) -> tup
                 licence=preset.licence,
                 size=pin.size if pin else None,
                 starts=TORCH_STARTS if name.endswith(".bin") else (),
+                reported="" if pin else reported.get(name, ""),
                 is_pickled=name.endswith(".bin"),
             )
         )
