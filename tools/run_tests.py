@@ -16,6 +16,8 @@ from stacks import ROOT, build
 SLOW = {"slurm": "workflow"}
 # The suite that runs in several processes; in others, importing takes longer than the tests.
 SHARED_OUT = "workflow"
+# These first, from the longest on: the last of all keeps one core while the others have nothing.
+LONGEST = (SHARED_OUT, "analysis", "torch", "audio", "tensorflow")
 CHOICES = {"--more": ["-m", "more"], "--all": ["-m", ""]}
 LOGS = ROOT / "logs" / "tests"
 NO_TEST_CHOSEN = 5
@@ -72,8 +74,8 @@ def main(arguments: list[str]) -> int:
     options = [option for argument in arguments for option in CHOICES.get(argument, ())]
     chosen = [argument for argument in arguments if argument not in CHOICES]
     pythons = build()
-    # The longest first.
-    default = [*(SLOW if options else ()), SHARED_OUT, *(s for s in pythons if s != SHARED_OUT)]
+    others = (stack for stack in pythons if stack not in LONGEST)
+    default = [*(SLOW if options else ()), *LONGEST, *others]
     pythons |= {suite: pythons[stack] for suite, stack in SLOW.items()}
     if unknown := set(chosen) - set(pythons):
         sys.exit(f"no stack {', '.join(sorted(unknown))}: there are {', '.join(sorted(pythons))}")

@@ -55,6 +55,7 @@ def test_equals_the_packages_own_interface(model, theirs):
     assert relative(together[0], together[1]) > 1e-3
 
 
+@pytest.mark.more
 def test_a_long_clip_is_the_mean_of_windows_the_last_of_which_ends_with_it(model, theirs):
     clip = chord(13, channels=1)
     prepared = model.prepare(clip, 44100)
