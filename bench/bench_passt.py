@@ -6,7 +6,6 @@ The clip is one of the demo's. Both read the file and resample it. Weights are u
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and PyTorch are imported
@@ -14,41 +13,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "passt"))
 
-import numpy as np
-import soundfile
-import torch
 import upstream
-from material import compare_in_turns, list_clips
-
-from embedding_sensitivity.models import choose
-from embedding_sensitivity.models.shared.frontend import mono_at
-from support import relative
+from material import compare_untrained
 
 
-def main() -> None:
-    """Print one line."""
-    clip = list_clips()[0]
-    with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder, "weights.pt")
-        choose("passt-untrained").write_initial(weights)
-        model = choose("passt-untrained").load(weights)
-        whole = upstream.scene_embeddings(weights)
-        torch.set_num_threads(1)
-
-        def embed_by_upstream() -> np.ndarray:
-            audio, samplerate = soundfile.read(clip, dtype="float32", always_2d=True)
-            samples = mono_at(audio, samplerate, 32000)
-            return whole(samples[None])[0]
-
-        def embed() -> np.ndarray:
-            clips = [soundfile.read(clip, dtype="float32") for _ in range(model.batch_size)]
-            prepared = [model.prepare(audio, samplerate) for audio, samplerate in clips]
-            return model.embed(prepared)["embedding"]
-
-        difference = relative(embed()[0], embed_by_upstream())
-        said = compare_in_turns(embed_by_upstream, embed, model.batch_size)
-        print(f"passt: {said}; relative L2 {difference:.1e}")
+def load_upstream(weights: Path):
+    """Return the package's call on samples."""
+    embed = upstream.scene_embeddings(weights)
+    return lambda samples: embed(samples[None])[0]
 
 
 if __name__ == "__main__":
-    main()
+    print(compare_untrained("passt", 32000, load_upstream))

@@ -7,9 +7,14 @@ import os
 import re
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 N_CLIPS = 40
 LABELS = ("cello", "flute", "piano", "trumpet", "violin")
@@ -55,6 +60,41 @@ def compare_in_turns(
         f"{statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f} in {n_runs} "
         f"runs) ({describe_machine()})"
     )
+
+
+def compare_untrained(
+    name: str, target: int, load_upstream: Callable[[Path], Callable[["np.ndarray"], object]]
+) -> str:
+    """Return the line on a model's untrained control, in one thread.
+
+    `load_upstream(weights)` returns the package's own call on samples at the rate `target`.
+    """
+    import soundfile
+    import torch
+
+    from embedding_sensitivity.models import choose
+    from embedding_sensitivity.models.shared.frontend import mono_at
+    from support import relative
+
+    clip, choice = list_clips()[0], choose(f"{name}-untrained")
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder, "weights.pt")
+        choice.write_initial(weights)
+        model, package = choice.load(weights), load_upstream(weights)
+        torch.set_num_threads(1)
+
+        def embed_by_package() -> object:
+            audio, samplerate = soundfile.read(clip, dtype="float32", always_2d=True)
+            return package(mono_at(audio, samplerate, target))
+
+        def embed() -> "np.ndarray":
+            clips = [soundfile.read(clip, dtype="float32") for _ in range(model.batch_size)]
+            prepared = [model.prepare(audio, samplerate) for audio, samplerate in clips]
+            return model.embed(prepared)["embedding"]
+
+        difference = relative(embed()[0], embed_by_package())
+        said = compare_in_turns(embed_by_package, embed, model.batch_size)
+    return f"{name}: {said}; relative L2 {difference:.1e}"
 
 
 def read_processor() -> str:
