@@ -129,7 +129,7 @@ bench-models: .venv/.ready ## time the embedding models against their packages
 bench-scale: .venv/.ready ## render and embed as many clips as the paper's (10 minutes, 10 GB)
 	@$(RUN) python tools/run_benchmarks.py bench/bench_scale.py
 
-calibrate: .venv/.ready ## write docs/calibration.md: what tables say of simulated worlds (SEEDS=1000 PARTS="nulls"; a part takes minutes on 2 cores, recovery hours)
+calibrate: .venv/.ready ## write docs/calibration.md: what tables say of simulated worlds (SEEDS=1000 PARTS="nulls"; a part takes up to half an hour on 2 cores)
 	@$(RUN) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$$($(RUN) python tools/stacks.py analysis | sed -n 's/^analysis\t//p')" \
 	    bench/calibrate.py "$${SEEDS:-1000}" $${PARTS:-}
 
