@@ -30,6 +30,7 @@ class Family:
     unused : beginnings of the names of tensors that a whole checkpoint has and no embedding needs
     not_needed : tensors that only training reads, which a checkpoint may lack
     refused : values in a config.json that upstream's class doesn't compute, and why
+    batch_size : the fastest number of clips on a CPU (`make bench-models`)
     """
 
     model: str
@@ -45,6 +46,7 @@ class Family:
     unused: tuple[str, ...] = ()
     not_needed: tuple[str, ...] = ()
     refused: Mapping[str, tuple[Any, str]] | None = None
+    batch_size: int = 4
 
     @property
     def has_layers(self) -> bool:
@@ -121,7 +123,7 @@ FAMILIES = {
         },
     ),
     "wavlm": _declare_speech("WavLM", "wavlm"),
-    "data2vec": _declare_speech("Data2VecAudio", "data2vec-audio"),
+    "data2vec": _declare_speech("Data2VecAudio", "data2vec-audio", batch_size=1),
     "whisper": Family(
         model="WhisperEncoder",
         config="WhisperConfig",
@@ -140,6 +142,7 @@ FAMILIES = {
         seconds=10.24,
         poolings=("mean", "cls", "max"),
         unused=("classifier.",),
+        batch_size=2,
     ),
     "clap": Family(
         model="ClapAudioModelWithProjection",

@@ -99,7 +99,6 @@ def _extract_by(transformers: Any, family: Family, front_end: Mapping[str, Any])
 class Encoder(TorchModel):
     """The model; see `embedding_sensitivity.models.EmbeddingModel`."""
 
-    batch_size = 4
     # Of the largest, wav2vec2 with 24 blocks, as for a window of 30 s.
     clip_bytes = 400_000_000
 
@@ -113,6 +112,7 @@ class Encoder(TorchModel):
         super().__init__(network, weights_sha256, setup)
         options = setup.options
         self.family = FAMILIES[options["like"]]
+        self.batch_size = self.family.batch_size
         self.extractor, self.layers = extractor, options["layers"]
         self.pooling = options.get("pooling")
         self.rate = extractor.sampling_rate
