@@ -3,10 +3,8 @@
 import numpy
 import scipy.linalg
 
-from embedding_sensitivity.files import kernels
+from support.blas import check_kernels
 
 
 def test_no_kernel_is_older_than_the_processor():
-    found = kernels.find_blas()
-    assert {blas.package for blas in found} >= {numpy.__name__, scipy.__name__}
-    assert not [blas for blas in found if blas.is_old(kernels.has_avx2())]
+    check_kernels(numpy, scipy.linalg)
