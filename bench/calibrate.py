@@ -251,7 +251,8 @@ def write_document() -> None:
             sections[title] = "\n".join([how, "", *tables_of(rows)])
         else:
             lines += [line for line in short if line.startswith(f"- {part},")]
-        text += f"## {title}\n\n{sections[title].rstrip()}\n\n"
+        if title in sections:
+            text += f"## {title}\n\n{sections[title].rstrip()}\n\n"
     sizes = "\n".join(
         f"| {name} | {size.n_labels} | {size.training[0]} x {size.training[1]} "
         f"| {size.test[0]} x {size.test[1]} |"
