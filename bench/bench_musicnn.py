@@ -10,12 +10,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from material import describe_machine, list_clips
+from material import describe_machine, list_clips, time_call
 
 ROOT = Path(__file__).resolve().parents[1]
 N_TURNS = 7
@@ -29,13 +28,6 @@ TIMED = {
     "birdnet litert": "litert",
     "aisfx torch": "aisfx",
 }
-
-
-def time_call(function: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def answer(what: str) -> None:

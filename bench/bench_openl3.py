@@ -11,9 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,7 +23,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 import soundfile
-from material import describe_machine, list_clips
+from material import describe_machine, list_clips, time_call
 
 from embedding_sensitivity.models import choose
 from embedding_sensitivity.models.openl3 import model as openl3
@@ -33,13 +31,6 @@ from embedding_sensitivity.models.openl3 import model as openl3
 ROOT = Path(__file__).resolve().parents[1]
 N_TURNS = 5
 N_WINDOWS = 26  # of a clip of 3 s
-
-
-def time_call(function: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def embed(model, path: str) -> None:

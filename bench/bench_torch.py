@@ -12,7 +12,6 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ import librosa
 import numpy as np
 import soundfile
 import torch
-from material import describe_machine, list_clips
+from material import describe_machine, list_clips, time_call
 from upstream import audio_tagging_class, msclap_class
 
 from embedding_sensitivity.models import choose
@@ -34,13 +33,6 @@ from support import relative
 
 N_RUNS = 5
 N_UPSTREAM = 4
-
-
-def time_call(function: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def load_upstream_panns(weights: Path) -> Callable[[Path], np.ndarray]:
