@@ -40,13 +40,12 @@ from embedding_sensitivity.models import TORCH_STARTS, Backend, File, Initial, M
 PACKAGES = ("openbeats", "torchaudio", "torch", "numpy", "soxr")
 DIMENSION = 768
 BLOCKS = 12
-OPTIONS = {"layers": ("last", "all")}
 
 
 def vary(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the embedding's dimension, and the columns of each layer."""
+    """Return what the option `layers` changes: the view, and the columns of each layer in it."""
     if options["layers"] == "last":
-        return {"views": {"embedding": DIMENSION}, "layers": {}}
+        return {}
     columns = name_layers(range(BLOCKS + 1), DIMENSION)
     return {"views": {"embedding": len(columns) * DIMENSION}, "layers": columns}
 
@@ -54,6 +53,7 @@ def vary(options: Mapping[str, Any]) -> dict[str, Any]:
 MODEL = Model(
     load=later(f"{__name__}.model", "load"),
     samplerate=16000,
+    views={"embedding": DIMENSION},
     backends={"torch": Backend("beats", PACKAGES, gpu=True)},
     files=(
         File(
@@ -66,9 +66,8 @@ MODEL = Model(
             reported="d43cbfad4d7b56381c061d7a24774f908d4d94c72961f6eb1d9090ff18cd8d34",
         ),
     ),
-    options=OPTIONS,
+    options={"layers": ("last", "all")},
     vary=vary,
-    **vary({key: values[0] for key, values in OPTIONS.items()}),
     initial=Initial(later(f"{__name__}.model", "write_initial"), "beats", PACKAGES, ".pt"),
     seconds=0.25,
     computes_with=(
