@@ -26,7 +26,7 @@ from embedding_sensitivity.analysis.classifiers import classification
 from embedding_sensitivity.analysis.classifiers.classification import PENALTIES
 from embedding_sensitivity.analysis.directions import project_out
 from embedding_sensitivity.clips.split import N_FOLDS, classifier_clips
-from embedding_sensitivity.experiment.measures import METHODS, THRESHOLD_METHOD
+from embedding_sensitivity.experiment.measures import PAPER_METHODS, THRESHOLD_METHOD
 
 N_LABELS, N_TRAIN, N_TEST, N_LEVELS = 5, 24, 8, 6
 N_MODELS_BY_DIMENSION = {753: 2, 256: 1}
@@ -121,7 +121,7 @@ def measure(dimension: int) -> float:
     subspaces = fitted.subspaces
     counts = [directions.n_directions(fitted.singular_values, t) for t in (0.3, 0.4, 0.5)]
     bases = [np.empty((0, dimension)), *(subspaces["samplewise_cca_svd"][:k] for k in counts)]
-    bases += [subspaces[name] for name in METHODS if name not in ("none", THRESHOLD_METHOD)]
+    bases += [subspaces[name] for name in PAPER_METHODS if name not in ("none", THRESHOLD_METHOD)]
     train_seconds, trained = time_call(lambda: classification.train(sets, positive, bases), 1)
     train_seconds /= len(sets) * len(bases)
     test_points = test_originals.reshape(-1, dimension)

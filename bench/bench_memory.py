@@ -7,12 +7,14 @@ script's process and of the largest of its workers, what all can take together a
 share counted in each), and what the rule asks Snakemake for.
 
 Where labels are shared out among workers, only two of the eleven are gone through, in data that
-hold all clips: a worker needs no more for the next. (But the main process of measure reads the
-originals of all labels, which is 0.1 GiB more.) The first label has a dimension twice and two
-equal principal displacements, so that its fits fall back to singular value decompositions, which
-need most memory.
+hold all clips: a worker needs no more for the next. The others have the same results. (But the main
+process of measure reads the originals of all labels, which is 0.1 GiB more.) The first label has a
+dimension twice and two equal principal displacements, so that its fits fall back to singular value
+decompositions, which need most memory.
 """
 
+import copy
+import itertools
 import json
 import resource
 import subprocess
@@ -81,13 +83,15 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     from embedding_sensitivity.experiment.measures import METHODS
 
     job = find_job(name)
-    open_effect = measure.open_effect
+    measure_labels = measure.measure_labels
 
-    def open_few(*given):
-        data = open_effect(*given)
-        return replace(data, labels=data.labels[:N_LABELS_DONE])
+    def measure_few(measures, data, *given):
+        few = replace(data, labels=data.labels[:N_LABELS_DONE])
+        found = [results for _, *results in measure_labels(measures, few, *given)]
+        results = itertools.cycle(found)
+        return [(label, *copy.deepcopy(next(results))) for label in data.labels]
 
-    measure.open_effect = open_few
+    measure.measure_labels = measure_few
     options = {
         "methods": METHODS if methods is None else methods,
         "thresholds": [0.4],
@@ -101,7 +105,8 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     made = {table.name: [folder / f"{table.name}.csv"] for table in job.tables}
     (made if job.group.fits_directions else given)["directions"] = [folder / "directions.h5"]
     measures = [(m.name, None, {key: options[key] for key in m.reads}) for m in job.measures]
-    params = {"models": [MODEL], "labels": None, "neutral": None, "measures": measures}
+    params = {"models": [MODEL], "labels": None, "measures": measures}
+    params |= {"neutral": None, "log_scale": False, "mild_end": "low"}
     files = {"input": given, "output": made}
     wildcards = {"effect": EFFECT}
     job = mock_snakemake(f"measure_{name}", wildcards, **files, params=params, threads=PROCESSES)
