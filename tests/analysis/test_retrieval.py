@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from embedding_sensitivity.analysis import retrieval
-from embedding_sensitivity.analysis.intervals import MIN_RECORDINGS_OF_LABELS
+from embedding_sensitivity.analysis.intervals import (
+    MIN_RECORDINGS_OF_LABELS,
+    estimate_mean,
+    interval_of_share,
+)
 
 
 @pytest.mark.parametrize(("rivals", "nearer"), [(7, 0), (7, 1), (7, 3), (7, 7), (2, 1), (1, 1)])
@@ -109,17 +113,17 @@ def test_what_does_not_cross_is_beyond_an_end():
 def test_an_interval_needs_twelve_recordings_and_may_reach_beyond():
     few = thresholds([1, 2, 3], [1, 0.95, 0.7, 1], n_groups=MIN_RECORDINGS_OF_LABELS - 1)
     assert "threshold_90_low" not in few[0]
-    # It is where the ends of the recalls' own intervals fall under 0.9.
+    # It is where the ends of the recalls' own intervals fall under 0.9, those between levels too.
     rng = np.random.default_rng(0)
     recall = (rng.random((60, 1)) > [0.0, 0.05, 0.2, 0.0]).astype(float)
     groups = np.repeat(np.arange(30), 2).astype(str)
     sides, rivals = retrieval.sides_of([1, 2, 3], None, "low"), np.full(60, 59)
-    bands = retrieval.recall_bands(recall, groups, rivals)
     (row,) = retrieval.threshold_rows(recall, groups, rivals, sides, False)
-    for end, band in zip(("low", "high"), bands, strict=True):
-        (expected,) = thresholds([1, 2, 3], band)
-        assert row[f"threshold_90_{end}"] == pytest.approx(expected["threshold_90"])
-        assert row[f"bound_{end}"] == expected["bound"]
+    low = row["threshold_90_low"]
+    share = low - int(low)
+    between = (1 - share) * recall[:, int(low) - 1] + share * recall[:, int(low)]
+    ends = interval_of_share(estimate_mean(between, groups), 1 / 60)
+    assert ends[0] == pytest.approx(0.9, abs=1e-3)
     assert row["n_groups"] == 30
     assert row["threshold_90_low"] < row["threshold_90"] < row["threshold_90_high"] == 3
     assert (row["bound_low"], row["bound_high"]) == ("=", ">")
@@ -129,9 +133,23 @@ def test_an_interval_needs_twelve_recordings_and_may_reach_beyond():
     assert down[0]["threshold_90_low"] <= down[0]["threshold_90"] <= down[0]["threshold_90_high"]
 
 
+def test_clips_lost_at_either_of_two_levels_make_a_narrower_interval_between_them():
+    """Than the ends of both levels' intervals do, joined by a line."""
+    rng = np.random.default_rng(0)
+    recall = (rng.random((1000, 3)) > [0.06, 0.14, 0.0]).astype(float)
+    groups = np.repeat(np.arange(500), 2).astype(str)
+    sides, rivals = retrieval.sides_of([1, 2], None, "low"), np.full(1000, 999)
+    (row,) = retrieval.threshold_rows(recall, groups, rivals, sides, False)
+    ends = retrieval.recall_bands(recall[:, :2], groups, np.full(2, 0.01))
+    low, high = (thresholds([1, 2], [*end, 1])[0]["threshold_90"] for end in ends)
+    assert 1 < low < row["threshold_90_low"] < row["threshold_90_high"] < high < 2
+    assert row["threshold_90_high"] - row["threshold_90_low"] < 0.8 * (high - low)
+
+
 def test_recalls_of_one_have_a_width_but_for_the_originals():
-    low, high = retrieval.recall_bands(
-        np.ones((24, 3)), np.repeat(np.arange(12), 2).astype(str), np.full(24, 100)
-    )
+    groups = np.repeat(np.arange(12), 2).astype(str)
+    least = retrieval.smallest_fall(groups, np.full(24, 100)) / 2
+    assert least == 31 / 100 / 2 / 2
+    low, high = retrieval.recall_bands(np.ones((24, 3)), groups, np.array([least, least, 0]))
     assert (high == 1).all() and low[-1] == 1
     assert low[:2] == pytest.approx(0.98, abs=0.01)

@@ -9,14 +9,16 @@ import numpy as np
 
 from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
-    estimate_mean,
     interval_of_share,
+    jackknife,
 )
 
 # Clips of the gallery that retrieval is reported for, so that data sets of any size compare.
 GALLERY = 32
 # The recall that a clip's original is found with at `threshold_90`.
 WANTED = 0.9
+# Recalls are interpolated at so many steps from a level to the next, for their intervals.
+STEPS = 8
 # Cosines that differ by less are ties: rounding in double precision.
 TIE = 1e-12
 
@@ -168,19 +170,39 @@ def sides_of(
     return sides
 
 
-def recall_bands(recall: np.ndarray, groups: Sequence[str], rivals: np.ndarray) -> np.ndarray:
-    """95 % intervals, over recordings, of the mean recall at each level, (2, P + 1).
+def interpolate(values: np.ndarray) -> np.ndarray:
+    """Values (..., P) with `STEPS` - 1 more between each two of them, at equal distances."""
+    last = values.shape[-1] - 1
+    positions = np.arange(last * STEPS + 1) / STEPS
+    before = np.minimum(positions.astype(int), max(last - 1, 0))
+    after, share = np.minimum(before + 1, last), positions - before
+    return (1 - share) * values[..., before] + share * values[..., after]
 
-    Where every clip is found, an interval is as wide as a half of the least that a recording's
-    recall falls by, of one nearer rival of one clip: with it simulated thresholds are covered
-    (docs/calibration.md). Originals, the last, find themselves: there is nothing to estimate.
+
+def smallest_fall(groups: Sequence[str], rivals: np.ndarray) -> float:
+    """The least that a recording's recall falls by: by one nearer rival of one of its clips."""
+    return min(1.0, (GALLERY - 1) / rivals.mean()) * len(set(groups)) / len(groups)
+
+
+def recall_bands(recall: np.ndarray, groups: Sequence[str], least: np.ndarray) -> np.ndarray:
+    """95 % intervals, over recordings, of mean recalls, (2, K).
+
+    Parameters
+    ----------
+    recall : (n, K), of each clip
+    groups : the recordings of the n clips
+    least : (K,), the smallest step of a recording's recall, see `interval_of_share`; 0 of
+        originals, which find themselves: there is nothing to estimate
     """
-    clips_of_group = len(recall) / len(set(groups))
-    least = min(1.0, (GALLERY - 1) / rivals.mean()) / clips_of_group / 2
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.zeros((len(names), recall.shape[1]))
+    np.add.at(sums, group_of, recall)
+    n_others = len(recall) - np.bincount(group_of)
+    without = (sums.sum(axis=0) - sums) / n_others[:, None]
     bands = np.repeat(recall.mean(axis=0)[None], 2, axis=0)
-    for level in range(recall.shape[1] - 1):
-        ends = interval_of_share(estimate_mean(recall[:, level], groups), least)
-        bands[:, level] = ends
+    for column in np.flatnonzero(least):
+        estimate = jackknife(bands[0, column], without[:, column])
+        bands[:, column] = interval_of_share(estimate, least[column])
     return bands
 
 
@@ -202,28 +224,30 @@ def threshold_rows(
     log_scale : levels are interpolated on a logarithmic scale
 
     An interval is from where the lower ends of the recalls' intervals fall under `WANTED` to where
-    the upper ends do; the gallery stays.
+    the upper ends do; the gallery stays. Recalls between levels have intervals of their own: a line
+    between those of two levels is wider. Where every clip is found, an interval is as wide as a
+    half of `smallest_fall`: with it simulated thresholds are covered (docs/calibration.md).
     """
     known = ~np.isnan(recall[:, 0])  # a clip without rivals is found in any case
     recall, groups, rivals = recall[known], np.asarray(groups)[known], rivals[known]
     if not len(recall):
         return []
     n_groups = len(set(groups))
-    curves = {"threshold_90": recall.mean(axis=0)}
-    if n_groups >= MIN_RECORDINGS_OF_LABELS:
-        low, high = recall_bands(recall, groups, rivals)
     rows = []
     for way, indices, levels in sides:
-        scaled = np.log(levels) if log_scale else levels
-        # Beyond either end is infinite: as levels that ascend, the other way round for `down`.
-        sign = -1.0 if way == "down" else 1.0
+        scaled, own = np.log(levels) if log_scale else levels, recall[:, indices]
+        curves = {"threshold_90": (scaled, own.mean(axis=0))}
         if n_groups >= MIN_RECORDINGS_OF_LABELS:
-            ends = (low, high) if sign > 0 else (high, low)
-            curves |= dict(zip(("threshold_90_low", "threshold_90_high"), ends, strict=True))
+            least = np.where(np.array(indices) == -1, 0.0, smallest_fall(groups, rivals) / 2)
+            ends = recall_bands(interpolate(own), groups, interpolate(least))
+            ends = ends[::-1] if way == "down" else ends
+            curves["threshold_90_low"] = interpolate(scaled), ends[0]
+            curves["threshold_90_high"] = interpolate(scaled), ends[1]
         row = {"side": way, "n_groups": n_groups, "n_clips": len(recall)}
         for name, curve in curves.items():
-            value = float(find_threshold(scaled, curve[indices]))
-            value = sign * value if np.isinf(value) else value
+            value = find_threshold(*curve)
+            # Beyond either end is infinite: as levels that ascend, the other way round for `down`.
+            value = -value if way == "down" and np.isinf(value) else value
             level = np.exp(value) if log_scale and np.isfinite(value) else value
             row[name] = float(np.clip(level, levels.min(), levels.max()))
             bound = "=" if np.isfinite(value) else "<" if value < 0 else ">"
