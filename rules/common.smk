@@ -1,4 +1,5 @@
 # Shared by all stages: the checked configuration, paths, and lists derived from both.
+import gc
 import importlib.util
 import json
 import os
@@ -51,6 +52,9 @@ from embedding_sensitivity.files.machine_limits import (
 )
 from embedding_sensitivity.files.safe_names import escape_rst
 from embedding_sensitivity.page import jobs as explorer
+
+# A plan of many objects has no rubbish among them: looking for it took a tenth of a dry run.
+gc.set_threshold(100_000, 20, 20)
 
 # Before Snakemake looks for conda.
 find_programs_beside_python()
