@@ -19,8 +19,8 @@ rule tabulate_paper_comparison:
         mem_mb=2000,
     params:
         code=hash_code("tabulate_paper_comparison", *find_declarations("table1", "auc")),
-        models=paper.compared_models(settings),
-        effects=paper.compared_effects(settings),
+        models=paper.list_compared_models(settings),
+        effects=paper.list_compared_effects(settings),
     message:
         "Setting this run's numbers beside the paper's"
     script:

@@ -25,7 +25,7 @@ for measure in MEASURES:
                 code=hash_code("draw", (measure.file, (kind.draw,))),
                 measure=measure.address,
                 kind=kind.name,
-                models=targets.drawn_models(kind, settings),
+                models=targets.list_drawn_models(kind, settings),
                 titles={model: plan.title(model) for model in MODEL_NAMES},
                 labels=LABELS,
                 single_labels=SINGLE_LABELS,

@@ -7,7 +7,7 @@ import matplotlib
 
 from embedding_sensitivity.analysis.comparison import describe_differences
 from embedding_sensitivity.experiment.tables import read_table
-from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
+from embedding_sensitivity.figures.comparison import plot_comparison_auc, plot_comparison_r2
 from embedding_sensitivity.figures.style import rc_of, save_figure
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -20,9 +20,9 @@ def main(snakemake) -> None:
     subject = (names.a, names.b), describe_differences(found["differing"])
     with matplotlib.rc_context(rc_of({"font_size": 7.0})):
         rows = read_table(given.global_r2, "comparison_global_r2")
-        save_figure(comparison_r2_figure(*subject, rows), made.r2)
+        save_figure(plot_comparison_r2(*subject, rows), made.r2)
         rows = read_table(given.auc, "comparison_auc")
-        save_figure(comparison_auc_figure(*subject, rows), made.auc)
+        save_figure(plot_comparison_auc(*subject, rows), made.auc)
 
 
 if __name__ == "__main__":

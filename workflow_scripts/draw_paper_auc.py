@@ -3,7 +3,7 @@
 import matplotlib
 
 from embedding_sensitivity.experiment.tables import read_table
-from embedding_sensitivity.figures.comparison import paper_auc_figure
+from embedding_sensitivity.figures.comparison import plot_paper_auc
 from embedding_sensitivity.figures.style import EffectAxis, rc_of, save_figure
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -19,7 +19,7 @@ def main(snakemake) -> None:
         return [row for row in read_table(path, table) if keys.items() <= row.items()]
 
     with matplotlib.rc_context(rc_of(style)):
-        figure = paper_auc_figure(
+        figure = plot_paper_auc(
             case.label,
             case.model,
             EffectAxis.of(params.effect),

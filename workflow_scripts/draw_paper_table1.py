@@ -3,7 +3,7 @@
 import matplotlib
 
 from embedding_sensitivity.experiment.tables import read_table
-from embedding_sensitivity.figures.comparison import paper_table1_figure
+from embedding_sensitivity.figures.comparison import plot_paper_table1
 from embedding_sensitivity.figures.style import rc_of, save_figure
 from embedding_sensitivity.files.logs import configure_logging
 
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     style = snakemake.params.style
     rows = read_table(snakemake.input.comparison, "paper_comparison")
     with matplotlib.rc_context(rc_of(style)):
-        save_figure(paper_table1_figure(style, rows), snakemake.output)
+        save_figure(plot_paper_table1(style, rows), snakemake.output)
 
 
 if __name__ == "__main__":

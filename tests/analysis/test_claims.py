@@ -8,7 +8,7 @@ import pytest
 
 from embedding_sensitivity.experiment.measures import PAPER_METHODS, load
 from embedding_sensitivity.experiment.tables import format_value
-from embedding_sensitivity.figures.claims import claims_figure
+from embedding_sensitivity.figures.claims import plot_claims
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 from embedding_sensitivity.measures.claims import CLAIMS, judge_claims
 from support.calibration import fill_tables
@@ -177,7 +177,7 @@ def test_the_figure_says_each_verdict_in_words():
     ]
     effects = [EffectAxis("gain", "gain", "dB", False, None, ("0", "1"))]
     with matplotlib.rc_context(rc_of({"font_size": 7.0})):
-        figure = claims_figure(["m"], effects, {"font_size": 7.0}, rows)
+        figure = plot_claims(["m"], effects, {"font_size": 7.0}, rows)
     (panel,) = figure.axes
     said = [text.get_text() for text in panel.texts]
     assert said == ["yes .97", "no -.05", "?", "yes 1.0", "no <-9", "? .40", "gain"]

@@ -12,7 +12,7 @@ import compare_experiments
 import draw_comparison
 from embedding_sensitivity.analysis import comparison
 from embedding_sensitivity.experiment.tables import read_table, write_table
-from embedding_sensitivity.figures.comparison import comparison_auc_figure, comparison_r2_figure
+from embedding_sensitivity.figures.comparison import plot_comparison_auc, plot_comparison_r2
 from embedding_sensitivity.figures.style import rc_of
 from embedding_sensitivity.files.errors import InputError
 from support import mock_snakemake
@@ -236,7 +236,7 @@ def test_figures_of_any_size_can_be_read(models, effects):
         for n, cell in enumerate(cells)
     ]  # fmt: skip
     rows = as_read(itertools.chain(*r2))
-    figure = drawn(comparison_r2_figure, ("paper", "paper_clean"), WORDS, rows)
+    figure = drawn(plot_comparison_r2, ("paper", "paper_clean"), WORDS, rows)
     check_texts(figure)
     assert len(figure.axes) == 2 * len(effects)
     for panel in figure.axes:
@@ -247,7 +247,7 @@ def test_figures_of_any_size_can_be_read(models, effects):
             for cell in (("original", level), (level, "original")):
                 auc += joined("auc", [auc_row(model, effect, label, *cell, 0.9)],
                               [auc_row(model, effect, label, *cell, 0.9004)])  # fmt: skip
-    figure = drawn(comparison_auc_figure, ("paper", "paper_clean"), WORDS, as_read(auc))
+    figure = drawn(plot_comparison_auc, ("paper", "paper_clean"), WORDS, as_read(auc))
     check_texts(figure)
     assert WORDS in " ".join(text.get_text() for text in figure.texts)
     assert len(figure.axes) == len(models) * len(effects)
@@ -258,7 +258,7 @@ def test_a_point_is_at_its_r2_in_a_and_its_move():
         joined("global_r2", [r2_row("m", "gain", "cello", 0.25, 0.5)],
                [r2_row("m", "gain", "cello", 0.75, 0.375)])
     )  # fmt: skip
-    training, test = drawn(comparison_r2_figure, ("a", "b"), "", rows).axes
+    training, test = drawn(plot_comparison_r2, ("a", "b"), "", rows).axes
     for panel, point in ((training, (0.25, 0.5)), (test, (0.5, -0.125))):
         (found,) = [line for line in panel.lines if line.get_marker() == "o"]
         assert (found.get_xdata()[0], found.get_ydata()[0]) == point
@@ -270,7 +270,7 @@ def test_saturated_fits_are_not_drawn():
         joined("global_r2", [r2_row("m", "gain", "cello", 1.0, 0.5, True)],
                [r2_row("m", "gain", "cello", 0.9, 0.75)])
     )  # fmt: skip
-    training, test = drawn(comparison_r2_figure, ("a", "b"), "", rows).axes
+    training, test = drawn(plot_comparison_r2, ("a", "b"), "", rows).axes
     assert not training.lines
     assert "saturated" in training.texts[0].get_text()
     assert len(test.lines) == 2
@@ -290,7 +290,7 @@ def test_auc_moves_are_means_over_labels_by_level_and_direction(effect):
             first.append(auc_row("m", effect, label, *cell, 0.5, method="lda"))
             second.append(auc_row("m", effect, label, *cell, 0.9, method="lda"))
     (panel,) = drawn(
-        comparison_auc_figure, ("a", "b"), "", as_read(joined("auc", first, second))
+        plot_comparison_auc, ("a", "b"), "", as_read(joined("auc", first, second))
     ).axes
     lines = {line.get_linestyle(): line for line in panel.lines if line.get_color() != "#BBBBBB"}
     for dashes, sign in (("-", 1), ("--", -1)):

@@ -7,7 +7,7 @@ import pytest
 from embedding_sensitivity.effects.levels import ORIGINAL
 from embedding_sensitivity.experiment.measures import list_measures
 from embedding_sensitivity.figures import style as look
-from embedding_sensitivity.figures.depth import depth_figure
+from embedding_sensitivity.figures.depth import plot_depth
 from embedding_sensitivity.measures import depth
 
 MODELS = ("net.00", "net.07", "other")
@@ -77,7 +77,7 @@ def test_the_figure_has_a_panel_a_measure_with_its_layers(tmp_path):
     titles = {name: title for name, (_, _, title) in depth.SUMMARIES.items()}
     style = {"font_size": 7.0, "line_width": 1.1, "point_size": 3.0}
     with matplotlib.rc_context(look.rc_of(style)):
-        figure = depth_figure(titles, "gain", style, rows)
+        figure = plot_depth(titles, "gain", style, rows)
         look.save_figure(figure, [tmp_path / "depth.png"])
     assert (tmp_path / "depth.png").exists()
     assert len(figure.axes) == len(titles)

@@ -35,7 +35,7 @@ from embedding_sensitivity.figures.style import (
     save_figure,
     shorten,
 )
-from embedding_sensitivity.figures.table1 import table1_figure
+from embedding_sensitivity.figures.table1 import plot_table1
 from embedding_sensitivity.files.errors import InputError
 
 IRMAS = [
@@ -595,7 +595,7 @@ def draw_table1(models, effects, rows, saturated=()):
     ]  # fmt: skip
     style = merge_style(KINDS["table1"], {})
     with matplotlib.rc_context(rc_of(style)):
-        return table1_figure(models, effects, style, rows, r2)
+        return plot_table1(models, effects, style, rows, r2)
 
 
 def test_table1_marks_controls_and_saturated_fits():

@@ -13,10 +13,10 @@ from test_figures import IRMAS, LONG, VARIANTS, as_read, check_texts, effect_par
 from embedding_sensitivity.analysis.classifiers.verdicts import verdict_rows
 from embedding_sensitivity.experiment.measures import merge_style
 from embedding_sensitivity.experiment.tables import write_table
-from embedding_sensitivity.figures.auc_gain import auc_gain_figure
-from embedding_sensitivity.figures.displacement import displacement_figure
+from embedding_sensitivity.figures.auc_gain import plot_auc_gain
+from embedding_sensitivity.figures.displacement import plot_displacement
 from embedding_sensitivity.figures.style import GREY, EffectAxis, model_looks, rc_of
-from embedding_sensitivity.figures.verdicts import verdicts_figure
+from embedding_sensitivity.figures.verdicts import plot_verdicts
 
 MODELS = ["openl3", "panns", "clap", "logmel"]
 KINDS = ("auc_gain", "verdicts", "displacement")
@@ -74,16 +74,16 @@ def draw(kind, labels, effect, rows=None, **given):
     with matplotlib.rc_context(rc_of(style)):
         if kind == "auc_gain":
             rows = rows or as_read(gains(MODELS[0], labels, effect))
-            figure = auc_gain_figure(MODELS[0], labels, axis, style, rows)
+            figure = plot_auc_gain(MODELS[0], labels, axis, style, rows)
         elif kind == "verdicts":
             rows = rows or as_read(row for m in MODELS for row in gains(m, labels, effect))
-            figure = verdicts_figure(MODELS, effect["name"], style, as_read(verdict_rows(rows)))
+            figure = plot_verdicts(MODELS, effect["name"], style, as_read(verdict_rows(rows)))
         else:
             rows, ranks = (
                 as_read(row for model in MODELS for row in make(model, labels, effect))
                 for make in (displacements, orders)
             )
-            figure = displacement_figure(MODELS, axis, style, rows, ranks)
+            figure = plot_displacement(MODELS, axis, style, rows, ranks)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -200,7 +200,7 @@ def test_frechet_and_relative_displacement_need_a_distance_between_labels():
     rows = as_read({**row, "relative": None} for row in displacements("clap", ["cello"], effect))
     style = merge_style(FIGURES["displacement"], {})
     with matplotlib.rc_context(rc_of(style)):
-        figure = displacement_figure(["clap"], EffectAxis.of(effect), style, rows, [])
+        figure = plot_displacement(["clap"], EffectAxis.of(effect), style, rows, [])
     assert [len(panel.lines) for panel in figure.axes[:5]] == [1, 0, 0, 1, 1]
 
 

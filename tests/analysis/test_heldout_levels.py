@@ -107,14 +107,14 @@ def test_levels_that_do_nothing_are_in_no_order_on_average(n_levels):
     points = noise(n_levels, 1, 30)[:, 0]
     orders = np.array(list(permutations(range(n_levels))))
     predicted = heldout_levels.predict_levels(points[orders].transpose(1, 0, 2))
-    order = heldout_levels.mirrored_order(predicted)
+    order = heldout_levels.compare_mirrored_levels(predicted)
     assert order.mean() == pytest.approx(0, abs=1e-12) and order.std() > 0.5
     assert abs(heldout_levels.correlate_predictions(predicted).mean()) > 1e-4
 
 
 def test_mirrored_levels_count_by_their_distance():
     predicted = np.array([[0, 1, 2, 3, 4, 5], [5, 1, 2, 3, 4, 0], [0, 1, 3, 2, 4, 5], [7] * 6])
-    found = heldout_levels.mirrored_order(predicted)
+    found = heldout_levels.compare_mirrored_levels(predicted)
     np.testing.assert_allclose(found, [1, (-5 + 3 + 1) / 9, (5 + 3 - 1) / 9, np.nan])
 
 

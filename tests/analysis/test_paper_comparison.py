@@ -266,7 +266,7 @@ def drawn(make, kind: str, *arguments):
 @pytest.mark.parametrize("models", [MODELS, ["panns"]])
 def test_table1_draws_both_and_the_difference_in_deviations(auc, table1, models):
     rows = tabulate(auc, table1, models)
-    figure = drawn(comparison_figures.paper_table1_figure, "paper_table1", [rows])
+    figure = drawn(comparison_figures.plot_paper_table1, "paper_table1", [rows])
     check_texts(figure)
     values, differences = figure.axes
     shown = sorted(
@@ -283,7 +283,7 @@ def test_table1_draws_both_and_the_difference_in_deviations(auc, table1, models)
 def test_table1_without_a_number_of_this_run_draws_the_papers(auc, table1):
     write_table(table1, "table1", [])
     rows = tabulate(auc, table1)
-    figure = drawn(comparison_figures.paper_table1_figure, "paper_table1", [rows])
+    figure = drawn(comparison_figures.plot_paper_table1, "paper_table1", [rows])
     assert not [line for line in figure.axes[1].lines if line.get_marker() == "o"]
     assert [line for line in figure.axes[0].lines if line.get_marker() == "s"]
 
@@ -296,7 +296,7 @@ def test_fig4_has_the_papers_points_and_this_runs_lines(auc, table1, model):
             if row["model"] == model and row["label"] == label]  # fmt: skip
     axis = EffectAxis.of(effect_params(effect, len(GRIDS[effect])))
     figure = drawn(
-        lambda style, *tables: comparison_figures.paper_auc_figure(
+        lambda style, *tables: comparison_figures.plot_paper_auc(
             label, model, axis, style, *tables
         ),
         "paper_auc",

@@ -19,7 +19,7 @@ from embedding_sensitivity.analysis.intervals import ClusteredAuc, quantile_t
 from embedding_sensitivity.analysis.ridge import Ridge
 from embedding_sensitivity.experiment.measures import METHODS, PAPER_METHODS, merge_style
 from embedding_sensitivity.experiment.tables import read_table
-from embedding_sensitivity.figures.recovery import describe_best, describe_gains, recovery_figure
+from embedding_sensitivity.figures.recovery import describe_best, describe_gains, plot_recovery
 from embedding_sensitivity.figures.style import EffectAxis, rc_of
 from support.calibration import fill_tables
 from support.worlds import World, simulate
@@ -540,7 +540,7 @@ def test_no_text_of_the_figure_is_clipped_or_lies_on_a_text(case):
         rows = rows_of(case, "recovery_mean")
         best = rows_of(case, "recovery_best") if len(labels) > 1 else ()
         with matplotlib.rc_context(rc_of(style)):
-            figure = recovery_figure("a-model-with-a-long-name", labels, axis, style, rows, best)
+            figure = plot_recovery("a-model-with-a-long-name", labels, axis, style, rows, best)
             FigureCanvasAgg(figure).draw()
         said = check_texts(figure)
         assert {maps.SATURATED, maps.STRETCHES} & {text for text, _ in said}

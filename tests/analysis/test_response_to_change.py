@@ -10,7 +10,7 @@ from embedding_sensitivity.figures.response_to_change import (
     PANELS,
     effect_looks,
     order_levels,
-    response_figure,
+    plot_response,
 )
 from embedding_sensitivity.figures.style import EffectAxis
 from embedding_sensitivity.measures.response_to_change import MEASURE, SIGNAL, join_responses
@@ -94,7 +94,7 @@ def rows_of(effects, levels=("-6", "0", "6")):
 def draw(effects):
     with matplotlib.rc_context(look.rc_of(KIND.defaults)):
         axes = [axis(effect) for effect in effects]
-        figure = response_figure("m", axes, KIND.defaults, rows_of(effects))
+        figure = plot_response("m", axes, KIND.defaults, rows_of(effects))
         figure.canvas.draw()
     return figure
 

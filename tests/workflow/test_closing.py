@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from embedding_sensitivity.experiment.closing import closing_lines, largest_effects
+from embedding_sensitivity.experiment.closing import closing_lines, find_largest_effects
 from embedding_sensitivity.experiment.tables import find_table, write_table
 
 
@@ -59,7 +59,7 @@ def tables(tmp_path):
 
 
 def test_the_three_largest_effects_name_their_rows(tables):
-    assert largest_effects(tables, ["logmel"], {"gain": "dB"}) == [
+    assert find_largest_effects(tables, ["logmel"], {"gain": "dB"}) == [
         "gain at -20.0 dB moves musicnn most: 1.5 times the distance between labels "
         "(displacement.csv: label cello)",
         "gain at -20.0 dB costs musicnn most: ROC AUC of cello falls from 0.950 to 0.700 "
@@ -78,7 +78,7 @@ def test_verdicts_on_claims_are_counted_but_for_controls(tables):
         for claim in ("a", "b")
     ]
     write(tables, "claims", *rows)
-    *_, line = largest_effects(tables, ["logmel"], {})
+    *_, line = find_largest_effects(tables, ["logmel"], {})
     assert line == (
         "the paper's claims, supported / not supported / cannot tell, of 2 models and effects: "
         "a 1/0/1, b 1/0/1 (claims.csv)"
@@ -88,24 +88,24 @@ def test_verdicts_on_claims_are_counted_but_for_controls(tables):
 
 def test_of_controls_alone_the_largest_is_theirs(tables):
     write(tables, "displacement", moved("logmel", "5.0", "cello", 9.0))
-    assert "moves logmel most: 9 times" in largest_effects(tables, ["logmel"], {})[0]
+    assert "moves logmel most: 9 times" in find_largest_effects(tables, ["logmel"], {})[0]
 
 
 def test_what_has_no_number_or_no_table_is_left_out(tables):
     write(tables, "displacement", moved("musicnn", "5.0", "cello", None))
     (tables / "auc.csv").unlink()
-    (line,) = largest_effects(tables, ["logmel"], {})
+    (line,) = find_largest_effects(tables, ["logmel"], {})
     assert line.startswith("gain is read best")
 
 
 def test_of_a_table_that_cannot_be_read_the_reason_is_said(tables):
     (tables / "auc.csv").write_text("model\nmusicnn\n", encoding="utf-8")
-    assert "auc.csv: " in largest_effects(tables, ["logmel"], {})[1]
+    assert "auc.csv: " in find_largest_effects(tables, ["logmel"], {})[1]
 
 
 def test_an_area_that_never_falls_is_no_drop(tables):
     write(tables, "auc", area("musicnn", "original", 0.9), area("musicnn", "5.0", 0.9))
-    assert not any("costs" in line for line in largest_effects(tables, ["logmel"], {}))
+    assert not any("costs" in line for line in find_largest_effects(tables, ["logmel"], {}))
 
 
 def test_the_closing_lines_say_where_things_are_in_eleven_lines_at_most(tables):

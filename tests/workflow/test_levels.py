@@ -10,10 +10,10 @@ from embedding_sensitivity.effects.levels import (
     batch_name,
     geometric,
     level_string,
+    list_steps,
     merge,
     part_levels,
     plan_batches,
-    stepped,
 )
 from embedding_sensitivity.experiment.settings import Settings
 from embedding_sensitivity.files.errors import InputError
@@ -22,13 +22,13 @@ GRID = ["4", "6", "8", "10", "12"]
 
 
 def test_paper_grids_have_the_papers_levels():
-    gain = stepped(-40, 5, 1.5, 1, "gain")
+    gain = list_steps(-40, 5, 1.5, 1, "gain")
     assert (len(gain), gain[0], gain[-1], gain[26:28]) == (31, "-40.0", "5.0", ["-1.0", "0.5"])
     lowpass = geometric(1600, 18333.3333333, 31, 3, "lowpass")
     assert lowpass[:2] == ["1600.000", "1735.498"] and lowpass[-1] == "18333.333"
-    reverb = stepped(0.01, 1, 0.03, 2, "reverb")
+    reverb = list_steps(0.01, 1, 0.03, 2, "reverb")
     assert (len(reverb), reverb[-1]) == (34, "1.00")
-    assert stepped(4, 15, 1, 0, "bitcrush") == [str(bits) for bits in range(4, 16)]
+    assert list_steps(4, 15, 1, 0, "bitcrush") == [str(bits) for bits in range(4, 16)]
 
 
 @pytest.mark.parametrize("value", [-40.25, "0.123", 1e-9])
@@ -73,7 +73,7 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_impossible_steps_are_refused(start, stop, step, message):
     with pytest.raises(InputError, match=rf"effects\.x: {message}"):
-        stepped(start, stop, step, 1, "effects.x")
+        list_steps(start, stop, step, 1, "effects.x")
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def test_the_papers_config_is_the_papers_run():
     settings = settings_of()
     assert paper.find_fault(settings) == ""
     paper.check(settings)
-    assert paper.compared_models(settings) == ["clap", "openl3", "panns"]
-    assert paper.compared_effects(settings) == ["bitcrush", "gain", "lowpass", "reverb"]
-    assert set(paper.compared_cases(settings)) == set(paper.CASES)
+    assert paper.list_compared_models(settings) == ["clap", "openl3", "panns"]
+    assert paper.list_compared_effects(settings) == ["bitcrush", "gain", "lowpass", "reverb"]
+    assert set(paper.list_compared_cases(settings)) == set(paper.CASES)
 
 
 def test_the_config_in_the_repository_is_it_as_it_is():
@@ -64,7 +64,7 @@ def test_any_other_run_is_told_why_it_is_not(name, changes, why):
 
 def test_another_network_than_the_papers_is_not_compared():
     settings = settings_of(models={"openl3": {"input_repr": "mel256"}, "panns": {}})
-    assert paper.compared_models(settings) == ["panns"]
+    assert paper.list_compared_models(settings) == ["panns"]
 
 
 def test_what_the_run_and_the_paper_both_have_is_compared():
@@ -75,6 +75,6 @@ def test_what_the_run_and_the_paper_both_have_is_compared():
         effects__reverb__levels=[0.01, 0.5, 1],
     )
     assert paper.find_fault(settings) == ""
-    assert paper.compared_models(settings) == ["openl3", "panns"]
-    assert paper.compared_effects(settings) == ["bitcrush", "gain", "lowpass"]
-    assert paper.compared_cases(settings) == [("panns", "gain", "organ")]
+    assert paper.list_compared_models(settings) == ["openl3", "panns"]
+    assert paper.list_compared_effects(settings) == ["bitcrush", "gain", "lowpass"]
+    assert paper.list_compared_cases(settings) == [("panns", "gain", "organ")]

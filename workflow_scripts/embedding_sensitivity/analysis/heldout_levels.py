@@ -98,7 +98,7 @@ def correlate_predictions(predicted: np.ndarray) -> np.ndarray:
     return spearman(predicted, np.broadcast_to(unit_levels(predicted.shape[1]), predicted.shape))
 
 
-def mirrored_order(predicted: np.ndarray) -> np.ndarray:
+def compare_mirrored_levels(predicted: np.ndarray) -> np.ndarray:
     """How far levels p and P - 1 - p are predicted in order, (N,): 1 all of them, -1 none.
 
     Pairs count by their distance. One fit predicts both levels of a pair. So where levels do

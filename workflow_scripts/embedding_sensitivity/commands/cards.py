@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embedding_sensitivity.files.csv_files import parse_number
 from embedding_sensitivity.files.errors import InputError
-from embedding_sensitivity.page.matrix import mean_of, strongest_displacements
+from embedding_sensitivity.page.matrix import find_strongest_displacements, mean_of
 
 SCHEMA_VERSION = 1
 NUMBER = {"type": ["number", "null"]}
@@ -194,7 +194,7 @@ def build_card(
 
     own = [store for store in stores if store["model"] == model]
     store = own[0]
-    strongest = strongest_displacements(tables)
+    strongest = find_strongest_displacements(tables)
     effects = {}
     for effect in about["effects"]:
         name = effect["name"]

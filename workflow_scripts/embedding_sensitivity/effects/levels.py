@@ -55,7 +55,7 @@ def level_string(value: float | str | Decimal, decimals: int | None, key: str) -
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def stepped(start: float, stop: float, step: float, decimals: int | None, key: str) -> list[str]:
+def list_steps(start: float, stop: float, step: float, decimals: int | None, key: str) -> list[str]:
     """Levels ``start, start + step, ...`` up to and including `stop`, computed in decimal."""
     first, last, by = (Decimal(str(value)) for value in (start, stop, step))
     for name, value in (("start", first), ("stop", last), ("step", by)):

@@ -43,7 +43,7 @@ def closing_lines(
         lines.append(f"report   snakemake --configfile {config} --report {results}/report.html")
     if n_tables := len(list(tables.glob("*.csv"))):
         lines.append(f"tables   {tables}/ ({n_tables}; results/README.md explains their columns)")
-    lines += largest_effects(tables, controls, units or {})
+    lines += find_largest_effects(tables, controls, units or {})
     lines += [left_out] if left_out else []
     lines.append(f"logs     {logs}/ (of jobs), .snakemake/log/ (of runs)")
     if (page := Path(results, "explorer.html")).exists():
@@ -51,7 +51,7 @@ def closing_lines(
     return lines
 
 
-def largest_effects(
+def find_largest_effects(
     tables: str | Path, controls: Collection[str], units: Mapping[str, str]
 ) -> list[str]:
     """Describe the largest displacement, drop of ROC AUC and correlation, and verdicts on claims.

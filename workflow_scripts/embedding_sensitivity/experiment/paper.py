@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 MODELS = ("clap", "openl3", "panns")
 # The paper's grids (spec section 3).
 LEVELS = {
-    "gain": level_text.stepped(-40, 5, 1.5, effect_named("gain").decimals, "gain"),
+    "gain": level_text.list_steps(-40, 5, 1.5, effect_named("gain").decimals, "gain"),
     "lowpass": level_text.geometric(
         1600, 22000 / 1.2, 31, effect_named("lowpass").decimals, "lowpass"
     ),
-    "reverb": level_text.stepped(0.01, 1, 0.03, effect_named("reverb").decimals, "reverb"),
-    "bitcrush": level_text.stepped(4, 15, 1, effect_named("bitcrush").decimals, "bitcrush"),
+    "reverb": level_text.list_steps(0.01, 1, 0.03, effect_named("reverb").decimals, "reverb"),
+    "bitcrush": level_text.list_steps(4, 15, 1, effect_named("bitcrush").decimals, "bitcrush"),
 }
 # The rows of Fig. 4: model, effect, label.
 CASES = (
@@ -86,9 +86,9 @@ def find_fault(settings: "Settings") -> str:
     for key, default in type(protocol)().model_dump().items():
         if (given := getattr(protocol, key)) != default:
             return f"protocol.{key} is {given}, the published numbers are made with {default}"
-    if not compared_models(settings):
+    if not list_compared_models(settings):
         return f"none of the paper's models {', '.join(MODELS)} is in models"
-    if not compared_effects(settings):
+    if not list_compared_effects(settings):
         return "no effect has all of the paper's levels"
     return ""
 
@@ -99,7 +99,7 @@ def check(settings: "Settings") -> None:
         raise InputError(f"this run cannot be compared with the paper: {reason}")
 
 
-def compared_models(settings: "Settings") -> list[str]:
+def list_compared_models(settings: "Settings") -> list[str]:
     """Return the run's models that the paper has too, each with the paper's network.
 
     Of embeddings made elsewhere, the name is all that is known.
@@ -109,7 +109,7 @@ def compared_models(settings: "Settings") -> list[str]:
     return [name for name in MODELS if name in settings.models and name not in variants]
 
 
-def compared_effects(settings: "Settings") -> list[str]:
+def list_compared_effects(settings: "Settings") -> list[str]:
     """Return the run's effects with all of the paper's levels: R2 depends on the grid."""
     return [
         effect
@@ -119,9 +119,9 @@ def compared_effects(settings: "Settings") -> list[str]:
     ]
 
 
-def compared_cases(settings: "Settings") -> list[tuple[str, str, str]]:
+def list_compared_cases(settings: "Settings") -> list[tuple[str, str, str]]:
     """Return the rows (model, effect, label) of Fig. 4 that the run has."""
-    models, effects = compared_models(settings), compared_effects(settings)
+    models, effects = list_compared_models(settings), list_compared_effects(settings)
     return [case for case in CASES if case[0] in models and case[1] in effects]
 
 

@@ -869,7 +869,7 @@ def _grid(effect: Effect, levels: Steps | Geometric | Levels) -> list[str]:
     """Return the level strings of a grid in any of its forms."""
     key, decimals = f"effects.{effect.name}.levels", effect.decimals
     if isinstance(levels, Steps):
-        grid = level_text.stepped(levels.start, levels.stop, levels.step, decimals, key)
+        grid = level_text.list_steps(levels.start, levels.stop, levels.step, decimals, key)
     elif isinstance(levels, Geometric):
         grid = level_text.geometric(*levels.geometric, decimals, key)
     else:

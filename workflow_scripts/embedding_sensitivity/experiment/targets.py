@@ -44,7 +44,7 @@ class Figure(NamedTuple):
 def list_figures(kind: FigureKind, settings: Run) -> Iterator[Figure]:
     """Yield the figures of a kind."""
     every = kind.per == "model"
-    models = drawn_models(kind, settings) if kind.per in ("model", "all effects") else [None]
+    models = list_drawn_models(kind, settings) if kind.per in ("model", "all effects") else [None]
     effects = sorted(settings.effects) if kind.per in ("model", "effect") else [None]
     labels = [None, *settings.figures.labels] if every else [None]
     for what in product(models, effects, labels):
@@ -52,7 +52,7 @@ def list_figures(kind: FigureKind, settings: Run) -> Iterator[Figure]:
         yield Figure(stem, *(part or "all" for part in what))
 
 
-def drawn_models(kind: FigureKind, settings: Run) -> list[str]:
+def list_drawn_models(kind: FigureKind, settings: Run) -> list[str]:
     """Return the models that figures of a kind show; a layer has none of its own by default."""
     if kind.per not in ("model", "all effects") or settings.figures.layers:
         return settings.analysed
@@ -167,7 +167,7 @@ def comparisons(settings: Run) -> list[str]:
     """Return stems of the figures that compare the paper's own run with the paper."""
     if paper.find_fault(settings):
         return []
-    cases = ["_".join(("paper_auc", *case)) for case in paper.compared_cases(settings)]
+    cases = ["_".join(("paper_auc", *case)) for case in paper.list_compared_cases(settings)]
     return ["paper_table1", *cases]
 
 

@@ -33,7 +33,7 @@ AT_CHANCE = {"color": look.GREY, "linewidth": 0.7, "linestyle": ":"}
 Variant = tuple[str, str]
 
 
-def auc_figure(
+def plot_auc(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Fig. 4: ROC AUC against level for every debiasing method, in both training directions.
@@ -90,7 +90,7 @@ def auc_figure(
         panel.set_ylim(lowest - 0.02, 1.01)
         panel.yaxis.set_major_locator(MaxNLocator(5 if single else 4))
         panel.axhline(CHANCE, zorder=0, **AT_CHANCE)
-    look.outer_labels(axes, columns, effect.label, "ROC AUC")
+    look.label_outer_axes(axes, columns, effect.label, "ROC AUC")
     look.share_y_ticks(axes, columns)
     legend(figure, handles, legend_columns)
     return figure

@@ -26,7 +26,7 @@ GAINS = matplotlib.colormaps["PuOr"]
 FADED = 0.45
 
 
-def auc_gain_figure(
+def plot_auc_gain(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Gain in AUC of each method at each level, both ways round; pale where it is not clear.
@@ -98,7 +98,7 @@ def auc_gain_figure(
             room = panel.get_position().width * width
             lines = [side] if single else [look.shorten(label, room, size), side]
             panel.set_title("\n".join(lines), loc="left", linespacing=1.15, y=1.0)
-    look.outer_labels(axes, columns, effect.label, "")
+    look.label_outer_axes(axes, columns, effect.label, "")
     look.share_y_ticks(axes, columns)
     for index, panel in enumerate(axes):
         panel.tick_params(labelbottom=index + columns >= len(axes))

@@ -25,7 +25,7 @@ LOOKS = {
 }
 
 
-def claims_figure(
+def plot_claims(
     models: Sequence[str], effects: Sequence[EffectAxis], style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """A panel an effect, a row a model, a column a claim, as wide as a column.

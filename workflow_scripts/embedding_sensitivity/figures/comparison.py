@@ -46,7 +46,7 @@ def _line_height() -> float:
     return matplotlib.rcParams["font.size"] * 1.25 / 72
 
 
-def paper_table1_figure(style: Mapping, rows: Iterable[Mapping]) -> Figure:
+def plot_paper_table1(style: Mapping, rows: Iterable[Mapping]) -> Figure:
     """Table I, published and of this run: mean and standard deviation over labels of the global R².
 
     Right of it, the difference of the means in units of the paper's standard deviation. `rows` are
@@ -117,7 +117,7 @@ def paper_table1_figure(style: Mapping, rows: Iterable[Mapping]) -> Figure:
     return figure
 
 
-def paper_auc_figure(
+def plot_paper_auc(
     label: str,
     model: str,
     effect: EffectAxis,
@@ -177,7 +177,7 @@ def paper_auc_figure(
         pair[1].tick_params(labelleft=False)
     for panel in axes[:2]:
         panel.tick_params(labelbottom=False)
-    look.outer_labels(axes, 2, effect.label, "ROC AUC")
+    look.label_outer_axes(axes, 2, effect.label, "ROC AUC")
     legend(figure, handles, 2)
     return figure
 
@@ -212,7 +212,7 @@ def _set_x(panel, effect: EffectAxis) -> None:
         panel.set_xlim(min(low, place - margin), max(high, place + margin))
 
 
-def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
+def plot_comparison_r2(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
     """How far the global R² moves from a to b: a panel an effect, training clips above, test below.
 
     `names` are the experiments a and b, `what` says how they differ, `rows` are of the table
@@ -257,11 +257,11 @@ def comparison_r2_figure(names: Sequence[str], what: str, rows: Iterable[Mapping
             text = "saturated in every label:\nR² = 1 by identity" if column == "r2" else "none"
             panel.text(0.5, 0.5, text, ha="center", va="center", transform=panel.transAxes)
         panel.set_title(f"{effect}, {clips} clips", loc="left", y=1.0)
-    look.outer_labels(axes, columns, "R² in a", "R², b - a")
+    look.label_outer_axes(axes, columns, "R² in a", "R², b - a")
     return figure
 
 
-def comparison_auc_figure(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
+def plot_comparison_auc(names: Sequence[str], what: str, rows: Iterable[Mapping]) -> Figure:
     """How far ROC AUC without debiasing moves from a to b, against level.
 
     A panel a model and effect: the mean over labels, and from the lowest to the highest label a

@@ -33,7 +33,7 @@ AXES = {
 }
 
 
-def correlation_figure(
+def plot_correlation(
     model: str,
     labels: list[str],
     effect: EffectAxis,
@@ -82,7 +82,7 @@ def correlation_figure(
             panel.tick_params(labelleft=column != "projection")
             panel.xaxis.set_major_locator(MaxNLocator(3))
             set_panel_title(figure, panel, label, texts, single)
-    look.outer_labels(axes, columns, "", f"{effect.label}, by rank")
+    look.label_outer_axes(axes, columns, "", f"{effect.label}, by rank")
     for panel, column in zip(axes, list(AXES) * len(labels), strict=True):
         panel.set_xlabel(AXES[column])
     for note in notes:

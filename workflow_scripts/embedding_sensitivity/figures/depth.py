@@ -11,7 +11,7 @@ from embedding_sensitivity.figures.panels import group_by, legend, legend_height
 from embedding_sensitivity.figures.style import PAGE_IN
 
 
-def depth_figure(
+def plot_depth(
     titles: Mapping[str, str], effect: str, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """A panel for each measure of `titles`, a line for each network, over the page.
@@ -38,7 +38,7 @@ def depth_figure(
             _draw_line(panel, lines.get((measure, network), []), looks[network], style)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
         panel.locator_params(axis="y", nbins=4)
-    look.outer_labels(axes, columns, "layer", "")
+    look.label_outer_axes(axes, columns, "layer", "")
     legend(figure, handles, n_columns)
     return figure
 

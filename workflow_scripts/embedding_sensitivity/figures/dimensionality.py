@@ -18,7 +18,7 @@ PANELS = (
 )
 
 
-def dimensionality_figure(
+def plot_dimensionality(
     models: Sequence[str],
     labels: Sequence[str],
     effect: str,

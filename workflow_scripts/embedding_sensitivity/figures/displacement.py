@@ -29,7 +29,7 @@ ORDERS = {
 }
 
 
-def displacement_figure(
+def plot_displacement(
     models: Sequence[str],
     effect: EffectAxis,
     style: Mapping,

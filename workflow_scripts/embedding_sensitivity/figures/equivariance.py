@@ -12,7 +12,7 @@ PANELS = (("equivariance", "equivariance"), ("predicted", "predicted\ndisplaceme
 MEAN = "mean"
 
 
-def equivariance_figure(
+def plot_equivariance(
     models: Sequence[str],
     labels: Sequence[str],
     effect: str,

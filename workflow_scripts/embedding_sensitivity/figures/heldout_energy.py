@@ -15,7 +15,7 @@ from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
 SHOWN = 3
 
 
-def energy_figure(
+def plot_energy(
     models: Sequence[str],
     effect: EffectAxis,
     style: Mapping,

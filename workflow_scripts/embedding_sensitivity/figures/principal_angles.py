@@ -12,7 +12,7 @@ from embedding_sensitivity.figures import style as look
 from embedding_sensitivity.figures.style import PAGE_IN
 
 
-def principal_angles_figure(
+def plot_principal_angles(
     models: Sequence[str],
     labels: Sequence[str],
     effect: str,

@@ -31,7 +31,7 @@ TITLES = {
 }
 
 
-def recovery_figure(
+def plot_recovery(
     model: str,
     labels: Sequence[str],
     effect: EffectAxis,

@@ -25,7 +25,7 @@ LINES = ("-", "--", ":")
 LEGEND_COLUMNS = 4
 
 
-def response_figure(
+def plot_response(
     model: str, effects: Sequence[EffectAxis], style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Displacement, recall at 1 and ROC AUC against the log-spectral distance, over the page.

@@ -19,7 +19,7 @@ from embedding_sensitivity.figures.style import COLUMN_IN, EffectAxis
 WANTED = 0.9
 
 
-def recall_figure(
+def plot_recall(
     models: Sequence[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Recall at 1 against level, as wide as a column.
@@ -73,7 +73,7 @@ def _mean_and_range(rows: Iterable[Mapping]) -> tuple[float, float, float]:
     return float(np.average(values, weights=counts)), values.min(), values.max()
 
 
-def threshold_figure(
+def plot_threshold(
     models: Sequence[str], effects: Sequence[EffectAxis], style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """The level at which recall at 1 falls under 0.9: an effect a panel, a row a model.

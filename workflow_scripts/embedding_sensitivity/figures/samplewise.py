@@ -25,7 +25,7 @@ NOTE = (
 )
 
 
-def samplewise_figure(
+def plot_samplewise(
     models: Sequence[str],
     labels: Sequence[str],
     effect: EffectAxis,

@@ -35,7 +35,7 @@ NOTE = (
 )
 
 
-def spectra_figure(
+def plot_spectra(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Fig. 3: singular values of the sample-wise directions and of the centred originals.
@@ -82,7 +82,7 @@ def spectra_figure(
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         set_panel_title(figure, panel, label, [], single)
-    look.outer_labels(axes, columns, "index of the singular value", "singular value / largest")
+    look.label_outer_axes(axes, columns, "index of the singular value", "singular value / largest")
     look.share_y_ticks(axes, columns)
     place_note(figure, NOTE, note_in, above)
     legend(figure, handles, columns_of_legend)

@@ -289,7 +289,7 @@ def grid(
     return figure, axes
 
 
-def outer_labels(axes: Sequence, columns: int, x: str, y: str) -> None:
+def label_outer_axes(axes: Sequence, columns: int, x: str, y: str) -> None:
     """Axis labels on the panels of the first column and the lowest ones of every column."""
     for index, panel in enumerate(axes):
         if index % columns == 0:

@@ -41,7 +41,7 @@ SATURATED = (
 )
 
 
-def table1_figure(
+def plot_table1(
     models: Sequence[str],
     effects: Sequence[str],
     style: Mapping,

@@ -20,7 +20,7 @@ from embedding_sensitivity.figures.panels import (
 from embedding_sensitivity.figures.style import EffectAxis
 
 
-def trajectories_figure(
+def plot_trajectories(
     model: str, labels: list[str], effect: EffectAxis, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Fig. 1: the two-dimensional trajectories, coloured by the level's rank; x = original.
@@ -65,7 +65,7 @@ def trajectories_figure(
         panel.margins(0.06)
         panel.set(xticks=[], yticks=[])
         set_panel_title(figure, panel, label, [], single)
-    look.outer_labels(axes, columns, "UMAP 1 (no unit)", "UMAP 2 (no unit)")
+    look.label_outer_axes(axes, columns, "UMAP 1 (no unit)", "UMAP 2 (no unit)")
     compared = any(row["level"] == ORIGINAL for clip in clips.values() for row in clip)
     note = "x: original audio" if compared else ""
     _level_bar(figure, effect, ScalarMappable(norm, colours), note)

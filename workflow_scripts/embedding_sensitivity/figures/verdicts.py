@@ -26,7 +26,7 @@ DIRECTIONS = (
 UNSEEN = "#E4E4E4"
 
 
-def verdicts_figure(
+def plot_verdicts(
     models: Sequence[str], effect: str, style: Mapping, rows: Iterable[Mapping]
 ) -> Figure:
     """Gains of each method, and the share of cells it helps and harms; as wide as a column.

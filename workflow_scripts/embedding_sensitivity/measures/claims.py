@@ -197,6 +197,6 @@ def p_of_effect(of_directions: Mapping[str, str], of_clips: Mapping[str, str]) -
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.claims import claims_figure
+    from embedding_sensitivity.figures.claims import plot_claims
 
-    return claims_figure(subject.models, subject.effects, style, tables["claims"])
+    return plot_claims(subject.models, subject.effects, style, tables["claims"])

@@ -162,19 +162,19 @@ def summarise_gains(tables) -> list[dict]:
 
 
 def draw_auc(tables, subject, style):
-    from embedding_sensitivity.figures.auc import auc_figure
+    from embedding_sensitivity.figures.auc import plot_auc
 
-    return auc_figure(subject.model, subject.labels, subject.effect, style, tables["auc"])
+    return plot_auc(subject.model, subject.labels, subject.effect, style, tables["auc"])
 
 
 def draw_gain(tables, subject, style):
-    from embedding_sensitivity.figures.auc_gain import auc_gain_figure
+    from embedding_sensitivity.figures.auc_gain import plot_auc_gain
 
     what = subject.model, subject.labels, subject.effect, style
-    return auc_gain_figure(*what, tables["auc_gain"])
+    return plot_auc_gain(*what, tables["auc_gain"])
 
 
 def draw_verdicts(tables, subject, style):
-    from embedding_sensitivity.figures.verdicts import verdicts_figure
+    from embedding_sensitivity.figures.verdicts import plot_verdicts
 
-    return verdicts_figure(subject.models, subject.effect.name, style, tables["verdicts"])
+    return plot_verdicts(subject.models, subject.effect.name, style, tables["verdicts"])

@@ -160,7 +160,7 @@ def _collect(name: str, tables: Mapping[str, Iterable[Mapping[str, str]]]) -> It
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.depth import depth_figure
+    from embedding_sensitivity.figures.depth import plot_depth
 
     titles = {name: title for name, (_, _, title) in SUMMARIES.items()}
-    return depth_figure(titles, subject.effect.name, style, tables["depth"])
+    return plot_depth(titles, subject.effect.name, style, tables["depth"])

@@ -122,14 +122,14 @@ def conclude(found) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.dimensionality import dimensionality_figure
+    from embedding_sensitivity.figures.dimensionality import plot_dimensionality
 
     what = subject.models, subject.labels, subject.effect.name, style
-    return dimensionality_figure(*what, tables["dimensionality"])
+    return plot_dimensionality(*what, tables["dimensionality"])
 
 
 def draw_energy(tables, subject, style):
-    from embedding_sensitivity.figures.heldout_energy import energy_figure
+    from embedding_sensitivity.figures.heldout_energy import plot_energy
 
     rows = tables["heldout_energy"], tables["dimensionality_mean"]
-    return energy_figure(subject.models, subject.effect, style, *rows)
+    return plot_energy(subject.models, subject.effect, style, *rows)

@@ -89,7 +89,7 @@ def measure(data) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.displacement import displacement_figure
+    from embedding_sensitivity.figures.displacement import plot_displacement
 
     rows = tables["displacement"], tables["displacement_order"]
-    return displacement_figure(subject.models, subject.effect, style, *rows)
+    return plot_displacement(subject.models, subject.effect, style, *rows)

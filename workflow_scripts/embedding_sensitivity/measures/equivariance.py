@@ -134,7 +134,7 @@ def conclude(found) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.equivariance import equivariance_figure
+    from embedding_sensitivity.figures.equivariance import plot_equivariance
 
     rows = tables["equivariance"], tables["equivariance_mean"]
-    return equivariance_figure(subject.models, subject.labels, subject.effect.name, style, *rows)
+    return plot_equivariance(subject.models, subject.labels, subject.effect.name, style, *rows)

@@ -529,15 +529,15 @@ def _deviation(values: list[float]) -> float | None:
 
 
 def draw_correlation(tables, subject, style):
-    from embedding_sensitivity.figures.correlation import correlation_figure
+    from embedding_sensitivity.figures.correlation import plot_correlation
 
     what = subject.model, subject.labels, subject.effect, style
     rows = (tables[name] for name in ("projections", "global_r2", "regularised"))
-    return correlation_figure(*what, *rows)
+    return plot_correlation(*what, *rows)
 
 
 def draw_table1(tables, subject, style):
-    from embedding_sensitivity.figures.table1 import table1_figure
+    from embedding_sensitivity.figures.table1 import plot_table1
 
     effects = [effect.name for effect in subject.effects]
-    return table1_figure(subject.models, effects, style, tables["table1"], tables["global_r2"])
+    return plot_table1(subject.models, effects, style, tables["table1"], tables["global_r2"])

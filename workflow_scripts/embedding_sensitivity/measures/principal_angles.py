@@ -55,7 +55,7 @@ def conclude(found) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.principal_angles import principal_angles_figure
+    from embedding_sensitivity.figures.principal_angles import plot_principal_angles
 
     what = subject.models, subject.labels, subject.effect.name, style
-    return principal_angles_figure(*what, tables["principal_angles"])
+    return plot_principal_angles(*what, tables["principal_angles"])

@@ -317,10 +317,10 @@ def conclude(found) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.recovery import recovery_figure
+    from embedding_sensitivity.figures.recovery import plot_recovery
 
     what = subject.model, subject.labels, subject.effect, style
     if len(subject.labels) == 1:
         rows = [row for row in tables["recovery"] if row["label"] == subject.labels[0]]
-        return recovery_figure(*what, rows)
-    return recovery_figure(*what, tables["recovery_mean"], tables["recovery_best"])
+        return plot_recovery(*what, rows)
+    return plot_recovery(*what, tables["recovery_mean"], tables["recovery_best"])

@@ -91,6 +91,6 @@ def _mean_of_cells(
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.response_to_change import response_figure
+    from embedding_sensitivity.figures.response_to_change import plot_response
 
-    return response_figure(subject.model, subject.effects, style, tables["response_to_change"])
+    return plot_response(subject.model, subject.effects, style, tables["response_to_change"])

@@ -135,12 +135,12 @@ def conclude(found) -> dict:
 
 
 def draw_thresholds(tables, subject, style):
-    from embedding_sensitivity.figures.retrieval import threshold_figure
+    from embedding_sensitivity.figures.retrieval import plot_threshold
 
-    return threshold_figure(subject.models, subject.effects, style, tables["threshold_90"])
+    return plot_threshold(subject.models, subject.effects, style, tables["threshold_90"])
 
 
 def draw_recall(tables, subject, style):
-    from embedding_sensitivity.figures.retrieval import recall_figure
+    from embedding_sensitivity.figures.retrieval import plot_recall
 
-    return recall_figure(subject.models, subject.effect, style, tables["retrieval"])
+    return plot_recall(subject.models, subject.effect, style, tables["retrieval"])

@@ -80,7 +80,7 @@ def measure(data) -> dict:
     heldout = order = None
     if predicted is not None:
         heldout = heldout_levels.correlate_predictions(predicted)
-        order = heldout_levels.mirrored_order(predicted)
+        order = heldout_levels.compare_mirrored_levels(predicted)
     growth = heldout_levels.distance_growth(effected)
     rows = []
     for index, clip in enumerate(data.training.clips):
@@ -146,7 +146,7 @@ def conclude(found) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.samplewise import samplewise_figure
+    from embedding_sensitivity.figures.samplewise import plot_samplewise
 
     what = subject.models, subject.labels, subject.effect, style
-    return samplewise_figure(*what, tables["samplewise_r2"])
+    return plot_samplewise(*what, tables["samplewise_r2"])

@@ -77,6 +77,6 @@ def measure(data) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.spectra import spectra_figure
+    from embedding_sensitivity.figures.spectra import plot_spectra
 
-    return spectra_figure(subject.model, subject.labels, subject.effect, style, tables["spectra"])
+    return plot_spectra(subject.model, subject.labels, subject.effect, style, tables["spectra"])

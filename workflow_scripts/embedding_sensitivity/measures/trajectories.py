@@ -72,7 +72,7 @@ def measure(data, n_clips, n_neighbors, seed) -> dict:
 
 
 def draw(tables, subject, style):
-    from embedding_sensitivity.figures.trajectories import trajectories_figure
+    from embedding_sensitivity.figures.trajectories import plot_trajectories
 
     what = subject.model, subject.labels, subject.effect, style
-    return trajectories_figure(*what, tables["trajectories"])
+    return plot_trajectories(*what, tables["trajectories"])

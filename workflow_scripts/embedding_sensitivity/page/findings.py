@@ -11,10 +11,10 @@ from embedding_sensitivity.page.matrix import (
     Tables,
     describe_threshold,
     describe_threshold_range,
+    find_strongest_displacements,
     format_number,
     format_range,
     is_never_lost,
-    strongest_displacements,
 )
 
 
@@ -62,7 +62,7 @@ def find_answers(
 def _rank_displacements(tables: Tables, models: Collection[str]) -> list[tuple]:
     """Rank (mean, case, level, value of each label), the largest mean first."""
     found = []
-    for case, (level, rows) in strongest_displacements(tables).items():
+    for case, (level, rows) in find_strongest_displacements(tables).items():
         if case[0] in models:
             values = {row["label"]: float(row["relative"]) for row in rows}
             found.append((sum(values.values()) / len(values), case, level, values))

@@ -159,7 +159,7 @@ def _share_lost(row: Row, effect: EffectInfo) -> float:
     return min(1.0, max(0.0, share if row["side"] == "up" else 1 - share))
 
 
-def strongest_displacements(tables: Tables) -> dict[tuple[str, str], tuple[str, list[Row]]]:
+def find_strongest_displacements(tables: Tables) -> dict[tuple[str, str], tuple[str, list[Row]]]:
     """Find for each model and effect the level that moves clips most, and the labels' rows there.
 
     A label without a relative displacement is left out.
@@ -181,7 +181,7 @@ def mean_of(rows: Iterable[Row], column: str) -> float:
 
 
 def _make_displacements(tables: Tables, effects: Mapping[str, EffectInfo]) -> Iterable[Cell]:
-    found = strongest_displacements(tables)
+    found = find_strongest_displacements(tables)
     largest = max((mean_of(rows, "relative") for _, rows in found.values()), default=0.0)
     for (model, name), (level, rows) in found.items():
         value, low, high = (
