@@ -17,6 +17,7 @@ def chord(seconds: float, samplerate: int = 44100) -> np.ndarray:
     return (0.5 * audio + 0.01 * random.standard_normal(audio.shape)).astype(np.float32)
 
 
+@pytest.mark.more  # importing librosa takes as long as a whole suite
 def test_front_end_is_librosas(tmp_path):
     np.testing.assert_array_equal(
         mel_filters(16000, 512, 96), librosa.filters.mel(sr=16000, n_fft=512, n_mels=96)

@@ -30,7 +30,7 @@ def models(untrained):
     return {(model, given): load(model, untrained(model), given) for model, given in chosen}
 
 
-@pytest.mark.parametrize("model", VERSIONS)
+@pytest.mark.parametrize("model", ["clap", pytest.param("clap_2022", marks=pytest.mark.more)])
 def test_equals_upstreams_wrapper(model, checkpoint, msclap, clips, tmp_path):
     path = checkpoint(model)
     upstream = msclap(str(path), version=VERSIONS[model])

@@ -244,13 +244,23 @@ class Project:
         return dict(jobs)
 
 
+def ignore_unfinished(folder: str, names: list[str]) -> list[str]:
+    """Name what other processes may be writing: all but whole files of the code that is cached.
+
+    A copy without them would compile and parse the library again, which takes as long as a plan.
+    """
+    if Path(folder).name != "__pycache__":
+        return []
+    return [name for name in names if not name.endswith((".pyc", "source_code.json"))]
+
+
 def copy_checkout(folder: Path, through: tuple[str, ...] = ()) -> Project:
     """Copy everything that a run needs, and the tiny config."""
     folder.mkdir(parents=True)
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=ignore_unfinished)
         else:
             shutil.copy2(source, folder / name)
     shutil.copy2(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "tiny.yaml")
