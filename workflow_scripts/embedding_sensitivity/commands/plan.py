@@ -12,6 +12,7 @@ from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.audio_files import check_files
 from embedding_sensitivity.commands.config_file import read_settings
 from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.identity import check_environments
 from embedding_sensitivity.experiment.settings import Settings, describe_left_out
 from embedding_sensitivity.models import Choice
 
@@ -100,6 +101,7 @@ def estimate(path: str) -> list[str]:
             f"{len(found.models)} models, {len(found.labels)} labels, from embeddings: "
             "nothing is rendered or embedded, and no cost is estimated"
         ]
+    check_environments(settings, path)
     notes = []
     if settings.labels is None or settings.data.source == "folder":
         source = source_of(settings, path)
