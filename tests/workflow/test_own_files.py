@@ -253,6 +253,16 @@ def test_an_environment_that_cannot_be_used_is_refused_with_the_config(
             refuse()
 
 
+def test_recordings_that_are_not_there_are_refused_by_a_plan_of_any_clips(own):
+    tiny = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+    far = {"folders": "at_{level}_m", "levels": [1, 2], "unit": "m", "scale": "log"}
+    tiny["effects"]["far"] = far
+    (own / "my.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    message = r"effects\.far\.folders: level 1: .*at_1_m does not exist: give the folder"
+    with pytest.raises(InputError, match=message):
+        estimate("my.yaml")
+
+
 def test_a_users_handcrafted_model_is_a_control_in_figures(project, monkeypatch):
     project.path("my").mkdir()
     project.path("my/bands.py").write_text(file_of("bands.py"), encoding="utf-8")
