@@ -276,3 +276,18 @@ def test_a_declaration_that_contradicts_itself_is_refused(declared, message):
     given = {"parameter": "x", "unit": "", "decimals": 1, "range": (0.0, 1.0)}
     with pytest.raises(InputError, match=message):
         Effect(**{**given, "make": len, **declared})
+
+
+@pytest.mark.parametrize(
+    ("make", "declared", "message"),
+    [
+        (lambda level: None, {}, r"as make\(level, samplerate\), and takes \(level\) \(too"),
+        (lambda level, samplerate: len, {"needs_seed": True}, "unexpected keyword argument 'seed'"),
+        (lambda level, samplerate: None, {}, "returns NoneType, expected a function of a clip"),
+        (lambda level, samplerate: len, {"stateful": True}, r"clip, with a method reset\(\)"),
+    ],
+)
+def test_a_make_that_breaks_the_contract_is_refused_in_one_line(make, declared, message):
+    effect = Effect("x", "", 1, (0.0, 1.0), make, **declared)
+    with pytest.raises(InputError, match=message):
+        effect.build(1.0, 44100, **({"seed": 3} if effect.needs_seed else {}))

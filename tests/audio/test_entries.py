@@ -142,6 +142,7 @@ def test_each_drawn_effect_of_a_chain_has_its_own_random_numbers():
     np.testing.assert_allclose(chain(silence), sum(alone), atol=1e-6)
 
 
+MIX_LEVEL = "target-to-mixture_ratio"
 FILE = """
 from embedding_sensitivity.effects import Effect
 
@@ -168,6 +169,14 @@ def test_another_seed_of_the_config_is_another_realisation(tmp_path):
     assert dataclasses.asdict(choose("n", {"file": str(file), "seed": 1}).instance)["changed"] == {
         "seed": 1
     }
+
+
+@pytest.mark.parametrize("entry", [{}, {"match": "rms"}, {"after": [{"plugin": "Invert"}]}])
+def test_another_seed_picks_another_clip_to_mix_in(entry):
+    assert choose("mix", entry).other_seed == 0
+    assert choose("mix", {"seed": 3, **entry}).other_seed == 3
+    chained = {"effect": "gain", "before": [{"effect": "mix", "seed": 3, MIX_LEVEL: 10}]}
+    assert choose("mine", chained).other_seed == 3
 
 
 def test_the_noise_of_the_documents_has_its_ratio_and_one_realisation_a_clip(tmp_path):

@@ -316,6 +316,14 @@ MADE_UP = {
         "at level 3.0, clip clip0: gives samples that are not fi",
     ),
     "infinity": (lambda audio: audio / np.float32(0), "gives samples that are not finite"),
+    "beyond float32": (
+        lambda audio: audio.astype(float) * 1e300,
+        "gives samples that are not finite",
+    ),
+    "none": (lambda audio: None, "clip clip0: returns NoneType, expected an array of float32 or"),
+    "a list": (lambda audio: (audio / 2).tolist(), "returns list, expected an array of float32"),
+    "whole numbers": (lambda audio: (audio * 9).astype(int), "returns int64, expected an array"),
+    "complex numbers": (lambda audio: audio * 1j, "returns complex64, expected an array"),
     "one channel": (lambda audio: audio[:, :1], r"made \(5000, 1\), expected \(5000, 2\)"),
     "nothing": (lambda audio: audio.copy(), "at level 3.0 every clip comes back as it was: leave"),
 }
@@ -327,6 +335,15 @@ def test_what_an_effect_must_not_return_is_refused_in_one_line(tmp_path, clips, 
     process, words = MADE_UP[fault]
     effect = dataclasses.replace(EFFECTS["gain"], make=lambda level, samplerate: process)
     assert_refused(tmp_path, words, clips, effect, ["3.0"], CLEAN)
+
+
+def test_an_effect_cannot_write_into_the_clip_that_all_levels_start_from(tmp_path, clips):
+    def make(level, samplerate):
+        return lambda audio: np.multiply(audio, level, out=audio)
+
+    effect = dataclasses.replace(EFFECTS["gain"], make=make)
+    with pytest.raises(ValueError, match="read-only"):
+        render_batch(clips, effect, ["2.0", "3.0"], CLEAN, tmp_path / "a.h5")
 
 
 def test_one_clip_that_changes_is_enough_and_the_neutral_level_changes_none(tmp_path, clips):
@@ -398,6 +415,7 @@ def test_an_effect_that_needs_another_clip_gets_one_of_another_recording(tmp_pat
         other = chosen[clip.clip]
         assert other.group != clip.group
         assert chosen == rendering.choose_others(clips)
+        assert chosen != rendering.choose_others(clips, 1)
         for level in (0, 1):
             assert (batch.clip(level, row) == other.frames).all()
     alone = [clip for clip in clips if clip.group == "0"]

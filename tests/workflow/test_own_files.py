@@ -10,7 +10,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from embedding_sensitivity.commands.config_file import read_config
+from embedding_sensitivity.commands.plan import estimate
 from embedding_sensitivity.effects import EFFECTS, entries
+from embedding_sensitivity.experiment.plan import Plan
 from embedding_sensitivity.experiment.settings import load_settings
 from embedding_sensitivity.files.declarations import (
     find_config_folder,
@@ -217,6 +220,47 @@ def test_an_effects_file_names_its_environment_from_its_own_folder(own):
     assert entries.choose("tape", {"file": "my/tape.py"}).environment == "my/tape.yaml"
     given = {"file": "my/tape.py", "environment": "other.yaml"}
     assert entries.choose("tape", given).environment == "other.yaml"
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "message"),
+    [
+        (
+            "effects",
+            {"tape": {"file": "my/tape.py", "environment": "my/no.yaml", "levels": [0, 1]}},
+            "effects.tape.environment: my/no.yaml: does not exist: give a YAML of conda",
+        ),
+        (
+            "effects",
+            {"tape": {"file": "my/tape.py", "environment": "my/some.yaml", "levels": [0, 1]}},
+            "effects.tape.environment: my/some.yaml: numpy has no fixed version",
+        ),
+        (
+            "models",
+            {"bands": {"file": "my/bands.py", "environment": "my/no.yaml"}},
+            "models.bands.environment: my/no.yaml: does not exist",
+        ),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_refused_with_the_config(
+    own, section, entry, message
+):
+    (own / "my" / "some.yaml").write_text("dependencies: [python=3.11]", encoding="utf-8")
+    tiny = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+    (own / "my.yaml").write_text(yaml.safe_dump({**tiny, section: entry}), encoding="utf-8")
+    for refuse in (lambda: Plan(read_config("my.yaml"), "my.yaml"), lambda: estimate("my.yaml")):
+        with pytest.raises(InputError, match=f"^my.yaml: {message}"):
+            refuse()
+
+
+def test_recordings_that_are_not_there_are_refused_by_a_plan_of_any_clips(own):
+    tiny = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8"))
+    far = {"folders": "at_{level}_m", "levels": [1, 2], "unit": "m", "scale": "log"}
+    tiny["effects"]["far"] = far
+    (own / "my.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    message = r"effects\.far\.folders: level 1: .*at_1_m does not exist: give the folder"
+    with pytest.raises(InputError, match=message):
+        estimate("my.yaml")
 
 
 def test_a_users_handcrafted_model_is_a_control_in_figures(project, monkeypatch):

@@ -11,7 +11,9 @@ from embedding_sensitivity.clips import dataset
 from embedding_sensitivity.clips.clip import in_split, read_clips
 from embedding_sensitivity.commands.audio_files import check_files
 from embedding_sensitivity.commands.config_file import read_settings
+from embedding_sensitivity.effects.level_folders import find_recordings
 from embedding_sensitivity.experiment.data import source_of
+from embedding_sensitivity.experiment.identity import check_environments
 from embedding_sensitivity.experiment.settings import Settings, describe_left_out
 from embedding_sensitivity.models import Choice
 
@@ -100,6 +102,11 @@ def estimate(path: str) -> list[str]:
             f"{len(found.models)} models, {len(found.labels)} labels, from embeddings: "
             "nothing is rendered or embedded, and no cost is estimated"
         ]
+    check_environments(settings, path)
+    for effect in settings.declared.values():
+        if effect.instance.folders:
+            for level in settings.levels(effect.name):
+                find_recordings(effect, level)
     notes = []
     if settings.labels is None or settings.data.source == "folder":
         source = source_of(settings, path)

@@ -4,8 +4,10 @@ Imported for the plan, in Snakemake's own environment, which has no NumPy: what 
 by the functions that compute. A user's own effect is such a file too, named in the config.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +76,7 @@ class Effect:
     stateful : what `make` returns goes on from clip to clip, and has a method ``reset()``
     needs_seed : `make` gets an integer `seed` too, of the clip's id, the same at all levels
     needs_other : `make` gets `other` too, the samples of a clip of another recording
+    other_seed : the config's `seed` where there is such a clip: another number picks another clip
     frames_at : ``frames_at(level, frames)`` is the length of an effected clip; None: the clip's
     keeps_length : if not, effected clips are cut, or padded with silence, to that length
     min_channels, max_channels : that the effect accepts
@@ -104,6 +107,7 @@ class Effect:
     stateful: bool = False
     needs_seed: bool = False
     needs_other: bool = False
+    other_seed: int = 0
     frames_at: Callable[[float, int], int] | None = None
     keeps_length: bool = True
     min_channels: int = 1
@@ -158,9 +162,27 @@ class Effect:
     def build(self, level: float, samplerate: int, **drawn: Any) -> Callable:
         """Return the function that applies a level to one clip.
 
-        `drawn` is the `seed`, and the `other` clip, of an effect that needs them.
+        `drawn` is the `seed`, and the `other` clip, of an effect that needs them. Raises
+        `InputError` for a `make` that takes other arguments, or returns no function.
         """
-        return self.make(level, samplerate, **self.options, **drawn)
+        given = {**self.options, **drawn}
+        expected = f"make(level, samplerate{''.join(f', {key}' for key in given)})"
+        with suppress(ValueError):  # what is written in C may have no signature
+            signature = inspect.signature(self.make)
+            try:
+                signature.bind(level, samplerate, **given)
+            except TypeError as error:
+                raise InputError(
+                    f"is called as {expected}, and takes {signature} ({error}): correct {self.file}"
+                ) from None
+        process = self.make(level, samplerate, **given)
+        if not callable(process) or (self.stateful and not hasattr(process, "reset")):
+            method = ", with a method reset()" if self.stateful else ""
+            raise InputError(
+                f"{expected} returns {type(process).__name__}, expected a function of a clip"
+                f"{method}: correct {self.file}"
+            )
+        return process
 
     def n_frames(self, level: float, frames: int) -> int:
         """Return the length of a clip of `frames` at a level."""

@@ -257,6 +257,7 @@ def _fix(where: str, effect: Effect, options: Mapping[str, Any]) -> Effect:
         found = replace(
             found,
             make=functools.partial(make_seeded, effect.make, seed),
+            other_seed=seed if effect.needs_other else 0,
             computes_with=(*effect.computes_with, CHAIN),
         )
     return replace(found, instance=replace(effect.instance, changed=changed, paths=paths))
@@ -367,6 +368,7 @@ def _surround(
         mild_end=mild_end,
         needs_seed=needs_seed,
         needs_other=any(each.needs_other for each, _ in effects),
+        other_seed=next((each.other_seed for each, _ in effects if each.needs_other), 0),
         # A new one a clip where something is drawn: then nothing goes on.
         stateful=any(each.stateful for each, _ in effects) and not needs_seed,
         frames_at=functools.partial(_count_frames, effects),

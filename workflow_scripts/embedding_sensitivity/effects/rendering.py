@@ -18,6 +18,7 @@ from embedding_sensitivity.clips.audio import (
 )
 from embedding_sensitivity.clips.clip import Clip, in_split
 from embedding_sensitivity.effects import Effect
+from embedding_sensitivity.effects.chain import mix_seeds
 from embedding_sensitivity.files.errors import InputError
 from embedding_sensitivity.files.progress import progress
 
@@ -73,7 +74,7 @@ def render_batch(
     played = sorted(clips, key=lambda clip: clip.path) if carried else stored
     rows = {clip.clip: row for row, clip in enumerate(stored)}
     full_scale = PEDALBOARD_FULL_SCALE if protocol["audio"] == "pcm16" else FULL_SCALE
-    others = choose_others(stored) if effect.needs_other else {}
+    others = choose_others(stored, effect.other_seed) if effect.needs_other else {}
 
     def build(index: int, **drawn: Any) -> Callable:
         with _naming(effect, levels[index]):
@@ -87,7 +88,11 @@ def render_batch(
     )
 
     def decode(chunk: list[Clip]) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        return [(read_clip(clip, full_scale), decode_other(clip)) for clip in chunk]
+        decoded = [(read_clip(clip, full_scale), decode_other(clip)) for clip in chunk]
+        for samples, other in decoded:
+            for array in (samples, *other.values()):
+                array.setflags(write=False)  # all levels start from them
+        return decoded
 
     def decode_other(clip: Clip) -> dict[str, np.ndarray]:
         return {"other": read_clip(others[clip.clip], full_scale)} if others else {}
@@ -107,11 +112,7 @@ def render_batch(
                 process = build(index, seed=seed_of(clip), **other)
             with _naming(effect, levels[index], clip):
                 effected = process(samples)
-                if not np.isfinite(effected).all():
-                    raise InputError(
-                        "gives samples that are not finite: leave the level out, or correct "
-                        f"{effect.file}"
-                    )
+                check_samples(effect, effected)
             if clip.split:
                 changed[index] = changed[index] or not np.array_equal(effected, samples)
                 row = rows[clip.clip]
@@ -171,16 +172,17 @@ def seed_of(clip: Clip) -> int:
     return int(hashlib.sha256(clip.clip.encode()).hexdigest()[:8], 16)
 
 
-def choose_others(clips: Sequence[Clip]) -> dict[str, Clip]:
+def choose_others(clips: Sequence[Clip], number: int = 0) -> dict[str, Clip]:
     """Return for each clip, by its id, one of another recording that its seed picks.
 
-    Raises `InputError` where all clips are of one recording.
+    Another `number`, the config's, makes it another seed. Raises `InputError` where all clips are
+    of one recording.
     """
     if len({clip.group for clip in clips}) < 2:
         raise InputError("all clips are of one recording, and each needs a clip of another one")
     found = {}
     for clip in clips:
-        position = seed_of(clip) % len(clips)
+        position = mix_seeds(seed_of(clip), number) % len(clips)
         while clips[position].group == clip.group:
             position = (position + 1) % len(clips)
         found[clip.clip] = clips[position]
@@ -195,6 +197,24 @@ def _naming(effect: Effect, level: str, clip: Clip | None = None) -> Iterator[No
     except InputError as error:
         of_clip = f", clip {clip.clip}" if clip else ""
         raise InputError(f"effects.{effect.name}: at level {level}{of_clip}: {error}") from None
+
+
+def check_samples(effect: Effect, effected: Any) -> None:
+    """Raise `InputError` for what isn't an array of float32 or float64, or isn't finite in float32.
+
+    Its shape is checked by `fit_shape`.
+    """
+    found = str(getattr(effected, "dtype", type(effected).__name__))
+    if not isinstance(effected, np.ndarray) or found not in ("float32", "float64"):
+        raise InputError(
+            f"returns {found}, expected an array of float32 or float64: correct {effect.file}"
+        )
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(np.asarray(effected, np.float32)).all()
+    if not finite:
+        raise InputError(
+            f"gives samples that are not finite: leave the level out, or correct {effect.file}"
+        )
 
 
 def fit_shape(effect: Effect, effected: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

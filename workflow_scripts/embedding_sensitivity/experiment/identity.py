@@ -260,6 +260,19 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
     return found
 
 
+def check_environments(settings: Settings, source: str) -> None:
+    """Raise `InputError` that names the key of an environment that isn't there, or lacks a pin.
+
+    `source` is the config file.
+    """
+    for section, declared in (("effects", settings.declared), ("models", settings.choices)):
+        for name, each in declared.items():
+            try:
+                pinned_versions(each.environment, each.packages)
+            except InputError as error:
+                raise InputError(f"{source}: {section}.{name}.environment: {error}") from None
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 

@@ -67,6 +67,8 @@ class Plan:
         self.config = config
         settings = load_settings(given, config)
         self.imported = settings.data is None
+        if not self.imported:
+            identity.check_environments(settings, config)
         self.source = source_of(settings, config)
         self.settings = self.source.complete()
         self.effects = sorted(self.settings.effects)

@@ -99,7 +99,7 @@ def _build(effect: Effect | None, level: str, clips: Sequence[Clip], full_scale:
 
     if effect is None:
         return lambda clip, audio: audio
-    others = choose_others(in_split(clips)) if effect.needs_other else {}
+    others = choose_others(in_split(clips), effect.other_seed) if effect.needs_other else {}
     value = float(level)
 
     def process(clip: Clip, audio):
