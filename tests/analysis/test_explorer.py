@@ -364,6 +364,12 @@ def test_the_world_is_drawn_with_names_as_text(tables, tmp_path):
     with browser.opened(page) as opened:
         text = opened.evaluate("document.querySelector('#main').innerText")
         assert "<b>organ</b>" in text and f"{3 * N_TEST} test clips" in text
+        opened.evaluate("document.querySelectorAll('.controls .small')[1].click()")
+        said = opened.evaluate("document.querySelector('dialog').innerText")
+        assert "threshold_90.csv, all rows." in said
+        opened.evaluate("document.querySelector('dialog').close()")
+        labels = opened.evaluate("levelAxis({ parameter: 'cutoff', log_axis: true }).ticktext")
+        assert {"0.05", "2", "20", "200", "20000"} <= set(labels)
         opened.evaluate("location.hash = 'view=cell&model=strong&effect=shake'")
         opened.wait_for("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 6")
         drawn = opened.evaluate(

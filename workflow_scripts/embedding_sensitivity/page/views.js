@@ -150,7 +150,7 @@ function viewCourses(place, model, effect, label) {
 }
 
 function viewTables() {
-  return [make("h2", {}, "Tables"), make("p", {}, "All numbers of this page are in these files, beside it. Each row of a table has a meaning for each column."),
+  return [make("h2", {}, "Tables"), make("p", {}, "All numbers of this page are in these files, beside it. Open a table to see what each column means."),
     Object.entries(CONTENTS.tables).map(([name, table]) => make("details", {}, make("summary", {}, `${name}: ${table.n_rows} rows`),
       make("p", {}, table.file ? make("a", { href: table.file }, table.file) : "In the folder analysis, a file for each model and effect.",
         table.length < table.n_rows ? ` The page holds ${table.length} of the rows: ${[...Object.entries(table.only).map(([key, value]) => `${key} ${value}`), table.thinned].filter(Boolean).join(", ")}.` : ""),
