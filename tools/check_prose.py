@@ -2,7 +2,7 @@
 
 It prints each fault as ``file:line: fault``: a line of prose over 100 characters, a sentence over
 25 words, a word of the list. Code, tables, headings and text in parentheses are not counted. With
-no arguments it checks all documents of the repository but generated ones.
+no arguments it checks all documents of the repository; lines of generated ones may be long.
 """
 
 import re
@@ -15,7 +15,7 @@ DOCUMENTS = (
     "*.md", "config/*.md", "data/*/*.md", "docs/*.md", "report/*.rst", "resources/*.md",
     "results/*.md", "tests/*/*.md",
 )  # fmt: skip
-# `make schema` and `make calibrate` write them from code that has tests of its own.
+# `make schema` and `make calibrate` write them: their lines are as long as what code says.
 GENERATED = {
     "api.md",
     "calibration.md",
@@ -25,6 +25,7 @@ GENERATED = {
     "models.md",
 }
 MAX_CHARACTERS = 100
+LONG_LINE = re.compile(r"\d+ characters")
 MAX_WORDS = 25
 WORDS = {
     "in order to": "to",
@@ -91,15 +92,13 @@ def find_faults(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 def main(arguments: list[str]) -> int:
     """Print the faults of some documents, or of all; return whether there are any."""
     found = [Path(given) for given in arguments] or [
-        path
-        for pattern in DOCUMENTS
-        for path in sorted(ROOT.glob(pattern))
-        if path.name not in GENERATED
+        path for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))
     ]
     faults = [
         f"{path}:{number}: {fault}"
         for path in found
         for number, fault in find_faults(path.read_text(encoding="utf-8").splitlines())
+        if not (path.name in GENERATED and LONG_LINE.match(fault))
     ]
     print("\n".join(faults), end="\n" if faults else "")
     return int(bool(faults))

@@ -96,7 +96,7 @@ the package transformers (MERT, LAION-CLAP, wav2vec2, Whisper and others) need n
 embedding depends on it). A model with a download has `weights`: a file on this machine to use
 instead, whose hash is checked too. Changing any other option embeds the model again.
 
-An entry with the key `model` has a name of your own and says which of these models it is, so that
+An entry with the key `model` has a name of your own and says which of these models it is. So
 several networks or layers of one model stand side by side:
 
 ```yaml
@@ -202,9 +202,9 @@ name begins as in the table. Weights with the older names `weight_g` and `weight
 A download is pinned: the first one writes its commit, size and SHA-256 into
 `resources/weights.lock`, and the log says so. No hub could be reached where this was written:
 addresses are untested, and the sizes in the table are of the architectures. Commits of all
-presets but `data2vec` are what several unrelated public repositories on GitHub report, and so
-are hashes of the weights of all but `mert_330m`, `data2vec`, `encodec` and `dac`; a warning
-says if a first file is another. `presets.py` has each, with how many report it. A file
+presets but `data2vec` are what several unrelated public repositories on GitHub report. So are
+hashes of the weights of all but `mert_330m`, `data2vec`, `encodec` and `dac`. A warning says if
+a first file is another. `presets.py` has each, with how many report it. A file
 `pytorch_model.bin` is converted to safetensors once when it is fetched, by PyTorch without
 running its code (`weights_only`); both hashes are pinned. A local folder is known by its files'
 content. Untrained weights that the workflow made are refused as another model's checkpoint.
@@ -213,7 +213,7 @@ content. Untrained weights that the workflow made are refused as another model's
 ONNX_FILES = """\
 ## ONNX files
 
-An entry with the key `onnx` has a name of your own and says which file it is, which of its tensors
+An entry with the key `onnx` has a name of your own. It says which file it is, which of its tensors
 is the embedding, and the rate of its input:
 
 ```yaml

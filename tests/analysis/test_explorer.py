@@ -102,6 +102,7 @@ def threshold(side, value, low=("", ""), high=("", ""), bound="=", responds="1")
         "bound_low": low[0],
         "threshold_90_high": high[1],
         "bound_high": high[0],
+        "gallery": "32",
         "n_groups": "8",
         "responds": responds,
     }
@@ -111,15 +112,20 @@ def threshold(side, value, low=("", ""), high=("", ""), bound="=", responds="1")
     ("row", "said", "is_clear"),
     [
         (threshold("up", "2.5", ("=", "2"), ("=", "3")), "upwards from 2.5 dB on", True),
-        (threshold("up", "5", (">", "5"), (">", "5"), ">"), "upwards it is not lost to 5 dB", True),
+        (
+            threshold("up", "5", (">", "5"), (">", "5"), ">"),
+            "upwards at no level tried (interval > 5 dB)",
+            True,
+        ),
         (
             threshold("down", "0", ("<", "0"), ("=", "1"), "<"),
-            "downwards it is not lost to 0 dB",
+            "downwards at no level tried (interval < 0 dB to 1 dB)",
             True,
         ),
         (threshold("down", "5", (">", "5"), (">", "5"), ">"), "downwards at every level", True),
         (threshold("up", "2", ("<", "0"), (">", "5")), "the interval holds all levels", False),
-        (threshold("up", "2"), "8 test recordings, and an interval needs 12", False),
+        (threshold("up", "2"), "from about 2 dB on. Cannot tell how exactly: 8 test", False),
+        (threshold("up", "5", bound=">"), "upwards at no level tried. Cannot tell", False),
     ],
 )
 def test_where_it_begins_to_matter_is_told_with_its_interval(row, said, is_clear):
@@ -128,12 +134,20 @@ def test_where_it_begins_to_matter_is_told_with_its_interval(row, said, is_clear
     assert said in second.text and second.is_clear == is_clear
 
 
+def test_originals_are_counted_where_the_data_has_fewer():
+    row = threshold("up", "2") | {"gallery": "6"}
+    tables = {"displacement": moved("m", "hum", 1.0, 1.0, 1.0), "threshold_90": [row]}
+    _, second, _ = findings.find_answers(tables, {"auc": []}, EFFECTS, [])
+    assert "1 clip in 10 among 6 originals" in second.text
+
+
 @pytest.mark.parametrize(
     ("rows", "effect", "text", "shade"),
     [
         ([threshold("up", "1.25")], {}, "1.25 dB", 0.75),
         ([threshold("down", "1.25")], {}, "1.25 dB", 0.25),
-        ([threshold("up", "5", bound=">")], {}, "not lost to 5 dB", 0.0),
+        ([threshold("up", "5", bound=">")], {}, "not lost up to 5 dB", 0.0),
+        ([threshold("down", "0", bound="<")], {}, "not lost down to 0 dB", 0.0),
         ([threshold("up", "0", bound="<")], {}, "lost from 0 dB", 1.0),
         # The sooner of both sides of a neutral level inside the grid decides.
         ([threshold("down", "1"), threshold("up", "4")], {"neutral": 2.0}, "1 dB / 4 dB", 0.5),
@@ -350,6 +364,12 @@ def test_the_world_is_drawn_with_names_as_text(tables, tmp_path):
     with browser.opened(page) as opened:
         text = opened.evaluate("document.querySelector('#main').innerText")
         assert "<b>organ</b>" in text and f"{3 * N_TEST} test clips" in text
+        opened.evaluate("document.querySelectorAll('.controls .small')[1].click()")
+        said = opened.evaluate("document.querySelector('dialog').innerText")
+        assert "threshold_90.csv, all rows." in said
+        opened.evaluate("document.querySelector('dialog').close()")
+        labels = opened.evaluate("levelAxis({ parameter: 'cutoff', log_axis: true }).ticktext")
+        assert {"0.05", "2", "20", "200", "20000"} <= set(labels)
         opened.evaluate("location.hash = 'view=cell&model=strong&effect=shake'")
         opened.wait_for("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 6")
         drawn = opened.evaluate(

@@ -12,9 +12,11 @@ from conftest import ROOT
 
 from embedding_sensitivity.commands.config_file import read_config
 from embedding_sensitivity.commands.plan import estimate
+from embedding_sensitivity.commands.verify import list_notes
 from embedding_sensitivity.effects import EFFECTS, entries
+from embedding_sensitivity.experiment import manifest
 from embedding_sensitivity.experiment.plan import Plan
-from embedding_sensitivity.experiment.settings import load_settings
+from embedding_sensitivity.experiment.settings import dump_settings, load_settings
 from embedding_sensitivity.files.declarations import (
     find_config_folder,
     locate_config_copy,
@@ -202,6 +204,21 @@ def test_files_beside_a_config_file_elsewhere_are_found(own, monkeypatch):
     message = "models.bands.file: my/bands.py does not exist"
     with pytest.raises(InputError, match=message):
         load_settings({**tiny, **sections}, "my.yaml")
+
+
+def test_own_files_count_as_changed_if_they_are_wherever_the_config_is_named_from(own):
+    demo = yaml.safe_load((ROOT / "config/demo.yaml").read_text(encoding="utf-8"))
+    config = demo | {"models": {"bands": {"file": "my/bands.py"}}}
+    settings = load_settings(config, "my.yaml")
+    files = [*manifest.code_files(ROOT), *settings.user_files]
+    code = manifest.code_version(files, ROOT)
+    found = {"code": code, "config": {"settings": dump_settings(settings)}}
+    for source in ("my.yaml", str(own / "my.yaml")):
+        assert list_notes(found, config, source) == []
+    with open(own / "my" / "bands.py", "a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    (note,) = list_notes(found, config, "my.yaml")
+    assert "1 file differs" in note and "bands.py" in note
 
 
 def test_a_models_file_names_its_environments_from_its_own_folder(own):

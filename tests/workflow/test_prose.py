@@ -163,6 +163,13 @@ def test_the_documents_sentences_have_no_fault(capsys):
     assert [line for line in printed if "characters, at most" not in line] == []
 
 
+def test_lines_of_generated_documents_may_be_long_but_no_sentence(tmp_path, capsys):
+    path = tmp_path / "models.md"
+    path.write_text(f"{'ab ' * 10}{'c' * 100}.\n\n{words(26)}\n", encoding="utf-8")
+    assert check_prose.main([str(path)]) == 1
+    assert [line.split(":")[1] for line in capsys.readouterr().out.splitlines()] == ["3"]
+
+
 def test_documents_and_captions_are_checked():
     found = {
         path.relative_to(ROOT).as_posix()

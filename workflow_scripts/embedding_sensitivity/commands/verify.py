@@ -82,19 +82,24 @@ def advise(difference: manifest.Difference, found: dict, config: str) -> str:
 def list_notes(found: dict, config: dict | None, source: str) -> list[str]:
     """Return notes on code and config that have changed since the results were made."""
     lines = []
-    root = find_root()
-    before, code = found["code"]["files"], manifest.code_version(manifest.code_files(root), root)
+    root, before = find_root(), found["code"]["files"]
+    # What else the manifest has are the user's own files, which may lie anywhere.
+    own = {os.path.normpath(os.path.join(root, name)) for name in before}
+    files = {*map(os.path.normpath, manifest.code_files(root)), *filter(os.path.isfile, own)}
+    code = manifest.code_version(files, root)
     changed = sorted(name for name, _ in set(before.items()) ^ set(code["files"].items()))
     changed = list(dict.fromkeys(changed))
     if changed:
         some = ", ".join(map(printable, changed[:5])) + (", ..." if len(changed) > 5 else "")
+        differ = "1 file differs" if len(changed) == 1 else f"{len(changed)} files differ"
         lines.append(
-            f"the code has changed since, {len(changed)} files differ ({some}): a run may compute "
-            "other results now"
+            f"the code has changed since, {differ} ({some}): a run may compute other results now"
         )
     if config is not None:
         try:
-            settings = source_of(load_settings(config, source), source).complete()
+            # Snakemake has the config file's path from the working directory, and so own files'.
+            settings = load_settings(config, os.path.relpath(source))
+            settings = source_of(settings, source).complete()
             same = dump_settings(settings) == found["config"].get("settings")
         except InputError as error:
             lines.append(f"the config cannot be compared: {error}")

@@ -117,26 +117,31 @@ def _say_from_which_level(
         return Finding(question, text, False, "threshold")
     model, name = case
     effect, texts, is_clear = effects[name], [], True
+    without = None
     for row in rows:
         side = {"up": "upwards", "down": "downwards"}[row["side"]]
         place = describe_threshold(row, effect)
         between = describe_threshold_range(row, effect)
-        if not between:
-            is_clear = False
-            texts.append(
-                f"{side} about {place}, but cannot tell how exactly: {row['n_groups']} test "
-                "recordings, and an interval needs 12"
-            )
-        elif is_never_lost(row):
-            texts.append(f"{side} it is {place}, all that was tried (interval {between})")
-        elif row["bound"] != "=":
-            texts.append(f"{side} at every level tried (interval {between})")
-        elif {row["bound_low"], row["bound_high"]} == {"<", ">"}:
+        if {row["bound_low"], row["bound_high"]} == {"<", ">"}:
             is_clear = False
             texts.append(f"{side} cannot tell, since the interval holds all levels ({place})")
+            continue
+        if is_never_lost(row):
+            place = "at no level tried"
+        elif row["bound"] != "=":
+            place = "at every level tried"
         else:
-            texts.append(f"{side} from {place} on (interval {between})")
-    text = f"{name} makes {model} lose 1 clip in 10 among 32 originals: {'; '.join(texts)}."
+            place = f"from {'' if between else 'about '}{place} on"
+        texts.append(f"{side} {place}" + (f" (interval {between})" if between else ""))
+        if not between:
+            is_clear, without = False, row
+    lost = f"lose 1 clip in 10 among {rows[0]['gallery']} originals"
+    text = f"{name} makes {model} {lost}: {'; '.join(texts)}."
+    if without:
+        text += (
+            f" Cannot tell how exactly: {without['n_groups']} test recordings, and an interval "
+            "needs 12."
+        )
     return Finding(question, text, is_clear, "threshold", model, name)
 
 

@@ -128,7 +128,9 @@ def describe_threshold(row: Row, effect: EffectInfo) -> str:
     level = effect.format_level(float(row["threshold_90"]))
     if row["bound"] == "=":
         return level
-    return f"not lost to {level}" if is_never_lost(row) else f"lost from {level}"
+    if is_never_lost(row):
+        return f"not lost {'down' if row['side'] == 'down' else 'up'} to {level}"
+    return f"lost from {level}"
 
 
 def describe_threshold_range(row: Row, effect: EffectInfo) -> str:
@@ -240,8 +242,9 @@ STATISTICS = (
         "threshold",
         "Where a clip is lost",
         "The level, counted from no effect, at which fewer than 90 % of test clips find their own "
-        "original among 32. Darker: lost nearer to no effect, as a share of the levels tried. "
-        "Lost from: at all levels tried. The range is a 95 % interval over recordings.",
+        "original among 32, or as many as there are. Darker: lost nearer to no effect, as a share "
+        "of the levels tried. Lost from: at all levels tried. The range is a 95 % interval over "
+        "recordings.",
         "threshold_90",
         "threshold_90",
         _make_thresholds,

@@ -67,7 +67,7 @@ function showSource(name, keys, column) {
   document.getElementById("source-body").replaceChildren(
     make("p", {}, column ? table.columns[column] : "", " "),
     make("p", { class: "faint" }, "Table ", table.file ? make("a", { href: table.file }, table.file) : `${name} (of each model and effect)`,
-      `, rows with ${Object.entries(keys).map(([key, value]) => `${key} = ${value}`).join(", ")}. Numbers here have six digits, the file has all. `,
+      `, ${Object.keys(keys).length ? `rows with ${Object.entries(keys).map(([key, value]) => `${key} = ${value}`).join(", ")}` : "all rows"}. Numbers are rounded here, the file has all digits. `,
       make("a", { href: address({ view: "provenance", model: keys.model ?? "" }), onclick: () => document.getElementById("source").close() }, "What the embeddings are made of")),
     shown.length === 1
       ? make("table", { class: "data" }, make("tbody", {}, Object.entries(shown[0]).map(([key, value]) =>

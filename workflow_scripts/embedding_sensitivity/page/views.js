@@ -12,7 +12,7 @@ function viewAnswer(place) {
   return [
     make("h2", {}, "What came out"),
     make("ol", { class: "findings" }, findings),
-    make("p", {}, `Data: ${RUN.clips}. ${counts.train_clips} training clips of ${counts.train_recordings} recordings, ${counts.test_clips} test clips of ${counts.test_recordings}; labels: ${RUN.labels.join(", ")}.`),
+    make("p", {}, `Data: ${RUN.clips}. ${counts.train_clips} training clips of ${counts.train_recordings} recordings, ${counts.test_clips} test clips of ${counts.test_recordings} recordings; labels: ${RUN.labels.join(", ")}.`),
     make("details", { open: true }, make("summary", {}, `Caveats, before reading: ${CONTENTS.caveats.length}`),
       make("ul", { id: "caveats" }, CONTENTS.caveats.map(text => make("li", {}, text)))),
     make("h2", { id: "matrix-title" }, "Models and effects"),
@@ -38,7 +38,7 @@ function viewMatrix(statistic, names) {
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "matrix-title" },
       make("table", { class: "matrix" },
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "model"), RUN.effects.map(effect =>
-          make("th", { scope: "col" }, effect.name, make("br"), make("small", { class: "faint" }, effect.made || levelAxis(effect).title))))),
+          make("th", { scope: "col" }, effect.name, make("br"), make("small", { class: "faint" }, effect.made && [effect.made, make("br")], levelAxis(effect).title))))),
         make("tbody", {}, RUN.models.map(model => make("tr", {},
           make("th", { scope: "row" }, model.name, model.control ? [make("br"), make("small", { class: "faint" }, names[model.control])] : null),
           RUN.effects.map(effect => entry(model, effect))))))),
@@ -150,7 +150,7 @@ function viewCourses(place, model, effect, label) {
 }
 
 function viewTables() {
-  return [make("h2", {}, "Tables"), make("p", {}, "All numbers of this page are in these files, beside it. Each row of a table has a meaning for each column."),
+  return [make("h2", {}, "Tables"), make("p", {}, "All numbers of this page are in these files, beside it. Open a table to see what each column means."),
     Object.entries(CONTENTS.tables).map(([name, table]) => make("details", {}, make("summary", {}, `${name}: ${table.n_rows} rows`),
       make("p", {}, table.file ? make("a", { href: table.file }, table.file) : "In the folder analysis, a file for each model and effect.",
         table.length < table.n_rows ? ` The page holds ${table.length} of the rows: ${[...Object.entries(table.only).map(([key, value]) => `${key} ${value}`), table.thinned].filter(Boolean).join(", ")}.` : ""),

@@ -22,8 +22,8 @@ Sizes and numbers of the published config.json are in the code, since the packag
 none. A test writes that file again, with the SHA-256 that users of it report.
 
 The hub couldn't be reached where this was written. Commit, file names and SHA-256 are what several
-unrelated projects on GitHub report, and a file with the network's tensors has exactly the size
-that they report. The first file's hash is pinned, and a warning says if it is another than theirs.
+unrelated projects on GitHub report. A file with the network's tensors has exactly the size that
+they report. The first file's hash is pinned, and a warning says if it is another than theirs.
 `weights` may be safetensors of the same tensors, or a file of PyTorch's, which is read without
 running its code.
 
