@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "screen"))
 
 from snakemake_logger_plugin_sensitivity import LogHandler  # noqa: E402
+from snakemake_logger_plugin_sensitivity.display import MAX_SILENCE  # noqa: E402
 from snakemake_logger_plugin_sensitivity.run import Run, duration, shorten, stage_of  # noqa: E402
 
 RULES = {"index_clips": 1, "measure": 2, "my_own_rule": 1, "all": 1, "total": 5}
@@ -84,6 +85,20 @@ def test_without_a_terminal_each_stage_is_a_line(screen):
         "my_own_rule: 1 job, 0 s (4 of 4 done)",
     ]
     assert lines[4:] == ["Done: 4 jobs in 0 s.", "tables results/x/tables", "logs logs/x"]
+
+
+def test_without_a_terminal_a_run_is_not_silent_for_long(screen):
+    screen.start()
+    screen.run(1, "index_clips")
+    screen.run(2, "measure")  # soon after
+    screen.handler.display.spoke -= MAX_SILENCE
+    screen.job(3, "measure")
+    screen.run(4, "my_own_rule")
+    assert screen.end()[1:4] == [
+        "clips: 1 job, 0 s (1 of 4 done)",
+        "2 of 4 jobs, 0 s",
+        "my_own_rule: 1 job, 0 s (3 of 4 done)",
+    ]
 
 
 def test_a_terminal_shows_bars_and_the_closing_lines_last(monkeypatch):

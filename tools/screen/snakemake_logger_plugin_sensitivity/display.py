@@ -1,4 +1,4 @@
-"""Show a run's progress: live on a terminal, elsewhere as a line for each stage."""
+"""Show a run's progress: live on a terminal, elsewhere as lines."""
 
 import time
 
@@ -10,6 +10,9 @@ from rich.text import Text
 
 from snakemake_logger_plugin_sensitivity.run import Run, duration, n_jobs
 
+# Off a terminal nothing is said for so many seconds at most, while jobs end.
+MAX_SILENCE = 60
+
 
 def display_on(console: Console, run: Run, live: bool) -> "Lines":
     """Return the display for a console."""
@@ -18,10 +21,11 @@ def display_on(console: Console, run: Run, live: bool) -> "Lines":
 
 
 class Lines:
-    """Prints a line when a stage ends, for log files and dry runs."""
+    """Prints a line when a stage ends, or a minute is over, for log files and dry runs."""
 
     def __init__(self, console: Console, run: Run) -> None:
         self.console, self.run = console, run
+        self.spoke = time.monotonic()
         self.ended: set[str] = set()
         self.building: tuple[str, float] | None = None
 
@@ -41,7 +45,7 @@ class Lines:
         self.building = (name, time.monotonic()) if name else None
 
     def update(self) -> None:
-        """Print stages that have ended."""
+        """Print stages that have ended, or how far the run is if nothing was said for long."""
         for stage in self.run.stages():
             if self.run.done[stage] >= self.run.total[stage] and stage not in self.ended:
                 self.ended.add(stage)
@@ -49,11 +53,21 @@ class Lines:
                 n_done, total = self.run.done.total(), self.run.total.total()
                 jobs = n_jobs(self.run.total[stage])
                 self._say(f"{stage}: {jobs}, {elapsed} ({n_done} of {total} done)")
+        if self.run.done and time.monotonic() - self.spoke > MAX_SILENCE:
+            self._say(self._whole())
 
     def stop(self) -> None:
         """End the display."""
 
+    def _whole(self) -> str:
+        run = self.run
+        elapsed = duration(time.monotonic() - (run.started or time.monotonic()))
+        text = f"{run.done.total()} of {n_jobs(run.total.total())}, {elapsed}"
+        left = run.seconds_left()
+        return text if left is None or not left else f"{text}, about {duration(left)} left"
+
     def _say(self, text: str) -> None:
+        self.spoke = time.monotonic()
         self.console.print(text, markup=False)
 
 
@@ -89,10 +103,3 @@ class Screen(Lines):
                 stage, ProgressBar(total=total, completed=done, width=30), f"{done} of {total}"
             )
         return Group(table, Text(self._whole()))
-
-    def _whole(self) -> str:
-        run = self.run
-        elapsed = duration(time.monotonic() - (run.started or time.monotonic()))
-        text = f"{run.done.total()} of {n_jobs(run.total.total())}, {elapsed}"
-        left = run.seconds_left()
-        return text if left is None or not left else f"{text}, about {duration(left)} left"
