@@ -121,7 +121,8 @@ def test_every_statistic_is_that_of_a_new_fit():
     assert len(found) == 9
     levels = np.broadcast_to(cca.unit_levels(6)[:, None], (6, 20))
     for null in statistics.NULLS:
-        drawn = statistics.draw_targets(null, 6, groups, 200, statistics.generator("x", null))
+        random = statistics.generator(null) if null == "common" else statistics.generator("x", null)
+        drawn = statistics.draw_targets(null, 6, groups, 200, random)
         centre = null == "reversal"
         points = [each - each.mean(axis=0) if centre else each for each in (training, test)]
         flat, flat_test = (each.reshape(-1, 30) for each in points)
@@ -143,6 +144,22 @@ def test_every_statistic_is_that_of_a_new_fit():
                 observed, draws = found[name, null]
                 assert len(draws) == (999 if name == "rho_ridge" else 200)
                 assert (observed if index < 0 else draws[index]) == pytest.approx(value, abs=1e-9)
+
+
+def test_the_common_null_of_a_mean_permutes_all_labels_alike():
+    """Places of levels may be the same in all labels: then the mean varies as one label does."""
+    places = noise(6, 1, 12)
+    found = []
+    for label in range(8):
+        effected = places + 0.01 * noise(6, 12, 12, seed=label)
+        parts = effected[:, :6], effected[:, 6:], pairs(6), pairs(6)
+        found.append(statistics.null_statistics(*parts, 0.1, [f"label {label}"]))
+    key = "rho_ridge", "common"
+    mean = statistics.mean_over_labels(found)[key][1]
+    assert mean.std() == pytest.approx(found[0][key][1].std(), rel=0.05)
+    key = "rho_ridge", "recording"
+    mean = statistics.mean_over_labels(found)[key][1]
+    assert mean.std() < 0.6 * found[0][key][1].std()
 
 
 def test_a_saturated_fit_and_a_label_without_test_clips_lack_what_is_undefined():

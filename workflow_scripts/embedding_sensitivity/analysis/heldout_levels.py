@@ -1,9 +1,9 @@
 """R2 on levels that had no part in the fit.
 
 The levels are divided into up to three folds, p and P - 1 - p in the same one. Each fold's levels
-are predicted by the direction fitted to the others, y = 1/2 + <w, x - mean of the fit's points>,
-and R2 is the squared Spearman correlation of the predictions of all levels with the level, 0 if it
-is negative.
+are predicted by the direction fitted to the others, y = 1/2 + <w, x - mean of the fit's points> (of
+a clip by itself, see `predict_levels`), and R2 is the squared Spearman correlation of the
+predictions of all levels with the level, 0 if it is negative.
 
 The symmetry of the folds matters. Were a level left out alone, the mean of the others would be
 higher the lower it is: a fit to noise, which predicts that mean, would order all levels perfectly,
@@ -12,17 +12,15 @@ the wrong way round, and a squared correlation would take it for R2 = 1.
 
 import numpy as np
 
-from embedding_sensitivity.analysis.cca import (
-    LeastSquares,
-    centre_points,
-    samplewise_solutions,
-    unit_levels,
-)
+from embedding_sensitivity.analysis.cca import LeastSquares, centre_points, unit_levels
 from embedding_sensitivity.analysis.correlation import ordered_r2, project, spearman
 
 N_FOLDS = 3
 # Below it a fold leaves less than two levels to fit to.
 MIN_LEVELS = 4
+# Of a clip's own regularised direction, relative to the largest eigenvalue of its points: more than
+# noise has where levels are told apart, and less than a direction in which the clip moves.
+PENALTY = 0.1
 
 
 def level_folds(n_levels: int) -> list[np.ndarray]:
@@ -62,6 +60,11 @@ def global_r2(training: np.ndarray, test: np.ndarray) -> float | None:
 def predict_levels(effected: np.ndarray) -> np.ndarray | None:
     """Predict each clip's levels by directions of the clip's own other levels.
 
+    The direction is regularised: least squares turn to noise where a course isn't affine in the
+    rank, since only noise fits what is left over. And where a held-out level lies along it is read
+    off between the kept levels, on a curve that joins them, so that folds predict on one scale
+    however curved the response is.
+
     Parameters
     ----------
     effected : (P, N, d), float64, levels ascending
@@ -78,10 +81,40 @@ def predict_levels(effected: np.ndarray) -> np.ndarray | None:
     predicted = np.empty(clips.shape[:2])
     for held in folds:
         points = clips[:, ~held]
-        solutions, _ = samplewise_solutions(centre_points(points), targets[~held] - 0.5)
+        centred = centre_points(points)
+        weights = _regularised(centred, targets[~held] - 0.5)
+        kept = np.sort((centred * weights[:, None]).sum(axis=-1), axis=1)
         distances = clips[:, held] - points.mean(axis=1, keepdims=True)
-        predicted[:, held] = 0.5 + (distances * solutions[:, None]).sum(axis=-1)
+        along = (distances * weights[:, None]).sum(axis=-1)
+        for clip, (own, places) in enumerate(zip(along, kept, strict=True)):
+            predicted[clip, held] = _read_off(own, places, targets[~held], targets[1])
     return predicted
+
+
+def _regularised(centred: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Directions (N, d) of ridge regression on each clip's own points (N, P, d), centred.
+
+    Zero where a clip's points are all the same.
+    """
+    gram = centred @ centred.transpose(0, 2, 1)
+    largest = np.linalg.eigvalsh(gram)[:, -1]
+    moving = largest > 0
+    gram += (PENALTY * largest + ~moving)[:, None, None] * np.eye(gram.shape[1])
+    weights = np.linalg.solve(gram, np.broadcast_to(targets[:, None], (*gram.shape[:2], 1)))
+    return (centred * weights).sum(axis=1) * moving[:, None]
+
+
+def _read_off(along: np.ndarray, places: np.ndarray, levels: np.ndarray, step: float) -> np.ndarray:
+    """Levels at `along` (h,) on the curve through `places` (k,), ascending, of `levels` (k,).
+
+    Beyond an end of the curve lies the next level, a `step` away, or a later one. 1/2 where all
+    places are the same.
+    """
+    reach = places[-1] - places[0]
+    if not reach:
+        return np.full(len(along), 0.5)
+    beyond = (along - np.clip(along, places[0], places[-1])) / reach
+    return np.interp(along, places, levels) + step * np.sign(beyond) + beyond
 
 
 def samplewise_rho(effected: np.ndarray) -> np.ndarray | None:

@@ -176,7 +176,7 @@ def null_statistics(
     training : (P, N, d), float64, levels ascending, of the recordings `groups` (N,)
     test : (P, n, d), float64, of `test_groups` (n,); n may be 0
     penalty : of the regularised direction of `training`
-    names : what random numbers depend on
+    names : what random numbers depend on; those of `common` are the same for all
 
     Returns
     -------
@@ -211,7 +211,8 @@ def _compare(
     observed = refits.statistics(levels[..., :n_clips], levels[..., n_clips:], paper=True)
     found = {}
     for null in nulls:
-        random = generator(*names, null)
+        # Levels may have the same places in all labels: their means are of the same orders too.
+        random = generator(null) if null == "common" else generator(*names, null)
         draws: dict[str, list[np.ndarray]] = {name: [] for name in observed}
         for start in range(0, N_DRAWS, CHUNK):
             n_draws = min(CHUNK, N_DRAWS - start)
@@ -249,7 +250,8 @@ def mean_over_labels(
 ) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
     """Means over labels of what `null_statistics` found, for those that every label has.
 
-    The nth draws of all labels make a draw of the mean: labels have recordings of their own.
+    The nth draws of all labels make a draw of the mean: labels have recordings of their own, and
+    one order of the levels permutes all of them where the null is `common`.
     """
     shared = set.intersection(*(set(each) for each in found)) if found else set()
     return {
