@@ -250,7 +250,7 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
     own_test_groups = groups[: sizes[0]]
     nulls_s, _ = seconds(
         lambda: null_statistics(
-            effected, own_tests[1:], own_groups, own_test_groups, fitted.penalty, ["bench"]
+            effected, own_tests[1:], own_groups, own_test_groups, fitted.penalty
         )
     )
 

@@ -12,12 +12,18 @@ def noise(n_levels, n_clips, dimension, seed=0):
     return rng.normal(size=(n_levels, n_clips, dimension)).astype(np.float32).astype(float)
 
 
-def plain_null(effected, groups, random):
+def draw_targets(null, n_levels, groups, n_draws, *names):
+    recordings, recording_of = np.unique(np.asarray(groups), return_inverse=True)
+    orders = statistics.draw_orders(null, n_levels, recordings, n_draws, *names)
+    return statistics.targets_of(orders, recording_of)
+
+
+def plain_null(effected, groups, *names):
     """One least-squares fit for each permutation, as `global_cca` is defined."""
     n_levels, _, dimension = effected.shape
     points = effected.reshape(-1, dimension)
     inverse = np.linalg.pinv(points - points.mean(axis=0), rcond=cca.CUT)
-    targets = statistics.draw_targets("recording", n_levels, groups, statistics.N_DRAWS_R2, random)
+    targets = draw_targets("recording", n_levels, groups, statistics.N_DRAWS_R2, *names)
     found = []
     for target in targets.reshape(len(targets), -1):
         direction = cca.orient(inverse @ target)
@@ -57,8 +63,8 @@ def constant_dimension():
 )
 def test_the_null_is_what_a_fit_for_each_permutation_gives(effected):
     groups = pairs(effected.shape[1])
-    found = statistics.null_r2(effected, groups, statistics.generator("x"))
-    expected = plain_null(effected, groups, statistics.generator("x"))
+    found = statistics.null_r2(effected, groups, "x")
+    expected = plain_null(effected, groups, "x")
     assert len(found) >= 200
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
@@ -71,7 +77,7 @@ def test_the_null_of_white_noise_is_the_known_floor(dimension, floor):
     d / (N P - 1), and that of ranks close to it. R2 of the true levels is no other.
     """
     effected = noise(12, 288, dimension)
-    null = statistics.null_r2(effected, range(288), statistics.generator("x"))
+    null = statistics.null_r2(effected, range(288))
     assert null.mean() == pytest.approx(floor, abs=0.025)
     assert null.mean() == pytest.approx(dimension / (12 * 288 - 1), abs=0.02)
     assert null.std() < 0.02
@@ -82,25 +88,25 @@ def test_the_null_of_white_noise_is_the_known_floor(dimension, floor):
 
 
 def test_the_null_of_a_saturated_fit_is_1_by_identity():
-    assert (statistics.null_r2(noise(4, 6, 23), pairs(6), statistics.generator("x")) == 1).all()
-    assert (statistics.null_r2(noise(4, 6, 22), pairs(6), statistics.generator("x")) < 1).all()
+    assert (statistics.null_r2(noise(4, 6, 23), pairs(6)) == 1).all()
+    assert (statistics.null_r2(noise(4, 6, 22), pairs(6)) < 1).all()
 
 
 def test_the_null_of_what_moves_nothing_is_undefined():
     effected = np.broadcast_to(noise(1, 1, 5), (4, 6, 5))
-    assert np.isnan(statistics.null_r2(effected, pairs(6), statistics.generator("x"))).all()
+    assert np.isnan(statistics.null_r2(effected, pairs(6))).all()
 
 
 def test_each_null_permutes_what_it_says():
     groups = ["b", "a", "b", "c"]
     levels = cca.unit_levels(5) - 0.5
     for null in statistics.NULLS:
-        drawn = statistics.draw_targets(null, 5, groups, 400, statistics.generator("x"))
+        drawn = draw_targets(null, 5, groups, 400)
         assert drawn.shape == (400, 5, 4)
         np.testing.assert_array_equal(np.sort(drawn, axis=1)[..., 0], [levels] * 400)
         # Clips of a recording alike; the order of clips is without meaning.
         np.testing.assert_array_equal(drawn[..., 0], drawn[..., 2])
-        again = statistics.draw_targets(null, 5, groups[::-1], 400, statistics.generator("x"))
+        again = draw_targets(null, 5, groups[::-1], 400)
         np.testing.assert_array_equal(again, drawn[..., ::-1])
         alike = (drawn[..., 0] == drawn[..., 1]).all(axis=1)
         n_orders = len(np.unique(drawn[..., 0], axis=0))
@@ -117,12 +123,11 @@ def test_every_statistic_is_that_of_a_new_fit():
     effected = noise(6, 20, 30) + np.arange(6)[:, None, None] / 4
     training, test = effected[:, :12], effected[:, 12:]
     groups = pairs(20)
-    found = statistics.null_statistics(training, test, groups[:12], groups[12:], 0.1, ["x"])
+    found = statistics.null_statistics(training, test, groups[:12], groups[12:], 0.1)
     assert len(found) == 9
     levels = np.broadcast_to(cca.unit_levels(6)[:, None], (6, 20))
     for null in statistics.NULLS:
-        random = statistics.generator(null) if null == "common" else statistics.generator("x", null)
-        drawn = statistics.draw_targets(null, 6, groups, 200, random)
+        drawn = draw_targets(null, 6, groups, 200)
         centre = null == "reversal"
         points = [each - each.mean(axis=0) if centre else each for each in (training, test)]
         flat, flat_test = (each.reshape(-1, 30) for each in points)
@@ -146,27 +151,31 @@ def test_every_statistic_is_that_of_a_new_fit():
                 assert (observed if index < 0 else draws[index]) == pytest.approx(value, abs=1e-9)
 
 
-def test_the_common_null_of_a_mean_permutes_all_labels_alike():
-    """Places of levels may be the same in all labels: then the mean varies as one label does."""
-    places = noise(6, 1, 12)
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_labels_share_is_permuted_alike_in_all_of_them(shared):
+    """Places of levels, and recordings: then the mean varies as one label does."""
+    effected = noise(6, 12, 12)
     found = []
     for label in range(8):
-        effected = places + 0.01 * noise(6, 12, 12, seed=label)
-        parts = effected[:, :6], effected[:, 6:], pairs(6), pairs(6)
-        found.append(statistics.null_statistics(*parts, 0.1, [f"label {label}"]))
-    key = "rho_ridge", "common"
-    mean = statistics.mean_over_labels(found)[key][1]
-    assert mean.std() == pytest.approx(found[0][key][1].std(), rel=0.05)
-    key = "rho_ridge", "recording"
-    mean = statistics.mean_over_labels(found)[key][1]
-    assert mean.std() < 0.6 * found[0][key][1].std()
+        points = effected + 0.01 * noise(6, 12, 12, seed=label)
+        names = [f"{group}{'' if shared else label}" for group in pairs(12)]
+        parts = points[:, :6], points[:, 6:], names[:6], names[6:]
+        found.append(statistics.null_statistics(*parts, 0.1))
+    means = statistics.mean_over_labels(found)
+    for null in statistics.NULLS:
+        key = "rho_ridge", null
+        ratio = means[key][1].std() / found[0][key][1].std()
+        if shared or null == "common":
+            assert ratio == pytest.approx(1, rel=0.05)
+        else:
+            assert ratio < 0.6
 
 
 def test_a_saturated_fit_and_a_label_without_test_clips_lack_what_is_undefined():
     effected = noise(4, 9, 40)
-    found = statistics.null_statistics(effected[:, :6], effected[:, 6:], pairs(6), "abc", 1, ["x"])
+    found = statistics.null_statistics(effected[:, :6], effected[:, 6:], pairs(6), "abc", 1)
     assert {name for name, _ in found} == {"r2_test", "rho_ridge"}
-    found = statistics.null_statistics(noise(4, 30, 5), noise(4, 0, 5), pairs(30), [], 1, ["x"])
+    found = statistics.null_statistics(noise(4, 30, 5), noise(4, 0, 5), pairs(30), [], 1)
     assert {name for name, _ in found} == {"r2"}
     row = statistics.null_row("common", 4, *found["r2", "common"])
     assert "p" not in row and row["n_draws"] == 200

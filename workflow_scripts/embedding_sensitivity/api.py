@@ -236,7 +236,7 @@ def null_r2(X: ArrayLike, groups: Sequence[str] | None = None, seed: int = SEED)
     True
     """
     X = _as_array(X, "X", 3)
-    return statistics.null_r2(X, _groups_of(X, groups), np.random.default_rng(seed))
+    return statistics.null_r2(X, _groups_of(X, groups), str(seed))
 
 
 def _groups_of(X: np.ndarray, groups: Sequence[str] | None) -> list[str]:

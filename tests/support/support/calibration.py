@@ -247,11 +247,11 @@ def try_nulls(
     rng = np.random.default_rng(seed)
     world = replace(world, seed=int(rng.integers(2**32)))
     (_, training, groups), (_, test, test_groups) = (
-        world.draw(*size, rng, prefix) for prefix in ("r", "t")
+        world.draw(*size, rng, f"{split} of {seed}, ") for split in ("training", "test")
     )
     training, test = training.astype(np.float64), test.astype(np.float64)
     _, penalty = fit_ridge(training, groups)
-    drawn = statistics.null_statistics(training, test, groups, test_groups, penalty, [str(seed)])
+    drawn = statistics.null_statistics(training, test, groups, test_groups, penalty)
     rows = [
         {"statistic": key[0], "null": key[1], **statistics.null_row(key[1], len(training), *found)}
         for key, found in drawn.items()

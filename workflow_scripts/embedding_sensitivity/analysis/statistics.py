@@ -45,23 +45,35 @@ def generator(*names: str) -> np.random.Generator:
     return np.random.default_rng([SEED, *digest])
 
 
-def draw_targets(
-    null: str, n_levels: int, groups: Sequence[str], n_draws: int, random: np.random.Generator
+def draw_orders(
+    null: str, n_levels: int, recordings: Sequence[str], n_draws: int, *names: str
 ) -> np.ndarray:
-    """Targets of mean zero as a null permutes them, (n_draws, P, N), of clips with `groups` (N,).
+    """Orders of the levels as a null permutes them, (n_draws, R, P), of R recordings.
 
-    Draws depend on the names of the recordings, not on the order of clips.
+    An order depends on the recording's name alone, and `names`. So labels that share recordings
+    permute them alike, and `common` permutes all labels alike: levels may have the same places in
+    all of them.
     """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    levels = unit_levels(n_levels) - 0.5
-    if null == "reversal":
-        turned = random.random((n_draws, len(names), 1)) < 0.5
-        drawn = np.where(turned, levels[::-1], levels)
-    else:
-        n_orders = len(names) if null == "recording" else 1
-        drawn = random.permuted(np.broadcast_to(levels, (n_draws, n_orders, n_levels)), axis=-1)
-        drawn = np.broadcast_to(drawn, (n_draws, len(names), n_levels))
-    return drawn[:, group_of].transpose(0, 2, 1)
+    levels = np.arange(n_levels, dtype=np.uint16)
+    shape = (n_draws, len(recordings), n_levels)
+    if null == "common":
+        orders = generator(*names, null).permuted(np.tile(levels, (n_draws, 1)), axis=1)
+        return np.broadcast_to(orders[:, None], shape)
+    found = np.empty(shape, np.uint16)
+    for index, recording in enumerate(recordings):
+        random = generator(*names, null, str(recording))
+        if null == "reversal":
+            turned = random.random((n_draws, 1)) < 0.5
+            found[:, index] = np.where(turned, levels[::-1], levels)
+        else:
+            found[:, index] = random.permuted(np.tile(levels, (n_draws, 1)), axis=1)
+    return found
+
+
+def targets_of(orders: np.ndarray, recording_of: np.ndarray) -> np.ndarray:
+    """Targets of mean zero, (B, P, N), of N clips, from the orders (B, R, P) of recordings."""
+    levels = unit_levels(orders.shape[-1]) - 0.5
+    return levels[orders[:, recording_of]].transpose(0, 2, 1)
 
 
 def rank_correlations(values: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -145,19 +157,21 @@ class Refits:
 
 
 def null_r2(
-    effected: np.ndarray, groups: Sequence[str], random: np.random.Generator, null: str = NULLS[0]
+    effected: np.ndarray, groups: Sequence[str], *names: str, null: str = NULLS[0]
 ) -> np.ndarray:
     """R2 (N_DRAWS_R2,) of directions fitted to levels permuted as a null does, on the fit's points.
 
     How much of R2 is the freedom of the fit: 1 by identity where it is saturated, NaN if no point
-    of `effected` (P, N, d) differs.
+    of `effected` (P, N, d) differs. Random numbers depend on `names`, see `draw_orders`.
     """
     n_levels, _, dimension = effected.shape
     fit = LeastSquares(effected.reshape(-1, dimension))
     refits = Refits(effected, effected[:, :0], fit, penalty=1.0)
     if refits.saturated:
         return np.ones(N_DRAWS_R2)
-    targets = draw_targets(null, n_levels, groups, N_DRAWS_R2, random)
+    recordings, recording_of = np.unique(np.asarray(groups), return_inverse=True)
+    orders = draw_orders(null, n_levels, recordings, N_DRAWS_R2, *names)
+    targets = targets_of(orders, recording_of)
     return refits.statistics(targets, targets[..., :0], paper=True)["r2"]
 
 
@@ -167,7 +181,6 @@ def null_statistics(
     groups: Sequence[str],
     test_groups: Sequence[str],
     penalty: float,
-    names: Sequence[str],
 ) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
     """Each statistic's value and draws under each null.
 
@@ -176,16 +189,15 @@ def null_statistics(
     training : (P, N, d), float64, levels ascending, of the recordings `groups` (N,)
     test : (P, n, d), float64, of `test_groups` (n,); n may be 0
     penalty : of the regularised direction of `training`
-    names : what random numbers depend on; those of `common` are the same for all
 
     Returns
     -------
     By (statistic, null) the observed value and the draws (`N_DRAWS_R2` of R2 and test R2, `N_DRAWS`
     of rho_ridge), without the R2 of a saturated fit and what needs test clips where there are none.
     """
-    found = _compare(training, test, groups, test_groups, penalty, names, NULLS[:2])
+    found = _compare(training, test, groups, test_groups, penalty, NULLS[:2])
     moves, test_moves = (points - points.mean(axis=0) for points in (training, test))
-    found |= _compare(moves, test_moves, groups, test_groups, None, names, NULLS[2:])
+    found |= _compare(moves, test_moves, groups, test_groups, None, NULLS[2:])
     return found
 
 
@@ -195,12 +207,12 @@ def _compare(
     groups: Sequence[str],
     test_groups: Sequence[str],
     penalty: float | None,
-    names: Sequence[str],
     nulls: Sequence[str],
 ) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
     """`null_statistics` of some nulls; of centred clips, penalty None, which is chosen anew."""
     n_levels, n_clips, dimension = training.shape
-    everyone = [*groups, *test_groups]
+    everyone = np.array([*groups, *test_groups])
+    recordings, recording_of = np.unique(everyone, return_inverse=True)
     levels = np.broadcast_to(unit_levels(n_levels)[:, None] - 0.5, (1, n_levels, len(everyone)))
     fit = LeastSquares(training.reshape(-1, dimension))
     centred = penalty is None
@@ -211,12 +223,10 @@ def _compare(
     observed = refits.statistics(levels[..., :n_clips], levels[..., n_clips:], paper=True)
     found = {}
     for null in nulls:
-        # Levels may have the same places in all labels: their means are of the same orders too.
-        random = generator(null) if null == "common" else generator(*names, null)
+        orders = draw_orders(null, n_levels, recordings, N_DRAWS)
         draws: dict[str, list[np.ndarray]] = {name: [] for name in observed}
         for start in range(0, N_DRAWS, CHUNK):
-            n_draws = min(CHUNK, N_DRAWS - start)
-            targets = draw_targets(null, n_levels, everyone, n_draws, random)
+            targets = targets_of(orders[start : start + CHUNK], recording_of)
             parts = targets[..., :n_clips], targets[..., n_clips:]
             for name, values in refits.statistics(*parts, paper=start < N_DRAWS_R2).items():
                 draws[name].append(values)
@@ -250,8 +260,8 @@ def mean_over_labels(
 ) -> dict[tuple[str, str], tuple[float, np.ndarray]]:
     """Means over labels of what `null_statistics` found, for those that every label has.
 
-    The nth draws of all labels make a draw of the mean: labels have recordings of their own, and
-    one order of the levels permutes all of them where the null is `common`.
+    The nth draws of all labels make a draw of the mean, for a recording's levels are permuted alike
+    in all labels that have clips of it (`draw_orders`).
     """
     shared = set.intersection(*(set(each) for each in found)) if found else set()
     return {

@@ -229,9 +229,9 @@ def measure(data) -> dict:
         projections = projection_rows(data, "train", training, along)
         nothing = {"nulls": [], "cross_label": [], "draws": {}, "responds": False}
         return {"global_r2": [counts], "projections": projections, **nothing}
-    # Random numbers depend on the label alone: models and effects are compared on the same ones.
+    # The same random numbers for all models and effects, which are compared on them.
     draws = null_statistics(
-        training.effected, test.effected, training.groups, test.groups, found.penalty, [data.label]
+        training.effected, test.effected, training.groups, test.groups, found.penalty
     )
     nulls = {key: null_row(key[1], n_levels, *drawn) for key, drawn in draws.items()}
     # 1 by identity where the fit is saturated.
