@@ -115,6 +115,14 @@ def test_nothing_is_supported_of_an_effect_that_is_not_there():
         assert found[claim]["verdict"] == UNKNOWN
 
 
+@pytest.mark.parametrize("dimension", [3, 6])
+def test_of_few_dimensions_any_three_directions_hold_much(dimension):
+    """All of three, and half of six, whatever clips do."""
+    row = judge(draw("own", 3, (12, 2), (12, 2), dimension=dimension))[DIMENSION]
+    assert row["null"] >= 0.5 and row["low"] is not None
+    assert row["verdict"] == UNKNOWN
+
+
 def test_an_effect_in_no_direction_at_all_is_there():
     """Each level of each clip goes its own way, the farther the higher: no order, one growth."""
     data = draw("scatter", 3, (12, 2), (12, 2), dimension=48)

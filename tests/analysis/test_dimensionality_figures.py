@@ -63,7 +63,7 @@ def draw(kind, models, labels, rows=None):
     style = merge_style(FIGURES[kind], {})
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
-        make = getattr(module, f"{kind}_figure")
+        make = getattr(module, f"plot_{kind}")
         effect = EffectAxis.of(effect_params("gain", 6)) if kind == "samplewise" else "gain"
         figure = make(models, labels, effect, style, rows)
         FigureCanvasAgg(figure).draw()

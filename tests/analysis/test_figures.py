@@ -151,7 +151,7 @@ def draw(kind, labels, effect, model="musicnn", style=(), rows=None, **how):
     style = merge_style(KINDS[kind], dict(style))
     with matplotlib.rc_context(rc_of(style)):
         module = importlib.import_module(f"embedding_sensitivity.figures.{kind}")
-        make = getattr(module, f"{kind}_figure")
+        make = getattr(module, f"plot_{kind}")
         made = {} if rows else made_up(model, labels, effect, **how)
         tables = rows or [as_read(made[table]) for table in INPUTS[kind]]
         figure = make(model, labels, EffectAxis.of(effect), style, *tables)

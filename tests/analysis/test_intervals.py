@@ -304,3 +304,50 @@ def test_an_interval_holds_what_is_said():
     labels = [Estimate(z, 0.0001, 40, 41, FISHER, said=0.5) for z in (0.1, 0.2)]
     assert mean_of_squares(labels)[1][1] == pytest.approx(0.25)
     assert interval(mean_estimate(labels))[1] == pytest.approx(0.5)
+
+
+def labels_of(values, names):
+    """Estimates of labels' means of values (L, n), a recording each."""
+    return [
+        intervals.estimate_mean(own, of_label) for own, of_label in zip(values, names, strict=True)
+    ]
+
+
+def test_recordings_that_labels_share_count_once_in_a_mean():
+    values = np.random.default_rng(0).normal(size=(3, 14))
+    names = [f"song {index}" for index in range(14)]
+    one = intervals.estimate_mean(values[0], names)
+    # Three labels that are the same say no more than one of them.
+    same = intervals.mean_estimate(labels_of([values[0]] * 3, [names] * 3))
+    assert (same.value, same.variance) == pytest.approx((one.value, one.variance))
+    assert (same.freedom, same.n_recordings) == (13, 14)
+    # Labels of their own recordings have a third of the variance, and all their recordings.
+    apart = intervals.mean_estimate(
+        labels_of([values[0]] * 3, [[f"{name} {label}" for name in names] for label in range(3)])
+    )
+    assert apart.variance == pytest.approx(one.variance / 3)
+    assert (apart.freedom, apart.n_recordings) == (pytest.approx(39), 42)
+    # Of other values in each label: the variance of a song's mean over labels, or larger where
+    # labels differ in opposite ways.
+    mixed = intervals.mean_estimate(labels_of(values, [names] * 3))
+    expected = values.mean(axis=0).var(ddof=1) / 14
+    assert expected * (1 - 1e-12) <= mixed.variance < 2 * expected
+    square = intervals.Estimate(0.5, 0.01, 13, 14, intervals.FISHER, 0.46, one.parts)
+    mean, ends = intervals.mean_of_squares([square] * 3)
+    alone, own_ends = intervals.mean_of_squares([square])
+    assert (mean, *ends) == pytest.approx((alone, *own_ends))
+    # Six songs are six recordings, however many labels they are in.
+    few = intervals.mean_estimate(labels_of(values[:, :6], [names[:6]] * 3))
+    assert intervals.interval(few, intervals.MIN_RECORDINGS_OF_LABELS) == (None, None)
+
+
+def test_means_over_labels_that_share_recordings_are_covered():
+    """Of the same songs in three labels, whose stems respond alike in part."""
+    rng, held = np.random.default_rng(0), 0
+    names = [f"song {index}" for index in range(12)]
+    for _ in range(400):
+        values = rng.normal(size=12) + 0.7 * rng.normal(size=(3, 12))
+        found = intervals.mean_estimate(labels_of(values, [names] * 3))
+        low, high = intervals.interval(found, intervals.MIN_RECORDINGS_OF_LABELS)
+        held += low <= 0 <= high
+    assert 0.92 <= held / 400 <= 0.98

@@ -290,14 +290,29 @@ def columns_of(
 
 
 def columns_of_mean(
-    name: str, found: Sequence[Jackknifed], scale: Scale, lowest: float = 0.0
+    name: str,
+    found: Sequence[Jackknifed],
+    recordings: Sequence[Sequence[str]],
+    scale: Scale,
+    lowest: float = 0.0,
 ) -> dict[str, float | None]:
-    """The same columns of the mean over those labels that have a value."""
-    found = [each for each in found if each[0] is not None and not np.isnan(each[0])]
-    if not found:
+    """The same columns of the mean over those labels that have a value.
+
+    `recordings` : of each label's values, their names
+    """
+    known = [
+        (each, names)
+        for each, names in zip(found, recordings, strict=True)
+        if each[0] is not None and not np.isnan(each[0])
+    ]
+    if not known:
         return {name: None}
-    mean = mean_on_scale([jackknife(*each[:2], PLAIN, each[2]) for each in found], scale)
-    value = np.mean([each[0] for each in found])
+    estimates = [
+        jackknife(value, without, PLAIN, weights, names=names)
+        for (value, without, weights), names in known
+    ]
+    mean = mean_on_scale(estimates, scale)
+    value = np.mean([each[0] for each, _ in known])
     return _columns(name, value, interval(mean, MIN_RECORDINGS_OF_LABELS), lowest)
 
 

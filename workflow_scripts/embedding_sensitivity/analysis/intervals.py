@@ -9,8 +9,8 @@ An interval is (None, None) where it can't tell: `MIN_RECORDINGS` and what follo
 simulations whose answer is known (docs/calibration.md).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import special
@@ -102,6 +102,8 @@ class Estimate:
     freedom : degrees of freedom of the variance
     n_recordings : that it is from, all of them deciding it or not
     said : the statistic as tables say it, not corrected and not on the scale; an interval holds it
+    parts : how each recording, by name, departs: their squares sum to 1 (or 0, if none does). Empty
+        where names don't matter, since no label shares recordings with another
     """
 
     value: float
@@ -110,6 +112,7 @@ class Estimate:
     n_recordings: int
     scale: Scale = PLAIN
     said: float = np.nan
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 def left_out(groups: Sequence[str]) -> Iterator[np.ndarray]:
@@ -125,6 +128,7 @@ def jackknife(
     scale: Scale = PLAIN,
     weights: np.ndarray | None = None,
     least: float = 0.0,
+    names: Sequence[str] = (),
 ) -> Estimate | None:
     """Estimate a statistic and its variance by leaving out each recording.
 
@@ -135,6 +139,7 @@ def jackknife(
     scale : on which it is nearly normal
     weights : (G,), where recordings respond by different lengths, how much each decides
     least : of a statistic at its end, where no recording departs from it: what one could change
+    names : of the G recordings, where labels may share them
 
     Returns
     -------
@@ -152,7 +157,12 @@ def jackknife(
     slope = scale.slope(scale.inside(whole, least))
     variance = max(pseudo.var(ddof=1) / counting, (least * slope) ** 2)
     freedom = max(counting - 1, 1)
-    return Estimate(float(pseudo.mean()), float(variance), float(freedom), n, scale, float(whole))
+    found = float(pseudo.mean()), float(variance), float(freedom), n, scale, float(whole)
+    if not len(names):
+        return Estimate(*found)
+    parts = pseudo - pseudo.mean()
+    parts /= np.linalg.norm(parts) or 1.0
+    return Estimate(*found, dict(zip(map(str, names), parts.tolist(), strict=True)))
 
 
 def estimate_mean(
@@ -166,19 +176,20 @@ def estimate_mean(
     values, groups = values[kept], np.asarray(groups)[kept]
     if not len(values):
         return None
+    names, weights = np.unique(groups), None
     without = np.array([values[rest].mean() for rest in left_out(groups)])
-    weights = None
     if lengths is not None:
-        weights = [lengths[kept][groups == group].mean() for group in np.unique(groups)]
+        weights = [lengths[kept][groups == group].mean() for group in names]
         weights = np.array(weights) ** POWER_OF_ORDER
-    return jackknife(values.mean(), without, weights=weights)
+    return jackknife(values.mean(), without, weights=weights, names=names)
 
 
 def estimate_rho(
     projections: np.ndarray, groups: Sequence[str], scale: Scale = FISHER
 ) -> Estimate | None:
     """Estimate Spearman's correlation of projections (P, n) with the level, on a scale."""
-    return jackknife_rho(projections.shape, *rho_and_without(projections, groups), scale)
+    found = rho_and_without(projections, groups)
+    return jackknife_rho(projections.shape, *found, scale, np.unique(groups))
 
 
 def rho_and_without(projections: np.ndarray, groups: Sequence[str]) -> tuple[float, np.ndarray]:
@@ -188,7 +199,11 @@ def rho_and_without(projections: np.ndarray, groups: Sequence[str]) -> tuple[flo
 
 
 def jackknife_rho(
-    shape: tuple[int, int], rho: float, without: np.ndarray, scale: Scale = FISHER
+    shape: tuple[int, int],
+    rho: float,
+    without: np.ndarray,
+    scale: Scale = FISHER,
+    names: Sequence[str] = (),
 ) -> Estimate | None:
     """`estimate_rho` of projections of a shape (P, n), by `rho_and_without`.
 
@@ -196,7 +211,8 @@ def jackknife_rho(
     neighbours among the levels of one of its clips.
     """
     at_end = abs(rho) > np.sqrt(r2_ceiling(*shape)) - ROUNDING
-    return jackknife(rho, without, scale, least=smallest_swap(*shape) if at_end else 0.0)
+    least = smallest_swap(*shape) if at_end else 0.0
+    return jackknife(rho, without, scale, least=least, names=names)
 
 
 def smallest_swap(n_levels: int, n_clips: int) -> float:
@@ -205,11 +221,12 @@ def smallest_swap(n_levels: int, n_clips: int) -> float:
 
 
 def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    """Estimate the mean of a statistic over labels, whose recordings are different ones.
+    """Estimate the mean of a statistic over labels.
 
-    Variances add, with Satterthwaite's degrees of freedom (1946). The mean is that of the
-    statistic itself, not of its values on the scale; its interval is taken on the scale.
-    None where a label has no estimate.
+    Variances add where labels have recordings of their own, with Satterthwaite's degrees of freedom
+    (1946). What a recording that labels share does to each of them is added before it is squared.
+    The mean is that of the statistic itself, not of its values on the scale; its interval is taken
+    on the scale. None where a label has no estimate.
     """
     if not estimates or any(each is None for each in estimates):
         return None
@@ -217,17 +234,44 @@ def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
     values = scale.back(np.array([each.value for each in estimates]))
     variances = np.array([each.variance for each in estimates])
     variances = variances / np.square(scale.slope(scale.inside(values))) / n**2
-    freedoms = np.array([each.freedom for each in estimates])
-    mean, variance = values.mean(), variances.sum()
-    freedom = variance**2 / (variances**2 / freedoms).sum() if variance > 0 else freedoms.sum()
+    mean = values.mean()
+    variance, freedom = add_variances(variances, estimates)
     return Estimate(
         float(scale.to(mean)),
         float(variance * np.square(scale.slope(scale.inside(mean)))),
         float(freedom),
-        sum(each.n_recordings for each in estimates),
+        count_recordings(estimates),
         scale,
         float(np.mean([each.said for each in estimates])),
     )
+
+
+def count_recordings(estimates: Sequence[Estimate]) -> int:
+    """The recordings of labels' estimates together; one that labels share counts once."""
+    names = [name for each in estimates for name in each.parts]
+    return sum(each.n_recordings for each in estimates) - len(names) + len(set(names))
+
+
+def add_variances(
+    variances: np.ndarray, estimates: Sequence[Estimate], signs: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Variance of the sum of labels' estimates with `variances` (L,), and degrees of freedom.
+
+    `signs` (L,) : of what each recording's part in the sum has beside its part in the estimate
+    """
+    freedoms = np.array([each.freedom for each in estimates])
+    total = variances.sum()
+    freedom = total**2 / (variances**2 / freedoms).sum() if total > 0 else freedoms.sum()
+    n_recordings = count_recordings(estimates)
+    if n_recordings < sum(each.n_recordings for each in estimates):
+        names = sorted({name for each in estimates for name in each.parts})
+        parts = np.array([[each.parts.get(name, 0.0) for name in names] for each in estimates])
+        deviations = np.sqrt(variances) * (1 if signs is None else signs)
+        # Labels that differ in opposite ways by chance are not taken for certain.
+        alike = np.maximum(np.outer(deviations, deviations) * (parts @ parts.T), 0)
+        total += alike.sum() - np.trace(alike)
+        freedom = min(freedom, max(n_recordings - 1, 1))
+    return float(total), float(freedom)
 
 
 def mean_on_scale(estimates: Sequence[Estimate | None], scale: Scale) -> Estimate | None:
@@ -298,7 +342,7 @@ def has_no_spread(estimate: Estimate) -> bool:
 
 
 def paired_difference(
-    first: tuple[float, np.ndarray], second: tuple[float, np.ndarray]
+    first: tuple[float, np.ndarray], second: tuple[float, np.ndarray], names: Sequence[str] = ()
 ) -> Estimate | None:
     """Estimate how much larger a statistic is than another of the same recordings.
 
@@ -307,8 +351,9 @@ def paired_difference(
     Parameters
     ----------
     first, second : the statistic of all clips, and (G,) without each recording, see `jackknife`
+    names : of the recordings, see `jackknife`
     """
-    return jackknife(first[0] - second[0], np.subtract(first[1], second[1]))
+    return jackknife(first[0] - second[0], np.subtract(first[1], second[1]), names=names)
 
 
 def quantile_t(freedom: float, tail: float = (1 - COVERAGE) / 2) -> float:
@@ -330,10 +375,9 @@ def mean_of_squares(estimates: Sequence[Estimate | None]) -> tuple[float, Interv
     variances = np.array([each.variance for each in estimates]) * (1 - rho**2) ** 2
     squares = rho**2 - variances
     spread = (4 * np.maximum(squares, 0) * variances + 2 * variances**2) / len(squares) ** 2
-    freedoms = np.array([each.freedom for each in estimates])
-    mean, total = float(squares.mean()), spread.sum()
-    freedom = total**2 / (spread**2 / freedoms).sum() if total > 0 else freedoms.sum()
-    if sum(each.n_recordings for each in estimates) < MIN_RECORDINGS_OF_LABELS:
+    mean = float(squares.mean())
+    total, freedom = add_variances(spread, estimates, np.sign(rho))
+    if count_recordings(estimates) < MIN_RECORDINGS_OF_LABELS:
         return mean, (None, None)
     if all(map(has_no_spread, estimates)):
         return mean, (None, None)

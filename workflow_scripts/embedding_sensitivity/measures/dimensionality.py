@@ -105,19 +105,23 @@ def measure(data) -> dict:
         last = min(N_DIRECTIONS, len(directions)) - 1
         found = whole[last], without[:, last], weights
     row |= columns_of("energy_3", found, LOGIT)
-    return {"dimensionality": [row], "heldout_energy": rows, "found": found}
+    names = sorted(set(test.groups))
+    return {"dimensionality": [row], "heldout_energy": rows, "found": found, "names": names}
 
 
 def conclude(found) -> dict:
+    from itertools import chain, compress
+
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
     from embedding_sensitivity.analysis.intervals import LOGIT
 
     tables = combine(found, "dimensionality", "heldout_energy")
     rows = tables["dimensionality"]
-    mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], LOGIT)
-    with_value = [row for row in rows if row["energy_3"] is not None]
-    mean["n_labels"] = len(with_value)
-    mean["n_groups_test"] = sum(row["n_groups_test"] for row in with_value)
+    names = [own["names"] for own in found.values()]
+    mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], names, LOGIT)
+    with_value = [row["energy_3"] is not None for row in rows]
+    mean["n_labels"] = sum(with_value)
+    mean["n_groups_test"] = len(set(chain.from_iterable(compress(names, with_value))))
     return tables | {"dimensionality_mean": [mean]}
 
 

@@ -88,7 +88,8 @@ def measure(data) -> dict:
         "n_groups": len(set(training.groups)),
         "n_groups_test": len(set(test.groups)),
     }
-    return {"equivariance": [row], "found": found, "others": others}
+    names = {"n_groups": sorted(set(training.groups)), "n_groups_test": sorted(set(test.groups))}
+    return {"equivariance": [row], "found": found, "others": others, "names": names}
 
 
 def hold_others(columns: dict, others) -> dict:
@@ -107,6 +108,8 @@ def hold_others(columns: dict, others) -> dict:
 
 
 def conclude(found) -> dict:
+    from itertools import chain, compress
+
     import numpy as np
 
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
@@ -114,13 +117,17 @@ def conclude(found) -> dict:
 
     tables = combine(found, "equivariance")
     rows = tables["equivariance"]
-    with_value = [row for row in rows if row["equivariance"] is not None]
-    counted = ("n_groups", "n_groups_test")
-    mean = {name: sum(row[name] for row in with_value) for name in counted}
-    mean["n_labels"] = len(with_value)
-    for name, lowest in (("equivariance", 0.0), ("predicted", -math.inf)):
+    with_value = [row["equivariance"] is not None for row in rows]
+    mean = {}
+    for name, count, lowest in (
+        ("equivariance", "n_groups", 0.0),
+        ("predicted", "n_groups_test", -math.inf),
+    ):
         jackknifed = [own["found"][name] for own in found.values()]
-        mean |= columns_of_mean(name, jackknifed, LOG_REST, lowest)
+        names = [own["names"][count] for own in found.values()]
+        mean |= columns_of_mean(name, jackknifed, names, LOG_REST, lowest)
+        mean[count] = len(set(chain.from_iterable(compress(names, with_value))))
+    mean["n_labels"] = sum(with_value)
     known = [
         own["others"] - own["found"]["predicted"][0]
         for own, row in zip(found.values(), rows, strict=True)

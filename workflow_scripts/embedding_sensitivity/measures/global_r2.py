@@ -310,7 +310,7 @@ def regularised_columns(data) -> tuple[dict, list[dict], dict]:
     }
     others = zip(np.unique(test.groups).tolist(), without.tolist(), strict=True)
     rows = [{"group": group, "rho_ridge": value} for group, value in others]
-    plain = jackknife_rho(along.shape, rho, without, PLAIN)
+    plain = jackknife_rho(along.shape, rho, without, PLAIN, np.unique(test.groups))
     return row, rows, {"rho_plain": plain, "rho_within": share, "row": row}
 
 
@@ -462,6 +462,8 @@ def summarise_r2(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict
 
 def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict]:
     """Rows of the table trained_untrained, of models whose control is there, from rows as text."""
+    from itertools import chain
+
     import numpy as np
 
     from embedding_sensitivity.analysis.intervals import (
@@ -495,7 +497,12 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
             [(whole[key], np.array([without[key][group] for group in own])) for key in pair]
             for pair, own in zip(labels, groups, strict=True)
         ]
-        found = mean_estimate([paired_difference(*each) for each in jackknifed])
+        found = mean_estimate(
+            [
+                paired_difference(*each, names)
+                for each, names in zip(jackknifed, groups, strict=True)
+            ]
+        )
         means = [_mean([each[side][0] for each in jackknifed]) for side in (0, 1)]
         low, high = interval(found, MIN_RECORDINGS_OF_LABELS)
         row = {
@@ -506,7 +513,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
             "difference": means[0] - means[1],
             "difference_low": low,
             "difference_high": high,
-            "n_groups": sum(map(len, groups)),
+            "n_groups": len(set(chain.from_iterable(groups))),
             "n_labels": len(labels),
         }
         if low is not None:
