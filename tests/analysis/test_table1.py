@@ -72,9 +72,9 @@ def tables_of(projections, groups, model, label):
 def compare(rng, advantage, shared, n_labels=3, n_groups=8):
     """The comparison of two models that read the level with noise of which they share a part."""
     tables = {"regularised": [], "left_out": []}
-    groups = np.repeat([f"r{n}" for n in range(n_groups)], 2)
     level = np.linspace(0, 1, 6)[:, None]
     for label in map(str, range(n_labels)):
+        groups = np.repeat([f"{label} r{n}" for n in range(n_groups)], 2)
         common = rng.normal(size=(1, n_groups))[:, np.repeat(np.arange(n_groups), 2)]
         for model, slope in (("m", 1 + advantage), ("m-untrained", 1)):
             own = rng.normal(size=(1, n_groups))[:, np.repeat(np.arange(n_groups), 2)]
