@@ -288,7 +288,9 @@ def measure(model: str, dimension: int) -> tuple[float, float, float, float, flo
 
     gain_s, _ = seconds(gains)
     gain_s /= len(bases)
-    moved_s, _ = seconds(lambda: displacement.describe_level(originals, effected[15], distance=1.0))
+    moved_s, _ = seconds(
+        lambda: displacement.describe_level(originals, effected[N_LEVELS // 2], distance=1.0)
+    )
 
     label = with_classifiers(
         as_label(clips, own_tests, tests[0], groups, fitted), source, trained, sizes
