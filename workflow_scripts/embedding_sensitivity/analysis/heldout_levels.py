@@ -86,8 +86,7 @@ def predict_levels(effected: np.ndarray) -> np.ndarray | None:
         kept = np.sort((centred * weights[:, None]).sum(axis=-1), axis=1)
         distances = clips[:, held] - points.mean(axis=1, keepdims=True)
         along = (distances * weights[:, None]).sum(axis=-1)
-        for clip, (own, places) in enumerate(zip(along, kept, strict=True)):
-            predicted[clip, held] = _read_off(own, places, targets[~held], targets[1])
+        predicted[:, held] = _read_off(along, kept, targets[~held], targets[1])
     return predicted
 
 
@@ -105,16 +104,24 @@ def _regularised(centred: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _read_off(along: np.ndarray, places: np.ndarray, levels: np.ndarray, step: float) -> np.ndarray:
-    """Levels at `along` (h,) on the curve through `places` (k,), ascending, of `levels` (k,).
+    """Levels at `along` (N, h) on each clip's curve through `places` (N, k), of `levels` (k,).
 
-    Beyond an end of the curve lies the next level, a `step` away, or a later one. 1/2 where all
-    places are the same.
+    Both ascend. Beyond an end of the curve lies the next level, a `step` away, or a later one. 1/2
+    where all places of a clip are the same.
     """
-    reach = places[-1] - places[0]
-    if not reach:
-        return np.full(len(along), 0.5)
-    beyond = (along - np.clip(along, places[0], places[-1])) / reach
-    return np.interp(along, places, levels) + step * np.sign(beyond) + beyond
+    first, last = places[:, :1], places[:, -1:]
+    inside = np.clip(along, first, last)
+    after = (inside[:, :, None] >= places[:, None]).sum(axis=-1).clip(1, len(levels) - 1)
+    low, high = (np.take_along_axis(places, index, axis=1) for index in (after - 1, after))
+    share = _divide(inside - low, high - low)
+    beyond = _divide(along - inside, last - first)
+    found = levels[after - 1] + share * (levels[after] - levels[after - 1])
+    return np.where(last > first, found + step * np.sign(beyond) + beyond, 0.5)
+
+
+def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """`values` by what they are distances of; 0 where that has no length."""
+    return np.divide(values, by, out=np.zeros_like(values), where=by > 0)
 
 
 def samplewise_rho(effected: np.ndarray) -> np.ndarray | None:
