@@ -41,6 +41,8 @@ class Parameter:
         """Why a value isn't accepted, at a sample rate where that is given; None if it is."""
         unit = f" {self.unit}" if self.unit else ""
         low, high = self.range
+        if self.scale == "log" and value <= 0:
+            return f"{self.label} {value:g}{unit} is not above 0, as a logarithmic scale needs"
         if not (math.isfinite(value) and low <= value <= high):
             return f"{self.label} {value:g}{unit} is outside {low:g} to {high:g}{unit}"
         if self.decimals == 0 and not float(value).is_integer():

@@ -45,7 +45,7 @@ def declare(name: str, entry: Mapping[str, Any]) -> Effect:
 
 
 def _make_new(where: str, name: str, entry: Mapping[str, Any]) -> Effect:
-    if not any(entry.get(key) is not None for key in NEEDED):
+    if not any(entry.get(key) is not None for key in (*NEEDED, "folders")):
         raise InputError(
             f"effects: {say_unknown('effect', name, EFFECTS)}; of a parameter of your own, give "
             f"unit and scale in {where}"
