@@ -22,13 +22,14 @@ NEEDED = {"unit": "text, which may be empty", "scale": "linear or log"}
 KIND = "declared in the config"
 
 
-def declare(name: str, entry: Mapping[str, Any]) -> Effect:
+def declare(name: str, entry: Mapping[str, Any], is_new: bool = False) -> Effect:
     """Return the effect whose levels were made elsewhere, or one of the workflow's own.
 
     Parameters
     ----------
     name : its key in the config's `effects`
     entry : those of `parameter`, `unit`, `scale` and `neutral` that are given
+    is_new : whether the entry says that the parameter is new; else the name may be a mistake
 
     Raises
     ------
@@ -37,15 +38,15 @@ def declare(name: str, entry: Mapping[str, Any]) -> Effect:
         that isn't accepted
     """
     where = f"effects.{name}"
-    effect = EFFECTS.get(name) or _make_new(where, name, entry)
+    effect = EFFECTS.get(name) or _make_new(where, name, entry, is_new)
     if (parameter := entry.get("parameter")) is not None:
         check_text(f"{where}.parameter", parameter, MAX_PARAMETER)
         effect = replace(effect, parameter=parameter)
     return describe(where, effect, entry)
 
 
-def _make_new(where: str, name: str, entry: Mapping[str, Any]) -> Effect:
-    if not any(entry.get(key) is not None for key in (*NEEDED, "folders")):
+def _make_new(where: str, name: str, entry: Mapping[str, Any], is_new: bool) -> Effect:
+    if not is_new and not any(entry.get(key) is not None for key in NEEDED):
         raise InputError(
             f"effects: {say_unknown('effect', name, EFFECTS)}; of a parameter of your own, give "
             f"unit and scale in {where}"

@@ -46,7 +46,7 @@ def choose_folders(name: str, entry: Mapping[str, Any]) -> Effect:
         )
     if reason := find_text_fault(folders.replace(PLACE, "")):
         raise InputError(f"{where}.{FOLDERS}: {folders!r} {reason}: rename it or move it elsewhere")
-    declared = declare(name, {key: entry[key] for key in entry if key != FOLDERS})
+    declared = declare(name, {key: entry[key] for key in entry if key != FOLDERS}, is_new=True)
     return replace(
         declared,
         packages=("numpy", "soundfile", "av", "soxr"),
