@@ -23,6 +23,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
@@ -91,7 +92,6 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
         results = itertools.cycle(found)
         return [(label, *copy.deepcopy(next(results))) for label in data.labels]
 
-    measure.measure_labels = measure_few
     options = {
         "methods": METHODS if methods is None else methods,
         "thresholds": [0.4],
@@ -110,7 +110,8 @@ def run_group(name: str, methods: tuple[str, ...] | None, folder: Path) -> None:
     files = {"input": given, "output": made}
     wildcards = {"effect": EFFECT}
     job = mock_snakemake(f"measure_{name}", wildcards, **files, params=params, threads=PROCESSES)
-    measure.main(job)
+    with mock.patch.object(measure, "measure_labels", measure_few):
+        measure.main(job)
 
 
 def find_job(name: str):

@@ -22,6 +22,7 @@ def embed(model, audio: np.ndarray, samplerate: int = 44100) -> np.ndarray:
     return model.embed([model.prepare(audio, samplerate)])["embedding"][0]
 
 
+@pytest.mark.more  # importing librosa takes as long as a whole suite
 def test_equals_librosa(model):
     audio = noise()
     mel = librosa.feature.melspectrogram(

@@ -154,7 +154,7 @@ def test_a_module_is_imported_without_its_package(tmp_path, monkeypatch):
         import_bare("absent.module")
 
 
-@pytest.mark.parametrize("model", ["panns", "clap"])
+@pytest.mark.parametrize("model", ["panns", pytest.param("clap", marks=pytest.mark.more)])
 def test_loading_runs_fetches_and_writes_nothing(model, untrained, tmp_path):
     environment = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "workflow_scripts")}
     command = [sys.executable, "-W", "error::UserWarning", "-c", LOAD_ALONE, model]

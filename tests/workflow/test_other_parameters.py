@@ -427,6 +427,7 @@ def test_a_parameter_of_an_effect_that_is_rendered_is_refused(far, monkeypatch):
         plan(far, monkeypatch, effects={"gain": gain})
 
 
+@pytest.mark.more
 def test_recordings_of_another_form_are_refused_or_converted(far):
     for path in far.path("audio/at_2_m").rglob("*.wav"):
         write_clip(path, rate=16000)

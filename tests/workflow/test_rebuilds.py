@@ -550,6 +550,7 @@ def test_an_edited_module_reruns_the_rules_that_import_it(again, module):
     assert set(planned) == LIBRARY_EDITS[module]
 
 
+@pytest.mark.more
 def test_every_rule_declares_the_modules_its_script_imports(project):
     """Compares the modules whose code a rule's hash is of with the script and what it imports."""
     before = (
