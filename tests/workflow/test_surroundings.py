@@ -29,11 +29,11 @@ HOSTILE = {
 }
 
 
-def make_experiment(folder: Path, name: str, *labels: str) -> str:
+def make_experiment(folder: Path, name: str, *labels: str, clips: str = "") -> str:
     """Clips of two labels and a config, all with names of a kind; returns the config's."""
     for label in labels:
         for number in range(8):
-            write_clip(folder / name / label / f"{label} {name} {number}.wav", number)
+            write_clip(folder / name / label / f"{label} {clips or name} {number}.wav", number)
     config = folder / f"{name}.yaml"
     quoted = [json.dumps(text) for text in (name, *labels)]  # as YAML has them too
     config.write_text(
@@ -80,10 +80,13 @@ def test_names_with_any_sign_and_a_hostile_environment_change_no_clip(project, t
 
 @pytest.mark.more
 def test_names_with_any_sign_and_a_hostile_environment_change_no_figure(project, tmp_path):
-    """All of a run, once in each surroundings; labels are the same, as figures show them."""
+    """All of a run, once in each surroundings; labels are the same, as figures show them.
+
+    So are recordings, by whose names nulls are drawn.
+    """
     plain, odd = tmp_path / "plain", tmp_path / ODD
     for folder, name, variables in ((plain, "clips", {}), (odd, ODD, HOSTILE)):
-        config = make_experiment(folder, name, *LABELS)
+        config = make_experiment(folder, name, *LABELS, clips=ODD)
         if variables:
             (folder / "matplotlibrc").write_text("axes.facecolor: pink\n")
         run(project, folder, config, **variables)
