@@ -6,6 +6,7 @@ they name; options, weights, protocol. What does not: logging, progress, error m
 models and effects, the rest of an environment's file.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -248,7 +249,7 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
         raise InputError(f"{file}: does not exist: give a YAML of conda as environment")
     script = file.with_name(f"{file.stem}.post-deploy.sh")
     texts = [path.read_text(encoding="utf-8") for path in (file, script) if path.exists()]
-    pins = {_plain(name): version for text in texts for name, version in _PIN.findall(text)}
+    pins = {name: version for text in texts for name, version in _find_pins(text).items()}
     found = {}
     for package in packages:
         if _plain(package) not in pins:
@@ -258,6 +259,12 @@ def pinned_versions(environment: str, packages: Iterable[str]) -> dict[str, str]
             )
         found[package] = pins[_plain(package)]
     return found
+
+
+@functools.cache
+def _find_pins(text: str) -> dict[str, str]:
+    """Return the version of each package that an environment's text pins, by its plain name."""
+    return {_plain(name): version for name, version in _PIN.findall(text)}
 
 
 def check_environments(settings: Settings, source: str) -> None:
