@@ -25,6 +25,7 @@ from embedding_sensitivity.analysis.intervals import (
     interval,
     jackknife,
     mean_on_scale,
+    ratio_and_without,
 )
 
 SHARE = 0.9
@@ -105,7 +106,9 @@ def heldout_energy(
     moves.
     """
     within = np.cumsum(((displacements @ directions.T) ** 2).sum(axis=0), axis=1)
-    whole, without, energies = _ratio(within, (displacements**2).sum(axis=(0, 2))[:, None], groups)
+    whole, without, energies = ratio_and_without(
+        within, (displacements**2).sum(axis=(0, 2))[:, None], groups
+    )
     return whole, without, energies ** (POWER_OF_ENERGY / 2)
 
 
@@ -125,7 +128,7 @@ def removed_share(
 ) -> "Jackknifed":
     """1 - |left|^2 / |D|^2 of displacements D and what is left of them, (P, n, d); jackknifed."""
     energies = [(each**2).sum(axis=(0, 2))[:, None] for each in (left, displacements)]
-    whole, without, energies = _ratio(*energies, groups)
+    whole, without, energies = ratio_and_without(*energies, groups)
     return float(1 - whole[0]), 1 - without[:, 0], energies ** (POWER_OF_PREDICTED / 2)
 
 
@@ -153,28 +156,6 @@ def predicted_without(
             expected = (total - training[:, own].sum(axis=1)) / (~own).sum()
             found.append((2 * (mean * expected).sum() - (expected**2).sum()) / energy)
     return np.array(found)
-
-
-def _ratio(
-    parts: np.ndarray, wholes: np.ndarray, groups: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sum of `parts` (n, k) over that of `wholes` (n, 1), of all clips and without each group.
-
-    And the sum of `wholes` of each group.
-    """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    sums = [np.zeros((len(names), values.shape[1])) for values in (parts, wholes)]
-    for total, values in zip(sums, (parts, wholes), strict=True):
-        np.add.at(total, group_of, values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        whole, without = (
-            of_parts / of_wholes
-            for of_parts, of_wholes in (
-                [total.sum(axis=0) for total in sums],
-                [total.sum(axis=0) - total for total in sums],
-            )
-        )
-    return whole, without, sums[1][:, 0]
 
 
 def level_shares(

@@ -122,6 +122,28 @@ def left_out(groups: Sequence[str]) -> Iterator[np.ndarray]:
         yield groups != group
 
 
+def ratio_and_without(
+    parts: np.ndarray, wholes: np.ndarray, groups: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum of `parts` (n, k) over that of `wholes` (n, 1), of all clips and without each group.
+
+    And the sum of `wholes` of each group.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    sums = [np.zeros((len(names), values.shape[1])) for values in (parts, wholes)]
+    for total, values in zip(sums, (parts, wholes), strict=True):
+        np.add.at(total, group_of, values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        whole, without = (
+            of_parts / of_wholes
+            for of_parts, of_wholes in (
+                [total.sum(axis=0) for total in sums],
+                [total.sum(axis=0) - total for total in sums],
+            )
+        )
+    return whole, without, sums[1][:, 0]
+
+
 def jackknife(
     whole: float,
     without: np.ndarray,

@@ -11,6 +11,7 @@ from embedding_sensitivity.analysis.intervals import (
     MIN_RECORDINGS_OF_LABELS,
     interval_of_share,
     jackknife,
+    ratio_and_without,
 )
 
 # Clips of the gallery that retrieval is reported for, so that data sets of any size compare.
@@ -194,14 +195,10 @@ def recall_bands(recall: np.ndarray, groups: Sequence[str], least: np.ndarray) -
     least : (K,), the smallest step of a recording's recall, see `interval_of_share`; 0 of
         originals, which find themselves: there is nothing to estimate
     """
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.zeros((len(names), recall.shape[1]))
-    np.add.at(sums, group_of, recall)
-    n_others = len(recall) - np.bincount(group_of)
-    without = (sums.sum(axis=0) - sums) / n_others[:, None]
-    bands = np.repeat(recall.mean(axis=0)[None], 2, axis=0)
+    means, without, _ = ratio_and_without(recall, np.ones((len(recall), 1)), groups)
+    bands = np.repeat(means[None], 2, axis=0)
     for column in np.flatnonzero(least):
-        estimate = jackknife(bands[0, column], without[:, column])
+        estimate = jackknife(means[column], without[:, column])
         bands[:, column] = interval_of_share(estimate, least[column])
     return bands
 

@@ -110,7 +110,7 @@ def measure(data) -> dict:
 
 
 def conclude(found) -> dict:
-    from itertools import chain, compress
+    from itertools import compress
 
     from embedding_sensitivity.analysis.dimensionality import columns_of_mean
     from embedding_sensitivity.analysis.intervals import LOGIT
@@ -121,7 +121,7 @@ def conclude(found) -> dict:
     mean = columns_of_mean("energy_3", [own["found"] for own in found.values()], names, LOGIT)
     with_value = [row["energy_3"] is not None for row in rows]
     mean["n_labels"] = sum(with_value)
-    mean["n_groups_test"] = len(set(chain.from_iterable(compress(names, with_value))))
+    mean["n_groups_test"] = len(set().union(*compress(names, with_value)))
     return tables | {"dimensionality_mean": [mean]}
 
 

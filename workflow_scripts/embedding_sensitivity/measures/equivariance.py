@@ -80,15 +80,14 @@ def measure(data) -> dict:
         found["predicted"] = predicted_share(new, displacements.mean(axis=1), test.groups)
         others = predicted_without(new, displacements, training.groups)
     predicted = columns_of("predicted", found["predicted"], LOG_REST, -math.inf)
+    names = {"n_groups": sorted(set(training.groups)), "n_groups_test": sorted(set(test.groups))}
     row = {
         **shares,
         **columns_of("equivariance", found["equivariance"], LOG_REST),
         **hold_others(predicted, others),
         "n_clips": len(training.clips),
-        "n_groups": len(set(training.groups)),
-        "n_groups_test": len(set(test.groups)),
+        **{count: len(of_count) for count, of_count in names.items()},
     }
-    names = {"n_groups": sorted(set(training.groups)), "n_groups_test": sorted(set(test.groups))}
     return {"equivariance": [row], "found": found, "others": others, "names": names}
 
 
@@ -108,7 +107,7 @@ def hold_others(columns: dict, others) -> dict:
 
 
 def conclude(found) -> dict:
-    from itertools import chain, compress
+    from itertools import compress
 
     import numpy as np
 
@@ -126,7 +125,7 @@ def conclude(found) -> dict:
         jackknifed = [own["found"][name] for own in found.values()]
         names = [own["names"][count] for own in found.values()]
         mean |= columns_of_mean(name, jackknifed, names, LOG_REST, lowest)
-        mean[count] = len(set(chain.from_iterable(compress(names, with_value))))
+        mean[count] = len(set().union(*compress(names, with_value)))
     mean["n_labels"] = sum(with_value)
     known = [
         own["others"] - own["found"]["predicted"][0]

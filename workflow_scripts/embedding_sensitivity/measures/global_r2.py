@@ -462,8 +462,6 @@ def summarise_r2(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict
 
 def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) -> list[dict]:
     """Rows of the table trained_untrained, of models whose control is there, from rows as text."""
-    from itertools import chain
-
     import numpy as np
 
     from embedding_sensitivity.analysis.intervals import (
@@ -513,7 +511,7 @@ def compare_with_untrained(tables: Mapping[str, Iterable[Mapping[str, str]]]) ->
             "difference": means[0] - means[1],
             "difference_low": low,
             "difference_high": high,
-            "n_groups": len(set(chain.from_iterable(groups))),
+            "n_groups": len(set().union(*groups)),
             "n_labels": len(labels),
         }
         if low is not None:
